@@ -1,0 +1,47 @@
+"""Security schemes and callers: who sent this request?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fakeserver.problems import unauthenticated
+from fakeserver.spec import Operation
+
+Headers = Mapping[str, str]
+"""Header names in lower case; of a repeated header, the last value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a credential belongs to. `home` is the tenant of its own; `tenants` maps each tenant to the caller's role."""
+
+    name: str
+    user: str
+    home: str
+    tenants: Mapping[str, str]
+
+    def administers(self, tenant: str) -> bool:
+        return self.tenants.get(tenant) == "admin"
+
+
+def credentials(operation: Operation, headers: Headers) -> Iterable[str]:
+    """Every credential that the request carries in a place that the operation's security names."""
+    for scheme in operation.security:
+        text = headers.get(scheme.header)
+        if text is None:
+            continue
+        if scheme.prefix:
+            prefix, _, text = text.partition(" ")
+            if prefix.lower() != scheme.prefix:
+                continue
+        yield text.strip()
+
+
+def authenticate(presented: Iterable[str], callers: Mapping[str, Caller]) -> Caller:
+    """The caller of the first credential that is known, or a 401."""
+    for credential in presented:
+        caller = callers.get(credential)
+        if caller is not None:
+            return caller
+    raise unauthenticated()

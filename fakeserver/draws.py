@@ -1,0 +1,227 @@
+"""Keyed draws: every value of a seeded document depends only on seed, provider, tenant, field and ordinal.
+
+Two kinds. A *column* is a field that filters and facets need: its values come from a small weighted vocabulary and are
+drawn for a million documents at once. Everything else is drawn field by field when somebody reads the document.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import compress
+from typing import Any, TypeVar
+
+from fakeserver.problems import Json
+
+T = TypeVar("T")
+
+CODES = 256
+"""A column's vocabulary has at most this many values, so that a draw is one byte."""
+BLOCK = 4_096
+"""Ordinals whose codes are drawn by one call."""
+BATCH = 4
+"""Neighbouring ordinals that may share their creation instant, as sandboxes of one batch job do."""
+BATCH_ODDS = 6
+GAP_SECONDS = 180
+"""Mean distance between two creations: a thousand documents span about two days, a million about six years."""
+SECOND = 1_000_000
+"""Instants are integers: microseconds since 1970."""
+EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+UNIQUE = "{unique}"
+"""In a column's value: replaced by a token of the document's own."""
+
+
+def digest(key: bytes, *parts: object, size: int = 16) -> bytes:
+    """A keyed hash of the parts; equal on every machine and Python."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), key=key, digest_size=size).digest()
+
+
+@functools.lru_cache(maxsize=256)
+def _block(key: bytes, field: str, number: int) -> bytes:
+    return hashlib.shake_128(key + b"\x1f" + field.encode() + b"\x1f%d" % number).digest(BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field's vocabulary and its weights. From each ordinal in `starts` on, the table beside it holds (newest first),
+    so that old sandboxes are rarely the running ones. A table maps a random byte to the code of a value."""
+
+    field: str
+    values: tuple[Json, ...]
+    starts: tuple[int, ...]
+    tables: tuple[bytes, ...]
+    unique: frozenset[int]
+
+    def codes(self, key: bytes, size: int) -> bytes:
+        """The codes of ordinals 0 … size-1, one byte each."""
+        stream = b"".join(_block(key, self.field, number) for number in range(-(-size // BLOCK)))
+        ends = [*self.starts[1:], size]
+        return b"".join(
+            stream[start : max(start, min(end, size))].translate(table)
+            for start, end, table in zip(self.starts, ends, self.tables, strict=True)
+        )
+
+    def value(self, key: bytes, ordinal: int) -> Json:
+        """The value of one ordinal; equal to what `codes` says for it."""
+        byte = _block(key, self.field, ordinal // BLOCK)[ordinal % BLOCK]
+        band = sum(1 for start in self.starts[1:] if start <= ordinal)
+        code = self.tables[band][byte]
+        value = self.values[code]
+        return self.expanded(value, key, ordinal) if code in self.unique else value
+
+    def expanded(self, value: Json, key: bytes, ordinal: int) -> Json:
+        return substitute(value, UNIQUE, digest(key, self.field, "unique", ordinal, size=5).hex())
+
+    def groups(self, key: bytes, size: int) -> Iterator[tuple[Json, Iterator[int]]]:
+        """Each value with the ordinals that have it; a value with a unique token comes once per ordinal."""
+        codes = self.codes(key, size)
+        for code, value in enumerate(self.values):
+            mask = bytes(code) + b"\x01" + bytes(CODES - 1 - code)
+            ordinals = compress(range(size), codes.translate(mask))
+            if code in self.unique:
+                for ordinal in ordinals:
+                    yield self.expanded(value, key, ordinal), iter((ordinal,))
+            else:
+                yield value, ordinals
+
+
+def substitute(value: Json, placeholder: str, text: str) -> Json:
+    """The JSON value with the placeholder replaced in every string, names of objects included."""
+    if isinstance(value, str):
+        return value.replace(placeholder, text)
+    if isinstance(value, dict):
+        return {
+            name.replace(placeholder, text): substitute(inner, placeholder, text)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [substitute(inner, placeholder, text) for inner in value]
+    return value
+
+
+def table(weights: Sequence[int]) -> bytes:
+    """Weights as 256 codes, by largest remainder; a weight above zero gets at least one."""
+    total = sum(weights)
+    shares = [max(1, weight * CODES // total) if weight else 0 for weight in weights]
+    order = sorted(range(len(weights)), key=lambda code: (-weights[code], code))
+    index = 0
+    while sum(shares) != CODES:
+        code = order[index % len(order)]
+        step = 1 if sum(shares) < CODES else -1
+        if shares[code] + step > 0 and weights[code]:
+            shares[code] += step
+        index += 1
+    return b"".join(bytes([code]) * share for code, share in enumerate(shares))
+
+
+class Draw:
+    """The draws of one document."""
+
+    __slots__ = ("_columns", "_key", "_pinned", "epoch", "ordinal", "vocabularies")
+
+    def __init__(
+        self,
+        key: bytes,
+        ordinal: int,
+        epoch: int,
+        columns: Mapping[str, Column],
+        vocabularies: Mapping[str, Any],
+        pinned: Mapping[str, Json] | None = None,
+    ) -> None:
+        self._key = key
+        self._pinned = pinned or {}
+        self._columns = columns
+        self.ordinal = ordinal
+        self.epoch = epoch
+        self.vocabularies = vocabularies
+
+    def bits(self, field: str) -> int:
+        """64 random bits of this field."""
+        return int.from_bytes(digest(self._key, field, self.ordinal, size=8), "big")
+
+    def below(self, field: str, limit: int) -> int:
+        return self.bits(field) % limit
+
+    def between(self, field: str, least: int, most: int) -> int:
+        return least + self.bits(field) % (most - least + 1)
+
+    def chance(self, field: str, percent: int) -> bool:
+        return self.bits(field) % 100 < percent
+
+    def pick(self, field: str, choices: Sequence[T]) -> T:
+        return choices[self.bits(field) % len(choices)]
+
+    def word(self, field: str, vocabulary: str) -> Any:
+        """An entry of a vocabulary; early entries are more common than late ones."""
+        words = self.vocabularies[vocabulary]
+        bits = self.bits(field)
+        return words[min(bits % len(words), (bits >> 32) % len(words))]
+
+    def hex(self, field: str, digits: int) -> str:
+        return digest(self._key, field, self.ordinal, size=32).hex()[:digits]
+
+    def letters(self, field: str, count: int) -> str:
+        """Lower-case letters and digits, as in generated identifiers."""
+        alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+        return "".join(alphabet[byte % 36] for byte in digest(self._key, field, self.ordinal, size=count))
+
+    def uuid(self, field: str) -> str:
+        return str(uuid.UUID(bytes=digest(self._key, field, self.ordinal, size=16), version=4))
+
+    def column(self, field: str) -> Json:
+        if field in self._pinned:
+            return self._pinned[field]
+        return self._columns[field].value(self._key, self.ordinal)
+
+    @property
+    def batch(self) -> int | None:
+        """The batch that this document was created in, or None."""
+        number = self.ordinal // BATCH
+        return number if digest(self._key, "batch", number, size=1)[0] % BATCH_ODDS == 0 else None
+
+    @property
+    def created(self) -> int:
+        """The creation instant: later ordinals are older, those of one batch are equally old."""
+        batch = self.batch
+        slot = self.ordinal if batch is None else batch * BATCH
+        name = "slot" if batch is None else "batch-slot"
+        bits = int.from_bytes(digest(self._key, name, slot, size=8), "big")
+        seconds = slot * GAP_SECONDS + 1 + bits % (GAP_SECONDS - 1)
+        return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
+
+    def identity(self, make: Callable[[Draw], str]) -> str:
+        """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants."""
+        batch = self.batch
+        if batch is None:
+            return make(self)
+        siblings = (
+            Draw(self._key, batch * BATCH + index, self.epoch, self._columns, self.vocabularies)
+            for index in range(BATCH)
+        )
+        return sorted(make(each) for each in siblings)[self.ordinal % BATCH]
+
+
+def at(instant: int, *, digits: int = 6) -> str:
+    """RFC 3339 in UTC with a Z, as `2026-01-18T10:30:00.123456Z`."""
+    return naive(instant, digits=digits) + "Z"
+
+
+def naive(instant: int, *, digits: int = 0) -> str:
+    """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
+    moment = EPOCH_1970 + timedelta(microseconds=instant)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{moment.microsecond:06d}"[: len(text) + 1 + digits] if digits else text
+
+
+def instant(text: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 date and time; without an offset it is UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - EPOCH_1970
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds

@@ -1,0 +1,32 @@
+"""Facets: how many of the found documents have each value of a field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyroaring import BitMap
+
+from fakeserver.collection import Collection
+from fakeserver.filters import Filing, whole
+from fakeserver.problems import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One list of buckets. `bucket` makes the entry from a document that has the value; `tie` is the name of the
+    bucket's text that orders equal counts, by code point."""
+
+    field: str
+    bucket: Callable[[Document], Document]
+    tie: str
+    filing: Filing = whole
+
+    def counts(self, found: BitMap, collection: Collection) -> list[Document]:
+        """The buckets, most documents first; documents without a value, and empty buckets, are left out."""
+        buckets = []
+        for value, ranks in collection.postings(self.field, self.filing).items():
+            count = ranks.intersection_cardinality(found)
+            if value is not None and count:
+                buckets.append({"count": count, **self.bucket(collection.document(ranks.min()))})
+        return sorted(buckets, key=lambda bucket: (-bucket["count"], str(bucket[self.tie] or "")))

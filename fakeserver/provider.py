@@ -1,0 +1,78 @@
+"""What a provider is: one frozen value per provider, made in `providers/<slug>.py`.
+
+The spec says everything about form; these values say what the form means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakeserver.auth import Caller
+from fakeserver.collection import Collection, Make
+from fakeserver.facets import Facet
+from fakeserver.filters import Filter
+from fakeserver.pages import Pages
+from fakeserver.problems import Document, Problem
+
+Switches = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which documents a caller may see: those of a tenant, or only those that `owner` owns in it."""
+
+    tenant: str
+    owner: str | None = None
+
+
+TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
+"""(caller, decoded values, tenants) → scope, or a Problem."""
+
+ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
+"""A problem in the provider's words: status and body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An operation that filters, orders and pages documents."""
+
+    tenant: TenantRule
+    pages: Pages
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return frozenset(each.parameter for each in self.filters) | self.pages.parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """An operation that counts the documents that a listing with the same filters would find."""
+
+    tenant: TenantRule
+    facets: Mapping[str, Facet]
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return frozenset(each.parameter for each in self.filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider's meaning. `created` and `identity` name the fields that order its documents; `try_path` is the
+    request that the start screen shows; `sdk` names the environment variables that its SDK reads."""
+
+    slug: str
+    errors: ErrorDialect
+    operations: Mapping[str, Listing | Counting]
+    make: Make
+    created: str
+    identity: str
+    default_tenant: str
+    try_path: str
+    sdk: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    optional_text: frozenset[str] = frozenset()

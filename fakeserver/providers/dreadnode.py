@@ -1,0 +1,159 @@
+"""Dreadnode: an org's sandboxes by cursor, and their facets (reference pages 000 and 001)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fakeserver.auth import Caller
+from fakeserver.collection import Collection
+from fakeserver.draws import SECOND, Draw, at
+from fakeserver.facets import Facet
+from fakeserver.filters import AnyOf, Equal
+from fakeserver.pages import Cursor
+from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
+from fakeserver.provider import Counting, Listing, Provider, Scope, Switches
+
+TYPES = {
+    "invalid": "validation_error",
+    "unauthenticated": "authentication_error",
+    "forbidden": "forbidden_error",
+    "not_found": "not_found_error",
+    "internal": "server_error",
+}
+CREDIT_SECONDS = 18
+"""A thousand credits buy about five hours (Observed: the SDK's documentation)."""
+BILLING_SECONDS = 600
+CURSOR_LIFE = 24 * 3600 * SECOND
+"""Assumed: a cursor may be used for a day."""
+
+
+def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
+    body: Document = {
+        "code": problem.status,
+        "type": TYPES.get(problem.kind, "invalid_error"),
+        "detail": problem.detail,
+    }
+    if problem.kind == "invalid":
+        body |= {"detail": "Validation error", "errors": issue_rows(problem)}
+    return problem.status, body
+
+
+def member_of_org(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
+    """Assumed: an admin sees every sandbox of the org, a member their own."""
+    org = values["org"]
+    if org not in tenants:
+        raise not_found("Organization not found")
+    if org not in caller.tenants:
+        raise forbidden("You are not a member of this organization")
+    return Scope(org, None if caller.administers(org) else caller.user)
+
+
+def project_of(document: Document) -> Document:
+    return {name: document.get(name) for name in ("project_id", "project_key", "project_name")}
+
+
+def make(draw: Draw) -> Document:
+    """One sandbox as page 000 shows it."""
+    state, now, created = draw.column("state"), draw.epoch, draw.created
+    age = (now - created) // SECOND
+    lifetime = draw.pick("lifetime", (3_600, 4 * 3_600, 24 * 3_600, 72 * 3_600))
+    boot = min(age, draw.between("boot", 2, 20))
+    started, earlier = created + boot * SECOND, 0
+    if state == "running" and age - boot >= lifetime:
+        # A sandbox that outlived its lifetime was paused in between, and started again.
+        started = now - draw.between("resumed", 60, lifetime - 60) * SECOND
+        earlier = draw.between("earlier", 60, lifetime // 2)
+    session = (now - started) // SECOND
+    if state != "running":
+        session = min(session, lifetime, draw.between("session", 30, lifetime))
+    stopped = started + session * SECOND
+    never_started = state == "killed" and draw.chance("boot failed", 3)
+    runtime = 0 if never_started else earlier + session
+    billed_until = started + session // BILLING_SECONDS * BILLING_SECONDS * SECOND
+    billed = runtime if state != "running" else earlier + (billed_until - started) // SECOND
+    running_credits = (runtime - billed) // CREDIT_SECONDS
+    unlimited = draw.chance("unlimited", 6)
+    project_id = draw.column("project_id")
+    project = next((each for each in draw.vocabularies["projects"] if each["id"] == project_id), {})
+    workspace = draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
+    reasons = (
+        "timeout",
+        "timeout",
+        "timeout",
+        "user",
+        "user",
+        "insufficient_credits",
+        "member_limit_exceeded",
+    )
+    document = {
+        "id": draw.identity(lambda each: each.uuid("id")),
+        "provider": "e2b"
+        if state == "paused"
+        else draw.pick("provider", ("e2b", "e2b", "e2b", "docker", "opensandbox")),
+        "provider_sandbox_id": "i" + draw.letters("provider_sandbox_id", 20),
+        "sandbox_kind": draw.pick(
+            "sandbox_kind", ("runtime", "runtime", "runtime", "task", "task", "evaluation", "world")
+        ),
+        "state": state,
+        "pause_reason": draw.pick("pause_reason", reasons) if state == "paused" else None,
+        "build_id": draw.uuid("build_id"),
+        "build_ref": f"{draw.word('build_ref', 'nouns')}:{draw.hex('build', 7)}"
+        if draw.chance("built", 80)
+        else None,
+        "project_id": project_id,
+        "project_key": project.get("key"),
+        "project_name": project.get("name"),
+        "workspace_id": workspace.get("id"),
+        "workspace_key": workspace.get("key"),
+        "created_at": at(created),
+        "last_started_at": None if never_started else at(started),
+        "expires_at": None if unlimited or never_started else at(started + lifetime * SECOND),
+        "stopped_at": None if state == "running" else at(created if never_started else stopped),
+        "killed_at": at(created if never_started else stopped) if state == "killed" else None,
+        "total_runtime_seconds": runtime,
+        "billed_credits": billed // CREDIT_SECONDS,
+        "running_credits": running_credits,
+        "estimated_total_credits": billed // CREDIT_SECONDS + running_credits,
+        "last_credit_deduction_at": at(billed_until) if runtime and billed_until > started else None,
+    }
+    if state == "killed" and project_id is None and draw.chance("before the ledger", 20):
+        # Records from before the credit ledger lack every field that the page does not require.
+        return {name: document[name] for name in REQUIRED}
+    return document
+
+
+REQUIRED = (
+    "id", "provider", "provider_sandbox_id", "sandbox_kind", "state", "build_id",
+    "workspace_key", "created_at", "killed_at", "total_runtime_seconds",
+)  # fmt: skip
+
+FILTERS = (AnyOf("state", field="state", commas=True), Equal("project_id", field="project_id"))
+
+PROVIDER = Provider(
+    slug="dreadnode",
+    errors=errors,
+    operations={
+        "listSandboxes": Listing(
+            tenant=member_of_org, filters=FILTERS, pages=Cursor(items="items", life=CURSOR_LIFE)
+        ),
+        "getSandboxFacets": Counting(
+            tenant=member_of_org,
+            filters=FILTERS,
+            facets={
+                "projects": Facet("project_id", bucket=project_of, tie="project_key"),
+                "states": Facet("state", bucket=lambda document: {"value": document["state"]}, tie="value"),
+            },
+        ),
+    },
+    make=make,
+    created="created_at",
+    identity="id",
+    default_tenant="acme",
+    try_path="/api/v1/org/acme/sandboxes?state=running&limit=2",
+    sdk={
+        "DREADNODE_SERVER": "{base_url}",
+        "DREADNODE_API_KEY": "{key}",
+        "DREADNODE_ORGANIZATION": "{tenant}",
+    },
+)

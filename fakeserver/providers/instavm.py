@@ -1,0 +1,75 @@
+"""InstaVM: a bare array of VMs, filtered by JSON containment (reference page 002)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fakeserver.auth import Caller
+from fakeserver.collection import Collection
+from fakeserver.draws import SECOND, Draw, naive
+from fakeserver.filters import Containing
+from fakeserver.pages import Limited
+from fakeserver.problems import Document, Problem, fastapi_detail
+from fakeserver.provider import Listing, Provider, Scope, Switches
+
+
+def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
+    return problem.status, fastapi_detail(problem)
+
+
+def own_account(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
+    return Scope(caller.home)
+
+
+def make(draw: Draw) -> Document:
+    """One VM as page 002 shows it; instants have no offset there."""
+    status, started, now = draw.column("status"), draw.created, draw.epoch
+    age = (now - started) // SECOND
+    lifetime = draw.pick("lifetime", (300, 1_800, 3_600, 4 * 3_600, 24 * 3_600))
+    end: int | None = None
+    if status == "active":
+        longer = [each for each in (300, 1_800, 3_600, 4 * 3_600, 24 * 3_600) if each > age]
+        if longer and draw.chance("ends", 70):
+            end = started + draw.pick("ends after", longer) * SECOND
+    elif status == "killed":
+        end = started + min(age, lifetime, draw.between("ran", 5, lifetime)) * SECOND
+    snapshot = (
+        f"snap-{draw.word('snapshot', 'nouns')}-{draw.between('build', 1, 9)}"
+        if draw.chance("snapshot", 60)
+        else None
+    )
+    document = {
+        "sandbox_id": draw.identity(
+            lambda each: f"vmid-{each.letters('vm', 8)}-{each.between('host', 1, 64)}"
+        ),
+        "template_id": snapshot,
+        "name": snapshot or "default",
+        "metadata": draw.column("metadata"),
+        "started_at": naive(started),
+        "end_at": None if end is None else naive(end),
+        "status": status,
+    }
+    if status == "suspended" and draw.chance("early record", 10):
+        # Early records lack the two fields that the page does not require.
+        del document["template_id"], document["end_at"]
+    return document
+
+
+PROVIDER = Provider(
+    slug="instavm",
+    errors=errors,
+    operations={
+        "listSandboxes": Listing(
+            tenant=own_account,
+            filters=(Containing("metadata", field="metadata"),),
+            pages=Limited(),
+        ),
+    },
+    make=make,
+    created="started_at",
+    identity="sandbox_id",
+    default_tenant="main",
+    try_path="/v1/sessions/sandboxes?limit=2",
+    sdk={"INSTAVM_BASE_URL": "{base_url}", "INSTAVM_API_KEY": "{key}"},
+)

@@ -1,0 +1,139 @@
+"""Prime Intellect: numbered pages; camelCase documents in a snake_case envelope (reference page 003)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fakeserver.auth import Caller
+from fakeserver.collection import Collection
+from fakeserver.draws import SECOND, Draw, at
+from fakeserver.filters import AllOf, Equal, Excluding
+from fakeserver.pages import Numbered
+from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
+from fakeserver.provider import Listing, Provider, Scope, Switches
+
+TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
+"""Minutes; 1,440 is the longest that the provider's OpenAPI allows."""
+FAILURES = (
+    ("OOM_KILLED", "The sandbox ran out of memory", 137),
+    ("IMAGE_PULL_FAILED", "The image could not be pulled", None),
+    ("START_FAILED", "The container exited before it was ready", 1),
+)
+
+
+def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
+    if problem.kind == "invalid" and switches.get("validation_errors") != "detail":
+        return 422, {"errors": [{"param": each.field, "details": each.msg} for each in problem.issues]}
+    return problem.status, fastapi_detail(problem)
+
+
+def own_or_administered(
+    caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]
+) -> Scope:
+    """Page 003: another user's sandboxes are for an admin of the given team. Assumed: without a team, the caller's
+    personal account; a team that the caller is not in is refused, whether it exists or not."""
+    team, user = values["team_id"], values["user_id"]
+    if team is not None and (team not in caller.tenants or team == caller.home):
+        raise forbidden("You are not a member of this team")
+    if user is not None and user != caller.user and not (team and caller.administers(team)):
+        raise forbidden("Only an admin of the given team may list another user's sandboxes")
+    return Scope(team or caller.home)
+
+
+def make(draw: Draw) -> Document:
+    """One sandbox as page 003 shows it."""
+    status, created, now = draw.column("status"), draw.created, draw.epoch
+    age = (now - created) // SECOND
+    waiting = status in ("PENDING", "PROVISIONING")
+    started = None if waiting else created + min(age, draw.between("boot", 2, 60)) * SECOND
+    longer = [each for each in TIMEOUTS if status != "RUNNING" or each * 60 > age]
+    timeout = draw.pick("timeout", longer or TIMEOUTS[-1:])
+    ran = (
+        0
+        if started is None
+        else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
+    )
+    ended = None if started is None else started + ran * SECOND
+    error_type, error_message, error_code = (
+        FAILURES[draw.below("failure", 3)] if status == "ERROR" else (None,) * 3
+    )
+    gpus = draw.pick("gpus", (0, 0, 0, 0, 0, 0, 1, 8))
+    cores = draw.pick("cores", (0.5, 1, 1, 2, 2, 4, 8))
+    labels = draw.column("labels")
+    document = {
+        "id": draw.identity(lambda each: "sbx" + each.letters("id", 21)),
+        "name": f"{draw.word('adjective', 'adjectives')}-{draw.word('noun', 'nouns')}-{draw.hex('name', 4)}",
+        "dockerImage": draw.word("image", "images"),
+        "startCommand": None,
+        "cpuCores": cores,
+        "memoryGB": cores * 2,
+        "diskSizeGB": draw.pick("disk", (5, 10, 10, 20, 100)),
+        "diskMountPath": "/sandbox-workspace",
+        "gpuCount": gpus,
+        "gpuType": draw.pick("gpu", ("H100_80GB", "A100_80GB"))
+        if gpus
+        else draw.pick("cpu", ("CPU_NODE", None)),
+        "vm": draw.chance("vm", 40),
+        "networkAccess": draw.pick("network", (True, True, True, False)),
+        "status": status,
+        "timeoutMinutes": timeout,
+        "environmentVars": draw.pick("env", ({}, {}, None, {"HF_HOME": "/cache/hf"}, {"LOG_LEVEL": "debug"})),
+        "advancedConfigs": draw.pick("advanced", (None, None, None, {}, {"shm_size_gb": 8})),
+        "labels": labels,
+        "createdAt": at(created),
+        "updatedAt": at(started or created),
+        "startedAt": None if started is None else at(started),
+        "terminatedAt": None,
+        "userId": draw.column("userId"),
+        "teamId": draw.column("teamId"),
+        "kubernetesJobId": None if status == "PENDING" else f"sandbox-{draw.hex('job', 12)}",
+        "exitCode": error_code,
+        "errorType": error_type,
+        "errorMessage": error_message,
+        "region": draw.word("region", "regions") if draw.chance("placed", 80) else None,
+        "registryCredentialsId": draw.letters("registry", 16) if draw.chance("private", 10) else None,
+    }
+    if status in ("TERMINATED", "ERROR", "PAUSED"):
+        document["updatedAt"] = at(ended or created)
+    if status == "TERMINATED":
+        document |= {"terminatedAt": at(ended or created), "exitCode": draw.pick("exit", (0, 0, 0, None, 1))}
+        if labels == [] and draw.chance("early record", 15):
+            # Early records lack every field that the provider's OpenAPI does not require.
+            return {name: value for name, value in document.items() if name not in OPTIONAL}
+    return document
+
+
+OPTIONAL = frozenset(
+    {"gpuType", "vm", "labels", "exitCode", "errorType", "errorMessage", "region", "registryCredentialsId"}
+)
+
+PROVIDER = Provider(
+    slug="prime",
+    errors=errors,
+    operations={
+        "listSandboxes": Listing(
+            tenant=own_or_administered,
+            filters=(
+                Equal("team_id", field="teamId"),
+                Equal("user_id", field="userId"),
+                Equal("status", field="status"),
+                Excluding("is_active", field="status", values=frozenset({"TERMINATED"})),
+                AllOf("labels", field="labels"),
+            ),
+            pages=Numbered(items="sandboxes"),
+        ),
+    },
+    make=make,
+    created="createdAt",
+    identity="id",
+    default_tenant="main",
+    try_path="/api/v1/sandbox?status=RUNNING&per_page=2",
+    sdk={
+        "PRIME_API_BASE_URL": "{base_url}",
+        "PRIME_API_KEY": "{key}",
+        "PRIME_TEAM_ID": "",
+        "PRIME_DISABLE_VERSION_CHECK": "1",
+    },
+    optional_text=frozenset({"team_id", "user_id"}),
+)

@@ -1,0 +1,116 @@
+"""Superserve: a team's sandboxes as a bare array, filtered by metadata pairs (reference page 004)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fakeserver.auth import Caller
+from fakeserver.collection import Collection
+from fakeserver.draws import SECOND, Draw, at
+from fakeserver.filters import AnyOf, Pairs
+from fakeserver.pages import Whole
+from fakeserver.problems import Document, Issue, Problem
+from fakeserver.provider import Listing, Provider, Scope, Switches
+
+CODES = {
+    "invalid": "bad_request",
+    "unauthenticated": "auth_failed",
+    "internal": "internal_error",
+    "method_not_allowed": "method_not_allowed",
+}
+# Observed: the limits of the provider's server on metadata, which its filter obeys as well.
+MAX_PAIRS = 64
+MAX_KEY_BYTES = 256
+MAX_VALUE_BYTES = 2_048
+MAX_METADATA_BYTES = 16_384
+RESERVED = ("superserve.", "_superserve")
+MAX_PAGE = 200
+
+
+def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
+    """Bad input is a 400 here, and its message names every field."""
+    status = 400 if problem.kind == "invalid" else problem.status
+    return status, {"error": {"code": CODES.get(problem.kind, problem.kind), "message": problem.detail}}
+
+
+def own_team(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
+    return Scope(caller.home)
+
+
+def metadata_limits(pairs: tuple[tuple[str, str], ...]) -> Iterator[Issue]:
+    total = 0
+    for name, text in pairs:
+        loc, key_bytes, value_bytes = (
+            ("query", f"metadata.{name[:64]}"),
+            len(name.encode()),
+            len(text.encode()),
+        )
+        total += key_bytes + value_bytes
+        if key_bytes > MAX_KEY_BYTES:
+            yield Issue(loc, f"the key is longer than {MAX_KEY_BYTES} bytes", "key_too_long")
+        if value_bytes > MAX_VALUE_BYTES:
+            yield Issue(loc, f"the value is longer than {MAX_VALUE_BYTES} bytes", "value_too_long")
+        if name.lower().startswith(RESERVED):
+            yield Issue(loc, "the key has a reserved prefix", "reserved_key")
+    if len(pairs) > MAX_PAIRS:
+        yield Issue(("query", "metadata"), f"more than {MAX_PAIRS} keys", "too_many_keys")
+    if total > MAX_METADATA_BYTES:
+        yield Issue(("query", "metadata"), f"more than {MAX_METADATA_BYTES} bytes in all", "too_long")
+
+
+def make(draw: Draw) -> Document:
+    """One sandbox as page 004 shows it: what is not set is absent, never null."""
+    status, created = draw.column("status"), draw.created
+    age = (draw.epoch - created) // SECOND
+    caps = [each for each in (3_600, 14_400, 86_400, 604_800) if status == "paused" or each > age]
+    document = {
+        "id": draw.identity(lambda each: each.uuid("id")),
+        "name": f"{draw.word('adjective', 'adjectives')}-{draw.word('noun', 'nouns')}",
+        "status": status,
+        "vcpu_count": draw.pick("vcpus", (1, 1, 2, 2, 4, 8)),
+        "memory_mib": draw.pick("memory", (512, 1_024, 1_024, 2_048, 4_096, 8_192)),
+        "created_at": at(created),
+        "metadata": draw.column("metadata"),
+    }
+    if status != "active" or draw.chance("paused before", 25):
+        document["snapshot_id"] = draw.uuid("snapshot_id")
+    if caps and draw.chance("capped", 60):
+        document["timeout_seconds"] = draw.pick("cap", caps)
+    rules = draw.below("network", 8)
+    if rules < 2:
+        domains = draw.vocabularies["domains"]
+        document["network"] = {
+            "allow_out": ["api.openai.com", f"*.{domains[draw.below('domain', len(domains))]}"],
+            "deny_out": ["0.0.0.0/0"],
+        }
+    elif rules == 2:
+        document["network"] = {"deny_out": [f"{draw.word('blocked', 'addresses')}/32"]}
+    return document
+
+
+PROVIDER = Provider(
+    slug="superserve",
+    errors=errors,
+    operations={
+        "listSandboxes": Listing(
+            tenant=own_team,
+            filters=(
+                Pairs("metadata", field="metadata", check=metadata_limits),
+                AnyOf("status", field="status", commas=True),
+            ),
+            pages=Whole(limit="limit", offset="offset", most=MAX_PAGE, total_header="X-Total-Count"),
+        ),
+    },
+    make=make,
+    created="created_at",
+    identity="id",
+    default_tenant="main",
+    try_path="/sandboxes?metadata.env=prod&limit=2",
+    sdk={"SUPERSERVE_BASE_URL": "{base_url}", "SUPERSERVE_API_KEY": "{key}"},
+    headers={
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    },
+)
