@@ -92,7 +92,7 @@ class App:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        _, slug, rest = (path.split("/", 2) + ["", ""])[:3]
+        slug, _, rest = path[1:].partition("/")
         service = self.services.get(slug)
         if service is not None:
             path = "/" + rest
@@ -110,9 +110,7 @@ class App:
             )
         else:
             headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
-            answer = service.answer(
-                Request(scope["method"], path, scope["query_string"], headers), self.world
-            )
+            answer = service.answer(Request(scope["method"], path, scope["query_string"], headers), self.world)
         await send_answer(answer, scope["method"] == "HEAD", send)
 
 
@@ -134,16 +132,14 @@ async def send_answer(answer: Answer, head: bool, send: Send) -> None:
 
 
 class LoopbackCORS(CORSMiddleware):
-    """Starlette's CORS for pages on loopback origins; its plain-text preflight answers become 204 and problem+json."""
+    """Starlette's CORS for loopback origins; its plain-text preflight answers become 204 and problem+json."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
         if response.status_code == 200:
             kept = {name: text for name, text in response.headers.items() if not name.startswith("content-")}
             return Response(status_code=204, headers=kept)
-        return problem_response(
-            FakeProblem(403, "Only pages on loopback origins may call the fake from a browser")
-        )
+        return problem_response(FakeProblem(403, "Only pages on loopback origins may call the fake from a browser"))
 
 
 def problem_response(problem: FakeProblem) -> Response:

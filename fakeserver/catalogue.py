@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-
 from fakeserver.problems import Document
 from fakeserver.service import Request, Route, Service
 from fakeserver.spec import Operation, Parameter
@@ -63,7 +62,7 @@ def probes(service: Service, operation: Operation) -> Iterator[tuple[str, str, s
     path = operation.path
     for parameter in operation.parameters:
         if parameter.where == "path":
-            path = path.replace("{%s}" % parameter.name, service.provider.default_tenant)
+            path = path.replace("{" + parameter.name + "}", service.provider.default_tenant)
     yield header, "", path, ""
     yield header, prefix + NOBODY, path, ""
     for key in service.fixture.callers:
@@ -71,7 +70,7 @@ def probes(service: Service, operation: Operation) -> Iterator[tuple[str, str, s
         for parameter in operation.parameters:
             for bad in bad_values(parameter):
                 if parameter.where == "path":
-                    template = operation.path.replace("{%s}" % parameter.name, bad)
+                    template = operation.path.replace("{" + parameter.name + "}", bad)
                     yield header, prefix + key, template, ""
                 else:
                     yield header, prefix + key, path, bad

@@ -1,7 +1,7 @@
 """A tenant's documents, newest first, and the bitmaps that answer its filters.
 
-A document's place in the order is its *rank*, ascending from the newest. Seeded documents begin at `FIRST`, in the order
-of their ordinals; what comes later is newer and gets lower ranks, so that no rank ever changes and a cursor stays true.
+A document's place in the order is its *rank*, ascending from the newest. Seeded documents begin at `FIRST`, in the
+order of their ordinals; what comes later is newer and gets lower ranks, so that no rank ever changes and a cursor stays true.
 """
 
 from __future__ import annotations
@@ -257,9 +257,7 @@ class Collection:
     def _keys(self, rank: int, field: str, filing: Filing, *, seeded: bool) -> Iterable[Key]:
         assert self._source is not None
         ordinal = rank - FIRST
-        return filing(
-            self._source.owner(ordinal) if field == OWNER else self._source.document(ordinal).get(field)
-        )
+        return filing(self._source.owner(ordinal) if field == OWNER else self._source.document(ordinal).get(field))
 
 
 def newest_first(created: str, identity: str) -> Callable[[Document], OrderKey]:

@@ -95,10 +95,7 @@ def substitute(value: Json, placeholder: str, text: str) -> Json:
     if isinstance(value, str):
         return value.replace(placeholder, text)
     if isinstance(value, dict):
-        return {
-            name.replace(placeholder, text): substitute(inner, placeholder, text)
-            for name, inner in value.items()
-        }
+        return {name.replace(placeholder, text): substitute(inner, placeholder, text) for name, inner in value.items()}
     if isinstance(value, list):
         return [substitute(inner, placeholder, text) for inner in value]
     return value

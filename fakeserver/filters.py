@@ -1,8 +1,8 @@
 """Filter kinds: what a filter means, once as a predicate and once as set algebra over an index.
 
 `predicate` is the definition of truth. `rows` answers the same question from the bitmaps of an index, in which each
-document is filed under the keys that its `filing` gives for the field; a law in the tests holds the two equal. Where the
-keys cannot decide alone, `rows` says so (`exact=False`) and the caller asks the predicate about the rows that are left.
+document is filed under the keys that its `filing` gives for the field; a law in the tests holds the two equal. Where
+the keys cannot decide alone, `rows` says so (`exact=False`) and the caller asks the predicate about the rows that are left.
 """
 
 from __future__ import annotations
@@ -115,9 +115,7 @@ def _includes(document: Json, query: Json) -> bool:
             name in document and _includes(document[name], inner) for name, inner in query.items()
         )
     if isinstance(query, list):
-        return isinstance(document, list) and all(
-            any(_includes(each, inner) for each in document) for inner in query
-        )
+        return isinstance(document, list) and all(any(_includes(each, inner) for each in document) for inner in query)
     if isinstance(document, dict | list):
         return False
     return scalar(document) == scalar(query)
@@ -231,9 +229,7 @@ class Pairs:
     filing: Filing = entries
 
     def predicate(self, value: Any) -> Predicate:
-        return lambda document: all(
-            (document.get(self.field) or {}).get(name) == text for name, text in value
-        )
+        return lambda document: all((document.get(self.field) or {}).get(name) == text for name, text in value)
 
     def rows(self, index: Index, value: Any) -> Rows:
         found = (index.filed(self.field, self.filing, pair) for pair in value)

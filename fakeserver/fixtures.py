@@ -72,6 +72,11 @@ def load(folder: Path, slug: str, vocabularies: Mapping[str, list[Json]], defaul
         raise FixtureError(f"{path}: malformed near {error!r}") from error
 
 
+def load_callers(folder: Path, slug: str) -> list[str]:
+    """The credentials of a fixture, the default one first."""
+    return list(_read(folder / f"{slug}.yaml")["callers"])
+
+
 def _read(path: Path) -> Json:
     try:
         return load_yaml(path)
@@ -160,8 +165,7 @@ def _filled(value: Json, index: int, words: Mapping[str, list[Json]], field: str
     """The value with each `{vocabulary}` replaced by that vocabulary's word number `index`."""
     if isinstance(value, dict):
         return {
-            _filled(name, index, words, field): _filled(inner, index, words, field)
-            for name, inner in value.items()
+            _filled(name, index, words, field): _filled(inner, index, words, field) for name, inner in value.items()
         }
     if isinstance(value, list):
         return [_filled(inner, index, words, field) for inner in value]

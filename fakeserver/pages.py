@@ -49,9 +49,7 @@ class Pages(Protocol):
     @property
     def parameters(self) -> frozenset[str]: ...
 
-    def page(
-        self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context
-    ) -> Page: ...
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page: ...
 
 
 def window(found: BitMap, offset: int, count: int) -> list[int]:
@@ -74,9 +72,7 @@ class Whole:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit, self.offset})
 
-    def page(
-        self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context
-    ) -> Page:
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit, offset = values[self.limit], values[self.offset] or 0
         count = len(found) if limit is None else min(limit, self.most)
         return Page(window(found, offset, count), b"[", b"]", {self.total_header: str(len(found))})
@@ -92,9 +88,7 @@ class Limited:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit})
 
-    def page(
-        self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context
-    ) -> Page:
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         return Page(window(found, 0, values[self.limit]), b"[", b"]")
 
 
@@ -110,9 +104,7 @@ class Numbered:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.number, self.size})
 
-    def page(
-        self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context
-    ) -> Page:
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         number, size, total = values[self.number], values[self.size], len(found)
         has_next = b"true" if number * size < total else b"false"
         return Page(
@@ -137,9 +129,7 @@ class Cursor:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit, self.cursor})
 
-    def page(
-        self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context
-    ) -> Page:
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit, text = values[self.limit], values[self.cursor]
         if text is None:
             ranks = list(islice(found, limit + 1))

@@ -51,9 +51,7 @@ def read_text(schema: Mapping[str, Json]) -> Read:
 
     def read(text: str) -> str:
         if len(text) < shortest:
-            raise Refused(
-                f"String should have at least {shortest} character{'s'[: shortest > 1]}", "string_too_short"
-            )
+            raise Refused(f"String should have at least {shortest} character{'s'[: shortest > 1]}", "string_too_short")
         if longest is not None and len(text) > longest:
             raise Refused(f"String should have at most {longest} characters", "string_too_long")
         return text
@@ -79,9 +77,7 @@ def read_integer(schema: Mapping[str, Json]) -> Read:
 
     def read(text: str) -> int:
         if INTEGER.fullmatch(text) is None:
-            raise Refused(
-                "Input should be a valid integer, unable to parse string as an integer", "int_parsing"
-            )
+            raise Refused("Input should be a valid integer, unable to parse string as an integer", "int_parsing")
         if len(text.lstrip("+-0")) > MAX_INTEGER_DIGITS:
             raise Refused(f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
         value = int(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +21,6 @@ from fakeserver.params import Pairs as Query
 from fakeserver.problems import (
     FakeProblem,
     Issue,
-    Json,
     Problem,
     internal,
     method_not_allowed,
@@ -85,9 +83,7 @@ class Service:
         self.routes = [self._route(operation) for operation in spec.operations.values()]
         unknown = sorted(set(provider.operations) - set(spec.operations))
         if unknown:
-            raise SpecError(
-                f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec"
-            )
+            raise SpecError(f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec")
         self._patterns = [(route.operation.pattern, route) for route in self.routes]
 
     def answer(self, request: Request, world: World) -> Answer:
@@ -142,7 +138,7 @@ class Service:
             return Answer(200, orjson.dumps(counts), headers)
         context = Context(world.secret, binding(route.operation, meaning.filters, scope, values), world.now)
         page = meaning.pages.page(found, values, collection, context)
-        return Answer(200, body_of(page, collection), headers | page.headers)
+        return Answer(200, body_of(page, collection), {**headers, **page.headers})
 
     def refusal(self, problem: Problem) -> Answer:
         """The problem in the provider's dialect."""
@@ -155,9 +151,7 @@ class Service:
 
     def _forced(self, failure: forced.Forced, operation: Operation, applied: str) -> Answer:
         if failure.body is None:
-            answer = self.refusal(
-                Problem(failure.status, "forced", "A failure that the spec does not document")
-            )
+            answer = self.refusal(Problem(failure.status, "forced", "A failure that the spec does not document"))
             answer.status = failure.status
         else:
             answer = Answer(failure.status, failure.body, dict(self.provider.headers))
@@ -189,9 +183,7 @@ class Service:
             meaning,
             decoder(
                 operation,
-                commas=frozenset(
-                    each.parameter for each in meaning.filters if isinstance(each, AnyOf) and each.commas
-                ),
+                commas=frozenset(each.parameter for each in meaning.filters if isinstance(each, AnyOf) and each.commas),
                 optional_text=self.provider.optional_text,
                 checks=[check_of(each) for each in meaning.filters if isinstance(each, Pairs)],
             ),
@@ -209,7 +201,8 @@ def check_of(pairs: Pairs) -> Any:
 
 def asked(request: Request, operation: Operation, query: Query) -> tuple[list[str], forced.Wish]:
     """The credentials of a request without their suffixes, and the failure that it asks for."""
-    keys, suffix = [], {}
+    keys: list[str] = []
+    suffix: dict[str, str] = {}
     for credential in credentials(operation, request.headers):
         key, wishes = forced.split_credential(credential)
         keys.append(key)

@@ -1,6 +1,6 @@
 """An OpenAPI 3.1 document as typed values: operations, parameters, responses, security.
 
-The reader fails closed: a keyword it does not know stops the start, so no rule of a contract is ever dropped in silence.
+The reader fails closed: a keyword it does not know stops the start, so no rule is ever dropped in silence.
 """
 
 from __future__ import annotations
@@ -28,12 +28,8 @@ SCHEMA_KEYWORDS = frozenset(
     "properties required additionalProperties patternProperties anyOf oneOf allOf default title description "
     "examples example $ref".split()
 )
-PARAMETER_KEYWORDS = frozenset(
-    "name in required description schema content style explode example examples".split()
-)
-OPERATION_KEYWORDS = frozenset(
-    "operationId tags summary description parameters responses security requestBody".split()
-)
+PARAMETER_KEYWORDS = frozenset("name in required description schema content style explode example examples".split())
+OPERATION_KEYWORDS = frozenset("operationId tags summary description parameters responses security requestBody".split())
 RESPONSE_KEYWORDS = frozenset("description content headers".split())
 
 
@@ -96,9 +92,7 @@ class Operation:
         """The path as a pattern for `fullmatch`: `$` would let an encoded newline through."""
         parts = re.split(r"\{(\w+)\}", self.path)
         return re.compile(
-            "".join(
-                f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
-            )
+            "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         )
 
 
@@ -116,7 +110,8 @@ class Spec:
 
     def resolved(self, schema: Document) -> Document:
         """The schema with every local reference written out, for validators that are handed one schema."""
-        return _expanded(self.document, schema)
+        found: Document = _expanded(self.document, schema)
+        return found
 
 
 def load_yaml(path: Path) -> Json:
@@ -164,9 +159,7 @@ def _operations(document: Document) -> Iterator[Operation]:
             yield _operation(document, path, method, body, shared)
 
 
-def _operation(
-    document: Document, path: str, method: str, body: Document, shared: list[Document]
-) -> Operation:
+def _operation(document: Document, path: str, method: str, body: Document, shared: list[Document]) -> Operation:
     where = f"{method.upper()} {path}"
     _refuse_unknown(body, OPERATION_KEYWORDS, where)
     if not body.get("operationId"):
@@ -176,12 +169,8 @@ def _operation(
         method=method.upper(),
         path=path,
         tags=tuple(body.get("tags", ())),
-        parameters=tuple(
-            _parameter(document, each, where) for each in (*shared, *body.get("parameters", ()))
-        ),
-        responses={
-            int(code): _response(document, int(code), each, where) for code, each in body["responses"].items()
-        },
+        parameters=tuple(_parameter(document, each, where) for each in (*shared, *body.get("parameters", ()))),
+        responses={int(code): _response(document, int(code), each, where) for code, each in body["responses"].items()},
         security=_security(document, body),
     )
 
@@ -212,17 +201,14 @@ def _response(document: Document, status: int, raw: Document, where: str) -> Res
     headers = tuple(raw.get("headers") or ())
     for media_type, content in (raw.get("content") or {}).items():
         _check_schema(content.get("schema", {}), where)
-        examples = {
-            name: _deref(document, each).get("value")
-            for name, each in (content.get("examples") or {}).items()
-        }
+        examples = {name: _deref(document, each).get("value") for name, each in (content.get("examples") or {}).items()}
         return Response(status, raw["description"], media_type, content.get("schema", {}), examples, headers)
     return Response(status, raw["description"], headers=headers)
 
 
 def _security(document: Document, body: Document) -> tuple[SecurityScheme, ...]:
     declared = document.get("components", {}).get("securitySchemes") or {}
-    alternatives = body.get("security", document.get("security", []))
+    alternatives: list[Document] = body.get("security", document.get("security", []))
     schemes = []
     for alternative in alternatives:
         if len(alternative) != 1:
@@ -247,7 +233,7 @@ def _check_schema(schema: Json, where: str) -> None:
     if schema.get("format", "uuid") not in FORMATS:
         raise SpecError(f"{where}: unknown format {schema['format']!r}")
     for name in ("properties", "patternProperties"):
-        for key, each in schema.get(name, {}).items():
+        for key, each in (schema.get(name) or {}).items():
             _check_schema(each, f"{where}.{key}")
     for name in ("anyOf", "oneOf", "allOf"):
         for each in schema.get(name, ()):

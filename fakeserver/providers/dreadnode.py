@@ -75,8 +75,8 @@ def make(draw: Draw) -> Document:
     running_credits = (runtime - billed) // CREDIT_SECONDS
     unlimited = draw.chance("unlimited", 6)
     project_id = draw.column("project_id")
-    project = next((each for each in draw.vocabularies["projects"] if each["id"] == project_id), {})
-    workspace = draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
+    project: Document = next((each for each in draw.vocabularies["projects"] if each["id"] == project_id), {})
+    workspace: Document = draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
     reasons = (
         "timeout",
         "timeout",
@@ -98,9 +98,7 @@ def make(draw: Draw) -> Document:
         "state": state,
         "pause_reason": draw.pick("pause_reason", reasons) if state == "paused" else None,
         "build_id": draw.uuid("build_id"),
-        "build_ref": f"{draw.word('build_ref', 'nouns')}:{draw.hex('build', 7)}"
-        if draw.chance("built", 80)
-        else None,
+        "build_ref": f"{draw.word('build_ref', 'nouns')}:{draw.hex('build', 7)}" if draw.chance("built", 80) else None,
         "project_id": project_id,
         "project_key": project.get("key"),
         "project_name": project.get("name"),
@@ -134,9 +132,7 @@ PROVIDER = Provider(
     slug="dreadnode",
     errors=errors,
     operations={
-        "listSandboxes": Listing(
-            tenant=member_of_org, filters=FILTERS, pages=Cursor(items="items", life=CURSOR_LIFE)
-        ),
+        "listSandboxes": Listing(tenant=member_of_org, filters=FILTERS, pages=Cursor(items="items", life=CURSOR_LIFE)),
         "getSandboxFacets": Counting(
             tenant=member_of_org,
             filters=FILTERS,

@@ -28,9 +28,7 @@ def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
     return problem.status, fastapi_detail(problem)
 
 
-def own_or_administered(
-    caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]
-) -> Scope:
+def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
     """Page 003: another user's sandboxes are for an admin of the given team. Assumed: without a team, the caller's
     personal account; a team that the caller is not in is refused, whether it exists or not."""
     team, user = values["team_id"], values["user_id"]
@@ -49,15 +47,9 @@ def make(draw: Draw) -> Document:
     started = None if waiting else created + min(age, draw.between("boot", 2, 60)) * SECOND
     longer = [each for each in TIMEOUTS if status != "RUNNING" or each * 60 > age]
     timeout = draw.pick("timeout", longer or TIMEOUTS[-1:])
-    ran = (
-        0
-        if started is None
-        else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
-    )
+    ran = 0 if started is None else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
     ended = None if started is None else started + ran * SECOND
-    error_type, error_message, error_code = (
-        FAILURES[draw.below("failure", 3)] if status == "ERROR" else (None,) * 3
-    )
+    error_type, error_message, error_code = FAILURES[draw.below("failure", 3)] if status == "ERROR" else (None,) * 3
     gpus = draw.pick("gpus", (0, 0, 0, 0, 0, 0, 1, 8))
     cores = draw.pick("cores", (0.5, 1, 1, 2, 2, 4, 8))
     labels = draw.column("labels")
@@ -71,9 +63,7 @@ def make(draw: Draw) -> Document:
         "diskSizeGB": draw.pick("disk", (5, 10, 10, 20, 100)),
         "diskMountPath": "/sandbox-workspace",
         "gpuCount": gpus,
-        "gpuType": draw.pick("gpu", ("H100_80GB", "A100_80GB"))
-        if gpus
-        else draw.pick("cpu", ("CPU_NODE", None)),
+        "gpuType": draw.pick("gpu", ("H100_80GB", "A100_80GB")) if gpus else draw.pick("cpu", ("CPU_NODE", None)),
         "vm": draw.chance("vm", 40),
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,

@@ -1,0 +1,318 @@
+"""The command line: `fakeserver serve | env | openapi | check`.
+
+Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check` has its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import gc
+import importlib
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from typing import NoReturn, TextIO
+
+from fakeserver import __version__
+from fakeserver.draws import instant
+from fakeserver.providers import PROVIDERS
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+DEFAULT_SIZE = 1_000
+MAX_SIZE = 10_000_000
+BACKLOG = 2_048
+USAGE_ERROR = 2
+
+
+class UsageError(Exception):
+    """Wrong usage; the message is the one line that the caller reads."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line each, with a suggestion where something was mistyped."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> argparse.Namespace:  # type: ignore[override]
+        parsed, unknown = self.parse_known_args(args)
+        if unknown:
+            raise UsageError(
+                f"{self.prog}: unknown argument {unknown[0]!r}{did_you_mean(unknown[0], self.flags(parsed))}"
+            )
+        return parsed
+
+    def flags(self, parsed: argparse.Namespace) -> list[str]:
+        chosen = getattr(parsed, "command", None)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and chosen:
+                return [flag for each in action.choices[chosen]._actions for flag in each.option_strings]
+        return [flag for each in self._actions for flag in each.option_strings]
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word.split("=")[0], known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def one_of(known: Sequence[str], noun: str) -> type[str]:
+    """An argparse type that takes one of the known words, or suggests the nearest."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{did_you_mean(text, known)}")
+        return text
+
+    return read  # type: ignore[return-value]
+
+
+def whole(least: int, most: int) -> type[int]:
+    """An argparse type for a whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read  # type: ignore[return-value]
+
+
+def moment(text: str) -> int:
+    """An argparse type for an RFC 3339 instant."""
+    try:
+        return instant(text)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
+
+
+def parser() -> Parser:
+    slugs = [*PROVIDERS]
+    top = Parser(prog="fakeserver", description="Fake servers for sandbox providers' APIs.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"fakeserver {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    serve = commands.add_parser("serve", help="serve the fakes", allow_abbrev=False)
+    serve.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default: {DEFAULT_HOST})")
+    serve.add_argument(
+        "--port",
+        type=whole(0, 65_535),
+        default=DEFAULT_PORT,
+        help=f"0 picks a free one (default: {DEFAULT_PORT})",
+    )
+    serve.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="which world (default: 0)")
+    serve.add_argument(
+        "--size",
+        type=whole(0, MAX_SIZE),
+        default=DEFAULT_SIZE,
+        help=f"documents per provider, over all its tenants (default: {DEFAULT_SIZE})",
+    )
+    serve.add_argument(
+        "--only",
+        type=one_of(slugs, "provider"),
+        action="append",
+        default=[],
+        metavar="SLUG",
+        help="serve only this provider, at the root too; may be repeated",
+    )
+    serve.add_argument("--fixtures", type=Path, metavar="DIR", help="recipes to use instead of the built-in ones")
+    serve.add_argument(
+        "--epoch",
+        type=moment,
+        metavar="INSTANT",
+        help="the instant that dates are counted from (default: now)",
+    )
+    serve.add_argument("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
+
+    env = commands.add_parser("env", help="shell exports that point a provider's SDK at the fake", allow_abbrev=False)
+    env.add_argument("slug", type=one_of(slugs, "provider"), metavar="SLUG")
+    env.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
+
+    openapi = commands.add_parser("openapi", help="a provider's spec on stdout", allow_abbrev=False)
+    openapi.add_argument("slug", type=one_of(slugs, "provider"), metavar="SLUG")
+
+    commands.add_parser("check", help="check a deployment against its contract", add_help=False)
+    return top
+
+
+def main(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
+    """Run one command; the exit code."""
+    try:
+        if arguments[:1] == ["check"]:
+            return check(arguments[1:])
+        top = parser()
+        if arguments and not arguments[0].startswith("-"):
+            known = ["serve", "env", "openapi", "check"]
+            if arguments[0] not in known:
+                raise UsageError(
+                    f"fakeserver: command {arguments[0]!r} does not exist{did_you_mean(arguments[0], known)}"
+                )
+        parsed = top.parse_args(arguments)
+        if parsed.command == "serve":
+            return serve(parsed, out)
+        if parsed.command == "env":
+            return env(parsed.slug, parsed.base_url, out)
+        if parsed.command == "openapi":
+            return openapi(parsed.slug, out)
+        top.print_help(out)
+    except UsageError as error:
+        print(error, file=err)
+        return USAGE_ERROR
+    return 0
+
+
+def check(arguments: Sequence[str]) -> int:
+    """The contract kit is an extra, so it is imported only when it is asked for."""
+    try:
+        kit = importlib.import_module("contract_tests.cli")
+    except ImportError as error:
+        raise UsageError(
+            f"fakeserver: check needs the contract kit ({error}); install it with: pip install 'fakeserver[contract]'"
+        ) from error
+    code: int = kit.main(list(arguments))
+    return code
+
+
+def openapi(slug: str, out: TextIO) -> int:
+    from fakeserver.app import resource
+
+    out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
+    return 0
+
+
+def env(slug: str, base_url: str | None, out: TextIO) -> int:
+    """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
+    from fakeserver.app import resource
+    from fakeserver.fixtures import load_callers
+
+    provider = PROVIDERS[slug]
+    base_url = (base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
+    key = next(iter(load_callers(resource("fixtures"), slug)))
+    for name, template in provider.sdk.items():
+        value = template.format(base_url=base_url, key=key, tenant=provider.default_tenant)
+        out.write(f"export {name}={quote(value)}\n")
+    return 0
+
+
+def serve(parsed: argparse.Namespace, out: TextIO) -> int:
+    """Load everything, take the port, say where everything is, and serve until interrupted."""
+    from fakeserver.app import Settings, create_app
+    from fakeserver.fixtures import FixtureError
+    from fakeserver.spec import SpecError
+
+    settings = Settings(
+        seed=parsed.seed,
+        size=parsed.size,
+        only=tuple(dict.fromkeys(parsed.only)),
+        epoch=parsed.epoch,
+        fixtures=parsed.fixtures,
+    )
+    try:
+        app = create_app(settings)
+    except (SpecError, FixtureError) as error:
+        raise UsageError(f"fakeserver: {error}") from error
+    listener = listen(parsed.host, parsed.port)
+    try:
+        port = listener.getsockname()[1]
+        host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+        base_url = f"http://{host}:{port}"
+        out.write(start_screen(app, base_url, loopback(parsed.host)))
+        out.flush()
+        # What start made lives as long as the server; collecting it again and again costs every answer.
+        gc.collect()
+        gc.freeze()
+        run_server(app, listener)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    finally:
+        listener.close()
+    return 0
+
+
+def run_server(app: object, listener: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything is printed."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(f"fakeserver: cannot listen on {host!r}: {error.strerror or error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        hint = "; --port 0 picks a free one" if port else ""
+        raise UsageError(f"fakeserver: cannot listen on {host}:{port}: {error.strerror}{hint}") from error
+    return listener
+
+
+def start_screen(app: object, base_url: str, local: bool) -> str:
+    """Where each provider answers, with which credential, and a request to try. The first line is the base URL."""
+    from fakeserver.app import App
+
+    assert isinstance(app, App)
+    lines = [base_url, ""]
+    width = max(len(slug) for slug in app.services)
+    lines += [f"  {'provider':{width}}  {'base URL':{len(base_url) + width + 1}}  credential"]
+    for slug, service in app.services.items():
+        key = next(iter(service.fixture.callers))
+        lines.append(f"  {slug:{width}}  {f'{base_url}/{slug}':{len(base_url) + width + 1}}  {key}")
+    first = next(iter(app.services.values()))
+    key = next(iter(first.fixture.callers))
+    header = first.routes[0].operation.security[0]
+    credential = f"Authorization: Bearer {key}" if header.prefix else f"{header.header}: {key}"
+    lines += [
+        "",
+        f"  try     curl -H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
+        f'  SDKs    eval "$(fakeserver env {first.provider.slug} --base-url {base_url}/{first.provider.slug})"',
+        f"  errors  {base_url}/__admin/errors lists every error and how to cause it",
+        f"  other callers: replace 'admin' in a credential by 'member' or 'outsider'; seed {app.settings.seed}, "
+        f"{app.settings.size} documents per provider",
+    ]
+    if not local:
+        lines.append(
+            "  This address is reachable from other machines, and the fake's credentials are public knowledge."
+        )
+    return "\n".join(lines) + "\n\n"
+
+
+def run() -> NoReturn:
+    """The console script."""
+    try:
+        code = main(sys.argv[1:], sys.stdout, sys.stderr)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head -1` does; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    sys.exit(code)
