@@ -7,29 +7,34 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from fakeserver import __version__, catalogue, fixtures, spec
+from fakeserver import admin, fixtures, spec
 from fakeserver.draws import SECOND
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
-from fakeserver.service import JSON, PROBLEM_JSON, Answer, Request, Service, own_refusal
-from fakeserver.world import Recipe, World
+from fakeserver.service import FAULT_HEADER, Request, Service, own_refusal
+from fakeserver.wire import send_answer
+from fakeserver.world import Ground, Recipe, World
+from fakeserver.worlds import Worlds
 
 HERE = Path(__file__).parent
 LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?")
-EXPOSED = ("Preference-Applied", "Retry-After", "X-Total-Count", "WWW-Authenticate")
-ADMIN = "/__admin"
+EXPOSED = (
+    "Preference-Applied",
+    "Retry-After",
+    "X-Total-Count",
+    "WWW-Authenticate",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    FAULT_HEADER,
+)
+ADMIN = "__admin"
 
 
 def resource(name: str) -> Path:
@@ -47,6 +52,8 @@ class Settings:
     only: tuple[str, ...] = ()
     epoch: int | None = None
     fixtures: Path | None = None
+    rate_limits: bool = True
+    admin_token: str | None = None
 
 
 def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
@@ -64,25 +71,31 @@ def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[
 
 
 class App:
-    """The ASGI application. A request goes to the service that its first path segment names."""
+    """The ASGI application. A request goes to the world and the service that its first path segments name."""
 
     def __init__(self, services: dict[str, Service], settings: Settings) -> None:
         epoch = settings.epoch if settings.epoch is not None else int(time.time()) * SECOND
         self.services = services
         self.settings = settings
-        self.world = World(
+        self.ground = Ground(
             Recipe(settings.seed, settings.size, epoch),
             {slug: service.fixture for slug, service in services.items()},
         )
+        self.worlds = Worlds(lambda name: World(self.ground, name, rate_limits=settings.rate_limits))
         self.root = next(iter(services.values())) if len(settings.only) == 1 else None
-        self.admin = admin(self)
+        self.admin = admin.application(self, settings.admin_token)
         self.browser = LoopbackCORS(
             self.serve,
             allow_origin_regex=LOOPBACK.pattern,
-            allow_methods=("GET", "HEAD"),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
             expose_headers=EXPOSED,
         )
+
+    @property
+    def world(self) -> World:
+        """The world at the root."""
+        return self.worlds.root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,44 +104,36 @@ class App:
         await (self.browser if from_browser else self.serve)(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        """Find the world, then the service; everything after that is `Service.answer`."""
+        world, path = self.worlds.root, scope["path"]
         slug, _, rest = path[1:].partition("/")
-        service = self.services.get(slug)
-        if service is not None:
-            path = "/" + rest
-        elif slug == ADMIN[1:]:
-            return await self.admin(scope, receive, send)
-        else:
-            service = self.root
-        if service is None:
-            answer = own_refusal(
-                FakeProblem(
+        try:
+            if slug == "ns":
+                name, _, path = rest.partition("/")
+                world, path = self.worlds.named(name), "/" + path
+                slug, _, rest = path[1:].partition("/")
+            if slug == ADMIN:
+                inner = {**scope, "path": "/" + rest, "root_path": "", "world": world}
+                return await self.admin(inner, receive, send)
+            service = self.services.get(slug)
+            if service is not None:
+                path = "/" + rest
+            elif self.root is not None:
+                service = self.root
+            else:
+                raise FakeProblem(
                     404,
                     "No provider answers at this path",
                     providers={slug: f"/{slug}" for slug in self.services},
                 )
-            )
+        except FakeProblem as problem:
+            answer = own_refusal(problem)
         else:
             headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
-            answer = service.answer(Request(scope["method"], path, scope["query_string"], headers), self.world)
-        await send_answer(answer, scope["method"] == "HEAD", send)
-
-
-async def send_answer(answer: Answer, head: bool, send: Send) -> None:
-    """An answer on the wire."""
-    headers = [(b"content-type", answer.media_type.encode())]
-    headers += [(name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers.items()]
-    body = answer.body
-    if isinstance(body, bytes):
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if head else body})
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if not head:
-        for piece in body:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+            client = scope["client"]
+            address = client[0] if client else ""
+            answer = service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
+        await send_answer(answer, scope, receive, send)
 
 
 class LoopbackCORS(CORSMiddleware):
@@ -139,47 +144,9 @@ class LoopbackCORS(CORSMiddleware):
         if response.status_code == 200:
             kept = {name: text for name, text in response.headers.items() if not name.startswith("content-")}
             return Response(status_code=204, headers=kept)
-        return problem_response(FakeProblem(403, "Only pages on loopback origins may call the fake from a browser"))
-
-
-def problem_response(problem: FakeProblem) -> Response:
-    return Response(orjson.dumps(problem.body), problem.status, media_type=PROBLEM_JSON)
-
-
-def admin(app: App) -> ASGIApp:
-    """The admin API: what the fake says about itself."""
-
-    async def health(request: StarletteRequest) -> Response:
-        return json_response(
-            {
-                "status": "ok",
-                "version": __version__,
-                "seed": app.settings.seed,
-                "size": app.settings.size,
-                "specs": {slug: service.spec.digest for slug, service in app.services.items()},
-            }
+        return admin.problem_response(
+            FakeProblem(403, "Only pages on loopback origins may call the fake from a browser")
         )
-
-    async def errors(request: StarletteRequest) -> Response:
-        return json_response(catalogue.errors(app.services, app.world))
-
-    async def refuse(request: StarletteRequest, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        response = problem_response(FakeProblem(error.status_code, f"The admin API: {error.detail}"))
-        response.headers.update(error.headers or {})
-        return response
-
-    async def fail(request: StarletteRequest, error: Exception) -> Response:
-        return problem_response(FakeProblem(500, "The admin API failed; the server's log says why"))
-
-    return Starlette(
-        routes=[StarletteRoute(f"{ADMIN}/health", health), StarletteRoute(f"{ADMIN}/errors", errors)],
-        exception_handlers={HTTPException: refuse, Exception: fail},
-    )
-
-
-def json_response(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type=JSON)
 
 
 def create_app(settings: Settings | None = None, services: Mapping[str, Service] | None = None) -> App:

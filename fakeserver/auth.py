@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.problems import unauthenticated
 from fakeserver.spec import Operation
 
 Headers = Mapping[str, str]
@@ -36,12 +35,3 @@ def credentials(operation: Operation, headers: Headers) -> Iterable[str]:
             if prefix.lower() != scheme.prefix:
                 continue
         yield text.strip()
-
-
-def authenticate(presented: Iterable[str], callers: Mapping[str, Caller]) -> Caller:
-    """The caller of the first credential that is known, or a 401."""
-    for credential in presented:
-        caller = callers.get(credential)
-        if caller is not None:
-            return caller
-    raise unauthenticated()

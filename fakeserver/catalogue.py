@@ -8,14 +8,16 @@ from urllib.parse import quote
 from fakeserver.problems import Document
 from fakeserver.service import Request, Route, Service
 from fakeserver.spec import Operation, Parameter
-from fakeserver.world import World
+from fakeserver.world import Ground, World
 
 NOBODY = "nobody"
 
 
-def errors(services: dict[str, Service], world: World) -> list[Document]:
+def errors(services: dict[str, Service], ground: Ground) -> list[Document]:
     """One row per provider, operation, status and named example, with each recipe that causes it."""
     rows = []
+    # The requests that look for causes go to a world of their own, so that no journal or limit sees them.
+    world = World(ground, "catalogue", rate_limits=False)
     for slug, service in services.items():
         key = next(iter(service.fixture.callers))
         for route in service.routes:

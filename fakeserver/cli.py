@@ -129,6 +129,12 @@ def parser() -> Parser:
     )
     serve.add_argument("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
 
+    serve.add_argument(
+        "--admin-token",
+        metavar="TOKEN",
+        help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
+    )
+
     env = commands.add_parser("env", help="shell exports that point a provider's SDK at the fake", allow_abbrev=False)
     env.add_argument("slug", type=one_of(slugs, "provider"), metavar="SLUG")
     env.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
@@ -211,6 +217,8 @@ def serve(parsed: argparse.Namespace, out: TextIO) -> int:
         only=tuple(dict.fromkeys(parsed.only)),
         epoch=parsed.epoch,
         fixtures=parsed.fixtures,
+        rate_limits=not parsed.no_rate_limits,
+        admin_token=parsed.admin_token or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
     )
     try:
         app = create_app(settings)
@@ -237,10 +245,13 @@ def serve(parsed: argparse.Namespace, out: TextIO) -> int:
 def run_server(app: object, listener: socket.socket) -> None:
     import uvicorn
 
+    from fakeserver.wire import Protocol
+
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         lifespan="off",
         ws="none",
+        http=Protocol,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,

@@ -1,7 +1,7 @@
 """A tenant's documents, newest first, and the bitmaps that answer its filters.
 
 A document's place in the order is its *rank*, ascending from the newest. Seeded documents begin at `FIRST`, in the
-order of their ordinals; what comes later is newer and gets lower ranks, so that no rank ever changes and a cursor stays true.
+order of their ordinals; what comes later is newer and gets lower ranks, so that no rank changes and cursors stay true.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fakeserver.filters import Filing, Key, whole
 from fakeserver.problems import Document
 
 FIRST = 2**31
+LAST = 2**32 - 1
 MAX_CACHED_BODIES = 50_000
 OWNER = "(owner)"
 """The name under which owners are filed; no wire field is called so."""
@@ -29,11 +30,23 @@ OrderKey = tuple[int, str]
 EMPTY = BitMap()
 
 
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """How time changes documents. `age(document, then, now)` is the document at `now`, the same one if nothing
+    changed, None if it is gone; only documents whose `field` has one of `values` change (None: any may)."""
+
+    age: Callable[[Document, int, int], Document | None]
+    epoch: int
+    field: str | None = None
+    values: frozenset[str] = frozenset()
+
+
 class Source(Protocol):
     """Seeded documents: a pure function of their ordinal."""
 
     @property
-    def size(self) -> int: ...
+    def ranks(self) -> BitMap: ...
+    def bodies(self, ranks: list[int]) -> list[bytes]: ...
     def document(self, ordinal: int) -> Document: ...
     def body(self, ordinal: int) -> bytes: ...
     def owner(self, ordinal: int) -> str: ...
@@ -64,6 +77,7 @@ class Seeded:
         pins: Mapping[int, Pin],
     ) -> None:
         self.size = size
+        self.ranks = BitMap(range(FIRST, FIRST + size))
         self._make = make
         self._key = key
         self._epoch = epoch
@@ -88,6 +102,14 @@ class Seeded:
                 self._bodies.clear()
             body = self._bodies[ordinal] = orjson.dumps(self.document(ordinal))
         return body
+
+    def bodies(self, ranks: list[int]) -> list[bytes]:
+        """The bodies of several ranks; those that were read before cost one look-up each."""
+        known = self._bodies
+        try:
+            return [known[rank - FIRST] for rank in ranks]
+        except KeyError:
+            return [self.body(rank - FIRST) for rank in ranks]
 
     def owner(self, ordinal: int) -> str:
         pin = self._pins.get(ordinal)
@@ -131,21 +153,35 @@ def refile(postings: Postings, rank: int, keys: Iterable[Key], *, remove: bool =
 
 
 class Collection:
-    """One tenant's documents: the seeded ones, and over them what was added, replaced or removed since."""
+    """One tenant's documents: the seeded ones, over them what was added, replaced or removed since, and over both the
+    view at a later instant (`see`), in which lifetimes have ended and transient states have settled."""
 
-    def __init__(self, source: Source | None, order: Callable[[Document], OrderKey]) -> None:
+    def __init__(
+        self, source: Source | None, order: Callable[[Document], OrderKey], ageing: Ageing | None = None
+    ) -> None:
         self._source = source
         self._order = order
-        self._changed: dict[int, Document] = {}
+        self._ageing = ageing
+        self._stored: dict[int, Document] = {}
         self._owners: dict[int, str] = {}
+        self._since: dict[int, int] = {}
         self._bodies: dict[int, bytes] = {}
         self._filed: dict[tuple[str, Filing], Postings] = {}
-        self._everything = BitMap(range(FIRST, FIRST + source.size)) if source else BitMap()
+        self._ranks = source.ranks if source else EMPTY
+        self._aged: dict[int, Document | None] = {}
+        self._aged_by = 0
+        self._aged_filed: dict[tuple[str, Filing], Postings] = {}
+        self._everything = self._ranks
         self.version = 0
 
     @property
     def everything(self) -> BitMap:
         return self._everything
+
+    @property
+    def untouched(self) -> bool:
+        """Whether these are still exactly the seeded documents."""
+        return not self.version
 
     def __len__(self) -> int:
         return len(self._everything)
@@ -155,13 +191,37 @@ class Collection:
         return self.postings(field, filing).get(key, EMPTY)
 
     def postings(self, field: str, filing: Filing) -> Postings:
+        """Every key of a field with the ranks filed under it."""
+        stored = self._stored_postings(field, filing)
+        if not self._aged:
+            return stored
+        found = self._aged_filed.get((field, filing))
+        if found is None:
+            found = dict(stored)
+            gone: dict[Key, list[int]] = {}
+            come: dict[Key, list[int]] = {}
+            for rank, document in self._aged.items():
+                for key in filing(self._field(self._stored_document(rank), rank, field)):
+                    gone.setdefault(key, []).append(rank)
+                for key in filing(self._field(document, rank, field)) if document is not None else ():
+                    come.setdefault(key, []).append(rank)
+            for key in gone.keys() | come.keys():
+                found[key] = found.get(key, EMPTY) - BitMap(gone.get(key, ())) | BitMap(come.get(key, ()))
+            self._aged_filed[field, filing] = found
+        return found
+
+    def _stored_postings(self, field: str, filing: Filing) -> Postings:
         found = self._filed.get((field, filing))
         if found is None:
-            found = dict(self._source.postings(field, filing)) if self._source else {}
-            for rank, document in self._changed.items():
-                if self._source and FIRST <= rank < FIRST + self._source.size:
-                    refile(found, rank, self._keys(rank, field, filing, seeded=True), remove=True)
-                if rank in self._everything:
+            found = self._source.postings(field, filing) if self._source else {}
+            if self._stored:
+                found = dict(found)
+            for rank, document in self._stored.items():
+                if self._source and rank in self._source.ranks:
+                    seeded = self._source.document(rank - FIRST)
+                    owner = self._source.owner(rank - FIRST)
+                    refile(found, rank, filing(owner if field == OWNER else seeded.get(field)), remove=True)
+                if rank in self._ranks:
                     refile(found, rank, filing(self._field(document, rank, field)))
             self._filed[field, filing] = found
         return found
@@ -170,7 +230,11 @@ class Collection:
         return self.filed(OWNER, whole, owner)
 
     def document(self, rank: int) -> Document:
-        document = self._changed.get(rank)
+        document = self._aged.get(rank)
+        return self._stored_document(rank) if document is None else document
+
+    def _stored_document(self, rank: int) -> Document:
+        document = self._stored.get(rank)
         if document is None:
             assert self._source is not None
             document = self._source.document(rank - FIRST)
@@ -178,13 +242,19 @@ class Collection:
 
     def body(self, rank: int) -> bytes:
         """The document as JSON bytes, encoded again only when it changes."""
-        if rank not in self._changed:
+        if rank not in self._stored and rank not in self._aged:
             assert self._source is not None
             return self._source.body(rank - FIRST)
         body = self._bodies.get(rank)
         if body is None:
-            body = self._bodies[rank] = orjson.dumps(self._changed[rank])
+            body = self._bodies[rank] = orjson.dumps(self.document(rank))
         return body
+
+    def bodies(self, ranks: list[int]) -> list[bytes]:
+        """The bodies of these ranks."""
+        if self._source is not None and not self._stored and not self._aged:
+            return self._source.bodies(ranks)
+        return [self.body(rank) for rank in ranks]
 
     def owner(self, rank: int) -> str:
         owner = self._owners.get(rank)
@@ -208,26 +278,50 @@ class Collection:
         index = bisect_left(range(len(ranks)), key, key=lambda position: self.order(ranks[position]))
         if index < len(ranks) and self.order(ranks[index]) == key:
             index += 1
-        return int(ranks[index]) if index < len(ranks) else 2**32 - 1
+        return int(ranks[index]) if index < len(ranks) else LAST
+
+    def see(self, aged: int) -> None:
+        """Show the documents as they are `aged` microseconds later than they were stored."""
+        if aged == self._aged_by or self._ageing is None:
+            return
+        self._aged_by = aged
+        self._aged, self._aged_filed, self._bodies = {}, {}, {}
+        then = self._ageing.epoch
+        for rank in self.candidates() if aged else ():
+            since = self._since.get(rank, 0)
+            before = self._stored_document(rank)
+            after = self._ageing.age(before, then + since, then + max(since, aged))
+            if after is not before:
+                self._aged[rank] = after
+        gone = [rank for rank, document in self._aged.items() if document is None]
+        self._everything = self._ranks - BitMap(gone) if gone else self._ranks
+
+    def candidates(self) -> BitMap:
+        """The stored documents that time can change."""
+        assert self._ageing is not None
+        if self._ageing.field is None:
+            return self._ranks
+        postings = self._stored_postings(self._ageing.field, whole)
+        return BitMap.union(EMPTY, *(postings.get(value, EMPTY) for value in self._ageing.values))
 
     def replace(self, documents: Iterable[tuple[Document, str]]) -> None:
         """Exactly these documents, each with its owner, and none of those before."""
         ordered = sorted(documents, key=lambda each: self._order(each[0]))
         self._source = None
-        self._changed = {FIRST + index: document for index, (document, _) in enumerate(ordered)}
+        self._stored = {FIRST + index: document for index, (document, _) in enumerate(ordered)}
         self._owners = {FIRST + index: owner for index, (_, owner) in enumerate(ordered)}
-        self._everything = BitMap(self._changed)
-        self._forget()
+        self._since = dict.fromkeys(self._stored, self._aged_by)
+        self._changed(BitMap(self._stored))
 
     def add(self, document: Document, owner: str) -> None:
         """One more document; at the front where it is the newest, else the others are ranked anew."""
         front = self._everything.min() if self._everything else FIRST + 1
         if not self._everything or self._order(document) < self.order(front):
             rank = front - 1
-            self._changed[rank] = document
+            self._stored[rank] = document
             self._owners[rank] = owner
-            self._everything = self._everything | BitMap((rank,))
-            self._forget()
+            self._since[rank] = self._aged_by
+            self._changed(self._ranks | BitMap((rank,)))
         else:
             everyone = [(self.document(each), self.owner(each)) for each in self._everything]
             self.replace([*everyone, (document, owner)])
@@ -236,28 +330,51 @@ class Collection:
         """Other documents at the same ranks; their place in the order must be the same."""
         for rank, document in changes.items():
             self._owners[rank] = self.owner(rank)
-            self._changed[rank] = document
-            self._bodies.pop(rank, None)
-        self._forget()
+            self._stored[rank] = document
+            self._since[rank] = self._aged_by
+        self._changed(self._ranks)
 
     def remove(self, ranks: BitMap) -> None:
         """These documents are gone; the ranks of the others stay."""
-        self._everything = self._everything - ranks
         for rank in ranks:
-            self._changed.setdefault(rank, {})
-        self._forget()
+            self._stored.setdefault(rank, {})
+        self._changed(self._ranks - ranks)
 
-    def _forget(self) -> None:
-        self._filed = {}
+    def _changed(self, ranks: BitMap) -> None:
+        self._ranks = self._everything = ranks
+        self._filed, self._bodies = {}, {}
         self.version += 1
+        aged, self._aged_by = self._aged_by, 0
+        self._aged, self._aged_filed = {}, {}
+        self.see(aged)
+
+    def state(self) -> Document:
+        """What `restore` needs to make the same collection from the same seed."""
+        return {
+            "seeded": self._source is not None,
+            "removed": list(self._possible() - self._ranks),
+            "stored": [
+                [rank, self._owners.get(rank), self._since.get(rank, 0), document]
+                for rank, document in self._stored.items()
+            ],
+        }
+
+    def restore(self, state: Document, aged: int) -> None:
+        """Take over a state that `state` gave."""
+        if not state["seeded"]:
+            self._source = None
+        self._stored = {rank: document for rank, _, _, document in state["stored"]}
+        self._owners = {rank: owner for rank, owner, _, _ in state["stored"] if owner is not None}
+        self._since = {rank: since for rank, _, since, _ in state["stored"]}
+        self._aged_by = aged
+        self._changed(self._possible() - BitMap(state["removed"]))
+
+    def _possible(self) -> BitMap:
+        """Every rank that has, or had, a document."""
+        return BitMap(self._stored) | (self._source.ranks if self._source else EMPTY)
 
     def _field(self, document: Document, rank: int, field: str) -> object:
         return self.owner(rank) if field == OWNER else document.get(field)
-
-    def _keys(self, rank: int, field: str, filing: Filing, *, seeded: bool) -> Iterable[Key]:
-        assert self._source is not None
-        ordinal = rank - FIRST
-        return filing(self._source.owner(ordinal) if field == OWNER else self._source.document(ordinal).get(field))
 
 
 def newest_first(created: str, identity: str) -> Callable[[Document], OrderKey]:

@@ -2,7 +2,7 @@
 
 `predicate` is the definition of truth. `rows` answers the same question from the bitmaps of an index, in which each
 document is filed under the keys that its `filing` gives for the field; a law in the tests holds the two equal. Where
-the keys cannot decide alone, `rows` says so (`exact=False`) and the caller asks the predicate about the rows that are left.
+the keys cannot decide alone, `rows` says so (`exact=False`) and the predicate is asked about the rows that are left.
 """
 
 from __future__ import annotations

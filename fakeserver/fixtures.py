@@ -5,6 +5,7 @@ Everything is checked while it is read; a `FixtureError` names the file and the 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Fixture:
     tenants: Mapping[str, Tenant]
     vocabularies: Mapping[str, list[Json]]
     switches: Mapping[str, Json]
+    digest: str
 
     def sizes(self, size: int, default_tenant: str) -> dict[str, int]:
         """How many of the provider's `size` documents each tenant gets."""
@@ -108,6 +110,7 @@ def _fixture(value: Json, vocabularies: Mapping[str, list[Json]], default_tenant
         tenants=tenants,
         vocabularies=words,
         switches=value.get("switches", {}),
+        digest=hashlib.sha256(repr((value, sorted(words.items()))).encode()).hexdigest(),
     )
 
 

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -39,8 +39,8 @@ class Context:
     """What a cursor is bound to: the world's secret, and the operation, tenant and filters of the request."""
 
     secret: bytes
-    binding: bytes
     now: int
+    binding: Callable[[], bytes]
 
 
 class Pages(Protocol):
@@ -177,7 +177,7 @@ class Cursor:
 
 
 def _tag(plain: bytes, context: Context) -> bytes:
-    return hmac.digest(context.secret, context.binding + b"\x00" + plain, "sha256")[:TAG_BYTES]
+    return hmac.digest(context.secret, context.binding() + b"\x00" + plain, "sha256")[:TAG_BYTES]
 
 
 def _masked(text: bytes, tag: bytes, context: Context) -> bytes:

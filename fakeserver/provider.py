@@ -13,6 +13,7 @@ from fakeserver.auth import Caller
 from fakeserver.collection import Collection, Make
 from fakeserver.facets import Facet
 from fakeserver.filters import Filter
+from fakeserver.limits import Limit
 from fakeserver.pages import Pages
 from fakeserver.problems import Document, Problem
 
@@ -29,6 +30,8 @@ class Scope:
 
 TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
 """(caller, decoded values, tenants) → scope, or a Problem."""
+
+Age = Callable[[Document, int, int], Document | None]
 
 ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 """A problem in the provider's words: status and body."""
@@ -63,7 +66,11 @@ class Counting:
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A provider's meaning. `created` and `identity` name the fields that order its documents; `try_path` is the
-    request that the start screen shows; `sdk` names the environment variables that its SDK reads."""
+    request that the start screen shows; `sdk` names the environment variables that its SDK reads.
+
+    `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
+    values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
+    parameter of `optional_text` counts as absent."""
 
     slug: str
     errors: ErrorDialect
@@ -74,5 +81,9 @@ class Provider:
     default_tenant: str
     try_path: str
     sdk: Mapping[str, str]
+    age: Age | None = None
+    ages: tuple[str | None, frozenset[str]] = (None, frozenset())
+    limits: tuple[Limit, ...] = ()
+    switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()

@@ -11,10 +11,12 @@ import orjson
 from pyroaring import BitMap
 
 from fakeserver import forced
-from fakeserver.auth import Caller, authenticate, credentials
+from fakeserver.auth import Caller, credentials
 from fakeserver.collection import Collection
+from fakeserver.faults import Dribble, Failure
 from fakeserver.filters import AnyOf, Filter, Pairs
 from fakeserver.fixtures import Fixture
+from fakeserver.journal import Entry
 from fakeserver.pages import Context, Page
 from fakeserver.params import Decoder, Values, decoder, query_pairs
 from fakeserver.params import Pairs as Query
@@ -25,12 +27,14 @@ from fakeserver.problems import (
     internal,
     method_not_allowed,
     not_found,
+    unauthenticated,
 )
 from fakeserver.provider import Counting, Listing, Provider, Scope
 from fakeserver.spec import Operation, Spec, SpecError
 from fakeserver.world import World
 
 MAX_HEADERS = 128
+FAULT_HEADER = "X-Fakeserver-Fault"
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
 RETRY_AFTER_SECONDS = "1"
@@ -42,22 +46,26 @@ log = logging.getLogger("fakeserver")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What arrived, behind the provider's prefix. Header names are in lower case."""
+    """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's."""
 
     method: str
     path: str
     query: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    address: str = "127.0.0.1"
 
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent. A body in pieces is sent as it is made."""
+    """What is sent. A body in pieces is sent as made; `delay` (seconds), `dribble` and `fault` happen on the wire."""
 
     status: int
     body: bytes | Iterator[bytes]
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = JSON
+    delay: float = 0.0
+    dribble: Dribble | None = None
+    fault: str | None = None
 
     def text(self) -> bytes:
         """The whole body."""
@@ -71,6 +79,18 @@ class Route:
     operation: Operation
     meaning: Listing | Counting
     decoder: Decoder
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known about a request so far, for the journal and for the failure that somebody wants."""
+
+    operation: Operation | None = None
+    query: Query = ()
+    caller: Caller | None = None
+    values: Values | None = None
+    failure: Failure | None = None
+    applied: str | None = None
 
 
 class Service:
@@ -88,31 +108,96 @@ class Service:
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
-        applied = ""
+        exchange = Exchange()
         try:
-            if len(request.headers) > MAX_HEADERS:
-                raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
-            route, segments = self.match(request)
-            query = query_pairs(request.query)
-            keys, wanted = asked(request, route.operation, query)
-            if not wanted.empty:
-                failure = forced.answer(wanted, route.operation)
-                applied = str(wanted)
-                if failure is not None:
-                    return self._forced(failure, route.operation, applied)
-            caller = authenticate(keys, self.fixture.callers)
-            values = route.decoder.decode(segments, query)
-            answer = self.read(route, caller, values, world)
+            answer = self.respond(request, world, exchange)
         except Problem as problem:
-            answer = self.refusal(problem)
+            answer = self.refusal(problem, world)
         except FakeProblem as problem:
             answer = own_refusal(problem)
         except Exception:
             log.exception("%s %s: unforeseen", self.provider.slug, request.method)
-            answer = self.refusal(internal())
-        if applied:
-            answer.headers["Preference-Applied"] = applied
+            answer = self.refusal(internal(), world)
+        if exchange.failure is not None:
+            answer = self.failed(answer, exchange.failure, exchange.operation, world)
+        if exchange.applied:
+            answer.headers["Preference-Applied"] = exchange.applied
+        if world.settings.journal:
+            self.note(request, exchange, answer, world)
         return answer
+
+    def respond(self, request: Request, world: World, exchange: Exchange) -> Answer:
+        """The stages of a request, in order; each may refuse."""
+        if len(request.headers) > MAX_HEADERS:
+            raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
+        route, segments = self.match(request)
+        exchange.operation = operation = route.operation
+        exchange.query = query = query_pairs(request.query) if request.query else ()
+        keys, wanted = asked(request, operation, query)
+        callers = self.fixture.callers
+        caller = exchange.caller = next((callers[key] for key in keys if key in callers), None)
+        exchange.failure = failure = self.due(wanted, keys, world, exchange)
+        if failure is not None and failure.status is not None and failure.phase == "before":
+            return Answer(failure.status, b"")
+        if caller is None:
+            raise unauthenticated()
+        reported = self.limited(caller, request, world)
+        values = exchange.values = route.decoder.decode(segments, query)
+        meaning, tenants = route.meaning, world.tenants(self.provider)
+        scope = meaning.tenant(caller, values, tenants)
+        collection = tenants[scope.tenant]
+        found = select(meaning.filters, collection, scope, values)
+        headers = {**self.provider.headers, **reported}
+        if isinstance(meaning, Counting):
+            counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
+            return Answer(200, orjson.dumps(counts), headers)
+        context = Context(world.secret, world.seen, lambda: binding(operation, meaning.filters, scope, values))
+        page = meaning.pages.page(found, values, collection, context)
+        return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
+
+    def due(self, wanted: forced.Wish | None, keys: list[str], world: World, exchange: Exchange) -> Failure | None:
+        """The failure that this request gets: the one it asks for itself, else the one that a script has for it."""
+        operation = exchange.operation
+        assert operation is not None
+        if wanted is not None:
+            exchange.applied = wanted.text
+            wish = f"{self.provider.slug} {operation.id} {keys} {wanted.text}"
+            return wanted.failure if world.faults.grant(wish, wanted.times, wanted.after) else None
+        if not world.faults.scripts:
+            return None
+        name = None if exchange.caller is None else exchange.caller.name
+        return world.faults.due(self.provider.slug, operation.id, name, dict(exchange.query))
+
+    def limited(self, caller: Caller, request: Request, world: World) -> dict[str, str]:
+        """The headers that report the caller's rate limits, or a 429."""
+        limits = self.provider.limits
+        mode = world.settings.rate_limits[self.provider.slug]
+        if not limits or mode == "off":
+            return {}
+        who = {"address": request.address, "caller": caller.name, "tenant": caller.home}
+        enforced = True if mode == "enforced" else None
+        return world.limits.take(self.provider.slug, limits, who, world.clock.now, enforced=enforced)
+
+    def note(self, request: Request, exchange: Exchange, answer: Answer, world: World) -> None:
+        """Write the exchange into the world's journal."""
+        operation, caller = exchange.operation, exchange.caller
+        world.journal.add(
+            Entry(
+                number=0,
+                instant=world.clock.now,
+                method=request.method,
+                path=f"/{self.provider.slug}{request.path}",
+                query=request.query.decode("utf-8", "replace"),
+                status=answer.status,
+                provider=self.provider.slug,
+                operation=None if operation is None else operation.id,
+                caller=None if caller is None else caller.name,
+                values=exchange.values,
+                fault=None if exchange.failure is None else exchange.failure.label,
+                warnings=tuple(warnings(request, operation, exchange.query)),
+            ),
+            answer.headers.get("Retry-After"),
+        )
 
     def match(self, request: Request) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters."""
@@ -126,41 +211,40 @@ class Service:
             allowed += [route.operation.method, *(["HEAD"] if route.operation.method == "GET" else [])]
         raise method_not_allowed(allowed) if allowed else not_found()
 
-    def read(self, route: Route, caller: Caller, values: Values, world: World) -> Answer:
-        """The page or the counts that these values ask for."""
-        meaning, tenants = route.meaning, world.tenants(self.provider)
-        scope = meaning.tenant(caller, values, tenants)
-        collection = tenants[scope.tenant]
-        found = select(meaning.filters, collection, scope, values)
-        headers = dict(self.provider.headers)
-        if isinstance(meaning, Counting):
-            counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
-            return Answer(200, orjson.dumps(counts), headers)
-        context = Context(world.secret, binding(route.operation, meaning.filters, scope, values), world.now)
-        page = meaning.pages.page(found, values, collection, context)
-        return Answer(200, body_of(page, collection), {**headers, **page.headers})
-
-    def refusal(self, problem: Problem) -> Answer:
+    def refusal(self, problem: Problem, world: World) -> Answer:
         """The problem in the provider's dialect."""
-        status, body = self.provider.errors(problem, self.fixture.switches)
+        status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
         headers = dict(self.provider.headers) | problem.headers
         documented = self.routes[0].operation.responses.get(status)
         if documented is not None and "WWW-Authenticate" in documented.headers:
             headers["WWW-Authenticate"] = "Bearer"
         return Answer(status, orjson.dumps(body), headers)
 
-    def _forced(self, failure: forced.Forced, operation: Operation, applied: str) -> Answer:
-        if failure.body is None:
-            answer = self.refusal(Problem(failure.status, "forced", "A failure that the spec does not document"))
-            answer.status = failure.status
-        else:
-            answer = Answer(failure.status, failure.body, dict(self.provider.headers))
-            declared = operation.responses[failure.status].headers
-            if "Retry-After" in declared:
-                answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
-            if "WWW-Authenticate" in declared:
-                answer.headers["WWW-Authenticate"] = "Bearer"
-        answer.headers["Preference-Applied"] = applied
+    def failed(self, answer: Answer, failure: Failure, operation: Operation | None, world: World) -> Answer:
+        """The answer, made to fail as somebody asked; a header says so."""
+        assert operation is not None
+        if failure.status is not None and (failure.phase == "before" or answer.status < 400):
+            answer = self.documented(failure.status, failure.body, operation, world)
+        answer.headers |= failure.headers
+        answer.headers[FAULT_HEADER] = failure.label
+        if failure.delay is not None:
+            answer.delay = failure.delay.draw(world.faults.chance(failure.label, world.journal.total))
+        answer.dribble = failure.dribble
+        answer.fault = failure.fault
+        return answer
+
+    def documented(self, status: int, body: bytes | None, operation: Operation, world: World) -> Answer:
+        """A failure with the spec's own example as its body; without one, in the provider's dialect."""
+        if body is None:
+            answer = self.refusal(Problem(status, "forced", "A failure that the spec does not document"), world)
+            answer.status = status
+            return answer
+        answer = Answer(status, body, dict(self.provider.headers))
+        declared = operation.responses[status].headers
+        if "Retry-After" in declared:
+            answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if "WWW-Authenticate" in declared:
+            answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
     def _route(self, operation: Operation) -> Route:
@@ -199,7 +283,7 @@ def check_of(pairs: Pairs) -> Any:
     return check
 
 
-def asked(request: Request, operation: Operation, query: Query) -> tuple[list[str], forced.Wish]:
+def asked(request: Request, operation: Operation, query: Query) -> tuple[list[str], forced.Wish | None]:
     """The credentials of a request without their suffixes, and the failure that it asks for."""
     keys: list[str] = []
     suffix: dict[str, str] = {}
@@ -207,7 +291,35 @@ def asked(request: Request, operation: Operation, query: Query) -> tuple[list[st
         key, wishes = forced.split_credential(credential)
         keys.append(key)
         suffix |= wishes
-    return keys, forced.wish(request.headers.get("prefer"), query, suffix)
+    prefer = request.headers.get("prefer")
+    if prefer is None and not suffix and b"__" not in request.query:
+        return keys, None
+    return keys, forced.wish(prefer, query, suffix, operation)
+
+
+def warnings(request: Request, operation: Operation | None, query: Query) -> Iterator[str]:
+    """What the client did that the real API would ignore or misunderstand."""
+    if request.path.startswith("//"):
+        yield "the path begins with a double slash: does the base URL end in one?"
+    if operation is None:
+        return
+    names = [name for name, _ in query]
+    for parameter in operation.parameters:
+        if (
+            parameter.where == "query"
+            and parameter.schema.get("type") not in ("array", "object")
+            and names.count(parameter.name) > 1
+        ):
+            yield f"parameter {parameter.name!r} was given more than once; the last value was used"
+        if parameter.schema.get("type") == "boolean":
+            for name, text in query:
+                if name == parameter.name and text not in ("true", "false"):
+                    yield f"{name}={text[:20]} is not how the page spells a boolean"
+    known = operation.query_names
+    patterns = [each.pairs for each in operation.parameters if each.pairs is not None]
+    for name in dict.fromkeys(names):
+        if name not in known and name not in forced.QUERY_FORMS and not any(each.match(name) for each in patterns):
+            yield f"parameter {name[:64]!r} is not on the reference page and was ignored"
 
 
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
@@ -239,16 +351,15 @@ def binding(operation: Operation, filters: tuple[Filter, ...], scope: Scope, val
 
 def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:
     """The page's rows in their envelope."""
-    body = collection.body
     if len(page.ranks) <= CHUNK_ROWS:
-        return b"%s%s%s" % (page.before, b",".join([body(rank) for rank in page.ranks]), page.after)
+        return b"%s%s%s" % (page.before, b",".join(collection.bodies(page.ranks)), page.after)
     return _pieces(page, collection)
 
 
 def _pieces(page: Page, collection: Collection) -> Iterator[bytes]:
     yield page.before
     for start in range(0, len(page.ranks), CHUNK_ROWS):
-        rows = b",".join([collection.body(rank) for rank in page.ranks[start : start + CHUNK_ROWS]])
+        rows = b",".join(collection.bodies(page.ranks[start : start + CHUNK_ROWS]))
         yield b"," + rows if start else rows
     yield page.after
 

@@ -208,7 +208,7 @@ def _response(document: Document, status: int, raw: Document, where: str) -> Res
 
 def _security(document: Document, body: Document) -> tuple[SecurityScheme, ...]:
     declared = document.get("components", {}).get("securitySchemes") or {}
-    alternatives: list[Document] = body.get("security", document.get("security", []))
+    alternatives: list[Document] = body.get("security") or document.get("security") or []
     schemes = []
     for alternative in alternatives:
         if len(alternative) != 1:

@@ -1,4 +1,4 @@
-"""A world: all state behind one set of base URLs. Today its documents; they are made when somebody first asks."""
+"""A world: all state behind one set of base URLs. Its documents are made when somebody first asks for them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fakeserver.collection import Collection, Seeded, newest_first
+from fakeserver.clock import Clock
+from fakeserver.collection import Ageing, Collection, Seeded, newest_first
+from fakeserver.faults import Faults
 from fakeserver.fixtures import Fixture
+from fakeserver.journal import Journal
+from fakeserver.limits import Limits
+from fakeserver.problems import FakeProblem, Json
 from fakeserver.provider import Provider
+
+MAX_AGEING = 50_000
+"""Documents that a moved clock may have to change; more would hold up the server for seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,48 +29,130 @@ class Recipe:
     epoch: int
 
 
-class World:
-    """The documents of every provider and tenant, as one seed makes them."""
+class Ground:
+    """The seeded documents of one recipe, made once and shared by all worlds; a world keeps only what differs."""
 
-    def __init__(self, recipe: Recipe, fixtures: Mapping[str, Fixture], name: str = "") -> None:
+    def __init__(self, recipe: Recipe, fixtures: Mapping[str, Fixture]) -> None:
         self.recipe = recipe
-        self.name = name
-        self.secret = hashlib.blake2b(f"{recipe.seed}\x1f{name}".encode(), digest_size=32).digest()
-        self._fixtures = fixtures
-        self._tenants: dict[str, dict[str, Collection]] = {}
+        self.fixtures = fixtures
+        self._sources: dict[str, dict[str, Seeded]] = {}
 
-    @property
-    def now(self) -> int:
-        """The instant that documents are seen at, in microseconds since 1970."""
-        return self.recipe.epoch
-
-    def tenants(self, provider: Provider) -> dict[str, Collection]:
-        """The provider's tenants and what they own."""
-        found = self._tenants.get(provider.slug)
-        if found is None:
-            found = self._tenants[provider.slug] = self._seeded(provider)
-        return found
-
-    def reset(self) -> None:
-        """Back to the seed."""
-        self._tenants.clear()
-
-    def _seeded(self, provider: Provider) -> dict[str, Collection]:
-        fixture = self._fixtures[provider.slug]
+    def collections(self, provider: Provider) -> dict[str, Collection]:
+        """Untouched collections of a provider's tenants."""
+        sources = self._sources.get(provider.slug)
+        if sources is None:
+            sources = self._sources[provider.slug] = self._seeded(provider)
         order = newest_first(provider.created, provider.identity)
-        tenants = {}
-        for name, size in fixture.sizes(self.recipe.size, provider.default_tenant).items():
-            tenant = fixture.tenants[name]
-            source = Seeded(
+        ageing = None if provider.age is None else Ageing(provider.age, self.recipe.epoch, *provider.ages)
+        return {name: Collection(source, order, ageing) for name, source in sources.items()}
+
+    def _seeded(self, provider: Provider) -> dict[str, Seeded]:
+        fixture = self.fixtures[provider.slug]
+        return {
+            name: Seeded(
                 provider.make,
-                key=hashlib.blake2b(
-                    f"{self.recipe.seed}\x1f{provider.slug}\x1f{name}".encode(), digest_size=32
-                ).digest(),
+                key=_key(self.recipe.seed, provider.slug, name),
                 epoch=self.recipe.epoch,
                 size=size,
-                columns=tenant.columns,
+                columns=fixture.tenants[name].columns,
                 vocabularies=fixture.vocabularies,
-                pins=tenant.pins,
+                pins=fixture.tenants[name].pins,
             )
-            tenants[name] = Collection(source, order)
-        return tenants
+            for name, size in fixture.sizes(self.recipe.size, provider.default_tenant).items()
+        }
+
+
+def _key(*parts: object) -> bytes:
+    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=32).digest()
+
+
+LIMIT_MODES = ("default", "enforced", "off")
+"""`default` enforces the limits on the reference pages and only reports the observed ones."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """How a world behaves: whether it keeps a journal, what its rate limits do, and the providers' switches."""
+
+    journal: bool
+    rate_limits: dict[str, str]
+    switches: dict[str, dict[str, Json]]
+
+
+class World:
+    """Documents, clock, faults, rate limits, journal and settings of one namespace; the one at the root has no name."""
+
+    def __init__(self, ground: Ground, name: str = "", *, rate_limits: bool = True) -> None:
+        self.ground = ground
+        self.name = name
+        self.secret = _key(ground.recipe.seed, name)
+        self.clock = Clock(ground.recipe.epoch)
+        self.limits = Limits()
+        self.journal = Journal()
+        self.faults = Faults(ground.recipe.seed)
+        self._rate_limits = rate_limits
+        self._tenants: dict[str, dict[str, Collection]] = {}
+        self.settings = self.initial_settings()
+
+    def initial_settings(self) -> Settings:
+        """The settings that the server was started with."""
+        fixtures = self.ground.fixtures
+        return Settings(
+            journal=True,
+            rate_limits=dict.fromkeys(fixtures, "default" if self._rate_limits else "off"),
+            switches={slug: dict(fixture.switches) for slug, fixture in fixtures.items()},
+        )
+
+    @property
+    def touched(self) -> bool:
+        """Whether somebody changed anything here, so that it must not be dropped in silence."""
+        return (
+            self.clock.moved
+            or bool(self.faults.scripts)
+            or self.settings != self.initial_settings()
+            or any(not each.untouched for tenants in self._tenants.values() for each in tenants.values())
+        )
+
+    @property
+    def seen(self) -> int:
+        """The instant that the documents are seen at: the epoch, and the time that somebody added."""
+        return self.ground.recipe.epoch + self.clock.aged
+
+    def tenants(self, provider: Provider) -> dict[str, Collection]:
+        """The provider's tenants and what they own, as of now."""
+        found = self._tenants.get(provider.slug)
+        if found is None:
+            found = self._tenants[provider.slug] = self.ground.collections(provider)
+        aged = self.clock.aged
+        for each in found.values():
+            each.see(aged)
+        return found
+
+    def check_ageing(self, provider: Provider) -> None:
+        """Refuse to move the clock of a world in which too many documents would change."""
+        candidates = sum(len(each.candidates()) for each in self.tenants(provider).values())
+        if candidates > MAX_AGEING:
+            raise FakeProblem(
+                409,
+                f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
+                f"{MAX_AGEING}: serve with a smaller --size",
+            )
+
+    def reset(self) -> None:
+        """Back to the seed: documents, faults, clock, limits, settings and journal."""
+        self._tenants.clear()
+        self.clock.reset()
+        self.limits = Limits()
+        self.journal.clear()
+        self.faults.clear()
+        self.settings = self.initial_settings()
+
+    def take_over(self, other: World) -> None:
+        """Become another world, under the name that this one has."""
+        for name, value in vars(other).items():
+            if name not in ("name", "_rate_limits"):
+                setattr(self, name, value)
+
+    def collections(self) -> dict[str, dict[str, Collection]]:
+        """The tenants that were asked for so far, by provider; the others are as the seed made them."""
+        return self._tenants

@@ -7,7 +7,7 @@ from typing import Any
 
 from fakeserver.auth import Caller
 from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at
+from fakeserver.draws import SECOND, Draw, at, instant
 from fakeserver.facets import Facet
 from fakeserver.filters import AnyOf, Equal
 from fakeserver.pages import Cursor
@@ -53,6 +53,37 @@ def project_of(document: Document) -> Document:
     return {name: document.get(name) for name in ("project_id", "project_key", "project_name")}
 
 
+def account(earlier: int, started: int, until: int, *, running: bool) -> Document:
+    """Runtime and credits of a sandbox whose session began at `started`; credits are deducted every ten minutes."""
+    session = (until - started) // SECOND
+    settled = session // BILLING_SECONDS * BILLING_SECONDS
+    billed = (earlier + (settled if running else session)) // CREDIT_SECONDS
+    total = (earlier + session) // CREDIT_SECONDS
+    return {
+        "total_runtime_seconds": earlier + session,
+        "billed_credits": billed,
+        "running_credits": total - billed,
+        "estimated_total_credits": total,
+        "last_credit_deduction_at": at(started + settled * SECOND) if settled else None,
+    }
+
+
+def age(document: Document, then: int, now: int) -> Document:
+    """A running sandbox earns credits until it expires; then e2b pauses it, and the other providers kill it."""
+    started_at, expires_at = document.get("last_started_at"), document.get("expires_at")
+    if started_at is None:
+        return document
+    started, expires = instant(started_at), None if expires_at is None else instant(expires_at)
+    earlier = max(0, document["total_runtime_seconds"] - max(0, then - started) // SECOND)
+    if expires is None or now < expires:
+        return {**document, **account(earlier, started, now, running=True)}
+    ended = at(expires)
+    document = {**document, **account(earlier, started, expires, running=False), "stopped_at": ended}
+    if document["provider"] == "e2b":
+        return {**document, "state": "paused", "pause_reason": "timeout"}
+    return {**document, "state": "killed", "killed_at": ended}
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 000 shows it."""
     state, now, created = draw.column("state"), draw.epoch, draw.created
@@ -67,12 +98,8 @@ def make(draw: Draw) -> Document:
     session = (now - started) // SECOND
     if state != "running":
         session = min(session, lifetime, draw.between("session", 30, lifetime))
-    stopped = started + session * SECOND
     never_started = state == "killed" and draw.chance("boot failed", 3)
-    runtime = 0 if never_started else earlier + session
-    billed_until = started + session // BILLING_SECONDS * BILLING_SECONDS * SECOND
-    billed = runtime if state != "running" else earlier + (billed_until - started) // SECOND
-    running_credits = (runtime - billed) // CREDIT_SECONDS
+    stopped = started if never_started else started + session * SECOND
     unlimited = draw.chance("unlimited", 6)
     project_id = draw.column("project_id")
     project: Document = next((each for each in draw.vocabularies["projects"] if each["id"] == project_id), {})
@@ -107,13 +134,9 @@ def make(draw: Draw) -> Document:
         "created_at": at(created),
         "last_started_at": None if never_started else at(started),
         "expires_at": None if unlimited or never_started else at(started + lifetime * SECOND),
-        "stopped_at": None if state == "running" else at(created if never_started else stopped),
-        "killed_at": at(created if never_started else stopped) if state == "killed" else None,
-        "total_runtime_seconds": runtime,
-        "billed_credits": billed // CREDIT_SECONDS,
-        "running_credits": running_credits,
-        "estimated_total_credits": billed // CREDIT_SECONDS + running_credits,
-        "last_credit_deduction_at": at(billed_until) if runtime and billed_until > started else None,
+        "stopped_at": None if state == "running" else at(stopped),
+        "killed_at": at(stopped) if state == "killed" else None,
+        **account(earlier, started, stopped, running=state == "running"),
     }
     if state == "killed" and project_id is None and draw.chance("before the ledger", 20):
         # Records from before the credit ledger lack every field that the page does not require.
@@ -143,6 +166,8 @@ PROVIDER = Provider(
         ),
     },
     make=make,
+    age=age,
+    ages=("state", frozenset({"running"})),
     created="created_at",
     identity="id",
     default_tenant="acme",

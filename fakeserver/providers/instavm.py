@@ -7,11 +7,14 @@ from typing import Any
 
 from fakeserver.auth import Caller
 from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, naive
+from fakeserver.draws import SECOND, Draw, instant, naive
 from fakeserver.filters import Containing
 from fakeserver.pages import Limited
 from fakeserver.problems import Document, Problem, fastapi_detail
 from fakeserver.provider import Listing, Provider, Scope, Switches
+
+READY_SECONDS = 15
+"""Assumed: how long a VM takes to be ready."""
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -52,6 +55,16 @@ def make(draw: Draw) -> Document:
     return document
 
 
+def age(document: Document, then: int, now: int) -> Document:
+    """A VM that is being created gets ready; one whose time is up is killed."""
+    if document["status"] == "creating" and now - then >= READY_SECONDS * SECOND:
+        document = {**document, "status": "active"}
+    end = document.get("end_at")
+    if document["status"] == "active" and end is not None and now >= instant(end):
+        return {**document, "status": "killed"}
+    return document
+
+
 PROVIDER = Provider(
     slug="instavm",
     errors=errors,
@@ -63,6 +76,8 @@ PROVIDER = Provider(
         ),
     },
     make=make,
+    age=age,
+    ages=("status", frozenset({"active", "creating"})),
     created="started_at",
     identity="sandbox_id",
     default_tenant="main",

@@ -7,14 +7,18 @@ from typing import Any
 
 from fakeserver.auth import Caller
 from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at
+from fakeserver.draws import SECOND, Draw, at, instant
 from fakeserver.filters import AllOf, Equal, Excluding
+from fakeserver.limits import Limit
 from fakeserver.pages import Numbered
 from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
 from fakeserver.provider import Listing, Provider, Scope, Switches
 
 TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
 """Minutes; 1,440 is the longest that the provider's OpenAPI allows."""
+QUEUE_SECONDS = 20
+BOOT_SECONDS = 40
+"""Assumed: how long a sandbox waits for its place, and how long it boots."""
 FAILURES = (
     ("OOM_KILLED", "The sandbox ran out of memory", 137),
     ("IMAGE_PULL_FAILED", "The image could not be pulled", None),
@@ -94,6 +98,26 @@ def make(draw: Draw) -> Document:
     return document
 
 
+def age(document: Document, then: int, now: int) -> Document:
+    """PENDING becomes PROVISIONING, then RUNNING; a running sandbox is terminated at its timeout."""
+    status = document["status"]
+    if status == "PENDING" and now - then >= QUEUE_SECONDS * SECOND:
+        queued = then + QUEUE_SECONDS * SECOND
+        job = document.get("kubernetesJobId") or f"sandbox-{document['id'][-12:]}"
+        document = {**document, "status": "PROVISIONING", "updatedAt": at(queued), "kubernetesJobId": job}
+        status, then = "PROVISIONING", queued
+    if status == "PROVISIONING" and now - then >= BOOT_SECONDS * SECOND:
+        ready = at(then + BOOT_SECONDS * SECOND)
+        document = {**document, "status": "RUNNING", "startedAt": ready, "updatedAt": ready}
+    started = document.get("startedAt")
+    if document["status"] == "RUNNING" and started is not None and document["timeoutMinutes"] > 0:
+        deadline = instant(started) + document["timeoutMinutes"] * 60 * SECOND
+        if now >= deadline:
+            ended = at(deadline)
+            return {**document, "status": "TERMINATED", "terminatedAt": ended, "updatedAt": ended}
+    return document
+
+
 OPTIONAL = frozenset(
     {"gpuType", "vm", "labels", "exitCode", "errorType", "errorMessage", "region", "registryCredentialsId"}
 )
@@ -115,6 +139,10 @@ PROVIDER = Provider(
         ),
     },
     make=make,
+    age=age,
+    ages=("status", frozenset({"PENDING", "PROVISIONING", "RUNNING"})),
+    limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
+    switches={"validation_errors": ("published", "detail")},
     created="createdAt",
     identity="id",
     default_tenant="main",

@@ -7,8 +7,9 @@ from typing import Any
 
 from fakeserver.auth import Caller
 from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at
+from fakeserver.draws import SECOND, Draw, at, instant
 from fakeserver.filters import AnyOf, Pairs
+from fakeserver.limits import Limit
 from fakeserver.pages import Whole
 from fakeserver.problems import Document, Issue, Problem
 from fakeserver.provider import Listing, Provider, Scope, Switches
@@ -26,6 +27,8 @@ MAX_VALUE_BYTES = 2_048
 MAX_METADATA_BYTES = 16_384
 RESERVED = ("superserve.", "_superserve")
 MAX_PAGE = 200
+RESUME_SECONDS = 5
+"""Assumed: how long a restore takes."""
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -63,7 +66,7 @@ def make(draw: Draw) -> Document:
     """One sandbox as page 004 shows it: what is not set is absent, never null."""
     status, created = draw.column("status"), draw.created
     age = (draw.epoch - created) // SECOND
-    caps = [each for each in (3_600, 14_400, 86_400, 604_800) if status == "paused" or each > age]
+    caps = [each for each in (3_600, 14_400, 86_400, 604_800) if each > age]
     document = {
         "id": draw.identity(lambda each: each.uuid("id")),
         "name": f"{draw.word('adjective', 'adjectives')}-{draw.word('noun', 'nouns')}",
@@ -89,6 +92,16 @@ def make(draw: Draw) -> Document:
     return document
 
 
+def age(document: Document, then: int, now: int) -> Document | None:
+    """A resuming sandbox gets active; one past its lifetime cap is gone from the list."""
+    cap = document.get("timeout_seconds")
+    if cap is not None and now >= instant(document["created_at"]) + cap * SECOND:
+        return None
+    if document["status"] == "resuming" and now - then >= RESUME_SECONDS * SECOND:
+        return {**document, "status": "active"}
+    return document
+
+
 PROVIDER = Provider(
     slug="superserve",
     errors=errors,
@@ -103,6 +116,12 @@ PROVIDER = Provider(
         ),
     },
     make=make,
+    age=age,
+    # Observed: the buckets of the provider's server. They report themselves; settings can enforce them.
+    limits=(
+        Limit("address", capacity=100, seconds=2, by=("address",), bucket=True, headers=True, enforced=False),
+        Limit("team", capacity=40, seconds=2, by=("tenant",), bucket=True, headers=True, enforced=False),
+    ),
     created="created_at",
     identity="id",
     default_tenant="main",

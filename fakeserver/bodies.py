@@ -1,0 +1,328 @@
+"""Bodies of admin calls → typed values, or one problem that names every field that is wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fakeserver.clock import Clock
+from fakeserver.draws import SECOND, instant
+from fakeserver.faults import Delay, Dribble, Fault, Fixed, LogNormal, Uniform, failure_of
+from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.service import Service
+from fakeserver.world import LIMIT_MODES, Settings
+
+MAX_ISSUES = 100
+MAX_SECONDS = 100 * 366 * 86_400.0
+MAX_TIMES = 1_000_000
+MAX_CHUNKS = 1_000
+MAX_TEXT = 4_096
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
+FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
+ABSENT = object()
+
+
+def refused(field: str, detail: str) -> FakeProblem:
+    return FakeProblem(422, f"{field}: {detail}", field=field)
+
+
+class Fields:
+    """An object's members, each taken once with its type; what nobody took is refused."""
+
+    def __init__(self, value: Json, where: str = "") -> None:
+        if not isinstance(value, dict):
+            raise refused(where or "body", "must be an object")
+        self._left = dict(value)
+        self._where = f"{where}." if where else ""
+
+    def _take(self, name: str, default: Any) -> Any:
+        if name not in self._left and default is ABSENT:
+            raise refused(f"{self._where}{name}", "is missing")
+        return self._left.pop(name, default)
+
+    def text(self, name: str, default: Any = ABSENT) -> Any:
+        value = self._take(name, default)
+        if value is not default and (not isinstance(value, str) or len(value) > MAX_TEXT):
+            raise refused(f"{self._where}{name}", f"must be a string of at most {MAX_TEXT} characters")
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], default: Any = ABSENT) -> Any:
+        value = self._take(name, default)
+        if value is not default and value not in choices:
+            raise refused(f"{self._where}{name}", f"must be one of {', '.join(choices)}")
+        return value
+
+    def whole(self, name: str, least: int, most: int, default: Any = ABSENT) -> Any:
+        value = self._take(name, default)
+        if value is not default and (
+            not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most
+        ):
+            raise refused(f"{self._where}{name}", f"must be a whole number from {least} to {most}")
+        return value
+
+    def number(self, name: str, least: float, most: float, default: Any = ABSENT) -> Any:
+        value = self._take(name, default)
+        if value is not default and (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not math.isfinite(value)
+            or not least <= value <= most
+        ):
+            raise refused(f"{self._where}{name}", f"must be a number from {least:g} to {most:g}")
+        return value
+
+    def boolean(self, name: str, default: Any = ABSENT) -> Any:
+        value = self._take(name, default)
+        if value is not default and not isinstance(value, bool):
+            raise refused(f"{self._where}{name}", "must be true or false")
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        """An object of strings; empty if it is absent."""
+        value = self._take(name, None)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise refused(f"{self._where}{name}", "must be an object of strings")
+        return dict(value)
+
+    def inner(self, name: str) -> Fields | None:
+        value = self._take(name, None)
+        return None if value is None else Fields(value, f"{self._where}{name}")
+
+    def names(self) -> list[str]:
+        return list(self._left)
+
+    def end(self) -> None:
+        if self._left:
+            name = next(iter(self._left))
+            raise refused(f"{self._where}{name}", "is not a known field")
+
+
+def whole_query(text: str | None, name: str) -> int | None:
+    """A whole number from the query string."""
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,6}", text) is None:
+        raise refused(name, "must be a whole number")
+    return int(text)
+
+
+# Documents
+
+
+def documents(value: Json, service: Service) -> list[Document]:
+    """Documents in the provider's wire shape, each valid against the spec and with an id of its own."""
+    if not isinstance(value, list):
+        raise refused("body", "must be an array of documents")
+    # The validator is loaded when it is needed: no provider request uses it, and start is faster without it.
+    from fakeserver.validation import issues_of
+
+    issues: list[Document] = []
+    known: dict[Json, int] = {}
+    identity, created = service.provider.identity, service.provider.created
+    for index, document in enumerate(value):
+        found = issues_of(service, document)
+        if not found:
+            try:
+                instant(document[created])
+            except (ValueError, OverflowError):
+                found.append((created, "is not a date and time"))
+        if not found and document[identity] in known:
+            found.append((identity, f"is the same as that of document {known[document[identity]]}"))
+        issues += [{"document": index, "field": field, "detail": detail} for field, detail in found]
+        if found and len(issues) >= MAX_ISSUES:
+            break
+        if not found:
+            known[document[identity]] = index
+    if issues:
+        first = issues[0]
+        raise FakeProblem(
+            422,
+            f"document {first['document']}: {first['field']} {first['detail']}",
+            field=first["field"],
+            errors=issues[:MAX_ISSUES],
+        )
+    return value
+
+
+# Faults
+
+
+def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> Fault:
+    """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
+    fields = Fields(value)
+    slug = fields.choice("provider", tuple(services))
+    operations = services[slug].spec.operations
+    operation = fields.choice("operation", tuple(operations))
+    code = fields.whole("code", 200, 599, None)
+    example = fields.text("example", None)
+    name = fields.text("fault", None)
+    delay, dribble = delay_of(fields), dribble_of(fields)
+    headers = fields.texts("headers")
+    for header, text in headers.items():
+        if HEADER_NAME.fullmatch(header) is None or HEADER_TEXT.fullmatch(text) is None:
+            raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
+        if header.lower() in FRAMING:
+            raise refused(f"headers.{header}", "is set by the server itself")
+    phase = fields.choice("phase", ("before", "after"), "before")
+    lenient = fields.choice("handling", ("strict", "lenient"), "strict") == "lenient"
+    match = fields.inner("match")
+    caller = match.text("caller", None) if match else None
+    query = match.texts("query") if match else {}
+    if match:
+        match.end()
+    times = fields.whole("times", 1, MAX_TIMES, None)
+    after = fields.whole("after", 0, MAX_TIMES, 0)
+    probability = fields.number("probability", 0, 1, 1.0)
+    fields.end()
+    if code is None and name is None and delay is None and dribble is None and example is None:
+        raise refused("body", "needs at least one of code, fault, delay_ms")
+    try:
+        failure = failure_of(
+            operations[operation],
+            label="",
+            code=code,
+            example=example,
+            headers=headers,
+            delay=delay,
+            dribble=dribble,
+            fault=name,
+            phase=phase,
+            lenient=lenient,
+        )
+    except FakeProblem as problem:
+        problem.status = problem.body["status"] = 422
+        problem.body["title"] = "Unprocessable Content"
+        raise
+    number = next_id()
+    parts = [f"code={code}"] if code else []
+    parts += [f"example={example}"] if example else []
+    parts += [f"fault={name}"] if name else []
+    parts += ["delay"] if delay else []
+    label = f"{number}: {', '.join(parts) or 'dribble'}"
+    return Fault(
+        id=number,
+        provider=slug,
+        operation=operation,
+        failure=type(failure)(**{**{each: getattr(failure, each) for each in failure.__slots__}, "label": label}),
+        raw=value,
+        times=times,
+        after=after,
+        probability=float(probability),
+        caller=caller,
+        query=query,
+    )
+
+
+def delay_of(fields: Fields) -> Delay | None:
+    """`delay_ms`, or WireMock's `delayDistribution` of type uniform or lognormal, in milliseconds."""
+    most = 600_000
+    milliseconds = fields.number("delay_ms", 0, most, None)
+    shape = fields.inner("delayDistribution")
+    if shape is None:
+        return None if milliseconds is None else Fixed(milliseconds / 1000)
+    if milliseconds is not None:
+        raise refused("delayDistribution", "and delay_ms exclude each other")
+    kind = shape.choice("type", ("uniform", "lognormal"))
+    delay: Delay
+    if kind == "uniform":
+        lower, upper = shape.number("lower", 0, most), shape.number("upper", 0, most)
+        if lower > upper:
+            raise refused("delayDistribution.lower", "must not be above upper")
+        delay = Uniform(lower / 1000, upper / 1000)
+    else:
+        median, sigma = shape.number("median", 0, most), shape.number("sigma", 0, 10)
+        delay = LogNormal(median / 1000, float(sigma), shape.number("maxValue", 0, most, most) / 1000)
+    shape.end()
+    return delay
+
+
+def dribble_of(fields: Fields) -> Dribble | None:
+    """WireMock's `chunkedDribbleDelay`: {"numberOfChunks": n, "totalDuration": milliseconds}."""
+    shape = fields.inner("chunkedDribbleDelay")
+    if shape is None:
+        return None
+    dribble = Dribble(shape.whole("numberOfChunks", 1, MAX_CHUNKS), shape.number("totalDuration", 0, 600_000) / 1000)
+    shape.end()
+    return dribble
+
+
+# Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMove:
+    """One call to the clock; `ages` where documents may change by it."""
+
+    apply: Callable[[Clock], None]
+    ages: bool
+
+
+def clock_move(value: Json) -> ClockMove:
+    """A move from a body such as {"action": "advance", "seconds": 3600}."""
+    fields = Fields(value)
+    action = fields.choice("action", ("freeze", "set", "advance", "scale", "reset"))
+    text = fields.text("instant", None if action == "freeze" else ABSENT) if action in ("freeze", "set") else None
+    seconds = fields.number("seconds", 0, MAX_SECONDS) if action == "advance" else 0
+    factor = fields.number("factor", 1e-6, 1_000_000) if action == "scale" else 1.0
+    fields.end()
+    moment: int | None = None
+    if text is not None:
+        try:
+            moment = instant(text)
+        except (ValueError, OverflowError):
+            raise refused("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
+
+    def apply(clock: Clock) -> None:
+        if action == "reset":
+            clock.reset()
+        elif action == "freeze":
+            clock.freeze(moment)
+        elif action == "scale":
+            clock.scale(factor)
+        elif moment is not None:
+            clock.set(moment)
+        else:
+            clock.advance(round(seconds * SECOND))
+
+    return ClockMove(apply, ages=action in ("set", "advance", "scale") or moment is not None)
+
+
+# Settings
+
+
+def settings_row(settings: Settings) -> Document:
+    return {
+        "journal": settings.journal,
+        "rate_limits": settings.rate_limits,
+        "switches": settings.switches,
+    }
+
+
+def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:
+    """The settings with what the body changes; what it does not name stays."""
+    fields = Fields(value)
+    journal = fields.boolean("journal", old.journal)
+    limits, switches = dict(old.rate_limits), {slug: dict(each) for slug, each in old.switches.items()}
+    inner = fields.inner("rate_limits")
+    if inner:
+        for slug in [each for each in inner.names() if each in services]:
+            limits[slug] = inner.choice(slug, LIMIT_MODES)
+        inner.end()
+    inner = fields.inner("switches")
+    if inner:
+        for slug in [each for each in inner.names() if each in services]:
+            chosen = inner.inner(slug)
+            known = services[slug].provider.switches
+            if chosen:
+                for name in [each for each in chosen.names() if each in known]:
+                    switches[slug][name] = chosen.choice(name, known[name])
+                chosen.end()
+        inner.end()
+    fields.end()
+    return Settings(journal, limits, switches)

@@ -1,0 +1,111 @@
+"""A world's clock: real by default; it can be frozen, set, advanced and scaled.
+
+Seeded documents age only by the time that somebody adds (`aged`), so an untouched world is stationary: it gives the
+same answer all day. All instants are microseconds since 1970, all durations microseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fakeserver.draws import SECOND, at
+from fakeserver.problems import Document, FakeProblem
+
+LAST = 253_402_300_799 * SECOND
+"""The end of the year 9999: what RFC 3339 can write."""
+MAX_FACTOR = 1_000_000.0
+
+
+def monotonic() -> int:
+    return time.monotonic_ns() // 1_000
+
+
+class Clock:
+    """Starts at the world's epoch and runs at the pace of the machine's clock, times `factor`."""
+
+    def __init__(self, epoch: int, machine: Callable[[], int] = monotonic) -> None:
+        self._machine = machine
+        self._epoch = epoch
+        self.reset()
+
+    def reset(self) -> None:
+        """Real pace from the epoch, and nothing added."""
+        self._anchor = self._epoch
+        self._since = self._machine()
+        self._added = 0
+        self.factor = 1.0
+        self.frozen = False
+
+    @property
+    def now(self) -> int:
+        return self._anchor + self._passed
+
+    @property
+    def aged(self) -> int:
+        """How much older than at the epoch the seeded documents are."""
+        return self._added + (self._passed if self.factor != 1.0 else 0)
+
+    @property
+    def moved(self) -> bool:
+        return bool(self._added) or self.frozen or self.factor != 1.0
+
+    @property
+    def _passed(self) -> int:
+        return 0 if self.frozen else int((self._machine() - self._since) * self.factor)
+
+    def freeze(self, instant: int | None = None) -> None:
+        if instant is not None:
+            self.set(instant)
+        self._settle()
+        self.frozen = True
+
+    def advance(self, duration: int) -> None:
+        """Jump ahead; a frozen clock stays frozen."""
+        if duration < 0:
+            raise FakeProblem(422, "seconds must not be negative", field="seconds")
+        self._jump(duration, "seconds")
+
+    def set(self, instant: int) -> None:
+        """Jump to an instant; not to one before what has happened without anybody's help."""
+        self._jump(instant - self.now, "instant")
+
+    def _jump(self, duration: int, field: str) -> None:
+        self._settle()
+        if self._anchor + duration > LAST:
+            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field=field)
+        if self._added + duration < 0:
+            earliest = at(self._anchor - self._added)
+            raise FakeProblem(422, f"the clock cannot go back beyond {earliest}; reset it instead", field=field)
+        self._added += duration
+        self._anchor += duration
+
+    def scale(self, factor: float) -> None:
+        """Run faster or slower from now on."""
+        if not 0 < factor <= MAX_FACTOR:
+            raise FakeProblem(422, f"factor must be above 0 and at most {MAX_FACTOR:g}", field="factor")
+        self._settle()
+        self.frozen = False
+        self.factor = float(factor)
+
+    def _settle(self) -> None:
+        """Bank the time that has passed, so that the pace can change."""
+        self._added, self._anchor = self.aged, self.now
+        self._since = self._machine()
+
+    def status(self) -> Document:
+        return {
+            "now": at(self.now),
+            "frozen": self.frozen,
+            "factor": self.factor,
+            "aged_seconds": self.aged / SECOND,
+        }
+
+    def state(self) -> Document:
+        """Everything that `restore` needs."""
+        return {"now": self.now, "added": self.aged, "factor": self.factor, "frozen": self.frozen}
+
+    def restore(self, state: Document) -> None:
+        self._anchor, self._added = state["now"], state["added"]
+        self.factor, self.frozen = state["factor"], state["frozen"]
+        self._since = self._machine()

@@ -1,0 +1,231 @@
+"""The journal of a world: what arrived, what was answered, and what the client did that the real API would not like.
+
+Verification uses WireMock's request-pattern names. No credential is ever kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fakeserver.draws import SECOND, at
+from fakeserver.problems import Document, FakeProblem, Json
+
+MAX_ENTRIES = 1_000
+MAX_TEXT = 2_000
+"""Characters of a path or query that are kept, and matched."""
+MAX_PATTERN = 200
+MAX_OPEN_REPEATS = 2
+LOOP = 5
+"""So many equal requests for a page in a row look like a client that never turns it."""
+
+PATTERN_FIELDS = frozenset(
+    "method url urlPath urlPattern urlPathPattern queryParameters provider operation caller status fault".split()
+)
+OPERATORS = frozenset("equalTo contains doesNotContain matches doesNotMatch absent caseInsensitive".split())
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request and its answer. `values` are the decoded parameters, None where the request was refused earlier."""
+
+    number: int
+    instant: int
+    method: str
+    path: str
+    query: str
+    status: int
+    provider: str | None = None
+    operation: str | None = None
+    caller: str | None = None
+    values: Mapping[str, Any] | None = None
+    fault: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def row(self) -> Document:
+        return {
+            "id": self.number,
+            "time": at(self.instant),
+            "method": self.method,
+            "path": self.path[:MAX_TEXT],
+            "query": self.query[:MAX_TEXT],
+            "provider": self.provider,
+            "operation": self.operation,
+            "caller": self.caller,
+            "values": None if self.values is None else {name: _plain(value) for name, value in self.values.items()},
+            "status": self.status,
+            "fault": self.fault,
+            "warnings": list(self.warnings),
+        }
+
+
+def _plain(value: Any) -> Json:
+    """A decoded value as JSON; exact decimals are written as text."""
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value if value is None or isinstance(value, str | bool | int) else str(value)
+
+
+class Journal:
+    """A bounded ring of entries, and the little memory that client warnings need."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self.total = 0
+        self._retry_at: dict[tuple[str | None, str | None], int] = {}
+        self._last: tuple[object, int] = (None, 0)
+
+    def clear(self) -> None:
+        self.entries.clear()
+        self.total = 0
+        self._retry_at.clear()
+        self._last = (None, 0)
+
+    def add(self, entry: Entry, retry_after: str | None = None) -> None:
+        self.total += 1
+        entry.number = self.total
+        warnings = [*entry.warnings, *self._manners(entry)]
+        if warnings:
+            entry.warnings = tuple(warnings)
+        if retry_after is not None and retry_after.isdigit():
+            self._retry_at[entry.provider, entry.caller] = entry.instant + int(retry_after) * SECOND
+        self.entries.append(entry)
+
+    def _manners(self, entry: Entry) -> Iterable[str]:
+        if self._retry_at:
+            due = self._retry_at.pop((entry.provider, entry.caller), None)
+            if due is not None and entry.instant < due:
+                yield f"Retry-After was ignored: {(due - entry.instant) / SECOND:.1f} s too early"
+        same = (entry.provider, entry.operation, entry.caller, entry.query)
+        last, count = self._last
+        count = count + 1 if same == last else 1
+        self._last = (same, count)
+        if count == LOOP and entry.values is not None:
+            yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
+
+    def rows(self, limit: int | None = None) -> list[Document]:
+        """Newest first."""
+        newest = list(self.entries)[::-1]
+        return [each.row() for each in (newest if limit is None else newest[:limit])]
+
+    def find(self, pattern: Json) -> list[Document]:
+        """The entries that match a request pattern, newest first."""
+        matches = matcher(pattern)
+        return [each.row() for each in reversed(self.entries) if matches(each)]
+
+    def unmatched(self) -> list[Document]:
+        """Requests that no operation was found for."""
+        return [each.row() for each in reversed(self.entries) if each.operation is None]
+
+
+def matcher(pattern: Json) -> Callable[[Entry], bool]:
+    """A WireMock request pattern as a predicate; unknown names are refused, never ignored."""
+    if not isinstance(pattern, dict):
+        raise FakeProblem(422, "the request pattern must be an object", field="")
+    unknown = sorted(set(pattern) - PATTERN_FIELDS)
+    if unknown:
+        raise FakeProblem(422, f"{unknown[0]!r} is no field of a request pattern", field=unknown[0])
+    tests: list[Callable[[Entry], bool]] = []
+    for name in ("provider", "operation", "caller", "fault"):
+        if name in pattern:
+            tests.append(lambda entry, name=name, wanted=pattern[name]: getattr(entry, name) == wanted)  # type: ignore[misc]
+    if "status" in pattern:
+        tests.append(lambda entry: bool(entry.status == pattern["status"]))
+    if pattern.get("method", "ANY") != "ANY":
+        tests.append(lambda entry: bool(entry.method == pattern["method"]))
+    for name, of in (("url", _url), ("urlPath", _path)):
+        if name in pattern:
+            tests.append(lambda entry, of=of, wanted=pattern[name]: of(entry) == wanted)  # type: ignore[misc]
+    for name, of in (("urlPattern", _url), ("urlPathPattern", _path)):
+        if name in pattern:
+            wanted = expression(pattern[name], name)
+            tests.append(lambda entry, of=of, wanted=wanted: wanted.fullmatch(of(entry)) is not None)  # type: ignore[misc]
+    parameters = pattern.get("queryParameters", {})
+    if not isinstance(parameters, dict):
+        raise FakeProblem(422, "queryParameters must be an object", field="queryParameters")
+    for name, operators in parameters.items():
+        tests.append(parameter_test(name, operators))
+    return lambda entry: all(test(entry) for test in tests)
+
+
+def _url(entry: Entry) -> str:
+    return (entry.path + (f"?{entry.query}" if entry.query else ""))[:MAX_TEXT]
+
+
+def _path(entry: Entry) -> str:
+    return entry.path[:MAX_TEXT]
+
+
+def parameter_test(name: str, operators: Json) -> Callable[[Entry], bool]:
+    """One query parameter's operators, as `{"equalTo": "prod"}`; any of its values may satisfy them."""
+    where = f"queryParameters.{name}"
+    if not isinstance(operators, dict) or not operators or set(operators) - OPERATORS:
+        raise FakeProblem(422, f"{where} needs one of {', '.join(sorted(OPERATORS))}", field=where)
+    fold = bool(operators.get("caseInsensitive", False))
+    checks: list[Callable[[str], bool]] = []
+    for operator, wanted in operators.items():
+        if operator in ("absent", "caseInsensitive"):
+            continue
+        if not isinstance(wanted, str):
+            raise FakeProblem(422, f"{where}.{operator} must be a string", field=f"{where}.{operator}")
+        text = wanted.lower() if fold else wanted
+        if operator == "equalTo":
+            checks.append(lambda value, text=text: value == text)  # type: ignore[misc]
+        elif operator in ("contains", "doesNotContain"):
+            checks.append(lambda value, text=text, yes=operator == "contains": (text in value) is yes)  # type: ignore[misc]
+        else:
+            compiled, yes = expression(wanted, f"{where}.{operator}"), operator == "matches"
+            checks.append(lambda value, compiled=compiled, yes=yes: (compiled.fullmatch(value) is not None) is yes)  # type: ignore[misc]
+
+    def test(entry: Entry) -> bool:
+        values = [text for each, text in parse_qsl(entry.query[:MAX_TEXT], keep_blank_values=True) if each == name]
+        if operators.get("absent"):
+            return not values
+        return any(all(check(value.lower() if fold else value) for check in checks) for value in values)
+
+    return test
+
+
+def expression(text: Json, where: str) -> re.Pattern[str]:
+    """A regular expression that cannot run away: short, no repeat inside a repeat, few open-ended ones."""
+    if not isinstance(text, str) or len(text) > MAX_PATTERN:
+        raise FakeProblem(422, f"{where} must be a pattern of at most {MAX_PATTERN} characters", field=where)
+    try:
+        parsed = re._parser.parse(text)  # type: ignore[attr-defined]
+        runaway = _repeats(parsed) > MAX_OPEN_REPEATS
+        compiled = re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise FakeProblem(422, f"{where} is no regular expression: {error}", field=where) from error
+    if runaway:
+        raise FakeProblem(
+            422,
+            f"{where} may take for ever: no repeat inside a repeat, at most {MAX_OPEN_REPEATS} open ones",
+            field=where,
+        )
+    return compiled
+
+
+def _repeats(parsed: Any, inside: bool = False) -> int:
+    """Open-ended repeats of a parsed pattern; nested ones count as too many."""
+    count = 0
+    for operator, argument in parsed:
+        name = str(operator)
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            count += 1 + (MAX_OPEN_REPEATS if inside else 0) + _repeats(argument[2], inside=True)
+        elif name in ("GROUPREF", "GROUPREF_EXISTS"):
+            count += MAX_OPEN_REPEATS
+        elif name == "SUBPATTERN":
+            count += _repeats(argument[-1], inside)
+        elif name == "BRANCH":
+            count += sum(_repeats(each, inside) for each in argument[1]) + (MAX_OPEN_REPEATS if inside else 0)
+        elif name in ("ASSERT", "ASSERT_NOT"):
+            count += _repeats(argument[1], inside)
+        elif name == "ATOMIC_GROUP":
+            count += _repeats(argument, inside)
+    return count

@@ -1,0 +1,72 @@
+"""Documents against their spec's schema, for what the admin API takes in."""
+
+from __future__ import annotations
+
+import functools
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from fakeserver.draws import instant
+from fakeserver.params import UUID
+from fakeserver.problems import Document, Json
+from fakeserver.provider import Listing
+from fakeserver.service import Service
+
+FORMATS = FormatChecker(formats=())
+
+
+def _uuid(value: object) -> bool:
+    return not isinstance(value, str) or UUID.fullmatch(value) is not None
+
+
+def _date_time(value: object) -> bool:
+    if isinstance(value, str):
+        instant(value)
+    return not isinstance(value, str) or "T" in value
+
+
+FORMATS.checks("uuid")(_uuid)
+FORMATS.checks("date-time", raises=(ValueError, OverflowError))(_date_time)
+
+
+def issues_of(service: Service, document: Json) -> list[tuple[str, str]]:
+    """What is wrong with a document: (field, why). Empty if it is as the spec says."""
+    found = []
+    for error in _validator(service).iter_errors(document):
+        path = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            found += [(f"{path}.{name}".lstrip("."), "is missing") for name in missing]
+        else:
+            found.append((path or "document", reason(error.validator, error.validator_value)))
+    return list(dict.fromkeys(found))
+
+
+def reason(keyword: object, wanted: Json) -> str:
+    """Why a value was refused, without repeating the value."""
+    match keyword:
+        case "type":
+            return f"must be of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, wanted))}"
+        case "format":
+            return f"must be a {wanted}"
+        case _:
+            return f"breaks {keyword}: {wanted}"[:200]
+
+
+@functools.cache
+def _validator(service: Service) -> Draft202012Validator:
+    return Draft202012Validator(item_schema(service), format_checker=FORMATS)
+
+
+def item_schema(service: Service) -> Document:
+    """The schema of one document: the items of the listing's array, wherever its envelope puts them."""
+    for operation_id, meaning in service.provider.operations.items():
+        if isinstance(meaning, Listing):
+            schema = service.spec.resolved(service.spec.operations[operation_id].responses[200].schema)
+            if schema.get("type") != "array":
+                schema = next(each for each in schema["properties"].values() if each.get("type") == "array")
+            items: Document = schema["items"]
+            return items
+    raise ValueError(f"{service.provider.slug} lists no documents")

@@ -1,0 +1,119 @@
+"""Answers on the wire: whole, late, in dribbles, or broken in the ways that connections break."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Iterator
+from typing import cast
+
+import orjson
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fakeserver.problems import FakeProblem
+from fakeserver.service import PROBLEM_JSON, Answer
+
+TRANSPORT = "fakeserver.transport"
+MAX_STALL_SECONDS = 600.0
+GARBAGE = bytes(range(128, 256)) * 2
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol; it hands the connection to the application, which may have to break it."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
+
+
+def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", answer.media_type.encode())]
+    if answer.headers:
+        headers += [(name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers.items()]
+    return headers
+
+
+async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an answer as it is, or as its failure wants it."""
+    if answer.delay:
+        await asyncio.sleep(answer.delay)
+    if answer.fault == "HTML_GATEWAY":
+        answer.status, answer.media_type, answer.body = 502, "text/html", HTML
+    elif answer.fault == "WRONG_CONTENT_TYPE":
+        answer.media_type = "text/html"
+    elif answer.fault is not None:
+        return await break_connection(answer, scope, receive, send)
+    body, headers = answer.body, head_of(answer)
+    if isinstance(body, bytes) and answer.dribble is None:
+        headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if scope["method"] != "HEAD":
+        pause = 0.0
+        if answer.dribble is not None:
+            pause, body = answer.dribble.seconds / answer.dribble.chunks, pieces(answer.text(), answer.dribble.chunks)
+        assert not isinstance(body, bytes)
+        for piece in body:
+            # Other requests get their turn between two pieces, however long the list is.
+            await asyncio.sleep(pause)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def pieces(body: bytes, count: int) -> Iterator[bytes]:
+    step = max(1, -(-len(body) // count))
+    return (body[start : start + step] for start in range(0, len(body), step))
+
+
+async def break_connection(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Write what the fault leaves of the answer straight to the connection, and end it."""
+    transport: asyncio.Transport | None = scope.get(TRANSPORT)
+    if transport is None:
+        problem = FakeProblem(501, "Connection faults need a real connection, not an in-process client")
+        await send(
+            {
+                "type": "http.response.start",
+                "status": problem.status,
+                "headers": [(b"content-type", PROBLEM_JSON.encode())],
+            }
+        )
+        await send({"type": "http.response.body", "body": orjson.dumps(problem.body)})
+        return
+    body = answer.text()
+    match answer.fault:
+        case "MALFORMED_RESPONSE_CHUNK":
+            transport.write(raw_head(answer, b"transfer-encoding: chunked") + b"%x\r\n" % len(body) + GARBAGE)
+        case "RANDOM_DATA_THEN_CLOSE":
+            transport.write(GARBAGE)
+        case "TRUNCATED_BODY":
+            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + body[: len(body) // 2])
+        case "STALL":
+            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + body[: len(body) // 2])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
+        case "CONNECTION_RESET_BY_PEER":
+            connection = transport.get_extra_info("socket")
+            if connection is not None:
+                # Closing with no time to linger sends a reset instead of an orderly end.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+    transport.close()
+    # The server counts the exchange as over once it has seen the connection go.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
+
+
+async def disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def raw_head(answer: Answer, framing: bytes) -> bytes:
+    lines = [b"HTTP/1.1 %d Fault" % answer.status, *(b"%s: %s" % each for each in head_of(answer)), framing]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
