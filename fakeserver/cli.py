@@ -199,8 +199,7 @@ def env(slug: str, base_url: str | None, out: TextIO) -> int:
     provider = PROVIDERS[slug]
     base_url = (base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
     key = next(iter(load_callers(resource("fixtures"), slug)))
-    for name, template in provider.sdk.items():
-        value = template.format(base_url=base_url, key=key, tenant=provider.default_tenant)
+    for name, value in provider.environment(base_url, key).items():
         out.write(f"export {name}={quote(value)}\n")
     return 0
 

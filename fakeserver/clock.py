@@ -90,8 +90,11 @@ class Clock:
 
     def _settle(self) -> None:
         """Bank the time that has passed, so that the pace can change."""
-        self._added, self._anchor = self.aged, self.now
-        self._since = self._machine()
+        machine = self._machine()
+        passed = 0 if self.frozen else int((machine - self._since) * self.factor)
+        self._added += passed if self.factor != 1.0 else 0
+        self._anchor += passed
+        self._since = machine
 
     def status(self) -> Document:
         return {

@@ -87,3 +87,10 @@ class Provider:
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
+
+    def environment(self, base_url: str, key: str) -> dict[str, str]:
+        """The environment variables that point the provider's SDK at a base URL."""
+        return {
+            name: template.format(base_url=base_url, key=key, tenant=self.default_tenant)
+            for name, template in self.sdk.items()
+        }

@@ -1,0 +1,27 @@
+"""The pytest fixture `fakeserver`: a world per test on one background server per test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fakeserver.testing import Server, World
+
+
+@pytest.fixture(scope="session")
+def fakeserver_server() -> Iterator[Server]:
+    """The server that the worlds of all tests live on; it starts when the first test needs it."""
+    from fakeserver.testing import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def fakeserver(fakeserver_server: Server) -> Iterator[World]:
+    """A world of this test's own: `fakeserver.prime.base_url`, `.token`, `.fault(…)`, `fakeserver.clock.advance(…)`."""
+    with fakeserver_server.world() as world:
+        yield world
