@@ -32,7 +32,7 @@ class Index(Protocol):
     def filed(self, field: str, filing: Filing, key: Key) -> BitMap: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rows:
     """An index's answer: the rows, and whether the keys alone decided."""
 
@@ -123,6 +123,8 @@ def _includes(document: Json, query: Json) -> bool:
 
 def intersection(bitmaps: Iterable[BitMap], everything: BitMap) -> BitMap:
     ordered = sorted(bitmaps, key=len)
+    if len(ordered) == 1:
+        return ordered[0]
     return functools.reduce(operator.and_, ordered) if ordered else everything
 
 

@@ -45,6 +45,8 @@ class Entry:
     values: Mapping[str, Any] | None = None
     fault: str | None = None
     warnings: tuple[str, ...] = ()
+    notes: Callable[[], Iterable[str]] | None = None
+    """Further warnings, worked out when somebody reads the entry."""
 
     def row(self) -> Document:
         return {
@@ -59,7 +61,7 @@ class Entry:
             "values": None if self.values is None else {name: _plain(value) for name, value in self.values.items()},
             "status": self.status,
             "fault": self.fault,
-            "warnings": list(self.warnings),
+            "warnings": [*(self.notes() if self.notes else ()), *self.warnings],
         }
 
 
@@ -79,34 +81,36 @@ class Journal:
         self.entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at: dict[tuple[str | None, str | None], int] = {}
-        self._last: tuple[object, int] = (None, 0)
+        self._repeated = 0
 
     def clear(self) -> None:
         self.entries.clear()
         self.total = 0
         self._retry_at.clear()
-        self._last = (None, 0)
+        self._repeated = 0
 
     def add(self, entry: Entry, retry_after: str | None = None) -> None:
         self.total += 1
         entry.number = self.total
-        warnings = [*entry.warnings, *self._manners(entry)]
-        if warnings:
-            entry.warnings = tuple(warnings)
+        if self._same(entry) or self._retry_at:
+            entry.warnings = (*entry.warnings, *self._manners(entry))
         if retry_after is not None and retry_after.isdigit():
             self._retry_at[entry.provider, entry.caller] = entry.instant + int(retry_after) * SECOND
         self.entries.append(entry)
+
+    def _same(self, entry: Entry) -> bool:
+        """Count equal requests in a row."""
+        last = self.entries[-1] if self.entries else None
+        same = last is not None and last.query == entry.query and (last.path, last.caller) == (entry.path, entry.caller)
+        self._repeated = self._repeated + 1 if same else 1
+        return self._repeated == LOOP
 
     def _manners(self, entry: Entry) -> Iterable[str]:
         if self._retry_at:
             due = self._retry_at.pop((entry.provider, entry.caller), None)
             if due is not None and entry.instant < due:
                 yield f"Retry-After was ignored: {(due - entry.instant) / SECOND:.1f} s too early"
-        same = (entry.provider, entry.operation, entry.caller, entry.query)
-        last, count = self._last
-        count = count + 1 if same == last else 1
-        self._last = (same, count)
-        if count == LOOP and entry.values is not None:
+        if self._repeated == LOOP and entry.values is not None:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
 
     def rows(self, limit: int | None = None) -> list[Document]:

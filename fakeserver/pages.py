@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
@@ -24,17 +24,17 @@ TAG_BYTES = 12
 ID_OFFSET = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page:
     """Rows to send, newest first, between the two halves of the envelope."""
 
     ranks: list[int]
     before: bytes
     after: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """What a cursor is bound to: the world's secret, and the operation, tenant and filters of the request."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger("fakeserver")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's."""
 
@@ -105,6 +106,13 @@ class Service:
         if unknown:
             raise SpecError(f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec")
         self._patterns = [(route.operation.pattern, route) for route in self.routes]
+        # A path without parameters needs no pattern.
+        self._literal = {
+            (method, route.operation.path): route
+            for route in self.routes
+            for method in methods_of(route.operation)
+            if "{" not in route.operation.path
+        }
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
@@ -194,21 +202,24 @@ class Service:
                 caller=None if caller is None else caller.name,
                 values=exchange.values,
                 fault=None if exchange.failure is None else exchange.failure.label,
-                warnings=tuple(warnings(request, operation, exchange.query)),
+                notes=functools.partial(warnings, request.path, operation, exchange.query),
             ),
             answer.headers.get("Retry-After"),
         )
 
     def match(self, request: Request) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters."""
+        literal = self._literal.get((request.method, request.path))
+        if literal is not None:
+            return literal, {}
         allowed: list[str] = []
         for pattern, route in self._patterns:
             match = pattern.fullmatch(request.path)
             if match is None:
                 continue
-            if request.method in (route.operation.method, "HEAD" if route.operation.method == "GET" else ""):
+            if request.method in methods_of(route.operation):
                 return route, match.groupdict()
-            allowed += [route.operation.method, *(["HEAD"] if route.operation.method == "GET" else [])]
+            allowed += methods_of(route.operation)
         raise method_not_allowed(allowed) if allowed else not_found()
 
     def refusal(self, problem: Problem, world: World) -> Answer:
@@ -274,6 +285,11 @@ class Service:
         )
 
 
+def methods_of(operation: Operation) -> list[str]:
+    """A GET answers HEAD as well."""
+    return ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
+
+
 def check_of(pairs: Pairs) -> Any:
     """A decoder's check that lets a filter refuse a value that the grammar allows."""
 
@@ -297,9 +313,9 @@ def asked(request: Request, operation: Operation, query: Query) -> tuple[list[st
     return keys, forced.wish(prefer, query, suffix, operation)
 
 
-def warnings(request: Request, operation: Operation | None, query: Query) -> Iterator[str]:
+def warnings(path: str, operation: Operation | None, query: Query) -> Iterator[str]:
     """What the client did that the real API would ignore or misunderstand."""
-    if request.path.startswith("//"):
+    if path.startswith("//"):
         yield "the path begins with a double slash: does the base URL end in one?"
     if operation is None:
         return
@@ -324,17 +340,17 @@ def warnings(request: Request, operation: Operation | None, query: Query) -> Ite
 
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
     """The ranks of the documents in the scope that every given filter lets through."""
-    found = collection.everything if scope.owner is None else collection.owned_by(scope.owner)
+    found = None if scope.owner is None else collection.owned_by(scope.owner)
     for each in filters:
         value = values[each.parameter]
         if value is None:
             continue
         rows = each.rows(collection, value)
-        found = found & rows.rows
+        found = rows.rows if found is None else found & rows.rows
         if not rows.exact:
             holds = each.predicate(value)
             found = BitMap([rank for rank in found if holds(collection.document(rank))])
-    return found
+    return collection.everything if found is None else found
 
 
 def binding(operation: Operation, filters: tuple[Filter, ...], scope: Scope, values: Values) -> bytes:

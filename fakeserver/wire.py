@@ -7,7 +7,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -22,8 +22,48 @@ GARBAGE = bytes(range(128, 256)) * 2
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\r\n"
 
 
+class Connection:
+    """A transport that can hold an answer's head until its body comes, so that both leave in one system call: on
+    loopback the second one costs as much as everything else that an answer needs."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._corked = False
+        self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def cork(self) -> None:
+        """Hold the next write until the one after it, or until `flush`."""
+        self._corked = True
+
+    def write(self, piece: bytes) -> None:
+        if self._corked:
+            self._corked, self._held = False, piece
+        elif self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + piece)
+        else:
+            self._transport.write(piece)
+
+    def flush(self) -> None:
+        """Let go of what is held."""
+        self._corked = False
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol; it hands the connection to the application, which may have to break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, Connection(transport)))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -50,8 +90,13 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
     body, headers = answer.body, head_of(answer)
     if isinstance(body, bytes) and answer.dribble is None:
         headers.append((b"content-length", b"%d" % len(body)))
+        connection: Connection | None = scope.get(TRANSPORT)
+        if connection is not None:
+            connection.cork()
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        if connection is not None:
+            connection.flush()
         return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if scope["method"] != "HEAD":
@@ -73,7 +118,7 @@ def pieces(body: bytes, count: int) -> Iterator[bytes]:
 
 async def break_connection(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Write what the fault leaves of the answer straight to the connection, and end it."""
-    transport: asyncio.Transport | None = scope.get(TRANSPORT)
+    transport: Connection | None = scope.get(TRANSPORT)
     if transport is None:
         problem = FakeProblem(501, "Connection faults need a real connection, not an in-process client")
         await send(

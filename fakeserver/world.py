@@ -92,6 +92,7 @@ class World:
         self.faults = Faults(ground.recipe.seed)
         self._rate_limits = rate_limits
         self._tenants: dict[str, dict[str, Collection]] = {}
+        self._seen_at: dict[str, int] = {}
         self.settings = self.initial_settings()
 
     def initial_settings(self) -> Settings:
@@ -123,9 +124,12 @@ class World:
         found = self._tenants.get(provider.slug)
         if found is None:
             found = self._tenants[provider.slug] = self.ground.collections(provider)
+            self._seen_at[provider.slug] = 0
         aged = self.clock.aged
-        for each in found.values():
-            each.see(aged)
+        if aged != self._seen_at.get(provider.slug, 0):
+            self._seen_at[provider.slug] = aged
+            for each in found.values():
+                each.see(aged)
         return found
 
     def check_ageing(self, provider: Provider) -> None:
