@@ -35,6 +35,8 @@ EXPOSED = (
     FAULT_HEADER,
 )
 ADMIN = "__admin"
+PREPARED_SIZE = 20_000
+"""From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
 
 
 def resource(name: str) -> Path:
@@ -81,6 +83,9 @@ class App:
             Recipe(settings.seed, settings.size, epoch),
             {slug: service.fixture for slug, service in services.items()},
         )
+        if settings.size >= PREPARED_SIZE:
+            for service in services.values():
+                self.ground.prepare(service.provider)
         self.worlds = Worlds(lambda name: World(self.ground, name, rate_limits=settings.rate_limits))
         self.root = next(iter(services.values())) if len(settings.only) == 1 else None
         self.admin = admin.application(self, settings.admin_token)

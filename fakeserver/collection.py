@@ -7,23 +7,26 @@ order of their ordinals; what comes later is newer and gets lower ranks, so that
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from pyroaring import BitMap
 
-from fakeserver.draws import Column, Draw, instant
+from fakeserver.draws import UNIQUE, Column, Draw, instant, substitute
 from fakeserver.filters import Filing, Key, whole
-from fakeserver.problems import Document
+from fakeserver.problems import Document, Json
 
 FIRST = 2**31
 LAST = 2**32 - 1
 MAX_CACHED_BODIES = 50_000
+MAX_REMEMBERED = 256
+"""Answers of the index that a collection keeps until it changes."""
 OWNER = "(owner)"
 """The name under which owners are filed; no wire field is called so."""
 
+T = TypeVar("T")
 Make = Callable[[Draw], Document]
 Postings = dict[Key, BitMap]
 OrderKey = tuple[int, str]
@@ -47,6 +50,7 @@ class Source(Protocol):
     @property
     def ranks(self) -> BitMap: ...
     def bodies(self, ranks: list[int]) -> list[bytes]: ...
+    def value(self, ordinal: int, field: str) -> Json: ...
     def document(self, ordinal: int) -> Document: ...
     def body(self, ordinal: int) -> bytes: ...
     def owner(self, ordinal: int) -> str: ...
@@ -95,6 +99,13 @@ class Seeded:
         document = {**self._make(draw), **pin.set}
         return {name: value for name, value in document.items() if name not in pin.drop}
 
+    def value(self, ordinal: int, field: str) -> Json:
+        """One field of a document; a column's is drawn without making the rest."""
+        column = self._columns.get(field)
+        if column is None or ordinal in self._pins:
+            return self.document(ordinal).get(field)
+        return column.value(self._key, ordinal)
+
     def body(self, ordinal: int) -> bytes:
         body = self._bodies.get(ordinal)
         if body is None:
@@ -132,11 +143,18 @@ class Seeded:
                 for key in filing(self.document(ordinal).get(field)):
                     postings.setdefault(key, BitMap()).add(FIRST + ordinal)
             return postings
-        for value, ordinals in column.groups(self._key, self.size):
+        for value, ordinals, template in column.groups(self._key, self.size):
             ranks = BitMap(ordinals).shift(FIRST)
-            if ranks:
-                for key in filing(value):
+            if not ranks:
+                continue
+            keys = list(filing(value))
+            unique = [key for key in keys if substitute(key, UNIQUE, "") != key] if template else []
+            for key in keys:
+                if key not in unique:
                     postings[key] = postings[key] | ranks if key in postings else ranks
+            for rank in ranks if unique else ():
+                for key in unique:
+                    postings[column.expanded(key, self._key, rank - FIRST)] = BitMap((rank,))
         for ordinal in self._pins:
             value = self.owner(ordinal) if field == OWNER else self.document(ordinal).get(field)
             refile(postings, FIRST + ordinal, filing(column.value(self._key, ordinal)), remove=True)
@@ -172,6 +190,7 @@ class Collection:
         self._aged_by = 0
         self._aged_filed: dict[tuple[str, Filing], Postings] = {}
         self._everything = self._ranks
+        self._remembered: dict[Hashable, Any] = {}
         self.version = 0
 
     @property
@@ -226,6 +245,17 @@ class Collection:
             self._filed[field, filing] = found
         return found
 
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, kept until a document changes: an account's users ask the same questions all day."""
+        try:
+            found: T = self._remembered[key]
+        except KeyError:
+            found = make()
+            if len(self._remembered) >= MAX_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = found
+        return found
+
     def owned_by(self, owner: str) -> BitMap:
         return self.filed(OWNER, whole, owner)
 
@@ -239,6 +269,12 @@ class Collection:
             assert self._source is not None
             document = self._source.document(rank - FIRST)
         return document
+
+    def value(self, rank: int, field: str) -> Json:
+        """One field of a document, None where it is absent."""
+        if self._source is None or rank in self._stored or rank in self._aged:
+            return self.document(rank).get(field)
+        return self._source.value(rank - FIRST, field)
 
     def body(self, rank: int) -> bytes:
         """The document as JSON bytes, encoded again only when it changes."""
@@ -285,7 +321,7 @@ class Collection:
         if aged == self._aged_by or self._ageing is None:
             return
         self._aged_by = aged
-        self._aged, self._aged_filed, self._bodies = {}, {}, {}
+        self._aged, self._aged_filed, self._bodies, self._remembered = {}, {}, {}, {}
         then = self._ageing.epoch
         for rank in self.candidates() if aged else ():
             since = self._since.get(rank, 0)
@@ -342,7 +378,7 @@ class Collection:
 
     def _changed(self, ranks: BitMap) -> None:
         self._ranks = self._everything = ranks
-        self._filed, self._bodies = {}, {}
+        self._filed, self._bodies, self._remembered = {}, {}, {}
         self.version += 1
         aged, self._aged_by = self._aged_by, 0
         self._aged, self._aged_filed = {}, {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,11 +154,12 @@ class Service:
         meaning, tenants = route.meaning, world.tenants(self.provider)
         scope = meaning.tenant(caller, values, tenants)
         collection = tenants[scope.tenant]
-        found = select(meaning.filters, collection, scope, values)
+        question = (scope.owner, *(hashable(values[each.parameter]) for each in meaning.filters))
+        found = collection.remembered(question, lambda: select(meaning.filters, collection, scope, values))
         headers = {**self.provider.headers, **reported}
         if isinstance(meaning, Counting):
-            counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
-            return Answer(200, orjson.dumps(counts), headers)
+            counts = collection.remembered((operation.id, *question), lambda: counted(meaning, found, collection))
+            return Answer(200, counts, headers)
         context = Context(world.secret, world.seen, lambda: binding(operation, meaning.filters, scope, values))
         page = meaning.pages.page(found, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
@@ -349,8 +350,18 @@ def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, va
         found = rows.rows if found is None else found & rows.rows
         if not rows.exact:
             holds = each.predicate(value)
-            found = BitMap([rank for rank in found if holds(collection.document(rank))])
+            found = BitMap([rank for rank in found if holds({each.field: collection.value(rank, each.field)})])
     return collection.everything if found is None else found
+
+
+def hashable(value: Any) -> Hashable:
+    """A filter's value as a key; a JSON value by its text, in which 1 and 1.0 and true differ."""
+    return repr(value) if isinstance(value, dict | list) else value
+
+
+def counted(meaning: Counting, found: BitMap, collection: Collection) -> bytes:
+    """The facets' body."""
+    return orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
 
 
 def binding(operation: Operation, filters: tuple[Filter, ...], scope: Scope, values: Values) -> bytes:

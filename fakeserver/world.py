@@ -13,7 +13,7 @@ from fakeserver.fixtures import Fixture
 from fakeserver.journal import Journal
 from fakeserver.limits import Limits
 from fakeserver.problems import FakeProblem, Json
-from fakeserver.provider import Provider
+from fakeserver.provider import Counting, Provider
 
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
@@ -45,6 +45,15 @@ class Ground:
         order = newest_first(provider.created, provider.identity)
         ageing = None if provider.age is None else Ageing(provider.age, self.recipe.epoch, *provider.ages)
         return {name: Collection(source, order, ageing) for name, source in sources.items()}
+
+    def prepare(self, provider: Provider) -> None:
+        """File everything that the provider's filters and facets look up, so that no request has to wait for it."""
+        for collection in self.collections(provider).values():
+            collection.owned_by("")
+            for meaning in provider.operations.values():
+                looked_up = [*meaning.filters, *(meaning.facets.values() if isinstance(meaning, Counting) else ())]
+                for each in looked_up:
+                    collection.postings(each.field, each.filing)
 
     def _seeded(self, provider: Provider) -> dict[str, Seeded]:
         fixture = self.fixtures[provider.slug]
