@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import json
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -56,7 +57,7 @@ class Admin:
     # What the fake says about itself
 
     async def health(self, request: Request) -> Response:
-        recipe = self.app.ground.recipe
+        recipe = world_of(request).ground.recipe
         return answered(
             {
                 "status": "ok",
@@ -270,17 +271,29 @@ async def raw_body(request: Request) -> bytes:
         async for piece in request.stream():
             body += piece
             if len(body) > MAX_BODY_BYTES:
-                raise FakeProblem(413, f"A body is at most {MAX_BODY_BYTES} bytes")
+                raise FakeProblem(413, f"A body is at most {MAX_BODY_BYTES} bytes", field="body")
     except ClientDisconnect as error:
-        raise FakeProblem(400, "The body ended early") from error
+        raise FakeProblem(400, "The body ended early", field="body") from error
     return bytes(body)
 
 
 async def json_body(request: Request) -> Json:
+    """The body as JSON (RFC 8259); a name that is given twice in one object is refused, since readers differ on it."""
+    body = await raw_body(request)
     try:
-        return orjson.loads(await raw_body(request))
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise FakeProblem(400, f"The body is not JSON: {error}") from error
+        raise FakeProblem(400, f"The body is not JSON: {error}", field="body") from error
+    json.loads(body, object_pairs_hook=unique, parse_int=float)
+    return value
+
+
+def unique(pairs: list[tuple[str, Json]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise FakeProblem(400, f"{name[:64]!r} is given twice in one object", field=name[:64])
+        names.add(name)
 
 
 async def no_body(request: Request) -> None:

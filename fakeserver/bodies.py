@@ -20,6 +20,8 @@ MAX_SECONDS = 100 * 366 * 86_400.0
 MAX_TIMES = 1_000_000
 MAX_CHUNKS = 1_000
 MAX_TEXT = 4_096
+MAX_MEMBERS = 100
+MAX_DEPTH = 64
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
 FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
@@ -86,9 +88,29 @@ class Fields:
         value = self._take(name, None)
         if value is None:
             return {}
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-            raise refused(f"{self._where}{name}", "must be an object of strings")
+        if (
+            not isinstance(value, dict)
+            or len(value) > MAX_MEMBERS
+            or not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in value.values())
+        ):
+            raise refused(f"{self._where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
         return dict(value)
+
+    def members(self, name: str) -> dict[str, Json]:
+        """An object of anything."""
+        value = self._take(name, ABSENT)
+        if not isinstance(value, dict):
+            raise refused(f"{self._where}{name}", "must be an object")
+        return value
+
+    def array(self, name: str) -> list[Json]:
+        value = self._take(name, ABSENT)
+        if not isinstance(value, list):
+            raise refused(f"{self._where}{name}", "must be an array")
+        return value
+
+    def anything(self, name: str) -> Json:
+        return self._take(name, ABSENT)
 
     def inner(self, name: str) -> Fields | None:
         value = self._take(name, None)
@@ -112,6 +134,14 @@ def whole_query(text: str | None, name: str) -> int | None:
     return int(text)
 
 
+def deeper(value: Json, levels: int) -> bool:
+    """Whether a value is nested deeper than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(deeper(each, levels - 1) for each in inner)
+
+
 # Documents
 
 
@@ -126,7 +156,8 @@ def documents(value: Json, service: Service) -> list[Document]:
     known: dict[Json, int] = {}
     identity, created = service.provider.identity, service.provider.created
     for index, document in enumerate(value):
-        found = issues_of(service, document)
+        deep = deeper(document, MAX_DEPTH)
+        found = [("document", f"is nested deeper than {MAX_DEPTH}")] if deep else issues_of(service, document)
         if not found:
             try:
                 instant(document[created])

@@ -255,6 +255,8 @@ def run_server(app: object, listener: socket.socket) -> None:
         log_level="warning",
         timeout_graceful_shutdown=2,
         server_header=False,
+        # A header must not be able to say where a request comes from.
+        proxy_headers=False,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def now(self) -> int:
-        return self._anchor + self._passed
+        return min(LAST, self._anchor + self._passed)
 
     @property
     def aged(self) -> int:
@@ -55,23 +55,25 @@ class Clock:
         return 0 if self.frozen else int((self._machine() - self._since) * self.factor)
 
     def freeze(self, instant: int | None = None) -> None:
-        if instant is not None:
-            self.set(instant)
+        """Stop, at this instant if one is given."""
         self._settle()
+        if instant is not None:
+            self._jump(instant - self._anchor, "instant")
         self.frozen = True
 
     def advance(self, duration: int) -> None:
         """Jump ahead; a frozen clock stays frozen."""
         if duration < 0:
             raise FakeProblem(422, "seconds must not be negative", field="seconds")
+        self._settle()
         self._jump(duration, "seconds")
 
     def set(self, instant: int) -> None:
         """Jump to an instant; not to one before what has happened without anybody's help."""
-        self._jump(instant - self.now, "instant")
+        self._settle()
+        self._jump(instant - self._anchor, "instant")
 
     def _jump(self, duration: int, field: str) -> None:
-        self._settle()
         if self._anchor + duration > LAST:
             raise FakeProblem(422, "the clock cannot go beyond the year 9999", field=field)
         if self._added + duration < 0:
@@ -93,7 +95,7 @@ class Clock:
         machine = self._machine()
         passed = 0 if self.frozen else int((machine - self._since) * self.factor)
         self._added += passed if self.factor != 1.0 else 0
-        self._anchor += passed
+        self._anchor = min(LAST, self._anchor + passed)
         self._since = machine
 
     def status(self) -> Document:

@@ -5,7 +5,7 @@ Names of connection faults and delay distributions are WireMock's, so that a rea
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import math
 import random
 from collections.abc import Mapping
@@ -99,6 +99,8 @@ def failure_of(
 ) -> Failure:
     """A failure that the operation documents; anything else is refused with the field that is wrong."""
     status, body = _answer(operation, code, example, lenient)
+    if fault == "HTML_GATEWAY":
+        status, body = 502, None
     if fault is not None and fault not in FAULTS:
         raise FakeProblem(400, f"fault {fault!r} is not known; known are {', '.join(FAULTS)}", field="fault")
     if phase not in PHASES:
@@ -165,7 +167,7 @@ class Faults:
         self.seed = seed
         self.scripts: dict[str, Fault] = {}
         self.wishes: dict[str, int] = {}
-        self._numbers = itertools.count(1)
+        self.made = 0
 
     def add(self, fault: Fault) -> None:
         if len(self.scripts) >= MAX_FAULTS:
@@ -173,7 +175,9 @@ class Faults:
         self.scripts[fault.id] = fault
 
     def next_id(self) -> str:
-        return next(each for each in (f"fault-{number}" for number in self._numbers) if each not in self.scripts)
+        """A name that no script of this world has had."""
+        self.made += 1
+        return f"fault-{self.made}"
 
     def clear(self) -> None:
         self.scripts.clear()
@@ -201,6 +205,8 @@ class Faults:
         """Whether this request is one of those that a wish is about."""
         if times is None and not after:
             return True
+        # The wish names a credential, which nothing that can be read later may hold.
+        wish = hashlib.blake2b(wish.encode(), digest_size=16).hexdigest()
         seen = self.wishes.pop(wish, 0) + 1
         if len(self.wishes) >= MAX_WISHES:
             del self.wishes[next(iter(self.wishes))]

@@ -1,11 +1,12 @@
 """The journal of a world: what arrived, what was answered, and what the client did that the real API would not like.
 
-Verification uses WireMock's request-pattern names. No credential is ever kept.
+Verification uses WireMock's request-pattern names. No credential is ever shown.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MAX_PATTERN = 200
 MAX_OPEN_REPEATS = 2
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
+
+SECRET = re.compile(r"(?i)((?:^|&)(?:api[_-]?key|(?:access_)?token|authorization|password)=)[^&]+")
+"""Query parameters that hold a credential where a client puts one in the wrong place."""
 
 PATTERN_FIELDS = frozenset(
     "method url urlPath urlPattern urlPathPattern queryParameters provider operation caller status fault".split()
@@ -54,7 +58,7 @@ class Entry:
             "time": at(self.instant),
             "method": self.method,
             "path": self.path[:MAX_TEXT],
-            "query": self.query[:MAX_TEXT],
+            "query": SECRET.sub(r"\1…", self.query[:MAX_TEXT]),
             "provider": self.provider,
             "operation": self.operation,
             "caller": self.caller,
@@ -113,6 +117,21 @@ class Journal:
         if self._repeated == LOOP and entry.values is not None:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
 
+    def state(self) -> Document:
+        """Everything that a snapshot needs."""
+        return {
+            "total": self.total,
+            "repeated": self._repeated,
+            "retry_at": [[*who, instant] for who, instant in self._retry_at.items()],
+            "entries": [{**each.row(), "instant": each.instant} for each in self.entries],
+        }
+
+    def restore(
+        self, entries: Iterable[Entry], total: int, repeated: int, retry_at: dict[tuple[str | None, str | None], int]
+    ) -> None:
+        self.entries.extend(entries)
+        self.total, self._repeated, self._retry_at = total, repeated, retry_at
+
     def rows(self, limit: int | None = None) -> list[Document]:
         """Newest first."""
         newest = list(self.entries)[::-1]
@@ -131,10 +150,12 @@ class Journal:
 def matcher(pattern: Json) -> Callable[[Entry], bool]:
     """A WireMock request pattern as a predicate; unknown names are refused, never ignored."""
     if not isinstance(pattern, dict):
-        raise FakeProblem(422, "the request pattern must be an object", field="")
+        raise FakeProblem(422, "the request pattern must be an object", field="body")
     unknown = sorted(set(pattern) - PATTERN_FIELDS)
     if unknown:
         raise FakeProblem(422, f"{unknown[0]!r} is no field of a request pattern", field=unknown[0])
+    for name, wanted in pattern.items():
+        check_type(name, wanted)
     tests: list[Callable[[Entry], bool]] = []
     for name in ("provider", "operation", "caller", "fault"):
         if name in pattern:
@@ -150,12 +171,23 @@ def matcher(pattern: Json) -> Callable[[Entry], bool]:
         if name in pattern:
             wanted = expression(pattern[name], name)
             tests.append(lambda entry, of=of, wanted=wanted: wanted.fullmatch(of(entry)) is not None)  # type: ignore[misc]
-    parameters = pattern.get("queryParameters", {})
-    if not isinstance(parameters, dict):
-        raise FakeProblem(422, "queryParameters must be an object", field="queryParameters")
-    for name, operators in parameters.items():
+    for name, operators in pattern.get("queryParameters", {}).items():
         tests.append(parameter_test(name, operators))
     return lambda entry: all(test(entry) for test in tests)
+
+
+def check_type(name: str, wanted: Json) -> None:
+    """A pattern's field has the type of what it is compared with; null stands for what an entry may lack."""
+    if name == "queryParameters":
+        right, kind = isinstance(wanted, dict), "an object"
+    elif name == "status":
+        right, kind = isinstance(wanted, int) and not isinstance(wanted, bool), "a whole number"
+    elif name in ("provider", "operation", "caller", "fault"):
+        right, kind = wanted is None or isinstance(wanted, str), "a string or null"
+    else:
+        right, kind = isinstance(wanted, str), "a string"
+    if not right:
+        raise FakeProblem(422, f"{name} must be {kind}", field=name)
 
 
 def _url(entry: Entry) -> str:
@@ -171,7 +203,10 @@ def parameter_test(name: str, operators: Json) -> Callable[[Entry], bool]:
     where = f"queryParameters.{name}"
     if not isinstance(operators, dict) or not operators or set(operators) - OPERATORS:
         raise FakeProblem(422, f"{where} needs one of {', '.join(sorted(OPERATORS))}", field=where)
-    fold = bool(operators.get("caseInsensitive", False))
+    for operator in ("absent", "caseInsensitive"):
+        if not isinstance(operators.get(operator, False), bool):
+            raise FakeProblem(422, f"{where}.{operator} must be true or false", field=f"{where}.{operator}")
+    fold = operators.get("caseInsensitive", False)
     checks: list[Callable[[str], bool]] = []
     for operator, wanted in operators.items():
         if operator in ("absent", "caseInsensitive"):
@@ -201,9 +236,12 @@ def expression(text: Json, where: str) -> re.Pattern[str]:
     if not isinstance(text, str) or len(text) > MAX_PATTERN:
         raise FakeProblem(422, f"{where} must be a pattern of at most {MAX_PATTERN} characters", field=where)
     try:
-        parsed = re._parser.parse(text)  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            # Python warns of what its next versions may read differently; that is no business of ours.
+            warnings.simplefilter("ignore")
+            parsed = re._parser.parse(text)  # type: ignore[attr-defined]
+            compiled = re.compile(text)
         runaway = _repeats(parsed) > MAX_OPEN_REPEATS
-        compiled = re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
         raise FakeProblem(422, f"{where} is no regular expression: {error}", field=where) from error
     if runaway:
@@ -221,7 +259,9 @@ def _repeats(parsed: Any, inside: bool = False) -> int:
     for operator, argument in parsed:
         name = str(operator)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            count += 1 + (MAX_OPEN_REPEATS if inside else 0) + _repeats(argument[2], inside=True)
+            # A fixed count, as in {4}, leaves no choice of its own.
+            own = 0 if argument[0] == argument[1] else 1 + (MAX_OPEN_REPEATS if inside else 0)
+            count += own + _repeats(argument[2], inside=True)
         elif name in ("GROUPREF", "GROUPREF_EXISTS"):
             count += MAX_OPEN_REPEATS
         elif name == "SUBPATTERN":

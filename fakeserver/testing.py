@@ -182,7 +182,13 @@ class Server:
         self._socket = socket.create_server((HOST, 0))
         self.base_url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            self.app, http=Protocol, lifespan="off", ws="none", log_level="error", timeout_graceful_shutdown=1
+            self.app,
+            http=Protocol,
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)

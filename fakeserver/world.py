@@ -92,7 +92,7 @@ class World:
     """Documents, clock, faults, rate limits, journal and settings of one namespace; the one at the root has no name."""
 
     def __init__(self, ground: Ground, name: str = "", *, rate_limits: bool = True) -> None:
-        self.ground = ground
+        self.ground = self._origin = ground
         self.name = name
         self.secret = _key(ground.recipe.seed, name)
         self.clock = Clock(ground.recipe.epoch)
@@ -117,8 +117,11 @@ class World:
     def touched(self) -> bool:
         """Whether somebody changed anything here, so that it must not be dropped in silence."""
         return (
-            self.clock.moved
+            self.ground is not self._origin
+            or self.secret != _key(self._origin.recipe.seed, self.name)
+            or self.clock.moved
             or bool(self.faults.scripts)
+            or bool(self.faults.wishes)
             or self.settings != self.initial_settings()
             or any(not each.untouched for tenants in self._tenants.values() for each in tenants.values())
         )
@@ -152,18 +155,18 @@ class World:
             )
 
     def reset(self) -> None:
-        """Back to the seed: documents, faults, clock, limits, settings and journal."""
-        self._tenants.clear()
-        self.clock.reset()
-        self.limits = Limits()
-        self.journal.clear()
-        self.faults.clear()
-        self.settings = self.initial_settings()
+        """Back to the seed that the server was started with: what a new world of this name would be."""
+        self.take_over(World(self._origin, self.name, rate_limits=self._rate_limits))
+
+    def ground_of(self, recipe: Recipe) -> Ground:
+        """The seeded documents of a recipe: this world's own where it is theirs."""
+        known = (each for each in (self._origin, self.ground) if each.recipe == recipe)
+        return next(known, None) or Ground(recipe, self.ground.fixtures)
 
     def take_over(self, other: World) -> None:
-        """Become another world, under the name that this one has."""
+        """Become another world, under the name that this one has; `reset` still leads back to its own seed."""
         for name, value in vars(other).items():
-            if name not in ("name", "_rate_limits"):
+            if name not in ("name", "_rate_limits", "_origin"):
                 setattr(self, name, value)
 
     def collections(self) -> dict[str, dict[str, Collection]]:

@@ -43,7 +43,9 @@ class Worlds:
                 del self._named[name]
                 return
         raise FakeProblem(
-            503, f"All {MAX_WORLDS} namespaces hold changes; DELETE /__admin/namespaces/<name> makes room"
+            503,
+            f"All {MAX_WORLDS} namespaces hold changes; DELETE /__admin/namespaces/<name> makes room",
+            field="namespace",
         )
 
     def listed(self) -> list[Document]:
