@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from fakeserver.clock import Clock
@@ -24,6 +25,9 @@ MAX_MEMBERS = 100
 MAX_DEPTH = 64
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
 FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
 ABSENT = object()
 
@@ -194,12 +198,7 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
     example = fields.text("example", None)
     name = fields.text("fault", None)
     delay, dribble = delay_of(fields), dribble_of(fields)
-    headers = fields.texts("headers")
-    for header, text in headers.items():
-        if HEADER_NAME.fullmatch(header) is None or HEADER_TEXT.fullmatch(text) is None:
-            raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
-        if header.lower() in FRAMING:
-            raise refused(f"headers.{header}", "is set by the server itself")
+    headers = headers_of(fields)
     phase = fields.choice("phase", ("before", "after"), "before")
     lenient = fields.choice("handling", ("strict", "lenient"), "strict") == "lenient"
     match = fields.inner("match")
@@ -228,7 +227,7 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
         )
     except FakeProblem as problem:
         problem.status = problem.body["status"] = 422
-        problem.body["title"] = "Unprocessable Content"
+        problem.body["title"] = HTTPStatus(422).phrase
         raise
     number = next_id()
     parts = [f"code={code}"] if code else []
@@ -240,7 +239,7 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
         id=number,
         provider=slug,
         operation=operation,
-        failure=type(failure)(**{**{each: getattr(failure, each) for each in failure.__slots__}, "label": label}),
+        failure=replace(failure, label=label),
         raw=value,
         times=times,
         after=after,
@@ -248,6 +247,17 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
         caller=caller,
         query=query,
     )
+
+
+def headers_of(fields: Fields) -> dict[str, str]:
+    """Headers to add to the answer."""
+    headers = fields.texts("headers")
+    for header, text in headers.items():
+        if HEADER_NAME.fullmatch(header) is None or HEADER_TEXT.fullmatch(text) is None:
+            raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
+        if header.lower() in FRAMING:
+            raise refused(f"headers.{header}", "is set by the server itself")
+    return headers
 
 
 def delay_of(fields: Fields) -> Delay | None:
@@ -305,6 +315,8 @@ def clock_move(value: Json) -> ClockMove:
     moment: int | None = None
     if text is not None:
         try:
+            if RFC_3339.fullmatch(text) is None:
+                raise ValueError
             moment = instant(text)
         except (ValueError, OverflowError):
             raise refused("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None

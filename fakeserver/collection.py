@@ -1,36 +1,30 @@
 """A tenant's documents, newest first, and the bitmaps that answer its filters.
 
-A document's place in the order is its *rank*, ascending from the newest. Seeded documents begin at `FIRST`, in the
-order of their ordinals; what comes later is newer and gets lower ranks, so that no rank changes and cursors stay true.
+Seeded documents have the ranks of their ordinals (`seeded.FIRST` on); what comes later is newer and gets lower ranks,
+so that no rank changes and cursors stay true.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import orjson
 from pyroaring import BitMap
 
-from fakeserver.draws import UNIQUE, Column, Draw, instant, substitute
+from fakeserver.draws import instant
 from fakeserver.filters import Filing, Key, whole
 from fakeserver.problems import Document, Json
+from fakeserver.seeded import EMPTY, FIRST, OWNER, Postings, Seeded, refile
 
-FIRST = 2**31
 LAST = 2**32 - 1
-MAX_CACHED_BODIES = 50_000
 MAX_REMEMBERED = 256
 """Answers of the index that a collection keeps until it changes."""
-OWNER = "(owner)"
-"""The name under which owners are filed; no wire field is called so."""
 
 T = TypeVar("T")
-Make = Callable[[Draw], Document]
-Postings = dict[Key, BitMap]
 OrderKey = tuple[int, str]
-EMPTY = BitMap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,138 +38,12 @@ class Ageing:
     values: frozenset[str] = frozenset()
 
 
-class Source(Protocol):
-    """Seeded documents: a pure function of their ordinal."""
-
-    @property
-    def ranks(self) -> BitMap: ...
-    def bodies(self, ranks: list[int]) -> list[bytes]: ...
-    def value(self, ordinal: int, field: str) -> Json: ...
-    def document(self, ordinal: int) -> Document: ...
-    def body(self, ordinal: int) -> bytes: ...
-    def owner(self, ordinal: int) -> str: ...
-    def postings(self, field: str, filing: Filing) -> Postings: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """What a recipe lays down by hand for one ordinal: values of columns, fields to set, and fields to leave out."""
-
-    draw: Document = field(default_factory=dict)
-    set: Document = field(default_factory=dict)
-    drop: frozenset[str] = frozenset()
-
-
-class Seeded:
-    """The documents that a recipe makes for one tenant; `pins` lay some of them down by hand."""
-
-    def __init__(
-        self,
-        make: Make,
-        *,
-        key: bytes,
-        epoch: int,
-        size: int,
-        columns: Mapping[str, Column],
-        vocabularies: Mapping[str, list[object]],
-        pins: Mapping[int, Pin],
-    ) -> None:
-        self.size = size
-        self.ranks = BitMap(range(FIRST, FIRST + size))
-        self._make = make
-        self._key = key
-        self._epoch = epoch
-        self._columns = columns
-        self._vocabularies = vocabularies
-        self._pins = {ordinal: pin for ordinal, pin in pins.items() if ordinal < size}
-        self._bodies: dict[int, bytes] = {}
-        self._postings: dict[tuple[str, Filing], Postings] = {}
-
-    def document(self, ordinal: int) -> Document:
-        pin = self._pins.get(ordinal)
-        if pin is None:
-            return self._make(Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies))
-        draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, pin.draw)
-        document = {**self._make(draw), **pin.set}
-        return {name: value for name, value in document.items() if name not in pin.drop}
-
-    def value(self, ordinal: int, field: str) -> Json:
-        """One field of a document; a column's is drawn without making the rest."""
-        column = self._columns.get(field)
-        if column is None or ordinal in self._pins:
-            return self.document(ordinal).get(field)
-        return column.value(self._key, ordinal)
-
-    def body(self, ordinal: int) -> bytes:
-        body = self._bodies.get(ordinal)
-        if body is None:
-            if len(self._bodies) >= MAX_CACHED_BODIES:
-                self._bodies.clear()
-            body = self._bodies[ordinal] = orjson.dumps(self.document(ordinal))
-        return body
-
-    def bodies(self, ranks: list[int]) -> list[bytes]:
-        """The bodies of several ranks; those that were read before cost one look-up each."""
-        known = self._bodies
-        try:
-            return [known[rank - FIRST] for rank in ranks]
-        except KeyError:
-            return [self.body(rank - FIRST) for rank in ranks]
-
-    def owner(self, ordinal: int) -> str:
-        pin = self._pins.get(ordinal)
-        if pin is not None and "owner" in pin.draw:
-            return str(pin.draw["owner"])
-        return str(self._columns["owner"].value(self._key, ordinal))
-
-    def postings(self, field: str, filing: Filing) -> Postings:
-        """Every key with the ranks filed under it: from the column in bulk, else from the documents one by one."""
-        found = self._postings.get((field, filing))
-        if found is None:
-            found = self._postings[field, filing] = self._file(field, filing)
-        return found
-
-    def _file(self, field: str, filing: Filing) -> Postings:
-        column = self._columns.get("owner" if field == OWNER else field)
-        postings: Postings = {}
-        if column is None:
-            for ordinal in range(self.size):
-                for key in filing(self.document(ordinal).get(field)):
-                    postings.setdefault(key, BitMap()).add(FIRST + ordinal)
-            return postings
-        for value, ordinals, template in column.groups(self._key, self.size):
-            ranks = BitMap(ordinals).shift(FIRST)
-            if not ranks:
-                continue
-            keys = list(filing(value))
-            unique = [key for key in keys if substitute(key, UNIQUE, "") != key] if template else []
-            for key in keys:
-                if key not in unique:
-                    postings[key] = postings[key] | ranks if key in postings else ranks
-            for rank in ranks if unique else ():
-                for key in unique:
-                    postings[column.expanded(key, self._key, rank - FIRST)] = BitMap((rank,))
-        for ordinal in self._pins:
-            value = self.owner(ordinal) if field == OWNER else self.document(ordinal).get(field)
-            refile(postings, FIRST + ordinal, filing(column.value(self._key, ordinal)), remove=True)
-            refile(postings, FIRST + ordinal, filing(value))
-        return postings
-
-
-def refile(postings: Postings, rank: int, keys: Iterable[Key], *, remove: bool = False) -> None:
-    """Put a rank under the keys, or take it away; bitmaps that others may hold are replaced, never changed."""
-    one = BitMap((rank,))
-    for key in keys:
-        old = postings.get(key, EMPTY)
-        postings[key] = old - one if remove else old | one
-
-
 class Collection:
     """One tenant's documents: the seeded ones, over them what was added, replaced or removed since, and over both the
     view at a later instant (`see`), in which lifetimes have ended and transient states have settled."""
 
     def __init__(
-        self, source: Source | None, order: Callable[[Document], OrderKey], ageing: Ageing | None = None
+        self, source: Seeded | None, order: Callable[[Document], OrderKey], ageing: Ageing | None = None
     ) -> None:
         self._source = source
         self._order = order

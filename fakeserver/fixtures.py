@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fakeserver.auth import Caller
-from fakeserver.collection import Pin
 from fakeserver.draws import CODES, UNIQUE, Column, substitute, table
 from fakeserver.problems import Document, Json
+from fakeserver.seeded import Pin
 from fakeserver.spec import SpecError, load_yaml
 
 PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?\}")

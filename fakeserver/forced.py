@@ -15,7 +15,8 @@ NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "handli
 QUERY_FORMS = {f"__{name}": name for name in NAMES}
 # Registered for other purposes (RFC 7240 and later); a client may send them to the real API, so they are ignored.
 REGISTERED = frozenset({"respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"})
-PREFERENCE = re.compile(r'\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*(?:;[^,]*)?')
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+PREFERENCE = re.compile(rf'\s*([^\s=;,"]+)\s*(?:=\s*({QUOTED}|[^\s;,"]*))?\s*(?:;(?:[^,"]|{QUOTED})*)?')
 SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase)=)")
 DELAY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s)?")
 

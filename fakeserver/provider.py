@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeserver.auth import Caller
-from fakeserver.collection import Collection, Make
+from fakeserver.collection import Collection
 from fakeserver.facets import Facet
 from fakeserver.filters import Filter
 from fakeserver.limits import Limit
 from fakeserver.pages import Pages
 from fakeserver.problems import Document, Problem
+from fakeserver.seeded import Make
 
 Switches = Mapping[str, Any]
 

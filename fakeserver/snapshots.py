@@ -9,11 +9,12 @@ from typing import Any
 
 from fakeserver import bodies
 from fakeserver.bodies import Fields, refused
-from fakeserver.collection import FIRST, LAST, newest_first
+from fakeserver.collection import LAST, newest_first
 from fakeserver.faults import Faults
 from fakeserver.journal import Entry, Journal
 from fakeserver.limits import Limits
 from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.seeded import FIRST
 from fakeserver.service import Service
 from fakeserver.world import Recipe, World
 
@@ -36,12 +37,14 @@ def taken(world: World, services: Mapping[str, Service]) -> Document:
         "faults_made": world.faults.made,
         "wishes": world.faults.wishes,
         "limits": [[list(key), used, instant] for key, (used, instant) in world.limits.counters.items()],
-        "tenants": {
-            slug: {name: each.state() for name, each in tenants.items() if not each.untouched}
-            for slug, tenants in world.collections().items()
-        },
+        "tenants": {slug: changed for slug, tenants in world.collections().items() if (changed := states(tenants))},
         "journal": world.journal.state(),
     }
+
+
+def states(tenants: Mapping[str, Collection]) -> Document:
+    """The state of each collection that is not just as the seed made it."""
+    return {name: each.state() for name, each in tenants.items() if not each.untouched}
 
 
 def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
@@ -169,7 +172,7 @@ def restore_journal(journal: Journal, fields: Fields) -> None:
 def entry_of(fields: Fields) -> Entry:
     fields.text("time")
     values, warnings = fields.anything("values"), fields.array("warnings")
-    if not isinstance(values, dict | None) or bodies.deeper(values, bodies.MAX_DEPTH):
+    if not isinstance(values, dict | None) or bodies.deeper(values, bodies.MAX_DEPTH + 1):
         raise refused("journal.entries", "has values that are no object")
     entry = Entry(
         number=fields.whole("id", 0, 2**53),

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fakeserver.clock import Clock
-from fakeserver.collection import Ageing, Collection, Seeded, newest_first
+from fakeserver.collection import Ageing, Collection, newest_first
 from fakeserver.faults import Faults
 from fakeserver.fixtures import Fixture
 from fakeserver.journal import Journal
 from fakeserver.limits import Limits
 from fakeserver.problems import FakeProblem, Json
 from fakeserver.provider import Counting, Provider
+from fakeserver.seeded import Seeded
 
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
