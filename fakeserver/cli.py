@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import gc
 import importlib
 import ipaddress
@@ -281,7 +282,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        hint = "; --port 0 picks a free one" if port else ""
+        hint = "; --port 0 picks a free one" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
         raise UsageError(f"fakeserver: cannot listen on {host}:{port}: {error.strerror}{hint}") from error
     return listener
 
@@ -318,8 +319,13 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
 
 def run() -> NoReturn:
     """The console script."""
+    code: int | str | None
     try:
-        code = main(sys.argv[1:], sys.stdout, sys.stderr)
+        try:
+            code = main(sys.argv[1:], sys.stdout, sys.stderr)
+        except SystemExit as end:
+            # argparse ends the process itself after --help and --version.
+            code = end.code
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = 130

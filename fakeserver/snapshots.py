@@ -9,7 +9,7 @@ from typing import Any
 
 from fakeserver import bodies
 from fakeserver.bodies import Fields, refused
-from fakeserver.collection import LAST, newest_first
+from fakeserver.collection import LAST, Collection, newest_first
 from fakeserver.faults import Faults
 from fakeserver.journal import Entry, Journal
 from fakeserver.limits import Limits

@@ -118,7 +118,9 @@ def load_yaml(path: Path) -> Json:
     """A YAML file as plain values; a `SpecError` names the file and the line where it cannot be read."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
 
 

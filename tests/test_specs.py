@@ -359,10 +359,7 @@ def operation(key: tuple[str, str]) -> Node:
     """An operation, found by its id."""
     slug, wanted = key
     (found,) = (
-        each
-        for item in SPECS[slug]["paths"].values()
-        for each in item.values()
-        if each["operationId"] == wanted
+        each for item in SPECS[slug]["paths"].values() for each in item.values() if each["operationId"] == wanted
     )
     result: Node = found
     return result
@@ -422,10 +419,7 @@ def told(schema: Node) -> str:
         line = f"[{told(schema['items'])}]"
     elif "properties" in schema:
         required = schema.get("required", ())
-        fields = (
-            ("*" if name in required else "") + f"{name}: {told(x)}"
-            for name, x in schema["properties"].items()
-        )
+        fields = (("*" if name in required else "") + f"{name}: {told(x)}" for name, x in schema["properties"].items())
         line = "{" + ", ".join(fields) + "}"
     elif "additionalProperties" in schema:
         line = f"{kind} of {told(schema['additionalProperties'])}"
@@ -448,9 +442,7 @@ def test_spec_is_valid_openapi(slug: str) -> None:
     validate(document)
     assert document["openapi"] == "3.1.0"
     assert [key for key, _ in walk(document) if str(key).startswith("x-")] == []
-    assert [
-        value for key, value in walk(document) if key == "$ref" and not value.startswith("#/components/")
-    ] == []
+    assert [value for key, value in walk(document) if key == "$ref" and not value.startswith("#/components/")] == []
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -477,11 +469,7 @@ def test_parameters_are_those_of_the_page(key: tuple[str, str]) -> None:
     """Every parameter has the place, type, bounds, default and values that the page or the SDK gives it."""
     found = {}
     for name, parameter in parameters(key).items():
-        fact = {
-            word: value
-            for word, value in parameter.items()
-            if word not in ("name", "description", "examples")
-        }
+        fact = {word: value for word, value in parameter.items() if word not in ("name", "description", "examples")}
         if "content" in fact:
             fact["content"] = {media: {"schema": each["schema"]} for media, each in fact["content"].items()}
         found[name] = fact
@@ -492,16 +480,10 @@ def test_parameters_are_those_of_the_page(key: tuple[str, str]) -> None:
 def test_query_parameters_are_plain(key: tuple[str, str]) -> None:
     """A query parameter never allows null, and its enum stands in its own schema."""
     for parameter in parameters(key).values():
-        schema = (
-            parameter["schema"]
-            if "schema" in parameter
-            else parameter["content"]["application/json"]["schema"]
-        )
+        schema = parameter["schema"] if "schema" in parameter else parameter["content"]["application/json"]["schema"]
         every = list(walk(schema))
         assert "$ref" not in {word for word, _ in every}
-        assert [
-            value for word, value in every if word == "type" and (value == "null" or "null" in value)
-        ] == []
+        assert [value for word, value in every if word == "type" and (value == "null" or "null" in value)] == []
         assert [value for word, value in every if word == "enum" and None in value] == []
         assert [value for word, value in every if word == "default" and value is None] == []
 
@@ -521,9 +503,7 @@ def test_schemas_are_those_of_the_page(slug: str) -> None:
     for name, schema in SPECS[slug]["components"]["schemas"].items():
         required = schema.get("required", [])
         assert set(required) <= set(schema["properties"])
-        found[name] = {
-            ("*" if x in required else "") + x: told(each) for x, each in schema["properties"].items()
-        }
+        found[name] = {("*" if x in required else "") + x: told(each) for x, each in schema["properties"].items()}
     assert found == FIELDS[slug] | ADDED_FIELDS[slug]
 
 
@@ -596,9 +576,7 @@ def test_parameter_examples_are_those_of_the_page() -> None:
     """The examples of both metadata filters are the pages' own."""
     content = parameters(INSTAVM_LIST)["metadata"]["content"]["application/json"]
     assert examples("instavm", content) == {"page": {"userId": "123", "env": "dev"}}
-    assert examples("superserve", parameters(SUPERSERVE_LIST)["metadata"]) == {
-        "page": {"metadata.env": "prod"}
-    }
+    assert examples("superserve", parameters(SUPERSERVE_LIST)["metadata"]) == {"page": {"metadata.env": "prod"}}
 
 
 @pytest.mark.parametrize("key", OPERATIONS)
@@ -660,9 +638,9 @@ def test_superserve_refusal_names_a_real_parameter() -> None:
 @pytest.mark.parametrize("key", [INSTAVM_LIST, PRIME_LIST])
 def test_detail_errors_are_text(key: tuple[str, str]) -> None:
     """Every error of a FastAPI service but the 422 is `{"detail": text}`."""
-    assert {
-        told(body(each)["schema"]) for code, each in responses(key).items() if code not in (200, 422)
-    } == {"HTTPError"}
+    assert {told(body(each)["schema"]) for code, each in responses(key).items() if code not in (200, 422)} == {
+        "HTTPError"
+    }
 
 
 def test_validation_bodies_are_the_published_ones() -> None:
@@ -700,8 +678,7 @@ def test_dreadnode_error_types_have_one_status_each(key: tuple[str, str]) -> Non
 def test_dreadnode_credits_show_in_the_detail() -> None:
     """Only the 429 of spent credits mentions them, since the SDK raises another exception for it."""
     details = {
-        name: value["detail"]
-        for name, value in examples("dreadnode", body(responses(DREADNODE_LIST)[429])).items()
+        name: value["detail"] for name, value in examples("dreadnode", body(responses(DREADNODE_LIST)[429])).items()
     }
     assert "credit" in details["usage_limit_exceeded_error"]
     assert "credit" not in details["e2b_rate_limit_error"].lower()
@@ -712,9 +689,7 @@ def test_additions_to_the_page_say_so(key: tuple[str, str]) -> None:
     """A status, parameter or header that is on no page is described as assumed or observed."""
     described = [parameters(key)[name] for name in ADDED_PARAMETERS.get(key, {})]
     described += [responses(key)[status] for status in ADDED_STATUSES[key]]
-    described += [
-        resolved(key[0], x) for each in responses(key).values() for x in each.get("headers", {}).values()
-    ]
+    described += [resolved(key[0], x) for each in responses(key).values() for x in each.get("headers", {}).values()]
     assert [each["description"] for each in described if not said_to_be_ours(each["description"])] == []
 
 

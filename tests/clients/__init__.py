@@ -1,0 +1,1 @@
+"""The providers' real SDKs, and a browser, against a live fake."""

@@ -1,0 +1,58 @@
+"""What keeps an SDK under test to itself: an empty home, no settings of the machine, and loopback only."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PREFIXES = ("PRIME_", "INSTAVM_", "SUPERSERVE_", "DREADNODE_")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+def loopback(host: object) -> bool:
+    return str(host) == "localhost" or str(host).startswith("127.") or str(host) == "::1"
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDKs read files in the home, variables and proxies, and fall back to production hosts; none of that here."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in [*os.environ]:
+        if name.startswith(PREFIXES) or name.upper() in PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,::1")
+
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def loopback_connect(self: socket.socket, address: Any) -> None:
+        assert self.family == socket.AF_UNIX or loopback(address[0]), f"a connection to {address} left the machine"
+        connect(self, address)
+
+    def loopback_look_up(host: Any, *arguments: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        assert name is None or loopback(name), f"a look-up of {name} left the machine"
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", loopback_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", loopback_look_up)
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The root of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def closed() -> str:
+    """The root of a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

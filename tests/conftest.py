@@ -1,0 +1,24 @@
+"""Settings and fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from inside import app_of
+from live import Live, serving
+
+# The same examples in every run: a gate must not fail one time in four. And a shared machine is slow at times: how
+# long an example takes says nothing about the fake.
+settings.register_profile(
+    "tests", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Live]:
+    """The seeded worlds of all four providers behind a real socket; shared, so no test changes them."""
+    with serving(app_of()) as served:
+        yield served
