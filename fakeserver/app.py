@@ -117,7 +117,7 @@ class App:
                 name, _, path = rest.partition("/")
                 world, path = self.worlds.named(name), "/" + path
                 slug, _, rest = path[1:].partition("/")
-            if slug == ADMIN:
+            if slug == ADMIN and rest.isprintable():
                 inner = {**scope, "path": "/" + rest, "root_path": "", "world": world}
                 return await self.admin(inner, receive, send)
             service = self.services.get(slug)

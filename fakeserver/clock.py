@@ -58,7 +58,7 @@ class Clock:
         """Stop, at this instant if one is given."""
         self._settle()
         if instant is not None:
-            self._jump(instant - self._anchor, "instant")
+            self.set(instant)
         self.frozen = True
 
     def advance(self, duration: int) -> None:
@@ -66,21 +66,20 @@ class Clock:
         if duration < 0:
             raise FakeProblem(422, "seconds must not be negative", field="seconds")
         self._settle()
-        self._jump(duration, "seconds")
+        if self._anchor + duration > LAST:
+            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="seconds")
+        self._anchor += duration
+        self._added += duration
 
     def set(self, instant: int) -> None:
-        """Jump to an instant; not to one before what has happened without anybody's help."""
+        """Jump to an instant, not before the epoch; seeded documents are then as old as they would be at it, however
+        much real time has passed."""
+        if instant > LAST:
+            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="instant")
+        if instant < self._epoch:
+            raise FakeProblem(422, f"the clock cannot go back beyond {at(self._epoch)}", field="instant")
         self._settle()
-        self._jump(instant - self._anchor, "instant")
-
-    def _jump(self, duration: int, field: str) -> None:
-        if self._anchor + duration > LAST:
-            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field=field)
-        if self._added + duration < 0:
-            earliest = at(self._anchor - self._added)
-            raise FakeProblem(422, f"the clock cannot go back beyond {earliest}; reset it instead", field=field)
-        self._added += duration
-        self._anchor += duration
+        self._anchor, self._added = instant, instant - self._epoch
 
     def scale(self, factor: float) -> None:
         """Run faster or slower from now on."""

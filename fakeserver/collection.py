@@ -11,13 +11,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
 from pyroaring import BitMap
 
 from fakeserver.draws import instant
 from fakeserver.filters import Filing, Key, whole
 from fakeserver.problems import Document, Json
-from fakeserver.seeded import EMPTY, FIRST, OWNER, Postings, Seeded, refile
+from fakeserver.seeded import EMPTY, FIRST, OWNER, Postings, Seeded, encoded, refile
 
 LAST = 2**32 - 1
 MAX_REMEMBERED = 256
@@ -151,7 +150,7 @@ class Collection:
             return self._source.body(rank - FIRST)
         body = self._bodies.get(rank)
         if body is None:
-            body = self._bodies[rank] = orjson.dumps(self.document(rank))
+            body = self._bodies[rank] = encoded(self.document(rank))
         return body
 
     def bodies(self, ranks: list[int]) -> list[bytes]:

@@ -43,6 +43,18 @@ def digest(key: bytes, *parts: object, size: int = 16) -> bytes:
     return hashlib.blake2b(text.encode(), key=key, digest_size=size).digest()
 
 
+@functools.lru_cache(maxsize=4_096)
+def _begun(key: bytes, field: str, size: int) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{field}\x1f".encode(), key=key, digest_size=size)
+
+
+def drawn(key: bytes, field: str, ordinal: int, size: int) -> bytes:
+    """`digest(key, field, ordinal)`, from a hash that has read the key and the field before: a document takes dozens."""
+    hasher = _begun(key, field, size).copy()
+    hasher.update(b"%d" % ordinal)
+    return hasher.digest()
+
+
 @functools.lru_cache(maxsize=256)
 def _block(key: bytes, field: str, number: int) -> bytes:
     return hashlib.shake_128(key + b"\x1f" + field.encode() + b"\x1f%d" % number).digest(BLOCK)
@@ -159,7 +171,7 @@ class Draw:
 
     def bits(self, field: str) -> int:
         """64 random bits of this field."""
-        return int.from_bytes(digest(self._key, field, self.ordinal, size=8), "big")
+        return int.from_bytes(drawn(self._key, field, self.ordinal, 8), "big")
 
     def below(self, field: str, limit: int) -> int:
         return self.bits(field) % limit
@@ -180,15 +192,15 @@ class Draw:
         return words[min(bits % len(words), (bits >> 32) % len(words))]
 
     def hex(self, field: str, digits: int) -> str:
-        return digest(self._key, field, self.ordinal, size=32).hex()[:digits]
+        return drawn(self._key, field, self.ordinal, 32).hex()[:digits]
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits, as in generated identifiers."""
         alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-        return "".join(alphabet[byte % 36] for byte in digest(self._key, field, self.ordinal, size=count))
+        return "".join(alphabet[byte % 36] for byte in drawn(self._key, field, self.ordinal, count))
 
     def uuid(self, field: str) -> str:
-        return str(uuid.UUID(bytes=digest(self._key, field, self.ordinal, size=16), version=4))
+        return str(uuid.UUID(bytes=drawn(self._key, field, self.ordinal, 16), version=4))
 
     def column(self, field: str) -> Json:
         if field in self._pinned:
@@ -199,7 +211,7 @@ class Draw:
     def batch(self) -> int | None:
         """The batch that this document was created in, or None."""
         number = self.ordinal // BATCH
-        return number if digest(self._key, "batch", number, size=1)[0] % BATCH_ODDS == 0 else None
+        return number if drawn(self._key, "batch", number, 1)[0] % BATCH_ODDS == 0 else None
 
     @property
     def created(self) -> int:
@@ -207,7 +219,7 @@ class Draw:
         batch = self.batch
         slot = self.ordinal if batch is None else batch * BATCH
         name = "slot" if batch is None else "batch-slot"
-        bits = int.from_bytes(digest(self._key, name, slot, size=8), "big")
+        bits = int.from_bytes(drawn(self._key, name, slot, 8), "big")
         seconds = slot * GAP_SECONDS + 1 + bits % (GAP_SECONDS - 1)
         return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
 

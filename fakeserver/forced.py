@@ -79,6 +79,9 @@ def wish(prefer: str | None, query: Pairs, suffix: Mapping[str, str], operation:
         )
     wanted = {name: asked[name] for name in NAMES if name in asked}
     if not wanted.keys() & {"code", "example", "delay", "fault"}:
+        if wanted:
+            name = next(iter(wanted))
+            raise FakeProblem(400, f"{name} says how, but not what: add code, example, delay or fault", field=name)
         return None
     text = ", ".join(f"{name}={value}" for name, value in wanted.items())
     failure = failure_of(

@@ -20,7 +20,9 @@ MAX_ENTRIES = 1_000
 MAX_TEXT = 2_000
 """Characters of a path or query that are kept, and matched."""
 MAX_PATTERN = 200
-MAX_OPEN_REPEATS = 2
+MAX_EFFORT = 5
+REPEAT_EFFORT, BRANCH_EFFORT = 2, 1
+"""What a pattern may cost to try: two open repeats and an alternative, or one and three, or five alternatives."""
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
 
@@ -241,35 +243,36 @@ def expression(text: Json, where: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore")
             parsed = re._parser.parse(text)  # type: ignore[attr-defined]
             compiled = re.compile(text)
-        runaway = _repeats(parsed) > MAX_OPEN_REPEATS
+        runaway = _effort(parsed) > MAX_EFFORT
     except (re.error, RecursionError, OverflowError) as error:
         raise FakeProblem(422, f"{where} is no regular expression: {error}", field=where) from error
     if runaway:
         raise FakeProblem(
             422,
-            f"{where} may take for ever: no repeat inside a repeat, at most {MAX_OPEN_REPEATS} open ones",
+            f"{where} may take for ever: no choice inside a repeat, at most {MAX_EFFORT // REPEAT_EFFORT} open repeats",
             field=where,
         )
     return compiled
 
 
-def _repeats(parsed: Any, inside: bool = False) -> int:
-    """Open-ended repeats of a parsed pattern; nested ones count as too many."""
-    count = 0
+def _effort(parsed: Any, inside: bool = False) -> int:
+    """What a parsed pattern may cost to try; a choice inside of a repeat, or a reference back, is too much."""
+    effort = 0
     for operator, argument in parsed:
         name = str(operator)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             # A fixed count, as in {4}, leaves no choice of its own.
-            own = 0 if argument[0] == argument[1] else 1 + (MAX_OPEN_REPEATS if inside else 0)
-            count += own + _repeats(argument[2], inside=True)
+            own = 0 if argument[0] == argument[1] else REPEAT_EFFORT
+            effort += (MAX_EFFORT + 1 if own and inside else own) + _effort(argument[2], inside=True)
         elif name in ("GROUPREF", "GROUPREF_EXISTS"):
-            count += MAX_OPEN_REPEATS
+            effort += MAX_EFFORT + 1
         elif name == "SUBPATTERN":
-            count += _repeats(argument[-1], inside)
+            effort += _effort(argument[-1], inside)
         elif name == "BRANCH":
-            count += sum(_repeats(each, inside) for each in argument[1]) + (MAX_OPEN_REPEATS if inside else 0)
+            effort += MAX_EFFORT + 1 if inside else BRANCH_EFFORT
+            effort += sum(_effort(each, inside) for each in argument[1])
         elif name in ("ASSERT", "ASSERT_NOT"):
-            count += _repeats(argument[1], inside)
+            effort += _effort(argument[1], inside)
         elif name == "ATOMIC_GROUP":
-            count += _repeats(argument, inside)
-    return count
+            effort += _effort(argument, inside)
+    return effort

@@ -157,7 +157,7 @@ class Cursor:
     def opened(self, text: str, context: Context) -> tuple[tuple[int, str], int]:
         """The place that a cursor names and the rank it had, or a refusal."""
         try:
-            if len(text) > LONGEST_CURSOR:
+            if len(text) > LONGEST_CURSOR or "=" in text:
                 raise ValueError
             raw = text.encode("ascii")
             padded = raw + b"=" * (-len(raw) % 4)

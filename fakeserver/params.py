@@ -195,6 +195,11 @@ class Repeated:
     def decode(self, texts: Sequence[str], issues: list[Issue]) -> Any:
         if self.commas:
             texts = [piece for text in texts for piece in text.split(",") if piece]
+        if len(texts) > MAX_QUERY_FIELDS:
+            issues.append(
+                Issue((self.where, self.name), f"List should have at most {MAX_QUERY_FIELDS} items", "too_long")
+            )
+            return None
         values = []
         for index, text in enumerate(texts):
             try:

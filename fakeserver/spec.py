@@ -127,11 +127,15 @@ def load_yaml(path: Path) -> Json:
 def load(path: Path) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served."""
     document = load_yaml(path)
-    if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3.1"):
+    if not isinstance(document, dict) or re.fullmatch(r"3\.1(\.\d+)?", str(document.get("openapi", ""))) is None:
         raise SpecError(f"{path}: not an OpenAPI 3.1 document")
     text = path.read_text(encoding="utf-8")
     try:
-        operations = {each.id: each for each in _operations(document)}
+        operations: dict[str, Operation] = {}
+        for each in _operations(document):
+            if each.id in operations:
+                raise SpecError(f"{each.method} {each.path}: operationId {each.id!r} is used twice")
+            operations[each.id] = each
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:

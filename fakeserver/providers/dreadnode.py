@@ -54,17 +54,18 @@ def project_of(document: Document) -> Document:
 
 
 def account(earlier: int, started: int, until: int, *, running: bool) -> Document:
-    """Runtime and credits of a sandbox whose session began at `started`; credits are deducted every ten minutes."""
+    """Runtime and credits of a sandbox whose session began at `started`; credits are deducted every ten minutes and
+    at the end of a session."""
     session = (until - started) // SECOND
-    settled = session // BILLING_SECONDS * BILLING_SECONDS
-    billed = (earlier + (settled if running else session)) // CREDIT_SECONDS
+    settled = session // BILLING_SECONDS * BILLING_SECONDS if running else session
+    billed = (earlier + settled) // CREDIT_SECONDS
     total = (earlier + session) // CREDIT_SECONDS
     return {
         "total_runtime_seconds": earlier + session,
         "billed_credits": billed,
         "running_credits": total - billed,
         "estimated_total_credits": total,
-        "last_credit_deduction_at": at(started + settled * SECOND) if settled else None,
+        "last_credit_deduction_at": at(started + settled * SECOND) if billed else None,
     }
 
 

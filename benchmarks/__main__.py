@@ -1,0 +1,194 @@
+"""`python -m benchmarks`: one run of everything, written to RESULTS.md, results.json and two charts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import charts, correctness, growth, load, rounds
+from benchmarks.machine import HERE, describe
+from benchmarks.queries import Query
+from benchmarks.report import Run, markdown
+from benchmarks.servers import Launch
+from benchmarks.subjects import ROOT, Material, Missing, Subject, install, ours, references, rivals
+from benchmarks.targets import targets
+
+DRAFT = ROOT / "build" / "benchmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how large a run is."""
+
+    # Many short stretches rather than few long ones: a noisy moment then falls on every subject.
+    rounds: int = 11
+    seconds: float = 2.0
+    warm_up_seconds: float = 15.0
+    start_rounds: int = 5
+    growth_rounds: int = 5
+    growth_seconds: float = 1.0
+    sizes: tuple[int, ...] = growth.SIZES
+    checked_seconds: float = 10.0
+    checked_queries: int = 200
+    checked_size: int = 1_000_000
+
+
+FULL = Plan()
+QUICK = Plan(
+    rounds=1,
+    warm_up_seconds=2.0,
+    start_rounds=1,
+    growth_rounds=1,
+    sizes=(1_000, 10_000),
+    checked_seconds=2.0,
+    checked_queries=50,
+    checked_size=10_000,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m benchmarks", description="Side by side with other mock servers.")
+    top.add_argument("--quick", action="store_true", help="one short round, small worlds; for trying things out")
+    top.add_argument("--only", choices=("ours",), help="leave the rivals out")
+    top.add_argument("--part", choices=PART, action="append", help="measure only this part; may be repeated")
+    top.add_argument(
+        "--rounds", type=int, help=f"of load, side by side and growth (default: {FULL.rounds} and {FULL.growth_rounds})"
+    )
+    top.add_argument("--seconds", type=float, help=f"of load per subject and round (default: {FULL.seconds:g})")
+    top.add_argument("--setup", action="store_true", help="only install the rivals")
+    top.add_argument("--out", type=Path, help="folder to write to (by default only a full run replaces what is kept)")
+    return top
+
+
+def main(arguments: Sequence[str]) -> int:
+    parsed = parser().parse_args(arguments)
+    try:
+        load.require()
+        if parsed.only is None:
+            install(say)
+        if parsed.setup:
+            return 0
+    except load.LoadError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    run, failed = measured(plan_of(parsed), parsed.part or [*PART], with_rivals=parsed.only is None)
+    whole = not parsed.quick and parsed.only is None and parsed.part is None
+    written = write(run, parsed.out or (HERE if whole else DRAFT))
+    print(written.read_text(encoding="utf-8"))
+    say(f"written to {written.parent}")
+    return 1 if failed else 0
+
+
+def plan_of(parsed: argparse.Namespace) -> Plan:
+    plan = QUICK if parsed.quick else FULL
+    if parsed.rounds:
+        plan = replace(plan, rounds=parsed.rounds, growth_rounds=parsed.rounds)
+    return replace(plan, seconds=parsed.seconds) if parsed.seconds else plan
+
+
+def measured(plan: Plan, parts: Sequence[str], *, with_rivals: bool) -> tuple[Run, bool]:
+    """Every part that was asked for, and whether one of them failed; what the others found is kept all the same."""
+    date = datetime.now(UTC).date().isoformat()
+    run = Run(date, describe(), plan.rounds, plan.seconds, os.getloadavg()[0])
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        for part in parts:
+            try:
+                run = replace(run, **PART[part](plan, Path(name), with_rivals))
+            except rounds.FAILURES as error:
+                failed = True
+                say(f"{part} failed: {error}")
+    return replace(run, targets=targets(run.outcomes, run.starts, run.growth, run.checks)), failed
+
+
+def starts(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    material, _, _ = rounds.material(folder)
+    return {"starts": rounds.starts(launches(subjects(material, with_rivals)), plan.start_rounds, say)}
+
+
+def side_by_side(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    material, our_queries, rival_queries = rounds.material(folder)
+
+    def queries(subject: Subject) -> list[Query]:
+        """A rival with rows of its own is asked for the pages that those rows fill."""
+        return rival_queries if subject.elastic else our_queries
+
+    size = len(material.page)
+    makers = subjects(material, with_rivals)
+    outcomes = rounds.side_by_side(makers, queries, size, folder, plan.rounds, plan.seconds, plan.warm_up_seconds, say)
+    return {"page_bytes": size, "outcomes": outcomes}
+
+
+def grown(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    return {"growth": growth.measure(plan.sizes, folder, plan.growth_rounds, plan.growth_seconds, say)}
+
+
+def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    checks = [
+        correctness.under_load(folder, plan.checked_seconds, plan.checked_queries),
+        correctness.in_big_world(plan.checked_size, plan.checked_queries),
+    ]
+    for check in checks:
+        say(f"{check.where}: {check.mismatches} of {check.answers} answers differ")
+    return {"checks": checks}
+
+
+PART: Mapping[str, Callable[[Plan, Path, bool], dict[str, Any]]] = {
+    "starts": starts,
+    "load": side_by_side,
+    "growth": grown,
+    "correctness": checked,
+}
+"""What stands alone comes first, so that nothing else runs beside it."""
+
+
+def subjects(material: Material, with_rivals: bool) -> list[tuple[str, Callable[[], Subject]]]:
+    """Every subject by name, with what makes it; a maker may find that the subject cannot be had."""
+    found = [(each.name, lambda each=each: each) for each in [*ours(), *references(material)]]
+    return [*found, *(rivals(material).items() if with_rivals else ())]
+
+
+def launches(makers: Sequence[tuple[str, Callable[[], Subject]]]) -> dict[str, Launch]:
+    """How each distinct program is started."""
+    found: dict[str, Launch] = {}
+    for name, make in makers:
+        try:
+            launch = make().launch
+        except Missing:
+            continue
+        if launch not in found.values():
+            found[name] = launch
+    return found
+
+
+def write(run: Run, folder: Path) -> Path:
+    """The page, the raw figures and the charts; the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {}
+    if run.outcomes:
+        pictures["Requests per second, side by side"] = "results.svg"
+        (folder / "results.svg").write_text(charts.results(run.outcomes), encoding="utf-8")
+    if run.growth:
+        pictures["Growth with the size of the world"] = "growth.svg"
+        (folder / "growth.svg").write_text(charts.growth(run.growth), encoding="utf-8")
+    (folder / "results.json").write_text(json.dumps(asdict(run), indent=1, default=str) + "\n", encoding="utf-8")
+    page = folder / "RESULTS.md"
+    page.write_text(markdown(run, pictures), encoding="utf-8")
+    return page
+
+
+def say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

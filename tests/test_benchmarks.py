@@ -1,0 +1,184 @@
+"""The benchmark's own parts, without a server and without a clock: what wrk prints, ratios, tables, charts, queries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import charts, queries
+from benchmarks.correctness import Check
+from benchmarks.figures import figure, ratio, speed
+from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
+from benchmarks.load import LoadError, Reading, read
+from benchmarks.machine import Machine, pinned
+from benchmarks.queries import Query
+from benchmarks.report import Run, markdown, number, short
+from benchmarks.rounds import BASELINE, Outcome
+from benchmarks.servers import tree_memory_mb
+from benchmarks.targets import CEILING, OURS, Target, targets
+
+PRINTED = """Running 1s test @ http://127.0.0.1:8000
+  16 connections
+Requests/sec:  1000.00
+figures {"requests":1000,"duration_us":500000,"bytes":35000000,"p50_us":800,"p99_us":2400,"bad_status":1,"socket_errors":2}
+"""  # noqa: E501
+ROWS: list[queries.Row] = [
+    (f"sbx{index}", "RUNNING" if index % 2 else "TERMINATED", ("prod",) if index % 3 else ("prod", "gpu"))
+    for index in range(300)
+]
+
+
+def reading(rate: float) -> Reading:
+    return Reading(rate, 1.0, 2.5, int(rate), 0, 36_000.0)
+
+
+def outcome(name: str, rate: float, rival: bool = True) -> Outcome:
+    return Outcome(
+        name, "1.0", "sends <bytes> & more", rival, speed=speed([reading(rate), reading(rate + 10)]), idle_mb=50
+    )
+
+
+def lines(provider: str, kind: str, rates: tuple[float, float]) -> list[Line]:
+    sizes = (1_000, 1_000_000)
+    return [Line(provider, kind, size, speed([reading(rate)]), 3.0) for size, rate in zip(sizes, rates, strict=True)]
+
+
+GROWTH = Growth(
+    (
+        *lines("prime", FIRST, (1_000.0, 900.0)),
+        *lines("prime", DEEPEST, (1_000.0, 850.0)),
+        *lines("prime", SCATTERED, (1_000.0, 10.0)),
+    ),
+    (Start("prime", 1_000_000, figure([1.0, 2.0, 4.0]), 300.0, 350.0),),
+)
+OUTCOMES = [
+    outcome(OURS, 600.0, rival=False),
+    outcome(f"{OURS}, no query twice", 500.0, rival=False),
+    outcome(CEILING, 1_000.0, rival=False),
+    outcome("Prism", 50.0),
+    Outcome("WireMock", "-", "-", True, "not measured: java is not installed"),
+]
+STARTS = {OURS: figure([0.4]), BASELINE: figure([0.2])}
+CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
+
+
+def run() -> Run:
+    machine = Machine(2, "a processor", 8, "Linux", "3.11", {"wrk": "4.1.0"})
+    reached = targets(OUTCOMES, STARTS, GROWTH, CHECKS)
+    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, CHECKS, reached)
+
+
+def test_reading_is_what_the_lua_script_prints() -> None:
+    assert read(PRINTED) == Reading(2_000.0, 0.8, 2.4, 1_000, 3, 35_000.0)
+
+
+def test_wrk_without_figures_is_an_error() -> None:
+    with pytest.raises(LoadError, match="unable to connect"):
+        read("unable to connect to 127.0.0.1:1")
+
+
+def test_figure_is_the_median_with_its_spread() -> None:
+    found = figure([3.0, 1.0, 10.0])
+    assert (found.median, found.low, found.high) == (3.0, 1.0, 10.0)
+
+
+def test_ratio_to_nothing_is_zero() -> None:
+    assert ratio(3.0, 0.0) == 0.0
+
+
+def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
+    found = {each.figure: each for each in run().targets}
+    assert found["filtered page of 50 rows, 1 k world, everything on ÷ ceiling"].met is True
+    assert found["the same ÷ Prism, static"].reached == pytest.approx(605 / 55)
+    assert found["the same ÷ WireMock, warm, canned"].met is None
+    growth = found["any listing or facet at 1 M ÷ at 1 k"]
+    assert (growth.reached, growth.remark) == (0.85, "the lowest is prime, deepest page")
+    assert found["deepest page ÷ first page at 1 M"].reached == pytest.approx(850 / 900)
+    assert found["start at 1 M sandboxes in one provider"].reached == 2.0
+    assert found["p99 of a filtered page at 16 connections ÷ its p50"].met is True
+
+
+def test_target_bounds_hold_from_either_side() -> None:
+    assert Target("x", 2.0, True, 2.0).met is True
+    assert Target("x", 2.0, False, 2.1).met is False
+
+
+def test_page_names_every_subject_and_why_one_is_missing() -> None:
+    page = markdown(run(), {"Requests per second, side by side": "results.svg"})
+    for each in OUTCOMES:
+        assert each.name in page
+    assert "not measured: java is not installed" in page
+    assert "![Requests per second, side by side](results.svg)" in page
+    tables = [line for line in page.splitlines() if line.startswith("|")]
+    assert all(line.endswith("|") for line in tables)
+
+
+def test_tables_have_as_many_cells_as_their_heads() -> None:
+    page = markdown(run(), {})
+    for block in page.split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count(" |") for line in block.splitlines()}) == 1, block
+
+
+def test_page_of_a_part_leaves_the_others_out() -> None:
+    page = markdown(replace(run(), outcomes=(), growth=None, checks=()), {})
+    assert "Side by side" not in page
+    assert "Growth" not in page
+
+
+def test_charts_are_well_formed_and_hold_every_measured_subject() -> None:
+    bars = ElementTree.fromstring(charts.results(OUTCOMES))
+    words = "".join(bars.itertext())
+    assert OURS in words
+    assert "WireMock" not in words
+    grown = "".join(ElementTree.fromstring(charts.growth(GROWTH)).itertext())
+    assert "deepest page (0.85)" in grown
+
+
+def test_run_can_be_written_as_json() -> None:
+    assert json.loads(json.dumps(asdict(run())))["page_bytes"] == 36_000
+
+
+def test_mixed_queries_are_distinct_and_never_written_alike_twice() -> None:
+    chosen = queries.full_pages(ROWS)
+    mixed = queries.mix(chosen, 24)
+    assert len({*mixed}) == 24
+    fresh = queries.fresh(chosen, 24)
+    assert len({*fresh}) == len(fresh) == 24 * queries.FRESH_ZEROS**2
+
+
+def test_full_pages_are_full() -> None:
+    for query in queries.full_pages(ROWS):
+        assert sum(map(query.holds, ROWS)) >= query.page * query.rows
+
+
+def test_sample_finds_rows_by_their_plain_meaning() -> None:
+    for query, found in queries.sample(ROWS, 50):
+        assert all(query.status in (None, row[1]) and {*query.labels} <= {*row[2]} for row in found)
+
+
+def test_mismatch_sees_wrong_totals_rows_and_ends() -> None:
+    query = Query(status="RUNNING", rows=2)
+    found = [row for row in ROWS if query.holds(row)]
+    sandboxes = [{"id": each[0], "status": each[1], "labels": [*each[2]]} for each in found[:2]]
+    body = {"sandboxes": sandboxes, "total": 150, "page": 1, "per_page": 2, "has_next": True}
+    assert queries.mismatch(query, found, body) is None
+    assert "total" in str(queries.mismatch(query, found, {**body, "total": 149}))
+    assert "has_next" in str(queries.mismatch(query, found, {**body, "has_next": False}))
+    assert "other rows" in str(queries.mismatch(query, found, {**body, "sandboxes": sandboxes[::-1]}))
+
+
+def test_numbers_read_well() -> None:
+    assert [number(value) for value in (0.5, 12.0, 1_234.5)] == ["0.50", "12", "1,234"]
+    assert [short(size) for size in (1_000, 100_000, 1_000_000)] == ["1 k", "100 k", "1 M"]
+
+
+def test_memory_of_a_process_that_is_gone_is_nothing() -> None:
+    assert tree_memory_mb(2**30) in (0.0, None)
+
+
+def test_rivals_are_pinned_to_one_version() -> None:
+    assert all(version[0].isdigit() for version in pinned().values())
