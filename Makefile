@@ -11,7 +11,7 @@ serve: $(VENV)/.serve
 	$(BIN)/fakeserver serve $(ARGS)
 
 test: $(VENV)/.dev $(NPM_PACKAGES)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint types test
 

@@ -49,7 +49,7 @@ def _begun(key: bytes, field: str, size: int) -> hashlib.blake2b:
 
 
 def drawn(key: bytes, field: str, ordinal: int, size: int) -> bytes:
-    """`digest(key, field, ordinal)`, from a hash that has read the key and the field before: a document takes dozens."""
+    """`digest(key, field, ordinal)`, from a hash that has read key and field before: a document takes dozens."""
     hasher = _begun(key, field, size).copy()
     hasher.update(b"%d" % ordinal)
     return hasher.digest()
