@@ -15,6 +15,8 @@ from fakeserver.problems import Document, FakeProblem
 LAST = 253_402_300_799 * SECOND
 """The end of the year 9999: what RFC 3339 can write."""
 MAX_FACTOR = 1_000_000.0
+STEP = SECOND // 10
+"""Real time between two views of the documents under a scaled clock."""
 
 
 def monotonic() -> int:
@@ -47,6 +49,12 @@ class Clock:
         return self._added + (self._passed if self.factor != 1.0 else 0)
 
     @property
+    def coarse(self) -> int:
+        """`aged`, but in steps while the clock is scaled, so that not every request finds all documents older."""
+        step = int(self.factor * STEP) if self.factor != 1.0 and not self.frozen else 1
+        return self.aged // step * step
+
+    @property
     def moved(self) -> bool:
         return bool(self._added) or self.frozen or self.factor != 1.0
 
@@ -77,7 +85,8 @@ class Clock:
         if instant > LAST:
             raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="instant")
         if instant < self._epoch:
-            raise FakeProblem(422, f"the clock cannot go back beyond {at(self._epoch)}", field="instant")
+            epoch = at(self._epoch)
+            raise FakeProblem(422, f"the clock cannot go back beyond the world's epoch, {epoch}", field="instant")
         self._settle()
         self._anchor, self._added = instant, instant - self._epoch
 

@@ -192,8 +192,11 @@ class Collection:
         then = self._ageing.epoch
         for rank in self.candidates() if aged else ():
             since = self._since.get(rank, 0)
+            if since >= aged:
+                # What was stored at this instant, or later, is as it was stored.
+                continue
             before = self._stored_document(rank)
-            after = self._ageing.age(before, then + since, then + max(since, aged))
+            after = self._ageing.age(before, then + since, then + aged)
             if after is not before:
                 self._aged[rank] = after
         gone = [rank for rank, document in self._aged.items() if document is None]

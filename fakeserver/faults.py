@@ -168,6 +168,7 @@ class Faults:
         self.scripts: dict[str, Fault] = {}
         self.wishes: dict[str, int] = {}
         self.made = 0
+        self.failed = 0
 
     def add(self, fault: Fault) -> None:
         if len(self.scripts) >= MAX_FAULTS:
@@ -182,6 +183,7 @@ class Faults:
     def clear(self) -> None:
         self.scripts.clear()
         self.wishes.clear()
+        self.failed = 0
 
     def due(self, provider: str, operation: str, caller: str | None, query: Mapping[str, str]) -> Failure | None:
         """The failure that a script has for this request: the first script that matches and is not spent."""

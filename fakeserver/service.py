@@ -239,8 +239,9 @@ class Service:
             answer = self.documented(failure.status, failure.body, operation, world)
         answer.headers |= failure.headers
         answer.headers[FAULT_HEADER] = failure.label
+        world.faults.failed += 1
         if failure.delay is not None:
-            answer.delay = failure.delay.draw(world.faults.chance(failure.label, world.journal.total))
+            answer.delay = failure.delay.draw(world.faults.chance(failure.label, world.faults.failed))
         answer.dribble = failure.dribble
         answer.fault = failure.fault
         return answer

@@ -35,6 +35,7 @@ def taken(world: World, services: Mapping[str, Service]) -> Document:
         "settings": bodies.settings_row(world.settings),
         "faults": [each.status() for each in world.faults.scripts.values()],
         "faults_made": world.faults.made,
+        "faults_failed": world.faults.failed,
         "wishes": world.faults.wishes,
         "limits": [[list(key), used, instant] for key, (used, instant) in world.limits.counters.items()],
         "tenants": {slug: changed for slug, tenants in world.collections().items() if (changed := states(tenants))},
@@ -158,6 +159,7 @@ def faults_of(fields: Fields, seed: int, services: Mapping[str, Service]) -> Fau
         fault.seen, fault.hits = int(row["seen"]), int(row["hits"])
         faults.add(fault)
     faults.made = fields.whole("faults_made", len(faults.scripts), 2**53)
+    faults.failed = fields.whole("faults_failed", 0, 2**53)
     faults.wishes = {str(wish): int(count) for wish, count in fields.members("wishes").items()}
     return faults
 

@@ -138,7 +138,7 @@ class World:
         if found is None:
             found = self._tenants[provider.slug] = self.ground.collections(provider)
             self._seen_at[provider.slug] = 0
-        aged = self.clock.aged
+        aged = self.clock.coarse
         if aged != self._seen_at.get(provider.slug, 0):
             self._seen_at[provider.slug] = aged
             for each in found.values():

@@ -480,3 +480,35 @@ def test_worlds_too_big_to_age_are_not_moved(monkeypatch: pytest.MonkeyPatch) ->
     refused(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 1}), 409, None)
     assert done(admin(app, "GET", "/clock"))["aged_seconds"] == 0
     move(app, action="freeze")
+
+
+def test_what_was_put_in_under_a_moved_clock_is_as_it_was_put() -> None:
+    """A document that is stored after the clock moved is served as it was stored, until time passes again."""
+    app = app_of()
+    service = app.services["dreadnode"]
+    collection = main_tenant(app, "dreadnode")
+    running = next(each for each in collection.documents() if each["state"] == "running")
+    app.world.clock.freeze()
+    app.world.clock.advance(3_600 * SECOND)
+    app.world.tenants(service.provider)["acme"].replace([(running, "somebody")])
+
+    assert list(app.world.tenants(service.provider)["acme"].documents()) == [running]
+
+    app.world.clock.advance(60 * SECOND)
+    (later,) = app.world.tenants(service.provider)["acme"].documents()
+
+    assert later["total_runtime_seconds"] > running["total_runtime_seconds"]
+
+
+def test_a_scaled_clock_ages_the_documents_in_steps() -> None:
+    """Under a scaled clock, documents are looked at ten times a real second, not at every request."""
+    real = [0]
+    clock = Clock(EPOCH, lambda: real[0])
+    clock.scale(60)
+    seen = set()
+    for real[0] in range(0, SECOND, SECOND // 1_000):
+        seen.add(clock.coarse)
+
+    assert len(seen) == 10
+    clock.freeze()
+    assert clock.coarse == clock.aged
