@@ -1,0 +1,218 @@
+"""`fakeserver check`: does a deployment keep its published contract?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from contract_tests import ledger, reports, run, verdict
+from contract_tests.outcome import Options
+from contract_tests.progress import Progress
+from contract_tests.promises import LISTINGS
+from contract_tests.report import Report
+from contract_tests.target import target
+from contract_tests.transport import DEFAULT_RATE, Wire, is_loopback
+
+PROFILES = ("default", "polite", "deep")
+RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
+TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
+EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
+proves too little. The environment may hold the token as FAKESERVER_TOKEN, the other one as FAKESERVER_OTHER_TOKEN."""
+
+
+class UsageError(Exception):
+    """Wrong usage, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers a mistake with one line and, where it can, with what was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The command line, checked."""
+
+    slug: str
+    base_url: str
+    credentials: dict[str, str]
+    options: Options
+    rate: float
+    min_power: float
+    layers: tuple[str, ...]
+    accepted: tuple[ledger.Accepted, ...]
+    files: dict[str, Path]
+
+
+def parser() -> Parser:
+    found = Parser(
+        prog="fakeserver check",
+        description="Tell whether a deployment keeps its published contract. It only reads.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    add = found.add_argument
+    add("slug", metavar="PROVIDER", help=", ".join(sorted(LISTINGS)))
+    add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
+    add("--token", help=f"the credential (or {TOKEN} in the environment)")
+    add(
+        "--org",
+        action="append",
+        default=[],
+        help="dreadnode: the org; prime: a team of the caller; a second one adds laws",
+    )
+    add("--other-token", help="a credential of somebody who shares nothing with the first caller")
+    add("--known", action="append", default=[], metavar="ID", help="a sandbox that must be in the list")
+    add("--junit", type=Path, metavar="FILE")
+    add("--html", type=Path, metavar="FILE")
+    add("--json", type=Path, metavar="FILE")
+    add(
+        "--rate",
+        default=f"{DEFAULT_RATE:g}/s",
+        metavar="N/s",
+        help="at most so many requests per second (default %(default)s)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="same seed, same requests (default 0)")
+    add("--profile", default="default", help="polite (at most 25 requests and no conformance), default (120) or deep")
+    add("--strict", action="store_true", help="fail on what is implied or assumed, too (SHOULD)")
+    add(
+        "--min-power",
+        type=float,
+        default=verdict.MIN_POWER,
+        metavar="SHARE",
+        help="known fault types that the run must be able to catch (default %(default)s)",
+    )
+    add("--accept", type=Path, metavar="FILE", help="a YAML list of known deviations: law, reason, expires")
+    add("--only-layer", action="append", default=[], metavar="LAYER", help="laws, oracle, conformance or power")
+    return found
+
+
+def chosen(value: str, allowed: Sequence[str], what: str) -> str:
+    """The value, or a usage error that guesses what was meant."""
+    if value in allowed:
+        return value
+    close = get_close_matches(value, allowed, 1, 0.5)
+    hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(allowed))}"
+    raise UsageError(f"unknown {what} {value!r}{hint}")
+
+
+def parsed(argv: Sequence[str]) -> Given:
+    """The command line as values, or a UsageError."""
+    known = parser()
+    raw, unknown = known.parse_known_args(list(argv))
+    if unknown:
+        flags = [flag for action in known._actions for flag in action.option_strings]
+        name = unknown[0].partition("=")[0]
+        close = get_close_matches(name, flags, 1, 0.6) if name.startswith("-") else []
+        raise UsageError(f"unknown argument {name}" + (f"; did you mean {close[0]}?" if close else ""))
+    slug = chosen(raw.slug, tuple(LISTINGS), "provider")
+    parts = urlsplit(raw.base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--base-url {raw.base_url!r} is no http or https URL")
+    if parts.query or parts.fragment or parts.username:
+        raise UsageError("--base-url holds no query, no fragment and no credential")
+    if parts.scheme == "http" and not is_loopback(raw.base_url):
+        print("warning: the token travels unencrypted over http", file=sys.stderr)
+    token = raw.token or os.environ.get(TOKEN, "")
+    if not token:
+        raise UsageError(f"a token is needed: --token, or {TOKEN} in the environment")
+    other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
+    for name, text in (("--token", token), ("--other-token", other)):
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise UsageError(f"{name} has a character that no header may carry")
+    if slug == "dreadnode" and not raw.org:
+        raise UsageError("dreadnode needs --org, the slug of the organization")
+    match = RATE.fullmatch(raw.rate)
+    if match is None or not float(match[1]):
+        raise UsageError(f"--rate {raw.rate!r} is not a number of requests per second, such as 5/s")
+    if not 0 <= raw.min_power <= 1:
+        raise UsageError("--min-power is a share between 0 and 1")
+    accepted = ledger.read(raw.accept) if raw.accept else ()
+    files = {name: path for name in reports.FORMATS if (path := getattr(raw, name)) is not None}
+    for name, path in files.items():
+        if not path.parent.is_dir():
+            raise UsageError(f"--{name}: the folder {path.parent} does not exist")
+    layers = tuple(chosen(each, run.LAYERS, "layer") for each in raw.only_layer)
+    profile = chosen(raw.profile, PROFILES, "profile")
+    if not layers:
+        layers = run.LAYERS if profile != "polite" else tuple(each for each in run.LAYERS if each != "conformance")
+    options = Options(
+        orgs=tuple(raw.org),
+        has_other=bool(other),
+        known=tuple(raw.known),
+        seed=raw.seed,
+        profile=profile,
+        strict=raw.strict,
+    )
+    credentials = {"token": token} | ({"other": other} if other else {})
+    return Given(
+        slug, raw.base_url.rstrip("/"), credentials, options, float(match[1]), raw.min_power, layers, accepted, files
+    )
+
+
+def budget(given: Given) -> str:
+    """What the run will send at most, before it does."""
+    _, limit = run.LIMITS[given.options.profile]
+    parts = [f"at most {limit} requests for laws and oracle"]
+    if "conformance" in given.layers:
+        parts.append("and those of the conformance layer, which states its own number")
+    pace = (
+        "not throttled, since the target is this machine" if is_loopback(given.base_url) else f"{given.rate:g} a second"
+    )
+    return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
+
+
+def written(given: Given, report: Report) -> None:
+    """The files that were asked for, and the summary of the job that runs this."""
+    secrets = given.credentials.values()
+    for name, path in given.files.items():
+        path.write_text(reports.redacted(reports.FORMATS[name](report), secrets), encoding="utf-8")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with open(summary, "a", encoding="utf-8") as stream:
+            stream.write(reports.redacted(reports.markdown(report), secrets))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one check; the exit status is the verdict."""
+    try:
+        given = parsed(sys.argv[1:] if argv is None else argv)
+    except (UsageError, ledger.LedgerError) as error:
+        print(f"fakeserver check: {error}", file=sys.stderr)
+        return verdict.USAGE
+    print(budget(given), file=sys.stderr)
+    _, limit = run.LIMITS[given.options.profile]
+    progress = Progress(sys.stderr, {"laws": limit, "oracle": limit})
+    wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
+    try:
+        report = run.check(
+            given.slug,
+            given.base_url,
+            wire,
+            given.options,
+            layers=given.layers,
+            min_power=given.min_power,
+            ledger=given.accepted,
+            progress=progress,
+        )
+    finally:
+        wire.close()
+        progress.done()
+    text = reports.terminal(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    sys.stdout.write(reports.redacted(text, given.credentials.values()))
+    written(given, report)
+    return verdict.decide(report)[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Which probes a profile sends: read from `plan.yaml`, which `python -m contract_tests.planning` writes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PLAN = Path(__file__).with_name("plan.yaml")
+
+
+@cache
+def plans() -> dict[str, dict[str, Any]]:
+    """Profile → provider → probes, or nothing where no plan was made."""
+    return yaml.safe_load(PLAN.read_text(encoding="utf-8")) if PLAN.exists() else {}
+
+
+def planned(slug: str, profile: str) -> frozenset[str] | None:
+    """The probes of a profile, or None for all of them."""
+    probes = plans().get(profile, {}).get(slug)
+    return None if probes is None else frozenset(probes)

@@ -1,0 +1,110 @@
+"""Equal questions have equal answers: again, in between others, at the same time, and as HEAD."""
+
+from __future__ import annotations
+
+from contract_tests.check import Check
+from contract_tests.laws.facets import facets
+from contract_tests.laws.filters import full
+from contract_tests.laws.pages import common_filter
+from contract_tests.laws.registry import law
+from contract_tests.outcome import Tier
+from contract_tests.transport import Ask
+
+ROUNDS = 2
+
+
+@law("repeats.again", tier=Tier.SHOULD)
+def again(check: Check) -> None:
+    """The same request gives the same sandboxes in the same order, also with other requests in between."""
+    filters = common_filter(check)
+    small = check.question((), size=5)
+    check.expect("first", small)
+    if filters:
+        check.expect("filtered", check.question(filters, size=5))
+    check.expect("second", small)
+    check.expect("third", small)
+    if filters:
+        check.expect("filtered again", check.question(filters, size=5))
+
+
+@law("repeats.together")
+def together(check: Check) -> None:
+    """Answers to requests that are under way at the same time do not mix."""
+    if not check.wants_some():
+        return
+    if check.slug == "dreadnode" and check.wants("facets"):
+        _facets_together(check)
+    if not check.wants("together"):
+        return
+    check.probe("together")
+    filters = common_filter(check)
+    if not filters:
+        check.inconclusive("no filter selects a part of the rows")
+        return
+    one = check.question(filters, size=full(check))
+    two = check.question((), size=7)
+    for _ in range(ROUNDS):
+        before = check.snapshot()
+        questions = (one, two)
+        for question, reply in zip(questions, check.together([each.ask for each in questions]), strict=True):
+            check.hold("together", question, reply, before, alone=False)
+
+
+def _facets_together(check: Check) -> None:
+    check.probe("facets")
+    questions = [facets(check), facets(check, (("state", "paused"),))]
+    before = check.snapshot()
+    for _ in range(ROUNDS):
+        for question, reply in zip(questions, check.together([each.ask for each in questions]), strict=True):
+            check.hold_counts("facets", question, reply, before, alone=False)
+
+
+@law("repeats.head", tier=Tier.SHOULD)
+def head(check: Check) -> None:
+    """HEAD is answered like GET, without a body."""
+    if not check.wants("head"):
+        return
+    check.probe("head")
+    question = check.question((), size=2, method="HEAD")
+    reply = check.send(question.ask)
+    if reply.status in (405, 501):
+        check.inconclusive("HEAD is not served")
+        return
+    check.witness("HEAD")
+    if reply.status != 200:
+        check.fail(f"HEAD was answered with {reply.status}", question.ask, tier=Tier.SHOULD)
+    elif reply.body:
+        check.fail("HEAD has a body", question.ask, tier=Tier.SHOULD)
+
+
+@law("caching.validators", tier=Tier.SHOULD)
+def validators(check: Check) -> None:
+    """An ETag belongs to one answer: other questions have others, and If-None-Match answers 304 only for the same."""
+    if not check.wants("etag"):
+        return
+    check.probe("etag")
+    question = check.question((), size=3)
+    tag = next((reply.headers["etag"] for reply in reversed(check.transport.replies) if "etag" in reply.headers), "")
+    if not tag:
+        check.inconclusive("there is no ETag")
+        return
+    reply = check.transport.send(
+        Ask(question.ask.path, question.ask.query, headers=(("if-none-match", '"no-such-tag"'),))
+    )
+    check.witness("ETag")
+    if reply.status == 304:
+        check.fail("If-None-Match with another tag is answered with 304", question.ask, tier=Tier.SHOULD)
+
+
+@law("rows.known")
+def known(check: Check) -> None:
+    """The sandboxes that are known to exist (`--known`) are in a list that this caller may read."""
+    if not check.options.known:
+        check.inconclusive("no --known ID was given")
+        return
+    rows = {row[check.listing.identity] for scope in check.scopes for row in check.snapshot(scope).rows}
+    complete = all(check.snapshot(scope).complete for scope in check.scopes)
+    missing = [name for name in check.options.known if name not in rows]
+    check.witness(f"{len(check.options.known)} known ids")
+    if missing and complete:
+        check.fail(f"{', '.join(missing[:3])}: known to exist, but in no list", *check.snapshot().asks[:1])

@@ -1,0 +1,151 @@
+"""What a law says in the end, and what it gets to say it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
+from typing import Any, Protocol
+
+from contract_tests.transport import Ask, Reply, Transport
+
+Row = dict[str, Any]
+"""A document as the deployment served it."""
+
+MAX_EVIDENCE_ROWS = 5
+MAX_EVIDENCE_ASKS = 4
+
+
+class Tier(Enum):
+    """How binding a promise is: on the page, implied (our specs mark it Assumed or Observed), or for information."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    PROBE = "PROBE"
+
+    @property
+    def rank(self) -> int:
+        return ("PROBE", "SHOULD", "MUST").index(self.value)
+
+
+class Verdict(StrEnum):
+    HOLDS = "holds"
+    BROKEN = "broken"
+    INCONCLUSIVE = "inconclusive"
+    ACCEPTED = "accepted"
+    """Broken, and known: the ledger gives the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One law's result. `sentence` says in plain words what is wrong, or why nothing could be said."""
+
+    law: str
+    verdict: Verdict
+    tier: Tier = Tier.MUST
+    sentence: str = ""
+    asks: tuple[Ask, ...] = ()
+    rows: tuple[Row, ...] = ()
+    witness: str = ""
+    page: str = ""
+    promise: str = ""
+    layer: str = "laws"
+    """`laws`, `oracle` or `conformance`."""
+
+    def with_verdict(self, verdict: Verdict, sentence: str) -> Outcome:
+        return replace(self, verdict=verdict, sentence=sentence)
+
+
+def holds(law: str, witness: str = "", **more: Any) -> Outcome:
+    return Outcome(law, Verdict.HOLDS, witness=witness, **more)
+
+
+def broken(law: str, sentence: str, asks: tuple[Ask, ...] = (), rows: tuple[Row, ...] = (), **more: Any) -> Outcome:
+    return Outcome(
+        law,
+        Verdict.BROKEN,
+        sentence=sentence,
+        asks=asks[:MAX_EVIDENCE_ASKS],
+        rows=rows[:MAX_EVIDENCE_ROWS],
+        **more,
+    )
+
+
+def inconclusive(law: str, reason: str, **more: Any) -> Outcome:
+    return Outcome(law, Verdict.INCONCLUSIVE, sentence=reason, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller of a check decided. The tokens themselves are known to the transport only."""
+
+    orgs: tuple[str, ...] = ()
+    """Dreadnode: the org, and a second one that the same caller may read. Prime: teams of the caller."""
+    has_other: bool = False
+    """A second credential was given; it belongs to a caller who shares nothing with the first."""
+    known: tuple[str, ...] = ()
+    seed: int = 0
+    profile: str = "default"
+    strict: bool = False
+    fail_fast: bool = False
+    """Stop at the first broken promise; replays against planted bugs need no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What `power.of` needs: who asked what, and the rows that were seen, per scope (org or team; "" is the
+    caller's own list)."""
+
+    slug: str
+    options: Options
+    rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    other_rows: tuple[Row, ...] | None = None
+    replies: tuple[Reply, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    layers: tuple[str, ...] = ("laws", "oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole listing, read once without filters. `complete` is false where the provider hands out no more."""
+
+    scope: str
+    rows: tuple[Row, ...]
+    complete: bool
+    asks: tuple[Ask, ...]
+    number: int
+    """How many requests had been sent when it was complete."""
+
+
+class Context(Protocol):
+    """What laws and the oracle work with. Every request goes through `transport`, which records and counts it."""
+
+    slug: str
+    transport: Transport
+    options: Options
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The lists this caller may read: orgs, or "" and teams, or only ""."""
+        ...
+
+    @property
+    def remaining(self) -> int:
+        """Requests that may still be sent by the layer that is running."""
+        ...
+
+    def snapshot(self, scope: str | None = None) -> Snapshot:
+        """The newest snapshot of a scope (by default the first one); reads it if there is none yet."""
+        ...
+
+    def refresh(self, scope: str | None = None) -> Snapshot:
+        """A new snapshot; costs one request, or one per 100 rows where the provider pages by cursor."""
+        ...
+
+    def path(self, scope: str | None = None) -> str:
+        """The path of the listing in that scope (the org is part of Dreadnode's path)."""
+        ...
+
+    def filters(self, scope: str | None = None) -> tuple[tuple[str, str], ...]:
+        """The query that selects the scope (Prime's `team_id`), to be sent in front of any other filter."""
+        ...

@@ -1,0 +1,53 @@
+"""Broken servers of all five operations, one mistake each: what the laws must catch."""
+
+from __future__ import annotations
+
+from contract_tests.planted import (
+    bodies,
+    credentials,
+    cursors,
+    facets,
+    filters,
+    metadata,
+    pages,
+    state,
+    tenancy,
+    values,
+)
+from contract_tests.planted.backend import Handler, Rows, correct
+from contract_tests.planted.bug import FAMILIES, Bug
+
+BUGS: tuple[Bug, ...] = (
+    *filters.DREADNODE,
+    *pages.DREADNODE,
+    *cursors.DREADNODE,
+    *values.DREADNODE,
+    *bodies.DREADNODE,
+    *facets.DREADNODE,
+    *credentials.DREADNODE,
+    *tenancy.DREADNODE,
+    *state.DREADNODE,
+    *metadata.INSTAVM,
+    *pages.INSTAVM,
+    *values.INSTAVM,
+    *bodies.INSTAVM,
+    *credentials.INSTAVM,
+    *tenancy.INSTAVM,
+    *state.INSTAVM,
+    *filters.PRIME,
+    *pages.PRIME,
+    *values.PRIME,
+    *bodies.PRIME,
+    *credentials.PRIME,
+    *tenancy.PRIME,
+    *state.PRIME,
+    *metadata.SUPERSERVE,
+    *pages.SUPERSERVE,
+    *values.SUPERSERVE,
+    *bodies.SUPERSERVE,
+    *credentials.SUPERSERVE,
+    *tenancy.SUPERSERVE,
+    *state.SUPERSERVE,
+)
+
+__all__ = ["BUGS", "FAMILIES", "Bug", "Handler", "Rows", "correct"]

@@ -1,0 +1,156 @@
+"""`python -m contract_tests.planted`: every planted bug, the laws that catch it, and what plain Schemathesis does."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract_tests.planted import BUGS, mutants
+from contract_tests.planted.backend import Handler
+from contract_tests.planted.bug import Bug
+from contract_tests.planted.probes import session
+from contract_tests.planted.replay import Replay, transport
+
+REPORT = Path(__file__).parent / "BUGS.md"
+MOST_LAWS = 3
+"""Laws named per bug; a broken server breaks many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bug and who saw it. `schemathesis` is None where it was not asked."""
+
+    bug: Bug
+    laws: tuple[str, ...]
+    schemathesis: tuple[str, ...] | None = None
+
+
+Judge = Callable[[Bug, Handler], tuple[str, ...]]
+
+
+def by_laws(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The laws (and the oracle) that call this server broken, with the kit's default profile."""
+    from contract_tests.run import CouldNotCheck, broken, default_credentials, default_options, in_process
+
+    options = default_options(bug.slug)
+    try:
+        found = in_process(bug.slug, handler, options, default_credentials(bug.slug))
+    except CouldNotCheck as reason:
+        return (f"could not check ({reason})",)
+    return tuple(dict.fromkeys(each.law for each in broken(found.outcomes, strict=True)))
+
+
+def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The first probe whose answer differs; used where the laws are left out."""
+    found = session(bug.slug, bug.operation).difference(Replay(bug.slug, handler))
+    return () if found is None else (f"`{found.target[:80]}`",)
+
+
+@functools.cache
+def plan(slug: str) -> Any:
+    """The requests of Schemathesis, which are the same for every bug."""
+    from contract_tests import conformance
+
+    return conformance.plan(slug)
+
+
+def by_schemathesis(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The checks of plain Schemathesis that fail: every phase, every check that reads only."""
+    from contract_tests import conformance
+
+    outcomes = conformance.check(plan(bug.slug), transport(bug.slug, handler))
+    return tuple(dict.fromkeys(each.law for each in outcomes if each.verdict == "broken"))
+
+
+def lines(bugs: Iterable[Bug], judge: Judge, also: Judge | None) -> Iterable[Line]:
+    for bug in bugs:
+        seen = judge(bug, bug.handler())
+        yield Line(bug, seen, None if also is None else also(bug, bug.handler()))
+
+
+def table(found: Sequence[Line], title: str) -> str:
+    """The lines as Markdown."""
+    asked = any(each.schemathesis is not None for each in found)
+    caught = sum(bool(each.laws) for each in found)
+    rows = [f"## {title}", "", f"{caught} of {len(found)} caught.", ""]
+    rows += ["| bug | family | mistake | caught by |" + (" Schemathesis |" if asked else "")]
+    rows += ["|---|---|---|---|" + ("---|" if asked else "")]
+    for each in found:
+        cells = [f"`{each.bug.name}`", each.bug.family, each.bug.summary, named(each.laws)]
+        if asked:
+            cells.append(named(each.schemathesis or ()))
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*rows, ""])
+
+
+def named(laws: Sequence[str]) -> str:
+    if not laws:
+        return "–"
+    more = len(laws) - MOST_LAWS
+    return ", ".join(laws[:MOST_LAWS]) + (f" and {more} more" if more > 0 else "")
+
+
+def summary(found: Sequence[Line]) -> str:
+    """How many of each family were caught."""
+    total = Counter(each.bug.family for each in found)
+    caught = Counter(each.bug.family for each in found if each.laws)
+    by_others = Counter(each.bug.family for each in found if each.schemathesis)
+    asked = any(each.schemathesis is not None for each in found)
+    rows = [
+        "| family | bugs | caught |" + (" Schemathesis |" if asked else ""),
+        "|---|---|---|" + ("---|" if asked else ""),
+    ]
+    for family, count in total.items():
+        rows.append(f"| {family} | {count} | {caught[family]} |" + (f" {by_others[family]} |" if asked else ""))
+    return "\n".join([*rows, ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m contract_tests.planted", description=__doc__)
+    parser.add_argument("report", nargs="?", type=Path, default=REPORT, help="where the Markdown goes")
+    parser.add_argument("--provider", action="append", help="only this provider; may be repeated")
+    parser.add_argument("--bug", action="append", help="only the bug of this name; may be repeated")
+    parser.add_argument("--schemathesis", action="store_true", help="also ask plain Schemathesis, which is slow")
+    parser.add_argument("--mutants", action="store_true", help="also the bugs that a machine thought of")
+    parser.add_argument("--differential", action="store_true", help="compare answers only, without the laws")
+    options = parser.parse_args(arguments)
+    judge: Judge = by_probes if options.differential else by_laws
+    also: Judge | None = by_schemathesis if options.schemathesis else None
+    started = time.perf_counter()
+    chosen = [
+        bug
+        for bug in BUGS
+        if (not options.provider or bug.slug in options.provider) and (not options.bug or bug.name in options.bug)
+    ]
+    found = list(lines(chosen, judge, also))
+    parts = ["# Planted bugs", "", "Written by `python -m contract_tests.planted`.", "", summary(found)]
+    for slug, operation in dict.fromkeys((bug.slug, bug.operation) for bug in chosen):
+        own = [each for each in found if (each.bug.slug, each.bug.operation) == (slug, operation)]
+        parts.append(table(own, f"{slug}: {operation}"))
+    if options.mutants:
+        survey = mutants.survey()
+        live = [bug for bug in survey.live if not options.provider or bug.slug in options.provider]
+        found_too = list(lines(live, judge, None))
+        left_out = f"{len(survey.equivalent)} changes cannot be told from the correct server"
+        others = f"{len(survey.stillborn)} do not start, {len(survey.stuck)} never answer"
+        parts += [table(found_too, "Mutants"), f"{left_out}; {others}.", ""]
+        found += found_too
+    options.report.write_text("\n".join(parts), encoding="utf-8")
+    missed = [each for each in found if not each.laws]
+    print(summary(found))
+    for each in missed:
+        print(f"not caught: {each.bug.slug} {each.bug.operation} {each.bug.name}: {each.bug.summary}")
+    seconds = time.perf_counter() - started
+    print(f"{len(found) - len(missed)} of {len(found)} caught in {seconds:.0f} s; the table is in {options.report}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""Broken servers that a machine thought of: one small change each in the fake's own modules.
+
+A changed module is compiled into a namespace of its own, together with those that build on it, so that nothing else
+notices. Changes that no probe can tell from the correct server are left out, and counted.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import fakeserver
+from contract_tests.planted.backend import FACETS, LIST, Backend, Decoders, decoders_of, load, unfiled
+from contract_tests.planted.bug import Bug
+from contract_tests.planted.mutations import Mutation, mutations
+from contract_tests.planted.probes import session
+from contract_tests.planted.replay import Replay
+from fakeserver import params
+from fakeserver.provider import Provider
+
+PACKAGE = Path(fakeserver.__file__).parent
+SLUGS = ("prime", "dreadnode", "instavm", "superserve")
+BUILT_ON: Mapping[str, tuple[str, ...]] = {"filters": ("facets",), "pages": (), "facets": (), "params": ()}
+"""The mutated modules, and those whose values are made from theirs; the providers are made from all of them."""
+FAMILY = {"filters": "filters", "pages": "pages", "facets": "facets", "params": "values"}
+RULES = {
+    "dreadnode": ("member_of_org", "project_of", "errors"),
+    "instavm": ("own_account", "errors"),
+    "prime": ("own_or_administered", "errors"),
+    "superserve": ("own_team", "metadata_limits", "errors"),
+}
+"""The functions of the providers' modules that decide about requests; the others make documents."""
+MOST_SECONDS = 5.0
+
+
+class Stuck(BaseException):
+    """A mutant that does not come to an end; no `except Exception` may catch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a changed module gives to a server."""
+
+    provider: Provider
+    decoders: Decoders
+    pairs_of: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What became of all changes."""
+
+    live: tuple[Bug, ...]
+    equivalent: tuple[str, ...]
+    stillborn: tuple[str, ...]
+    stuck: tuple[str, ...]
+
+
+def load_private(sources: Mapping[str, Any]) -> dict[str, ModuleType]:
+    """Modules from code, in this order, each seeing those before it in place of the real ones."""
+    private: dict[str, ModuleType] = {}
+
+    def importing(name: str, *rest: Any) -> Any:
+        return private.get(name) or builtins.__import__(name, *rest)
+
+    for name, code in sources.items():
+        # The real name, since dataclasses look their module up by it.
+        module = ModuleType(name)
+        module.__dict__["__builtins__"] = {**builtins.__dict__, "__import__": importing}
+        exec(code, module.__dict__)
+        private[name] = module
+    return private
+
+
+@functools.cache
+def _code(name: str) -> Any:
+    path = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    return compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
+
+
+@functools.lru_cache(maxsize=1_000)
+def parts(mutation: Mutation, slug: str) -> Parts:
+    """The provider with the change in it."""
+    changed = f"fakeserver.{mutation.module}"
+    above = [f"fakeserver.{each}" for each in BUILT_ON.get(mutation.module, ())]
+    names = dict.fromkeys([changed, *above, f"fakeserver.providers.{slug}"])
+    path = PACKAGE.joinpath(*changed.split(".")[1:]).with_suffix(".py")
+    sources = {name: _code(name) for name in names}
+    sources[changed] = compile(mutation.tree, str(path), "exec", dont_inherit=True)
+    private = load_private(sources)
+    decoding: Any = private.get("fakeserver.params", params)
+    provider: Provider = private[f"fakeserver.providers.{slug}"].PROVIDER
+    return Parts(provider, decoders_of(load(slug).spec, provider, decoding.decoder), decoding.query_pairs)
+
+
+def mutated(backend: Backend, mutation: Mutation) -> Backend:
+    found = parts(mutation, backend.provider.slug)
+    return replace(backend, provider=found.provider, decoders=found.decoders, pairs_of=found.pairs_of, broken=True)
+
+
+@functools.cache
+def everything() -> tuple[Mutation, ...]:
+    """Every change, equivalent or not."""
+    found: list[Mutation] = []
+    for module in BUILT_ON:
+        source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+        found += mutations(module, source)
+    for slug, rules in RULES.items():
+        source = (PACKAGE / "providers" / f"{slug}.py").read_text(encoding="utf-8")
+        found += mutations(f"providers.{slug}", source, frozenset(rules).__contains__)
+    return tuple(found)
+
+
+@functools.cache
+def called(slug: str) -> frozenset[tuple[str, str]]:
+    """The functions (file name, qualified name) that the probes of a provider reach."""
+    seen: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            seen.add((Path(frame.f_code.co_filename).stem, frame.f_code.co_qualname.replace(".<locals>", "")))
+
+    backend = unfiled(load(slug))
+    sessions = [session(slug, operation) for operation in operations_of(slug)]
+    sys.setprofile(note)
+    try:
+        decoders_of(backend.spec, backend.provider)
+        for each in sessions:
+            each.difference(Replay(slug, backend.handler()))
+    finally:
+        sys.setprofile(None)
+    return frozenset(seen)
+
+
+def operations_of(slug: str) -> tuple[str, ...]:
+    return (LIST, FACETS) if slug == "dreadnode" else (LIST,)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `Stuck` when it takes longer; only the main thread can be interrupted."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stuck
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
+    family = FAMILY.get(mutation.module, "tenancy")
+    if mutation.function.startswith("Cursor") or mutation.function in ("_tag", "_masked"):
+        family = "cursors"
+    where = f"{mutation.module.replace('.', '/')}.py, {mutation.function}"
+    summary = f"{where}: `{mutation.before}` became `{mutation.after}`."
+    return Bug(mutation.name, slug, operation, family, summary, lambda backend, _: mutated(unfiled(backend), mutation))
+
+
+def place(mutation: Mutation) -> Bug | str:
+    """The mutant as a bug of the first provider and operation in which it shows, or why there is none."""
+    function = mutation.function.split(".<")[0]
+    stem = mutation.module.rpartition(".")[2]
+    for slug in SLUGS:
+        if "." in mutation.module and stem != slug:
+            continue
+        if not any(
+            file == stem and (name == function or name.startswith(function + ".")) for file, name in called(slug)
+        ):
+            continue
+        try:
+            with time_limit(MOST_SECONDS):
+                handler = mutated(unfiled(load(slug)), mutation).handler()
+                for operation in operations_of(slug):
+                    if session(slug, operation).difference(Replay(slug, handler)) is not None:
+                        return bug(mutation, slug, operation)
+        except Stuck:
+            return "stuck"
+        except Exception:
+            # It does not even start: nobody would deploy it.
+            return "stillborn"
+    return "equivalent"
+
+
+@functools.cache
+def survey(every: int = 1) -> Survey:
+    """All changes (or every so-manieth), told from the correct server by the probes."""
+    live: list[Bug] = []
+    lost: dict[str, list[str]] = {"equivalent": [], "stillborn": [], "stuck": []}
+    for mutation in everything()[::every]:
+        found = place(mutation)
+        if isinstance(found, Bug):
+            live.append(found)
+        else:
+            lost[found].append(f"{mutation.name}: {mutation.before} → {mutation.after}")
+    return Survey(tuple(live), *(tuple(each) for each in lost.values()))
+
+
+def live() -> tuple[Bug, ...]:
+    """The mutants that some request can tell from the correct server."""
+    return survey().live

@@ -1,0 +1,147 @@
+"""State that requests share by accident: caches with too short a key, variables that outlive a request, races."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request
+from contract_tests.planted.bug import Plant, table
+from contract_tests.planted.plants import query_of, with_query
+
+RACE_SECONDS = 0.02
+"""How long a request leaves its filter where the next one finds it."""
+
+
+def cached(key: Callable[[Request, Mapping[str, str]], Any]) -> Plant:
+    """Answers are kept under a key that leaves something out."""
+
+    def plant(backend: Backend, operation: str) -> Backend:
+        kept: dict[Any, Answer] = {}
+
+        def change(request: Request, following: Next) -> Answer:
+            name = key(request, dict(query_of(request)))
+            if name not in kept:
+                answer = following(request)
+                if answer.status != 200:
+                    return answer
+                kept[name] = answer
+            return replace(kept[name])
+
+        return backend.wrapped(change, operation)
+
+    return plant
+
+
+def caching_without(*parameters: str) -> Plant:
+    """These parameters are left out of the key."""
+    return cached(
+        lambda request, query: (
+            request.path,
+            repr(sorted(request.headers.items())),
+            repr([pair for pair in query_of(request) if pair[0] not in parameters]),
+        )
+    )
+
+
+CACHE_WITHOUT_CALLER = cached(lambda request, query: (request.path, request.query))
+
+
+def racing(backend: Backend, operation: str) -> Backend:
+    """The request lies in a variable that all requests share."""
+    current: list[Request] = []
+
+    def change(request: Request, following: Next) -> Answer:
+        current[:] = [request]
+        if threading.current_thread() is not threading.main_thread():
+            # Alone in its process, a request has nobody beside it to wait for.
+            time.sleep(RACE_SECONDS)
+        return following(replace(request, query=current[0].query))
+
+    return backend.wrapped(change, operation)
+
+
+def accumulating(name: str) -> Plant:
+    """Values of a filter are added to a list that outlives the request."""
+
+    def plant(backend: Backend, operation: str) -> Backend:
+        kept: list[tuple[str, str]] = []
+
+        def change(request: Request, following: Next) -> Answer:
+            given = [pair for pair in query_of(request) if pair[0] == name]
+            answer = following(with_query(request, [*query_of(request), *kept] if given else query_of(request)))
+            if given and answer.status == 200:
+                kept[:] = dict.fromkeys([*kept, *given])
+            return answer
+
+        return backend.wrapped(change, operation)
+
+    return plant
+
+
+def _shared(**more: tuple[str, Plant]) -> dict[str, tuple[str, Plant]]:
+    return {
+        "cache_without_caller": ("Answers are cached under the address, whoever asks.", CACHE_WITHOUT_CALLER),
+        "race_on_filters": ("The filters lie in a variable that all requests share.", racing),
+        **more,
+    }
+
+
+PRIME = table(
+    "prime",
+    LIST,
+    "state",
+    **_shared(
+        cache_without_labels=("Answers are cached under a key without the labels.", caching_without("labels")),
+        cache_without_page=("Answers are cached under a key without the page.", caching_without("page")),
+        cache_without_status=("Answers are cached under a key without the status.", caching_without("status")),
+        labels_accumulate=("The labels of earlier requests are asked for again.", accumulating("labels")),
+    ),
+)
+
+INSTAVM = table(
+    "instavm",
+    LIST,
+    "state",
+    **_shared(cache_without_metadata=("Answers are cached under a key without metadata.", caching_without("metadata"))),
+)
+
+SUPERSERVE = table(
+    "superserve",
+    LIST,
+    "state",
+    **_shared(cache_without_offset=("Answers are cached under a key without the offset.", caching_without("offset"))),
+)
+
+DREADNODE = (
+    *table(
+        "dreadnode",
+        LIST,
+        "state",
+        **_shared(
+            cache_without_state=("Answers are cached under a key without the state.", caching_without("state")),
+            cache_without_cursor=("Answers are cached under a key without the cursor.", caching_without("cursor")),
+            cache_without_org=(
+                "Answers are cached under a key without the org.",
+                cached(lambda request, query: (request.query, request.headers.get("authorization"))),
+            ),
+        ),
+    ),
+    *table(
+        "dreadnode",
+        FACETS,
+        "state",
+        facets_cache_without_org=(
+            "Facets are cached under a key without the org.",
+            cached(lambda request, query: (request.query, request.headers.get("authorization"))),
+        ),
+        facets_cache_without_project=(
+            "Facets are cached under a key without the project.",
+            caching_without("project_id"),
+        ),
+        facets_race=("The filters lie in a variable that all requests share.", racing),
+    ),
+)
