@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,13 @@ import pytest
 
 if TYPE_CHECKING:
     from fakeserver.testing import Server, World
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the contract kit's options where a deployment is named; always there, its `--base-url` would stand in the
+    way of other plugins' option of that name."""
+    if any(argument.partition("=")[0] == "--provider" for argument in sys.argv):
+        pluginmanager.import_plugin("contract_tests.plugin")
 
 
 @pytest.fixture(scope="session")

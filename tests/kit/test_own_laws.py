@@ -17,8 +17,6 @@ def pytest_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         sys.executable,
         "-m",
         "pytest",
-        "-p",
-        "contract_tests.plugin",
         "-q",
         "-p",
         "no:cacheprovider",
@@ -38,7 +36,7 @@ def test_the_readme_example_beside_the_packaged_laws(tmp_path: Path) -> None:
         + "def test_nobody_runs(contract):\n    contract.hold(nobody_runs)\n"
     )
     with running() as server:
-        base = server.url if hasattr(server, "url") else server.base_url
+        base = server.base_url
         options = ["--provider", "prime", "--base-url", f"{base}/prime", "--token", "prime-admin-key"]
         done = pytest_run(tmp_path, "--pyargs", "contract_tests", "test_ours.py", *options)
     said = done.stdout + done.stderr

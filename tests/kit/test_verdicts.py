@@ -168,7 +168,7 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prime", *USAGE, "--only-layer", "law"], "did you mean laws?"),
         (["prime", "--base-url", "ftp://x", "--token", "x"], "no http or https URL"),
         (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
-        (["dreadnode", *USAGE], "--org"),
+        (["dreadnode", "--base-url", "https://dreadnode.example.com", "--token", "t"], "--org"),
         (["prime", *USAGE, "--rate", "fast"], "--rate"),
         (["prime", *USAGE, "--accept", "/no/such/file"], "/no/such/file"),
         ([], "required"),
