@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contract_tests.planted import BUGS, mutants
+from contract_tests.planted import BUGS, correct, mutants
 from contract_tests.planted.backend import Handler
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay, transport
+from contract_tests.promises import LISTINGS
+from contract_tests.transport import Ask
 
 REPORT = Path(__file__).parent / "BUGS.md"
 MOST_LAWS = 3
@@ -35,16 +37,31 @@ class Line:
 Judge = Callable[[Bug, Handler], tuple[str, ...]]
 
 
-def by_laws(bug: Bug, handler: Handler) -> tuple[str, ...]:
+def by_laws(bug: Bug, handler: Handler, **more: object) -> tuple[str, ...]:
     """The laws (and the oracle) that call this server broken, with the kit's default profile."""
     from contract_tests.run import CouldNotCheck, broken, default_credentials, default_options, in_process
 
-    options = default_options(bug.slug)
     try:
-        found = in_process(bug.slug, handler, options, default_credentials(bug.slug))
+        found = in_process(bug.slug, handler, default_options(bug.slug, **more), default_credentials(bug.slug))
     except CouldNotCheck as reason:
         return (f"could not check ({reason})",)
     return tuple(dict.fromkeys(each.law for each in broken(found.outcomes, strict=True)))
+
+
+def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The same for a caller who can name three sandboxes: a server that lies consistently is told by nothing else."""
+    return by_laws(bug, handler, known=known(bug.slug))
+
+
+@functools.cache
+def known(slug: str) -> tuple[str, ...]:
+    """Three sandboxes that the correct server shows, one near each end of the list and one between."""
+    listing = LISTINGS[slug]
+    size = ((listing.paging.size, "100"),) if listing.paging.size else ()
+    ask = Ask(listing.path.replace("{org}", "acme"), size)
+    found = transport(slug, correct(slug)).send(ask).json()
+    rows = found if isinstance(found, list) else next(each for each in found.values() if isinstance(each, list))
+    return tuple(str(rows[index][listing.identity]) for index in (0, len(rows) // 2, -1))
 
 
 def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:
@@ -114,19 +131,20 @@ def summary(found: Sequence[Line]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m contract_tests.planted", description=__doc__)
-    parser.add_argument("report", nargs="?", type=Path, default=REPORT, help="where the Markdown goes")
+    parser.add_argument("report", nargs="?", type=Path, help="where the Markdown goes")
     parser.add_argument("--provider", action="append", help="only this provider; may be repeated")
     parser.add_argument("--bug", action="append", help="only the bug of this name; may be repeated")
     parser.add_argument("--schemathesis", action="store_true", help="also ask plain Schemathesis, which is slow")
-    parser.add_argument("--mutants", action="store_true", help="also the bugs that a machine thought of")
+    parser.add_argument("--mutants", action="store_true", help="the bugs that a machine thought of, instead")
     parser.add_argument("--differential", action="store_true", help="compare answers only, without the laws")
     options = parser.parse_args(arguments)
-    judge: Judge = by_probes if options.differential else by_laws
+    judge: Judge = by_probes if options.differential else by_laws_with_known_ids if options.mutants else by_laws
     also: Judge | None = by_schemathesis if options.schemathesis else None
     started = time.perf_counter()
+    survey = mutants.survey() if options.mutants else None
     chosen = [
         bug
-        for bug in BUGS
+        for bug in (survey.live if survey else BUGS)
         if (not options.provider or bug.slug in options.provider) and (not options.bug or bug.name in options.bug)
     ]
     found = list(lines(chosen, judge, also))
@@ -134,21 +152,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for slug, operation in dict.fromkeys((bug.slug, bug.operation) for bug in chosen):
         own = [each for each in found if (each.bug.slug, each.bug.operation) == (slug, operation)]
         parts.append(table(own, f"{slug}: {operation}"))
-    if options.mutants:
-        survey = mutants.survey()
-        live = [bug for bug in survey.live if not options.provider or bug.slug in options.provider]
-        found_too = list(lines(live, judge, None))
+    if survey:
         left_out = f"{len(survey.equivalent)} changes cannot be told from the correct server"
         others = f"{len(survey.stillborn)} do not start, {len(survey.stuck)} never answer"
-        parts += [table(found_too, "Mutants"), f"{left_out}; {others}.", ""]
-        found += found_too
-    options.report.write_text("\n".join(parts), encoding="utf-8")
+        parts += [f"{left_out}; {others}.", ""]
+    report = options.report or REPORT.with_name("MUTANTS.md" if survey else REPORT.name)
+    report.write_text("\n".join(parts), encoding="utf-8")
     missed = [each for each in found if not each.laws]
     print(summary(found))
     for each in missed:
         print(f"not caught: {each.bug.slug} {each.bug.operation} {each.bug.name}: {each.bug.summary}")
     seconds = time.perf_counter() - started
-    print(f"{len(found) - len(missed)} of {len(found)} caught in {seconds:.0f} s; the table is in {options.report}")
+    print(f"{len(found) - len(missed)} of {len(found)} caught in {seconds:.0f} s; the table is in {report}")
     return 0
 
 
