@@ -26,6 +26,8 @@ FEW = 4
 MAX_SNAPSHOT_PAGES = 400
 MIN_SNAPSHOT_PAGES = 12
 MAX_BREACHES_PER_LAW = 8
+NO_5XX = "values.no_5xx"
+"""The law that every repeated failure breaks, whichever layer met it."""
 SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
 INTERNAL_NAMES = ("_internal", "internal_", "__")
 FAILURES = ("Traceback (most recent call last)", 'File "/', "at java.", "panic:", "goroutine ")
@@ -74,8 +76,16 @@ class Suspicion:
     """How often it showed, where it did not always show."""
 
 
+def failed(reply: Reply) -> bool:
+    """Whether the server failed; that it knows no HEAD is no failure."""
+    return reply.status >= 500 and not (reply.status == 501 and reply.ask.method == "HEAD")
+
+
 class Recorder:
-    """A transport that remembers every answer and obeys a limit of its own."""
+    """A transport that remembers every answer and obeys a limit of its own.
+
+    Whoever sends, a 5xx is asked once more, since one failure may be bad luck; what fails again is told to `failing`.
+    """
 
     def __init__(self, inner: Transport, progress: Callable[[int], None] | None = None) -> None:
         self.inner = inner
@@ -85,6 +95,9 @@ class Recorder:
         self.label: Callable[[], str] = lambda: ""
         self.prices: Counter[str] = Counter()
         """Requests by the probe that was running."""
+        self.failing: Callable[[str, Sequence[Ask]], None] = lambda sentence, asks: None
+        self._in_a_row: list[Reply] = []
+        """The failures since the last answer that was none."""
 
     @property
     def sent(self) -> int:
@@ -99,22 +112,43 @@ class Recorder:
             raise Spent(f"the budget of {self.limit} requests is used up")
 
     def send(self, ask: Ask) -> Reply:
-        self._room(1)
-        self.prices[self.label()] += 1
-        reply = self.inner.send(ask)
-        self.replies.append(reply)
-        if self.progress is not None:
-            self.progress(self.sent)
-        return reply
+        return self._repeated(self._sent([ask], lambda: [self.inner.send(ask)])[0])
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
+        return [self._repeated(reply) for reply in self._sent(asks, lambda: self.inner.together(asks))]
+
+    def _sent(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         self._room(len(asks))
         self.prices[self.label()] += len(asks)
-        replies = self.inner.together(asks)
+        try:
+            replies = sending()
+        except Stopped:
+            if len(self._in_a_row) > 1:
+                self.failing(
+                    "different requests failed one after the other",
+                    tuple(dict.fromkeys(reply.ask for reply in self._in_a_row)),
+                )
+            raise
         self.replies += replies
+        for reply in replies:
+            self._in_a_row = [*self._in_a_row, reply] if failed(reply) else []
         if self.progress is not None:
             self.progress(self.sent)
         return replies
+
+    def _repeated(self, reply: Reply) -> Reply:
+        """The answer, or where the server failed, that to the same request again."""
+        if not failed(reply):
+            return reply
+        again = reply
+        if reply.failures < 2:
+            try:
+                again = self._sent([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
+            except Spent:
+                return reply  # Asked once, which proves nothing.
+        if failed(again):
+            self.failing(f"{again.status}, twice in a row", (reply.ask,))
+        return again
 
 
 @dataclass
@@ -147,6 +181,7 @@ class Check:
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.slug} {self.options.seed}")
         self.transport.label = lambda: f"{self.law}:{self._probe}"
+        self.transport.failing = lambda sentence, asks: self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
 
     # What is checked.
 
@@ -541,13 +576,8 @@ class Check:
     # Answers.
 
     def send(self, ask: Ask) -> Reply:
-        """Send; a 5xx is asked once more, since one failure may be bad luck."""
+        """Send, and look at the form of the answer."""
         reply = self.transport.send(ask)
-        if reply.status >= 500:
-            again = self.transport.send(ask)
-            if again.status >= 500:
-                self.breach(Breach(f"{reply.status}, twice in a row", (ask,), law="values.no_5xx", tier=Tier.MUST))
-            reply = again
         self.conforms(reply)
         return reply
 
@@ -798,4 +828,4 @@ def chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
         yield rows[start : start + size]
 
 
-__all__ = ["Check", "Enough", "Inconclusive", "Law", "Recorder", "Unjudgeable", "Unreachable"]
+__all__ = ["NO_5XX", "Check", "Enough", "Inconclusive", "Law", "Recorder", "Unjudgeable", "Unreachable"]

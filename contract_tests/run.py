@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 
-from contract_tests.check import Check, Enough, Recorder, Unjudgeable
+from contract_tests.check import NO_5XX, Check, Enough, Recorder, Unjudgeable
 from contract_tests.judge import Breach
 from contract_tests.laws import laws_for
 from contract_tests.laws.plan import planned
@@ -27,6 +27,10 @@ LIMITS: Mapping[str, tuple[int | None, int | None]] = {
     "matrix": (None, None),
 }
 """By profile: requests that the laws may send, and the laws and the oracle together."""
+
+
+GATEWAY = frozenset({502, 503, 504})
+"""What a gateway says of itself when the API behind it cannot be reached."""
 
 
 class CouldNotCheck(Exception):
@@ -65,6 +69,8 @@ def preflight(check: Check) -> None:
     except Unjudgeable as error:
         reply = error.reply
         what = check.slug
+        if any(each.status == 200 for each in check.transport.replies if each is not reply):
+            return  # The list is there, and a later page of it is wrong: a broken promise.
         if reply.status in (400, 422):
             return  # The largest documented page was refused: a broken promise.
         if reply.status == 401:
@@ -87,6 +93,8 @@ def preflight(check: Check) -> None:
             raise CouldNotCheck(f"{what}: the base URL answers with an HTML page, not with the API") from None
         if reply.status == 200:
             return  # A listing of the wrong form is a broken promise, not a check that failed.
+        if reply.status in GATEWAY and reply.media_type != "application/json":
+            raise CouldNotCheck(f"{what}: a gateway answers with {reply.status} in the place of the API") from None
         if reply.status >= 500:
             return  # A server error twice in a row is one as well.
         raise CouldNotCheck(f"{what}: the list was answered with {reply.status}") from None
@@ -136,6 +144,8 @@ def judge(
     except Spent as reason:
         notes.append(str(reason))
     except Stopped as reason:
+        if not any(reply.status == 200 for reply in recorder.replies) and NO_5XX not in check.breaches:
+            raise CouldNotCheck(f"{where.slug}: {reason}") from None
         notes.append(cut_short := str(reason))
     except Unreachable as reason:
         if not any(reply.status == 200 for reply in recorder.replies):
@@ -203,6 +213,11 @@ def default_credentials(slug: str) -> dict[str, str]:
 LAYERS = ("laws", "oracle", "conformance", "power")
 
 
+def of_failures(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """What the layers say about servers that fail."""
+    return [each for each in outcomes if each.law == NO_5XX or each.law.endswith(": not_a_server_error")]
+
+
 def check(
     slug: str,
     base_url: str,
@@ -266,6 +281,10 @@ def check(
             outcomes.extend(layer.run(checker))
         finally:
             requests["conformance"] = transport.sent - before
+            if checker.breaches.get(NO_5XX) and not any(fails(each, strict=False) for each in of_failures(outcomes)):
+                outcomes[:] = [each for each in outcomes if each.law != NO_5XX]
+                law = next(each for each in laws_for(slug) if each.name == NO_5XX)
+                outcomes.append(replace(checker.outcome(law), page=law.page or where.listing.page))
 
     def weigh() -> None:
         nonlocal power

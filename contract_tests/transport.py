@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -173,6 +173,8 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+    failures: int = 0
+    """How often this request was answered with a 5xx, where the transport itself has asked again."""
 
     def json(self) -> Any:
         """The body as strict JSON (UTF-8, no NaN), or ValueError."""
@@ -320,9 +322,12 @@ class Wire(Guarded):
         self._client.close()
 
     def send(self, ask: Ask) -> Reply:
+        failures = 0
         for attempt in range(MAX_RETRIES + 1):
             headers = self.headers(ask)
             reply = self._exchange(ask, headers)
+            failures += reply.status >= 500
+            reply = replace(reply, failures=failures)
             wait = retry_after(reply)
             if wait is None or attempt == MAX_RETRIES:
                 return reply

@@ -135,6 +135,10 @@ class App:
             answer = own_refusal(problem)
         else:
             headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+            if "prefer" in headers:
+                # A list may come in several lines, and means the same in one.
+                lines = [text.decode("latin-1") for name, text in scope["headers"] if name == b"prefer"]
+                headers["prefer"] = ", ".join(lines)
             client = scope["client"]
             address = client[0] if client else ""
             answer = service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
@@ -149,9 +153,9 @@ class LoopbackCORS(CORSMiddleware):
         if response.status_code == 200:
             kept = {name: text for name, text in response.headers.items() if not name.startswith("content-")}
             return Response(status_code=204, headers=kept)
-        return admin.problem_response(
-            FakeProblem(403, "Only pages on loopback origins may call the fake from a browser")
-        )
+        refused = bytes(response.body).decode()
+        allowed = "pages on loopback origins may use GET, HEAD, POST, PUT and DELETE"
+        return admin.problem_response(FakeProblem(403, f"{refused}; {allowed}"))
 
 
 def create_app(settings: Settings | None = None, services: Mapping[str, Service] | None = None) -> App:

@@ -29,6 +29,8 @@ DEFAULT_SIZE = 1_000
 MAX_SIZE = 10_000_000
 BACKLOG = 2_048
 USAGE_ERROR = 2
+EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
+"""The dates of a million documents must have room before and after the epoch."""
 
 
 class UsageError(Exception):
@@ -85,11 +87,16 @@ def whole(least: int, most: int) -> type[int]:
 
 
 def moment(text: str) -> int:
-    """An argparse type for an RFC 3339 instant."""
+    """An argparse type for the instant that dates are counted from."""
     try:
-        return instant(text)
+        found = instant(text)
+        if not EARLIEST_EPOCH <= found <= LATEST_EPOCH:
+            raise ValueError
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an RFC 3339 instant from 1990 to 2200, such as 2026-01-18T10:30:00Z"
+        ) from None
+    return found
 
 
 def parser() -> Parser:
@@ -274,8 +281,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise UsageError(f"fakeserver: cannot listen on {host!r}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UsageError(f"fakeserver: cannot listen on {host!r}: {reason}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fakeserver.draws import SECOND, at
+from fakeserver.draws import LAST_INSTANT, SECOND, at
 from fakeserver.problems import Document, FakeProblem
 
-LAST = 253_402_300_799 * SECOND
-"""The end of the year 9999: what RFC 3339 can write."""
+LAST = LAST_INSTANT
 MAX_FACTOR = 1_000_000.0
 STEP = SECOND // 10
 """Real time between two views of the documents under a scaled clock."""

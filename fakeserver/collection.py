@@ -187,8 +187,7 @@ class Collection:
         """Show the documents as they are `aged` microseconds later than they were stored."""
         if aged == self._aged_by or self._ageing is None:
             return
-        self._aged_by = aged
-        self._aged, self._aged_filed, self._bodies, self._remembered = {}, {}, {}, {}
+        view: dict[int, Document | None] = {}
         then = self._ageing.epoch
         for rank in self.candidates() if aged else ():
             since = self._since.get(rank, 0)
@@ -196,10 +195,17 @@ class Collection:
                 # What was stored at this instant, or later, is as it was stored.
                 continue
             before = self._stored_document(rank)
-            after = self._ageing.age(before, then + since, then + aged)
+            try:
+                after = self._ageing.age(before, then + since, then + aged)
+            except (ValueError, OverflowError, TypeError, KeyError):
+                # The spec leaves some dates free; a document whose dates cannot be read does not age.
+                continue
             if after is not before:
-                self._aged[rank] = after
-        gone = [rank for rank, document in self._aged.items() if document is None]
+                view[rank] = after
+        # All at once and last, so that a view is never half of one instant and half of another.
+        self._aged, self._aged_by = view, aged
+        self._aged_filed, self._bodies, self._remembered = {}, {}, {}
+        gone = [rank for rank, document in view.items() if document is None]
         self._everything = self._ranks - BitMap(gone) if gone else self._ranks
 
     def candidates(self) -> BitMap:
@@ -224,9 +230,7 @@ class Collection:
         front = self._everything.min() if self._everything else FIRST + 1
         if not self._everything or self._order(document) < self.order(front):
             rank = front - 1
-            self._stored[rank] = document
-            self._owners[rank] = owner
-            self._since[rank] = self._aged_by
+            self._store({rank: document}, {rank: owner})
             self._changed(self._ranks | BitMap((rank,)))
         else:
             everyone = [(self.document(each), self.owner(each)) for each in self._everything]
@@ -234,17 +238,19 @@ class Collection:
 
     def change(self, changes: Mapping[int, Document]) -> None:
         """Other documents at the same ranks; their place in the order must be the same."""
-        for rank, document in changes.items():
-            self._owners[rank] = self.owner(rank)
-            self._stored[rank] = document
-            self._since[rank] = self._aged_by
+        self._store(changes, {rank: self.owner(rank) for rank in changes})
         self._changed(self._ranks)
 
     def remove(self, ranks: BitMap) -> None:
         """These documents are gone; the ranks of the others stay."""
-        for rank in ranks:
-            self._stored.setdefault(rank, {})
+        self._stored = {**{rank: {} for rank in ranks}, **self._stored}
         self._changed(self._ranks - ranks)
+
+    def _store(self, documents: Mapping[int, Document], owners: Mapping[int, str]) -> None:
+        """New state beside the old, which somebody may still be reading."""
+        self._stored = {**self._stored, **documents}
+        self._owners = {**self._owners, **owners}
+        self._since = {**self._since, **dict.fromkeys(documents, self._aged_by)}
 
     def _changed(self, ranks: BitMap) -> None:
         self._ranks = self._everything = ranks

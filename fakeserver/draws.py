@@ -33,6 +33,8 @@ GAP_SECONDS = 180
 SECOND = 1_000_000
 """Instants are integers: microseconds since 1970."""
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
+"""What is written lies between 1970 and the end of the year 9999, as RFC 3339 can write it."""
 UNIQUE = "{unique}"
 """In a column's value: replaced by a token of the document's own."""
 
@@ -242,7 +244,7 @@ def at(instant: int, *, digits: int = 6) -> str:
 
 def naive(instant: int, *, digits: int = 0) -> str:
     """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
-    moment = EPOCH_1970 + timedelta(microseconds=instant)
+    moment = EPOCH_1970 + timedelta(microseconds=min(max(instant, FIRST_INSTANT), LAST_INSTANT))
     text = moment.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{moment.microsecond:06d}"[: len(text) + 1 + digits] if digits else text
 

@@ -26,7 +26,9 @@ class Facet:
         """The buckets, most documents first; documents without a value, and empty buckets, are left out."""
         buckets = []
         for value, ranks in collection.postings(self.field, self.filing).items():
-            count = ranks.intersection_cardinality(found)
-            if value is not None and count:
-                buckets.append({"count": count, **self.bucket(collection.document(ranks.min()))})
+            count = 0 if value is None else ranks.intersection_cardinality(found)
+            if count:
+                # The name is that of the newest document that was found, not of one that the caller may not see.
+                newest = collection.document((ranks & found).min())
+                buckets.append({"count": count, **self.bucket(newest)})
         return sorted(buckets, key=lambda bucket: (-bucket["count"], str(bucket[self.tie] or "")))

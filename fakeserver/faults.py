@@ -83,6 +83,11 @@ class Failure:
     fault: str | None = None
     phase: str = "before"
 
+    @property
+    def acts(self) -> bool:
+        """Whether it does anything: a documented success that is asked for does not."""
+        return any((self.status, self.headers, self.delay, self.dribble, self.fault))
+
 
 def failure_of(
     operation: Operation,

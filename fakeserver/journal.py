@@ -6,12 +6,14 @@ Verification uses WireMock's request-pattern names. No credential is ever shown.
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from fakeserver.draws import SECOND, at
 from fakeserver.problems import Document, FakeProblem, Json
@@ -20,14 +22,16 @@ MAX_ENTRIES = 1_000
 MAX_TEXT = 2_000
 """Characters of a path or query that are kept, and matched."""
 MAX_PATTERN = 200
+MAX_FIND_SECONDS = 1.0
 MAX_EFFORT = 5
 REPEAT_EFFORT, BRANCH_EFFORT = 2, 1
 """What a pattern may cost to try: two open repeats and an alternative, or one and three, or five alternatives."""
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
 
-SECRET = re.compile(r"(?i)((?:^|&)(?:api[_-]?key|(?:access_)?token|authorization|password)=)[^&]+")
-"""Query parameters that hold a credential where a client puts one in the wrong place."""
+SECRET = re.compile(r"(?i)key|token|secret|auth|passw|credential")
+"""Names of query parameters that hold a credential, where a client puts one in the wrong place."""
+MAX_WARNINGS = 20
 
 PATTERN_FIELDS = frozenset(
     "method url urlPath urlPattern urlPathPattern queryParameters provider operation caller status fault".split()
@@ -59,15 +63,15 @@ class Entry:
             "id": self.number,
             "time": at(self.instant),
             "method": self.method,
-            "path": self.path[:MAX_TEXT],
-            "query": SECRET.sub(r"\1…", self.query[:MAX_TEXT]),
+            "path": self.path,
+            "query": self.query,
             "provider": self.provider,
             "operation": self.operation,
             "caller": self.caller,
             "values": None if self.values is None else {name: _plain(value) for name, value in self.values.items()},
             "status": self.status,
             "fault": self.fault,
-            "warnings": [*(self.notes() if self.notes else ()), *self.warnings],
+            "warnings": [*islice(self.notes() if self.notes else (), MAX_WARNINGS), *self.warnings],
         }
 
 
@@ -77,7 +81,23 @@ def _plain(value: Any) -> Json:
         return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
     return value if value is None or isinstance(value, str | bool | int) else str(value)
+
+
+def masked(query: str, declared: Callable[[str], bool]) -> str:
+    """The query as the journal keeps it: cut, and without what looks like a credential in an undeclared parameter."""
+    query = query[:MAX_TEXT]
+    if SECRET.search(query) is None and "%" not in query:
+        return query
+    parts = []
+    for part in query.split("&"):
+        name, equals, _ = part.partition("=")
+        plain = unquote_plus(name)
+        secret = SECRET.search(plain) is not None and not declared(plain)
+        parts.append(f"{name}{equals}…" if secret else part)
+    return "&".join(parts)
 
 
 class Journal:
@@ -142,7 +162,16 @@ class Journal:
     def find(self, pattern: Json) -> list[Document]:
         """The entries that match a request pattern, newest first."""
         matches = matcher(pattern)
-        return [each.row() for each in reversed(self.entries) if matches(each)]
+        deadline = time.monotonic() + MAX_FIND_SECONDS
+        found = []
+        for entry in reversed(self.entries):
+            if matches(entry):
+                found.append(entry.row())
+            if time.monotonic() > deadline:
+                raise FakeProblem(
+                    422, f"The pattern takes more than {MAX_FIND_SECONDS:g} second to look for", field="body"
+                )
+        return found
 
     def unmatched(self) -> list[Document]:
         """Requests that no operation was found for."""
@@ -237,11 +266,13 @@ def expression(text: Json, where: str) -> re.Pattern[str]:
     """A regular expression that cannot run away: short, no repeat inside a repeat, few open-ended ones."""
     if not isinstance(text, str) or len(text) > MAX_PATTERN:
         raise FakeProblem(422, f"{where} must be a pattern of at most {MAX_PATTERN} characters", field=where)
+    if re.search(r"\{[^}]*[0-9]{4}", text):
+        raise FakeProblem(422, f"{where}: a repeat may count to 999 at most", field=where)
     try:
         with warnings.catch_warnings():
             # Python warns of what its next versions may read differently; that is no business of ours.
             warnings.simplefilter("ignore")
-            parsed = re._parser.parse(text)
+            parsed = re._parser.parse(text)  # type: ignore[attr-defined]
             compiled = re.compile(text)
         runaway = _effort(parsed) > MAX_EFFORT
     except (re.error, RecursionError, OverflowError) as error:
@@ -263,6 +294,9 @@ def _effort(parsed: Any, inside: bool = False) -> int:
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             # A fixed count, as in {4}, leaves no choice of its own.
             own = 0 if argument[0] == argument[1] else REPEAT_EFFORT
+            if inside and argument[1] > 1:
+                # Counts multiply, so even a fixed one may not stand in another.
+                own = MAX_EFFORT + 1
             effort += (MAX_EFFORT + 1 if own and inside else own) + _effort(argument[2], inside=True)
         elif name in ("GROUPREF", "GROUPREF_EXISTS"):
             effort += MAX_EFFORT + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 from collections.abc import Hashable, Iterator, Mapping
@@ -17,7 +18,8 @@ from fakeserver.collection import Collection
 from fakeserver.faults import Dribble, Failure
 from fakeserver.filters import AnyOf, Filter, Pairs
 from fakeserver.fixtures import Fixture
-from fakeserver.journal import Entry
+from fakeserver.journal import MAX_TEXT, Entry, masked
+from fakeserver.manners import declared, warnings
 from fakeserver.pages import Context, Page
 from fakeserver.params import Decoder, Values, decoder, query_pairs
 from fakeserver.params import Pairs as Query
@@ -35,6 +37,8 @@ from fakeserver.spec import Operation, Spec, SpecError
 from fakeserver.world import World
 
 MAX_HEADERS = 128
+MAX_NOTED = 100
+"""Fields of a query that are looked at for warnings."""
 FAULT_HEADER = "X-Fakeserver-Fault"
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
@@ -126,6 +130,9 @@ class Service:
         except Exception:
             log.exception("%s %s: unforeseen", self.provider.slug, request.method)
             answer = self.refusal(internal(), world)
+        if exchange.failure is not None and exchange.failure.phase == "after" and answer.status >= 400:
+            # Nothing was left to fail after the effect.
+            exchange.failure = exchange.applied = None
         if exchange.failure is not None:
             answer = self.failed(answer, exchange.failure, exchange.operation, world)
         if exchange.applied:
@@ -169,9 +176,11 @@ class Service:
         operation = exchange.operation
         assert operation is not None
         if wanted is not None:
-            exchange.applied = wanted.text
             wish = f"{self.provider.slug} {operation.id} {keys} {wanted.text}"
-            return wanted.failure if world.faults.grant(wish, wanted.times, wanted.after) else None
+            if not world.faults.grant(wish, wanted.times, wanted.after):
+                return None
+            exchange.applied = wanted.text
+            return wanted.failure if wanted.failure.acts else None
         if not world.faults.scripts:
             return None
         name = None if exchange.caller is None else exchange.caller.name
@@ -195,15 +204,15 @@ class Service:
                 number=0,
                 instant=world.clock.now,
                 method=request.method,
-                path=f"/{self.provider.slug}{request.path}",
-                query=request.query.decode("utf-8", "replace"),
+                path=f"/{self.provider.slug}{request.path}"[:MAX_TEXT],
+                query=masked(request.query.decode("utf-8", "replace"), declared(operation)) if request.query else "",
                 status=answer.status,
                 provider=self.provider.slug,
                 operation=None if operation is None else operation.id,
                 caller=None if caller is None else caller.name,
                 values=exchange.values,
                 fault=None if exchange.failure is None else exchange.failure.label,
-                notes=functools.partial(warnings, request.path, operation, exchange.query),
+                notes=functools.partial(warnings, request.path[:2], operation, exchange.query[:MAX_NOTED]),
             ),
             answer.headers.get("Retry-After"),
         )
@@ -235,9 +244,11 @@ class Service:
     def failed(self, answer: Answer, failure: Failure, operation: Operation | None, world: World) -> Answer:
         """The answer, made to fail as somebody asked; a header says so."""
         assert operation is not None
-        if failure.status is not None and (failure.phase == "before" or answer.status < 400):
+        if failure.status is not None:
             answer = self.documented(failure.status, failure.body, operation, world)
-        answer.headers |= failure.headers
+        for name, text in failure.headers.items():
+            spelled = next((each for each in answer.headers if each.lower() == name.lower()), name.title())
+            answer.headers[spelled] = text
         answer.headers[FAULT_HEADER] = failure.label
         world.faults.failed += 1
         if failure.delay is not None:
@@ -315,31 +326,6 @@ def asked(request: Request, operation: Operation, query: Query) -> tuple[list[st
     return keys, forced.wish(prefer, query, suffix, operation)
 
 
-def warnings(path: str, operation: Operation | None, query: Query) -> Iterator[str]:
-    """What the client did that the real API would ignore or misunderstand."""
-    if path.startswith("//"):
-        yield "the path begins with a double slash: does the base URL end in one?"
-    if operation is None:
-        return
-    names = [name for name, _ in query]
-    for parameter in operation.parameters:
-        if (
-            parameter.where == "query"
-            and parameter.schema.get("type") not in ("array", "object")
-            and names.count(parameter.name) > 1
-        ):
-            yield f"parameter {parameter.name!r} was given more than once; the last value was used"
-        if parameter.schema.get("type") == "boolean":
-            for name, text in query:
-                if name == parameter.name and text not in ("true", "false"):
-                    yield f"{name}={text[:20]} is not how the page spells a boolean"
-    known = operation.query_names
-    patterns = [each.pairs for each in operation.parameters if each.pairs is not None]
-    for name in dict.fromkeys(names):
-        if name not in known and name not in forced.QUERY_FORMS and not any(each.match(name) for each in patterns):
-            yield f"parameter {name[:64]!r} is not on the reference page and was ignored"
-
-
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
     """The ranks of the documents in the scope that every given filter lets through."""
     found = None if scope.owner is None else collection.owned_by(scope.owner)
@@ -381,7 +367,8 @@ def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:
     """The page's rows in their envelope."""
     if len(page.ranks) <= CHUNK_ROWS:
         return b"%s%s%s" % (page.before, b",".join(collection.bodies(page.ranks)), page.after)
-    return _pieces(page, collection)
+    # What changes meanwhile makes new state and leaves the old alone, so a shallow copy is a view that stays whole.
+    return _pieces(page, copy.copy(collection))
 
 
 def _pieces(page: Page, collection: Collection) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ FORMATS = FormatChecker(formats=())
 
 
 def _uuid(value: object) -> bool:
-    return not isinstance(value, str) or UUID.fullmatch(value) is not None
+    # Filters compare in lower case, as the providers write their ids.
+    return not isinstance(value, str) or (UUID.fullmatch(value) is not None and value == value.lower())
 
 
 def _date_time(value: object) -> bool:

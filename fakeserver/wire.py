@@ -11,13 +11,15 @@ from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.problems import FakeProblem
 from fakeserver.service import PROBLEM_JSON, Answer
 
 TRANSPORT = "fakeserver.transport"
 MAX_STALL_SECONDS = 600.0
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers end with their head."""
 GARBAGE = bytes(range(128, 256)) * 2
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\r\n"
 
@@ -64,6 +66,21 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, Connection(transport)))
+        self.waiting: list[RequestResponseCycle] = []
+
+    def on_headers_complete(self) -> None:
+        unfinished = self.cycle
+        super().on_headers_complete()
+        if unfinished is not None and not unfinished.response_complete:
+            self.waiting.append(unfinished)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
+        for cycle in self.waiting:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -79,8 +96,8 @@ def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Send an answer as it is, or as its failure wants it."""
-    if answer.delay:
-        await asyncio.sleep(answer.delay)
+    if answer.delay and await gone_within(answer.delay, scope, receive):
+        return
     if answer.fault == "HTML_GATEWAY":
         answer.status, answer.media_type, answer.body = 502, "text/html", HTML
     elif answer.fault == "WRONG_CONTENT_TYPE":
@@ -88,8 +105,11 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
     elif answer.fault is not None:
         return await break_connection(answer, scope, receive, send)
     body, headers = answer.body, head_of(answer)
+    if answer.status in BODILESS:
+        body = b""
     if isinstance(body, bytes) and answer.dribble is None:
-        headers.append((b"content-length", b"%d" % len(body)))
+        if answer.status not in BODILESS:
+            headers.append((b"content-length", b"%d" % len(body)))
         connection: Connection | None = scope.get(TRANSPORT)
         if connection is not None:
             connection.cork()
@@ -131,15 +151,18 @@ async def break_connection(answer: Answer, scope: Scope, receive: Receive, send:
         await send({"type": "http.response.body", "body": orjson.dumps(problem.body)})
         return
     body = answer.text()
+    sent = b"" if scope["method"] == "HEAD" else body[: len(body) // 2]
     match answer.fault:
         case "MALFORMED_RESPONSE_CHUNK":
-            transport.write(raw_head(answer, b"transfer-encoding: chunked") + b"%x\r\n" % len(body) + GARBAGE)
+            transport.write(
+                raw_head(answer, b"transfer-encoding: chunked") + (b"%x\r\n" % len(body) + GARBAGE if sent else b"")
+            )
         case "RANDOM_DATA_THEN_CLOSE":
             transport.write(GARBAGE)
         case "TRUNCATED_BODY":
-            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + body[: len(body) // 2])
+            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + sent)
         case "STALL":
-            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + body[: len(body) // 2])
+            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + sent)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
         case "CONNECTION_RESET_BY_PEER":
@@ -152,6 +175,18 @@ async def break_connection(answer: Answer, scope: Scope, receive: Receive, send:
     # The server counts the exchange as over once it has seen the connection go.
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
+
+
+async def gone_within(seconds: float, scope: Scope, receive: Receive) -> bool:
+    """Wait; true as soon as the client has left, since nobody would read the answer."""
+    if scope.get(TRANSPORT) is None:
+        await asyncio.sleep(seconds)
+        return False
+    try:
+        await asyncio.wait_for(disconnected(receive), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def disconnected(receive: Receive) -> None:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("params", "auth", "filters", "draws"),
     ("clock", "faults", "limits", "journal"),
     ("seeded", "forced"),
-    ("collection",),
+    ("collection", "manners"),
     ("pages", "facets"),
     ("provider",),
     tuple(f"providers.{slug}" for slug in SLUGS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from contract_tests.check import Check
@@ -324,6 +325,7 @@ def _near_json(check: Check) -> None:
         else:
             continue
         break
+    _near_objects(check, rows)
     listed = next(
         ((n, v) for row in rows for n, v in (row.get("metadata") or {}).items() if isinstance(v, list) and len(v) > 1),
         None,
@@ -356,3 +358,29 @@ def _near_json(check: Check) -> None:
         crossed = {**steps[0], **{k: v for k, v in steps[1].items() if k != next(iter(steps[0]))}}
         _near(check, "one element, not two", metadata({name: [crossed]}))
         _near(check, "part of an element", metadata({name: [dict([next(iter(steps[1].items()))])]}))
+
+
+def _near_objects(check: Check, rows: Sequence[Row]) -> None:
+    """Every key of an inner object has to match, and only an object or a list has parts."""
+    nested = next(
+        ((n, v) for row in rows for n, v in (row.get("metadata") or {}).items() if isinstance(v, dict) and len(v) > 1),
+        None,
+    )
+    if nested:
+        name, (one, other) = nested[0], sorted(nested[1])[:2]
+        _near(check, "one inner value right, one wrong", metadata({name: {one: nested[1][one], other: NOT_A_KEY}}))
+        _near(check, "text for an object", metadata({name: NOT_A_KEY}))
+    lists_of_lists = (
+        (name, [each for each in value if isinstance(each, list) and each])
+        for row in rows
+        for name, value in (row.get("metadata") or {}).items()
+        if isinstance(value, list)
+    )
+    crossed = next(((n, v) for n, v in lists_of_lists if len(v) > 1 and v[1][-1] not in v[0]), None)
+    if crossed:
+        name, members = crossed
+        _near(check, "one inner list, not two", metadata({name: [[members[0][0], members[1][-1]]]}))
+    texts = mining.halving((pair for row in rows for pair in pairs(row) if len(pair[1]) > 1), len(rows))
+    if texts:
+        name, text = texts[0]
+        _near(check, "letter of a text", metadata({name: [text[0]]}))

@@ -4,23 +4,27 @@ too little. No artefact holds a credential."""
 from __future__ import annotations
 
 import json
+import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
+from itertools import count
 from pathlib import Path
+from threading import Lock
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 
 from contract_tests import cli, ledger, reports, run, verdict
-from contract_tests.check import Check, Inconclusive, Recorder
+from contract_tests.check import NO_5XX, Check, Inconclusive, Recorder
 from contract_tests.false_alarms import handler
 from contract_tests.outcome import Options, Outcome, Verdict, broken
 from contract_tests.planted import BUGS
 from contract_tests.report import Report
 from contract_tests.target import target
-from contract_tests.transport import Handler, InProcess
+from contract_tests.transport import Ask, Handler, InProcess, Stopped, Wire
 from fakeserver.testing import running
 
 CANARY = "prime-admin-key"
@@ -48,6 +52,9 @@ def constant(status: int, body: bytes, media_type: str = "application/json", **h
         (constant(200, b"<!doctype html><p>Hello", "text/html"), "HTML page"),
         (constant(404, b'{"detail":"Not Found"}'), "answered with 404"),
         (constant(302, b"", location="https://login.example.test/"), "redirects"),
+        (constant(429, b'{"detail":"slow down"}'), "limits requests"),
+        (constant(502, b"<html><h1>502 Bad Gateway</h1>", "text/html"), "HTML page"),
+        (constant(503, b"no healthy upstream", "text/plain"), "a gateway answers with 503"),
     ],
 )
 def test_what_cannot_be_judged_is_no_broken_promise(answer: Handler, says: str) -> None:
@@ -61,11 +68,116 @@ def test_what_cannot_be_judged_is_no_broken_promise(answer: Handler, says: str) 
 
 
 @pytest.mark.parametrize(
-    "answer", [constant(500, b'{"detail":"Internal Server Error"}'), constant(200, b'{"sandboxes": null}')]
+    ("answer", "law"),
+    [
+        (constant(500, b'{"detail":"Internal Server Error"}'), NO_5XX),
+        (constant(500, b"Internal Server Error", "text/plain"), NO_5XX),
+        (constant(503, b'{"detail":"maintenance"}'), NO_5XX),
+        (constant(200, b'{"sandboxes": null}'), "schema.body"),
+    ],
 )
-def test_a_server_that_fails_breaks_a_promise(answer: Handler) -> None:
+def test_a_server_that_fails_breaks_a_promise(answer: Handler, law: str) -> None:
     """A repeated 5xx and a 200 of the wrong form are broken promises, not checks that failed."""
-    assert verdict.decide(judged(answer))[0] == verdict.BROKEN
+    report = judged(answer)
+    assert verdict.decide(report)[0] == verdict.BROKEN
+    assert law in {each.law for each in report.failing}
+
+
+def failing(slug: str, fails: Callable[[int, bytes, bytes], bool], size: int = 137) -> Handler:
+    """A correct server, but for requests (by number, query and right body) that it fails."""
+    right, numbers, lock = handler(slug, 0, size), count(1), Lock()
+
+    def answer(method: str, path: str, query: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        status, sent, body = right(method, path, query, headers)
+        with lock:
+            number = next(numbers)
+        return (
+            (500, {"content-type": "application/json"}, b"{}") if fails(number, query, body) else (status, sent, body)
+        )
+
+    return answer
+
+
+def has_next(body: bytes) -> bool:
+    return b'"next_cursor"' in body and not re.search(rb'"next_cursor": ?null', body)
+
+
+@pytest.mark.parametrize(
+    ("slug", "fails"),
+    [
+        ("dreadnode", lambda number, query, body: has_next(body)),
+        ("dreadnode", lambda number, query, body: b"cursor=" in query),
+        ("dreadnode", lambda number, query, body: b"limit=7&" in query + b"&"),
+        ("prime", lambda number, query, body: b"page=2" in query),
+    ],
+)
+def test_pages_that_fail_break_a_promise(slug: str, fails: Callable[[int, bytes, bytes], bool]) -> None:
+    """Whether the snapshot or a law meets it, the requests are named as curl lines."""
+    report = judged(failing(slug, fails), slug, orgs=("acme",) if slug == "dreadnode" else ())
+    assert verdict.decide(report)[0] == verdict.BROKEN
+    found = next(each for each in report.failing if each.law == NO_5XX)
+    assert "twice in a row" in found.sentence
+    assert found.asks
+    assert "curl -s" in reports.terminal(report).partition(NO_5XX)[2]
+
+
+def test_the_oracle_convicts_a_failure_as_well() -> None:
+    """A failure that only a layer behind the laws meets counts alike."""
+    where = target("prime")
+    asked: set[bytes] = set()
+
+    def watch(number: int, query: bytes, body: bytes) -> bool:
+        asked.add(query)
+        return False
+
+    options = run.default_options("prime")
+    run.in_process("prime", failing("prime", watch), options, run.default_credentials("prime"), with_oracle=False)
+    by_laws = frozenset(asked)
+    answer = failing("prime", lambda number, query, body: query not in by_laws)
+    transport = InProcess(answer, where.security, run.default_credentials("prime"))
+    judgement = run.judge(where, transport, options)
+    assert NO_5XX in {each.law for each in run.broken(judgement.outcomes, strict=False)}
+
+
+def test_one_failure_is_bad_luck() -> None:
+    """A 5xx that is not there when it is asked again breaks nothing."""
+    report = judged(failing("prime", lambda number, query, body: number in (1, 9, 30)))
+    assert verdict.decide(report)[0] == verdict.HOLDS
+
+
+def wired(answer: Callable[[int], httpx.Response]) -> Report:
+    where, numbers = target("prime"), count(1)
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: answer(next(numbers))))
+    wire = Wire(
+        "http://127.0.0.1:1",
+        where.security,
+        run.default_credentials("prime"),
+        client=client,
+        sleep=lambda seconds: None,
+    )
+    return run.check("prime", "http://127.0.0.1:1", wire, Options())
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
+def test_the_stop_after_three_failures_is_no_excuse(headers: dict[str, str]) -> None:
+    """The transport leaves a failing server alone; what it has seen until then convicts, in every layer."""
+    report = wired(lambda number: httpx.Response(503, json={}, headers=headers))
+    assert verdict.decide(report)[0] == verdict.BROKEN
+    assert [each.law for each in report.outcomes].count(NO_5XX) == 1
+    html = wired(lambda number: httpx.Response(503, html="<html>Maintenance", headers=headers))
+    assert verdict.decide(html)[0] == verdict.COULD_NOT_CHECK
+
+
+def test_different_requests_that_fail_in_a_row_are_a_failure_that_repeats() -> None:
+    """The transport stops before any of them could be asked again."""
+    where = target("prime")
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(500, json={})))
+    wire = Wire("http://127.0.0.1:1", where.security, {"token": CANARY}, client=client)
+    check = Check(where, Recorder(wire), Options())
+    asks = [Ask("/sandbox", (("page", str(page)),)) for page in (1, 2, 3)]
+    with pytest.raises(Stopped):
+        check.together(asks)
+    assert check.breaches[NO_5XX][0].asks == tuple(asks)
 
 
 def test_a_correct_server_holds() -> None:
