@@ -272,7 +272,7 @@ def expression(text: Json, where: str) -> re.Pattern[str]:
         with warnings.catch_warnings():
             # Python warns of what its next versions may read differently; that is no business of ours.
             warnings.simplefilter("ignore")
-            parsed = re._parser.parse(text)  # type: ignore[attr-defined]
+            parsed = vars(re)["_parser"].parse(text)
             compiled = re.compile(text)
         runaway = _effort(parsed) > MAX_EFFORT
     except (re.error, RecursionError, OverflowError) as error:
