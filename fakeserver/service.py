@@ -205,7 +205,9 @@ class Service:
                 instant=world.clock.now,
                 method=request.method,
                 path=f"/{self.provider.slug}{request.path}"[:MAX_TEXT],
-                query=masked(request.query.decode("utf-8", "replace"), declared(operation)) if request.query else "",
+                query=masked(request.query.decode("utf-8", "replace"), lambda name: declared(operation)(name))
+                if request.query
+                else "",
                 status=answer.status,
                 provider=self.provider.slug,
                 operation=None if operation is None else operation.id,
