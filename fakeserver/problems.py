@@ -1,4 +1,4 @@
-"""Refusals, in no provider's dialect: raised anywhere, rendered in one place (`app.Service.answer`)."""
+"""Refusals, in no provider's dialect: raised anywhere, rendered in one place (`service.Service.answer`)."""
 
 from __future__ import annotations
 
