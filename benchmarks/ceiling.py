@@ -56,6 +56,7 @@ def main(kind: str, port: str, file: str) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
     )
     uvicorn.Server(config).run()
 

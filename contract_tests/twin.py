@@ -15,10 +15,10 @@ from contract_tests.transport import Ask, InProcess, Reply
 from fakeserver.app import Settings, create_app, load_services
 from fakeserver.collection import Collection, OrderKey
 from fakeserver.pages import Cursor, Limited, Numbered, Whole
-from fakeserver.params import query_pairs
 from fakeserver.problems import Problem
 from fakeserver.provider import Listing
-from fakeserver.service import Request, Route, Service
+from fakeserver.routes import Route
+from fakeserver.service import Request, Service
 
 EPOCH = 1_735_689_600_000_000
 """1 January 2025: equal rows make equal answers, cursors included."""
@@ -115,8 +115,8 @@ class Twin:
         return Window(0, values[pages.limit])
 
     def _read(self, ask: Ask) -> tuple[Route, dict[str, Any]]:
-        route, segments = self.service.match(Request("GET", ask.path))
-        return route, route.decoder.decode(segments, query_pairs(ask.query_string.encode()))
+        route, segments = self.service.match("GET", ask.path)
+        return route, route.read(segments, ask.query_string.encode()).values
 
 
 def most_common_user(rows: Sequence[Row]) -> str:

@@ -17,8 +17,8 @@ from fakeserver import admin, fixtures, spec
 from fakeserver.draws import SECOND
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
-from fakeserver.service import FAULT_HEADER, Request, Service, own_refusal
-from fakeserver.wire import send_answer
+from fakeserver.service import FAULT_HEADER, Answer, Request, Service, own_refusal
+from fakeserver.wire import ANSWER, send_answer
 from fakeserver.world import Ground, Recipe, World
 from fakeserver.worlds import Worlds
 
@@ -34,7 +34,9 @@ EXPOSED = (
     "RateLimit-Reset",
     FAULT_HEADER,
 )
-ADMIN = "__admin"
+ADMIN = "/__admin"
+ORIGIN = "origin"
+"""The header that only pages in a browser send."""
 PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
 
@@ -105,21 +107,34 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        from_browser = any(name == b"origin" for name, _ in scope["headers"])
-        await (self.browser if from_browser else self.serve)(scope, receive, send)
+        await (self.browser if ORIGIN in headers_of(scope) else self.serve)(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Find the world, then the service; everything after that is `Service.answer`."""
-        world, path = self.worlds.root, scope["path"]
-        slug, _, rest = path[1:].partition("/")
+        answer = scope.get(ANSWER) or self.answer(scope, headers_of(scope))
+        if answer is not None:
+            return await send_answer(answer, scope, receive, send)
+        world, path = self.place(scope["path"])
+        await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
+
+    def at_once(self, scope: Scope) -> Answer | None:
+        """The answer; None where it takes more than the application itself: the admin API, and pages in a browser."""
+        headers = headers_of(scope)
+        return None if ORIGIN in headers else self.answer(scope, headers)
+
+    def place(self, path: str) -> tuple[World, str]:
+        """The world that a path is in, and the path there."""
+        if not path.startswith("/ns/"):
+            return self.worlds.root, path
+        name, _, rest = path[4:].partition("/")
+        return self.worlds.named(name), "/" + rest
+
+    def answer(self, scope: Scope, headers: dict[str, str]) -> Answer | None:
+        """Find the world, then the service; everything after that is `Service.answer`. None is for the admin API."""
         try:
-            if slug == "ns":
-                name, _, path = rest.partition("/")
-                world, path = self.worlds.named(name), "/" + path
-                slug, _, rest = path[1:].partition("/")
-            if slug == ADMIN and rest.isprintable():
-                inner = {**scope, "path": "/" + rest, "root_path": "", "world": world}
-                return await self.admin(inner, receive, send)
+            world, path = self.place(scope["path"])
+            if (path == ADMIN or path.startswith(ADMIN + "/")) and path.isprintable():
+                return None
+            slug, _, rest = path[1:].partition("/")
             service = self.services.get(slug)
             if service is not None:
                 path = "/" + rest
@@ -132,17 +147,20 @@ class App:
                     providers={slug: f"/{slug}" for slug in self.services},
                 )
         except FakeProblem as problem:
-            answer = own_refusal(problem)
-        else:
-            headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
-            if "prefer" in headers:
-                # A list may come in several lines, and means the same in one.
-                lines = [text.decode("latin-1") for name, text in scope["headers"] if name == b"prefer"]
-                headers["prefer"] = ", ".join(lines)
-            client = scope["client"]
-            address = client[0] if client else ""
-            answer = service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
-        await send_answer(answer, scope, receive, send)
+            return own_refusal(problem)
+        client = scope["client"]
+        address = client[0] if client else ""
+        return service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The request's headers by name in lower case; of a repeated header, the last value."""
+    headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+    if "prefer" in headers:
+        # A list may come in several lines, and means the same in one.
+        lines = [text.decode("latin-1") for name, text in scope["headers"] if name == b"prefer"]
+        headers["prefer"] = ", ".join(lines)
+    return headers
 
 
 class LoopbackCORS(CORSMiddleware):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fakeserver.spec import Operation
@@ -24,8 +24,9 @@ class Caller:
         return self.tenants.get(tenant) == "admin"
 
 
-def credentials(operation: Operation, headers: Headers) -> Iterable[str]:
+def credentials(operation: Operation, headers: Headers) -> list[str]:
     """Every credential that the request carries in a place that the operation's security names."""
+    found = []
     for scheme in operation.security:
         text = headers.get(scheme.header)
         if text is None:
@@ -34,4 +35,5 @@ def credentials(operation: Operation, headers: Headers) -> Iterable[str]:
             prefix, _, text = text.partition(" ")
             if prefix.lower() != scheme.prefix:
                 continue
-        yield text.strip()
+        found.append(text.strip())
+    return found

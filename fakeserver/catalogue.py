@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from fakeserver.problems import Document
-from fakeserver.service import Request, Route, Service
+from fakeserver.routes import Route
+from fakeserver.service import Request, Service
 from fakeserver.spec import Operation, Parameter
 from fakeserver.world import Ground, World
 

@@ -17,11 +17,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from fakeserver import __version__
 from fakeserver.draws import instant
 from fakeserver.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
@@ -249,24 +252,12 @@ def serve(parsed: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
-def run_server(app: object, listener: socket.socket) -> None:
+def run_server(app: ASGIApp, listener: socket.socket) -> None:
     import uvicorn
 
-    from fakeserver.wire import Protocol
+    from fakeserver.wire import server_config
 
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        lifespan="off",
-        ws="none",
-        http=Protocol,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-        server_header=False,
-        # A header must not be able to say where a request comes from.
-        proxy_headers=False,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(server_config(app)).run(sockets=[listener])
 
 
 def loopback(host: str) -> bool:

@@ -40,7 +40,10 @@ class Clock:
 
     @property
     def now(self) -> int:
-        return min(LAST, self._anchor + self._passed)
+        if self.frozen:
+            return self._anchor
+        passed = self._machine() - self._since
+        return min(LAST, self._anchor + (passed if self.factor == 1.0 else int(passed * self.factor)))
 
     @property
     def aged(self) -> int:

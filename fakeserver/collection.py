@@ -147,7 +147,7 @@ class Collection:
         """The document as JSON bytes, encoded again only when it changes."""
         if rank not in self._stored and rank not in self._aged:
             assert self._source is not None
-            return self._source.body(rank - FIRST)
+            return self._source.body(rank)
         body = self._bodies.get(rank)
         if body is None:
             body = self._bodies[rank] = encoded(self.document(rank))
@@ -171,14 +171,14 @@ class Collection:
         return (self.document(rank) for rank in self._everything)
 
     def order(self, rank: int) -> OrderKey:
-        return self._order(self.document(rank))
+        return self.remembered(rank, lambda: self._order(self.document(rank)))
 
     def after(self, key: OrderKey, hint: int) -> int:
         """The first rank behind this place in the order; `hint` is the rank that probably has it."""
         if hint in self._everything and self.order(hint) == key:
             return hint + 1
         ranks = self._everything
-        index = bisect_left(range(len(ranks)), key, key=lambda position: self.order(ranks[position]))
+        index = bisect_left(range(len(ranks)), key, key=lambda position: self._order(self.document(ranks[position])))
         if index < len(ranks) and self.order(ranks[index]) == key:
             index += 1
         return int(ranks[index]) if index < len(ranks) else LAST

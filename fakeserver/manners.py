@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from fakeserver import forced
-from fakeserver.params import Pairs as Query
+from fakeserver.params import query_pairs
+from fakeserver.problems import Problem
 from fakeserver.spec import Operation
 
+MAX_NOTED = 100
+"""Fields of a query that are looked at."""
 
-def warnings(path: str, operation: Operation | None, query: Query) -> Iterator[str]:
+
+def warnings(path: str, operation: Operation | None, query_string: bytes) -> Iterator[str]:
     """What the client did that the real API would ignore or misunderstand."""
     if path.startswith("//"):
         yield "the path begins with a double slash: does the base URL end in one?"
     if operation is None:
+        return
+    try:
+        query = query_pairs(query_string)[:MAX_NOTED]
+    except Problem:
         return
     names = [name for name, _ in query]
     for parameter in operation.parameters:

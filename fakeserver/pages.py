@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from fakeserver.problems import bad_cursor
 LONGEST_CURSOR = 512
 TAG_BYTES = 12
 ID_OFFSET = 20
+MAX_CURSORS = 4_096
+"""Cursors whose meaning is kept at hand; any other is worked out again."""
 
 
 @dataclass(slots=True)
@@ -151,24 +154,11 @@ class Cursor:
             + context.now.to_bytes(8, "big", signed=True)
             + identity.encode()
         )
-        tag = _tag(plain, context)
-        return base64.urlsafe_b64encode(tag + _masked(plain, tag, context)).rstrip(b"=")
+        return _sealed(plain, context.secret, context.binding())
 
     def opened(self, text: str, context: Context) -> tuple[tuple[int, str], int]:
         """The place that a cursor names and the rank it had, or a refusal."""
-        try:
-            if len(text) > LONGEST_CURSOR or "=" in text:
-                raise ValueError
-            raw = text.encode("ascii")
-            padded = raw + b"=" * (-len(raw) % 4)
-            sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
-            if base64.urlsafe_b64encode(sealed) != padded:
-                raise ValueError  # Two spellings of one cursor would make it forgeable by a bit.
-        except (ValueError, binascii.Error):
-            raise bad_cursor("The cursor is not one that this API handed out") from None
-        tag, plain = sealed[:TAG_BYTES], _masked(sealed[TAG_BYTES:], sealed[:TAG_BYTES], context)
-        if len(plain) <= ID_OFFSET or not hmac.compare_digest(tag, _tag(plain, context)):
-            raise bad_cursor("The cursor is not one that this API handed out for these filters")
+        plain = _opened(text, context.secret, context.binding())
         issued = int.from_bytes(plain[12:20], "big", signed=True)
         if self.life is not None and context.now - issued > self.life:
             raise bad_cursor("The cursor has expired")
@@ -176,11 +166,38 @@ class Cursor:
         return place, int.from_bytes(plain[:4], "big")
 
 
-def _tag(plain: bytes, context: Context) -> bytes:
-    return hmac.digest(context.secret, context.binding() + b"\x00" + plain, "sha256")[:TAG_BYTES]
+# The same place has the same cursor, so a page that is read again costs its cryptography once.
 
 
-def _masked(text: bytes, tag: bytes, context: Context) -> bytes:
+@functools.lru_cache(MAX_CURSORS)
+def _sealed(plain: bytes, secret: bytes, binding: bytes) -> bytes:
+    tag = _tag(plain, secret, binding)
+    return base64.urlsafe_b64encode(tag + _masked(plain, tag, secret)).rstrip(b"=")
+
+
+@functools.lru_cache(MAX_CURSORS)
+def _opened(text: str, secret: bytes, binding: bytes) -> bytes:
+    try:
+        if len(text) > LONGEST_CURSOR or "=" in text:
+            raise ValueError
+        raw = text.encode("ascii")
+        padded = raw + b"=" * (-len(raw) % 4)
+        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
+        if base64.urlsafe_b64encode(sealed) != padded:
+            raise ValueError  # Two spellings of one cursor would make it forgeable by a bit.
+    except (ValueError, binascii.Error):
+        raise bad_cursor("The cursor is not one that this API handed out") from None
+    tag, plain = sealed[:TAG_BYTES], _masked(sealed[TAG_BYTES:], sealed[:TAG_BYTES], secret)
+    if len(plain) <= ID_OFFSET or not hmac.compare_digest(tag, _tag(plain, secret, binding)):
+        raise bad_cursor("The cursor is not one that this API handed out for these filters")
+    return plain
+
+
+def _tag(plain: bytes, secret: bytes, binding: bytes) -> bytes:
+    return hmac.digest(secret, binding + b"\x00" + plain, "sha256")[:TAG_BYTES]
+
+
+def _masked(text: bytes, tag: bytes, secret: bytes) -> bytes:
     """The text under a one-time key that follows from its tag: equal pages have equal cursors, and none can be read."""
-    mask = hashlib.shake_128(context.secret + tag).digest(len(text))
+    mask = hashlib.shake_128(secret + tag).digest(len(text))
     return (int.from_bytes(text, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(text), "big")

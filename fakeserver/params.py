@@ -301,12 +301,17 @@ def decoder(
     return Decoder(tuple(path), query, tuple(pairs), defaults, tuple(checks))
 
 
-def query_pairs(query_string: bytes) -> Pairs:
-    """The raw query as (name, text) pairs; bytes that are no UTF-8 become U+FFFD, as in the providers' frameworks."""
+def check_size(query_string: bytes) -> None:
+    """Refuse a query that is too large to be looked at."""
     if len(query_string) > MAX_QUERY_BYTES:
         raise Problem(414, "too_long", f"The query is longer than {MAX_QUERY_BYTES} bytes")
     if query_string.count(b"&") >= MAX_QUERY_FIELDS:
         raise Problem(400, "too_many", f"The query has more than {MAX_QUERY_FIELDS} fields")
+
+
+def query_pairs(query_string: bytes) -> Pairs:
+    """The raw query as (name, text) pairs; bytes that are no UTF-8 become U+FFFD, as in the providers' frameworks."""
+    check_size(query_string)
     text = query_string.decode("utf-8", "replace")
     if "%" not in text and "+" not in text:
         # Most queries escape nothing, and the general parser costs more than everything else here.

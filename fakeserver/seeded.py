@@ -61,7 +61,7 @@ class Seeded:
         self._postings: dict[tuple[str, Filing], Postings] = {}
 
     def document(self, ordinal: int) -> Document:
-        body = self._bodies.get(ordinal)
+        body = self._bodies.get(FIRST + ordinal)
         if body is not None:
             # Reading the bytes again costs a tenth of drawing the document again.
             found: Document = orjson.loads(body)
@@ -83,21 +83,20 @@ class Seeded:
             return self.document(ordinal).get(field)
         return column.value(self._key, ordinal)
 
-    def body(self, ordinal: int) -> bytes:
-        body = self._bodies.get(ordinal)
+    def body(self, rank: int) -> bytes:
+        body = self._bodies.get(rank)
         if body is None:
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
-            body = self._bodies[ordinal] = encoded(self._made(ordinal))
+            body = self._bodies[rank] = encoded(self._made(rank - FIRST))
         return body
 
     def bodies(self, ranks: list[int]) -> list[bytes]:
         """The bodies of several ranks; those that were read before cost one look-up each."""
-        known = self._bodies
         try:
-            return [known[rank - FIRST] for rank in ranks]
+            return list(map(self._bodies.__getitem__, ranks))
         except KeyError:
-            return [self.body(rank - FIRST) for rank in ranks]
+            return [self.body(rank) for rank in ranks]
 
     def owner(self, ordinal: int) -> str:
         pin = self._pins.get(ordinal)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 from pyroaring import BitMap
@@ -16,29 +15,24 @@ from fakeserver import forced
 from fakeserver.auth import Caller, credentials
 from fakeserver.collection import Collection
 from fakeserver.faults import Dribble, Failure
-from fakeserver.filters import AnyOf, Filter, Pairs
+from fakeserver.filters import Filter
 from fakeserver.fixtures import Fixture
 from fakeserver.journal import MAX_TEXT, Entry, masked
 from fakeserver.manners import declared, warnings
 from fakeserver.pages import Context, Page
-from fakeserver.params import Decoder, Values, decoder, query_pairs
-from fakeserver.params import Pairs as Query
+from fakeserver.params import MAX_QUERY_BYTES, Values, check_size, query_pairs
 from fakeserver.problems import (
     FakeProblem,
-    Issue,
     Problem,
     internal,
-    method_not_allowed,
-    not_found,
     unauthenticated,
 )
-from fakeserver.provider import Counting, Listing, Provider, Scope
+from fakeserver.provider import Counting, Provider, Scope
+from fakeserver.routes import Matcher, route_of
 from fakeserver.spec import Operation, Spec, SpecError
 from fakeserver.world import World
 
 MAX_HEADERS = 128
-MAX_NOTED = 100
-"""Fields of a query that are looked at for warnings."""
 FAULT_HEADER = "X-Fakeserver-Fault"
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
@@ -77,21 +71,11 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """An operation with its meaning and its decoder."""
-
-    operation: Operation
-    meaning: Listing | Counting
-    decoder: Decoder
-
-
 @dataclass(slots=True)
 class Exchange:
     """What is known about a request so far, for the journal and for the failure that somebody wants."""
 
     operation: Operation | None = None
-    query: Query = ()
     caller: Caller | None = None
     values: Values | None = None
     failure: Failure | None = None
@@ -105,18 +89,11 @@ class Service:
         self.provider = provider
         self.spec = spec
         self.fixture = fixture
-        self.routes = [self._route(operation) for operation in spec.operations.values()]
+        self.routes = [route_of(provider, spec, operation) for operation in spec.operations.values()]
         unknown = sorted(set(provider.operations) - set(spec.operations))
         if unknown:
             raise SpecError(f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec")
-        self._patterns = [(route.operation.pattern, route) for route in self.routes]
-        # A path without parameters needs no pattern.
-        self._literal = {
-            (method, route.operation.path): route
-            for route in self.routes
-            for method in methods_of(route.operation)
-            if "{" not in route.operation.path
-        }
+        self.match = Matcher(self.routes)
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
@@ -145,33 +122,45 @@ class Service:
         """The stages of a request, in order; each may refuse."""
         if len(request.headers) > MAX_HEADERS:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
-        route, segments = self.match(request)
+        route, segments = self.match(request.method, request.path)
         exchange.operation = operation = route.operation
-        exchange.query = query = query_pairs(request.query) if request.query else ()
-        keys, wanted = asked(request, operation, query)
-        callers = self.fixture.callers
-        caller = exchange.caller = next((callers[key] for key in keys if key in callers), None)
-        exchange.failure = failure = self.due(wanted, keys, world, exchange)
+        check_size(request.query)
+        keys, wanted = asked(request, operation)
+        caller = exchange.caller = self.caller(keys)
+        if wanted is not None or world.faults.scripts:
+            exchange.failure = self.due(request, wanted, keys, world, exchange)
+        failure = exchange.failure
         if failure is not None and failure.status is not None and failure.phase == "before":
             return Answer(failure.status, b"")
         if caller is None:
             raise unauthenticated()
         reported = self.limited(caller, request, world)
-        values = exchange.values = route.decoder.decode(segments, query)
+        reading = route.read(segments, request.query)
+        values = exchange.values = reading.values
         meaning, tenants = route.meaning, world.tenants(self.provider)
         scope = meaning.tenant(caller, values, tenants)
         collection = tenants[scope.tenant]
-        question = (scope.owner, *(hashable(values[each.parameter]) for each in meaning.filters))
+        question = (scope.owner, reading.question)
         found = collection.remembered(question, lambda: select(meaning.filters, collection, scope, values))
         headers = {**self.provider.headers, **reported}
         if isinstance(meaning, Counting):
-            counts = collection.remembered((operation.id, *question), lambda: counted(meaning, found, collection))
+            counts = collection.remembered((Counting, question), lambda: counted(meaning, found, collection))
             return Answer(200, counts, headers)
-        context = Context(world.secret, world.seen, lambda: binding(operation, meaning.filters, scope, values))
+        context = Context(world.secret, world.seen, lambda: f"{scope.tenant} {reading.question}".encode())
         page = meaning.pages.page(found, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
 
-    def due(self, wanted: forced.Wish | None, keys: list[str], world: World, exchange: Exchange) -> Failure | None:
+    def caller(self, keys: list[str]) -> Caller | None:
+        """Who the first known credential belongs to."""
+        for key in keys:
+            caller = self.fixture.callers.get(key)
+            if caller is not None:
+                return caller
+        return None
+
+    def due(
+        self, request: Request, wanted: forced.Wish | None, keys: list[str], world: World, exchange: Exchange
+    ) -> Failure | None:
         """The failure that this request gets: the one it asks for itself, else the one that a script has for it."""
         operation = exchange.operation
         assert operation is not None
@@ -181,10 +170,8 @@ class Service:
                 return None
             exchange.applied = wanted.text
             return wanted.failure if wanted.failure.acts else None
-        if not world.faults.scripts:
-            return None
         name = None if exchange.caller is None else exchange.caller.name
-        return world.faults.due(self.provider.slug, operation.id, name, dict(exchange.query))
+        return world.faults.due(self.provider.slug, operation.id, name, dict(query_pairs(request.query)))
 
     def limited(self, caller: Caller, request: Request, world: World) -> dict[str, str]:
         """The headers that report the caller's rate limits, or a 429."""
@@ -214,25 +201,10 @@ class Service:
                 caller=None if caller is None else caller.name,
                 values=exchange.values,
                 fault=None if exchange.failure is None else exchange.failure.label,
-                notes=functools.partial(warnings, request.path[:2], operation, exchange.query[:MAX_NOTED]),
+                notes=functools.partial(warnings, request.path[:2], operation, request.query[: MAX_QUERY_BYTES + 1]),
             ),
             answer.headers.get("Retry-After"),
         )
-
-    def match(self, request: Request) -> tuple[Route, dict[str, str]]:
-        """The operation at this path, and the path's parameters."""
-        literal = self._literal.get((request.method, request.path))
-        if literal is not None:
-            return literal, {}
-        allowed: list[str] = []
-        for pattern, route in self._patterns:
-            match = pattern.fullmatch(request.path)
-            if match is None:
-                continue
-            if request.method in methods_of(route.operation):
-                return route, match.groupdict()
-            allowed += methods_of(route.operation)
-        raise method_not_allowed(allowed) if allowed else not_found()
 
     def refusal(self, problem: Problem, world: World) -> Answer:
         """The problem in the provider's dialect."""
@@ -273,59 +245,20 @@ class Service:
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
-    def _route(self, operation: Operation) -> Route:
-        """Hold an operation's meaning against its spec: a declared parameter is served or refused, never dropped."""
-        meaning = self.provider.operations.get(operation.id)
-        where = f"openapi/{self.spec.name}.yaml: {operation.id}"
-        if meaning is None:
-            raise SpecError(f"{where}: has no meaning in providers/{self.provider.slug}.py")
-        if meaning.parameters != operation.query_names:
-            missing = sorted(operation.query_names - meaning.parameters)
-            extra = sorted(meaning.parameters - operation.query_names)
-            raise SpecError(
-                f"{where}: the spec declares {missing} which nothing reads; the provider reads {extra} undeclared"
-            )
-        for response in operation.responses.values():
-            if response.status >= 400 and not response.examples:
-                raise SpecError(f"{where}: status {response.status} has no named example to answer with")
-        return Route(
-            operation,
-            meaning,
-            decoder(
-                operation,
-                commas=frozenset(each.parameter for each in meaning.filters if isinstance(each, AnyOf) and each.commas),
-                optional_text=self.provider.optional_text,
-                checks=[check_of(each) for each in meaning.filters if isinstance(each, Pairs)],
-            ),
-        )
 
-
-def methods_of(operation: Operation) -> list[str]:
-    """A GET answers HEAD as well."""
-    return ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
-
-
-def check_of(pairs: Pairs) -> Any:
-    """A decoder's check that lets a filter refuse a value that the grammar allows."""
-
-    def check(values: Values, issues: list[Issue]) -> None:
-        issues.extend(pairs.check(values[pairs.parameter] or ()))
-
-    return check
-
-
-def asked(request: Request, operation: Operation, query: Query) -> tuple[list[str], forced.Wish | None]:
+def asked(request: Request, operation: Operation) -> tuple[list[str], forced.Wish | None]:
     """The credentials of a request without their suffixes, and the failure that it asks for."""
     keys: list[str] = []
     suffix: dict[str, str] = {}
     for credential in credentials(operation, request.headers):
-        key, wishes = forced.split_credential(credential)
-        keys.append(key)
-        suffix |= wishes
+        if "+" in credential:
+            credential, wishes = forced.split_credential(credential)
+            suffix |= wishes
+        keys.append(credential)
     prefer = request.headers.get("prefer")
     if prefer is None and not suffix and b"__" not in request.query:
         return keys, None
-    return keys, forced.wish(prefer, query, suffix, operation)
+    return keys, forced.wish(prefer, query_pairs(request.query), suffix, operation)
 
 
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
@@ -343,32 +276,19 @@ def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, va
     return collection.everything if found is None else found
 
 
-def hashable(value: Any) -> Hashable:
-    """A filter's value as a key; a JSON value by its text, in which 1 and 1.0 and true differ."""
-    return repr(value) if isinstance(value, dict | list) else value
-
-
 def counted(meaning: Counting, found: BitMap, collection: Collection) -> bytes:
     """The facets' body."""
     return orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
 
 
-def binding(operation: Operation, filters: tuple[Filter, ...], scope: Scope, values: Values) -> bytes:
-    """What a cursor belongs to; the order of a filter's values does not matter."""
-    given = [(each.parameter, values[each.parameter]) for each in filters]
-    return repr(
-        (
-            operation.id,
-            scope.tenant,
-            [(name, sorted(value) if isinstance(value, tuple) else value) for name, value in given],
-        )
-    ).encode()
-
-
 def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:
     """The page's rows in their envelope."""
     if len(page.ranks) <= CHUNK_ROWS:
-        return b"%s%s%s" % (page.before, b",".join(collection.bodies(page.ranks)), page.after)
+        rows = collection.bodies(page.ranks) or [b""]
+        # The halves of the envelope go to the first and the last row, so that the whole is copied only once.
+        rows[0] = page.before + rows[0]
+        rows[-1] += page.after
+        return b",".join(rows)
     # What changes meanwhile makes new state and leaves the old alone, so a shallow copy is a view that stays whole.
     return _pieces(page, copy.copy(collection))
 

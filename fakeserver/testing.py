@@ -24,7 +24,7 @@ import uvicorn
 
 from fakeserver.app import App, Settings, create_app
 from fakeserver.problems import Document, Json
-from fakeserver.wire import Protocol
+from fakeserver.wire import server_config
 
 HOST = "127.0.0.1"
 START_SECONDS = 10.0
@@ -181,16 +181,7 @@ class Server:
         self.app = create_app(settings)
         self._socket = socket.create_server((HOST, 0))
         self.base_url = f"http://{HOST}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(
-            self.app,
-            http=Protocol,
-            lifespan="off",
-            ws="none",
-            log_level="error",
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(server_config(self.app, log_level="error", shutdown_seconds=1))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._numbers = itertools.count(1)
 

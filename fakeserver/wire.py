@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import cast
+from urllib.parse import unquote
 
+import httptools
 import orjson
-from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.problems import FakeProblem
 from fakeserver.service import PROBLEM_JSON, Answer
 
 TRANSPORT = "fakeserver.transport"
+ANSWER = "fakeserver.answer"
+"""Where the scope has the connection, and an answer that is known but cannot be sent at once."""
 MAX_STALL_SECONDS = 600.0
 BODILESS = frozenset({204, 304})
 """Statuses whose answers end with their head."""
@@ -24,55 +29,94 @@ GARBAGE = bytes(range(128, 256)) * 2
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\r\n"
 
 
-class Connection:
-    """A transport that can hold an answer's head until its body comes, so that both leave in one system call: on
-    loopback the second one costs as much as everything else that an answer needs."""
+AtOnce = Callable[[Scope], Answer | None]
+"""An application's answer where it has one without waiting for anything, else None."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._corked = False
-        self._held = b""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def cork(self) -> None:
-        """Hold the next write until the one after it, or until `flush`."""
-        self._corked = True
-
-    def write(self, piece: bytes) -> None:
-        if self._corked:
-            self._corked, self._held = False, piece
-        elif self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held + piece)
-        else:
-            self._transport.write(piece)
-
-    def flush(self) -> None:
-        """Let go of what is held."""
-        self._corked = False
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
-
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()
+def server_config(app: ASGIApp, *, log_level: str = "warning", shutdown_seconds: int = 2) -> uvicorn.Config:
+    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent."""
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level=log_level,
+        server_header=False,
+        # A header must not be able to say where a request comes from.
+        proxy_headers=False,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol; it hands the connection to the application, which may have to break it."""
+    """uvicorn's HTTP protocol, with two additions. An answer that the application has `at_once` and whole leaves in one
+    system call and without a task of its own, which would cost as much as making it; and the connection is handed to
+    the application, which may have to break it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, Connection(transport)))
+        super().connection_made(transport)
+        self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self.waiting: list[RequestResponseCycle] = []
 
+    def data_received(self, packet: bytes) -> None:
+        self.turn = True
+        super().data_received(packet)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
+
     def on_headers_complete(self) -> None:
-        unfinished = self.cycle
+        if self.transport.is_closing():
+            return
+        before = self.cycle
+        idle = before is None or before.response_complete
+        # Several requests in one packet take turns with other connections; a client that does not read is waited for.
+        if (
+            self.at_once is not None
+            and idle
+            and self.turn
+            and not self.flow.write_paused
+            and not self.parser.should_upgrade()
+        ):
+            self.turn = False
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            self.scope["path"], self.scope["query_string"] = target_of(self.url)
+            answer = self.at_once(cast(Scope, self.scope))
+            if answer is not None and self.send_now(answer):
+                return
+            if answer is not None:
+                cast(dict[str, object], self.scope)[ANSWER] = answer
+        # An answer that was sent at once has armed the timer that ends idle connections.
+        self._unset_keepalive_if_required()
         super().on_headers_complete()
-        if unfinished is not None and not unfinished.response_complete:
-            self.waiting.append(unfinished)
+        if not idle:
+            self.waiting.append(before)
+
+    def send_now(self, answer: Answer) -> bool:
+        """Send the answer if it is whole and due."""
+        if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
+            return False
+        headers, body = whole(answer, answer.body, self.scope["method"])
+        lines = [STATUS_LINE[answer.status]]
+        lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
+        lines += [b"%s: %s\r\n" % each for each in headers]
+        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        lines += (b"\r\n" if stays else b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(lines))
+        if not stays:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.cycle is not None:
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
@@ -82,9 +126,12 @@ class Protocol(HttpToolsProtocol):
                 cycle.message_event.set()
         super().connection_lost(exc)
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
+
+def target_of(url: bytes) -> tuple[str, bytes]:
+    """The decoded path and the raw query of a request target, as uvicorn takes them apart."""
+    parsed = httptools.parse_url(url)
+    path: str = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.query or b""
 
 
 def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
@@ -92,6 +139,15 @@ def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
     if answer.headers:
         headers += [(name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers.items()]
     return headers
+
+
+def whole(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the body of an answer that is sent in one piece."""
+    headers = head_of(answer)
+    if answer.status in BODILESS:
+        return headers, b""
+    headers.append((b"content-length", b"%d" % len(body)))
+    return headers, b"" if method == "HEAD" else body
 
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,21 +160,12 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
         answer.media_type = "text/html"
     elif answer.fault is not None:
         return await break_connection(answer, scope, receive, send)
-    body, headers = answer.body, head_of(answer)
-    if answer.status in BODILESS:
-        body = b""
+    body = answer.text() if answer.status in BODILESS else answer.body
     if isinstance(body, bytes) and answer.dribble is None:
-        if answer.status not in BODILESS:
-            headers.append((b"content-length", b"%d" % len(body)))
-        connection: Connection | None = scope.get(TRANSPORT)
-        if connection is not None:
-            connection.cork()
+        headers, body = whole(answer, body, scope["method"])
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-        if connection is not None:
-            connection.flush()
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        return await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": answer.status, "headers": head_of(answer)})
     if scope["method"] != "HEAD":
         pause = 0.0
         if answer.dribble is not None:
@@ -138,7 +185,7 @@ def pieces(body: bytes, count: int) -> Iterator[bytes]:
 
 async def break_connection(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Write what the fault leaves of the answer straight to the connection, and end it."""
-    transport: Connection | None = scope.get(TRANSPORT)
+    transport: asyncio.Transport | None = scope.get(TRANSPORT)
     if transport is None:
         problem = FakeProblem(501, "Connection faults need a real connection, not an in-process client")
         await send(

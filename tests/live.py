@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ import httpx
 import uvicorn
 
 from fakeserver.app import App
-from fakeserver.wire import Protocol
+from fakeserver.wire import Protocol, server_config
 
 LISTINGS = {
     "dreadnode": "/api/v1/org/acme/sandboxes",
@@ -78,17 +79,11 @@ class Live:
 
 
 @contextmanager
-def serving(app: App) -> Iterator[Live]:
+def serving(app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_seconds: int = 5) -> Iterator[Live]:
     """The application on a free port of 127.0.0.1 until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        http=Protocol,
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_level="warning",
-    )
+    config = server_config(app)
+    config.http, config.timeout_keep_alive = protocol, keep_alive_seconds
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

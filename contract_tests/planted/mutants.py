@@ -166,7 +166,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
     family = FAMILY.get(mutation.module, "tenancy")
-    if mutation.function.startswith("Cursor") or mutation.function in ("_tag", "_masked"):
+    if mutation.function.startswith("Cursor") or mutation.function in ("_sealed", "_opened", "_tag", "_masked"):
         family = "cursors"
     where = f"{mutation.module.replace('.', '/')}.py, {mutation.function}"
     summary = f"{where}: `{mutation.before}` became `{mutation.after}`."
