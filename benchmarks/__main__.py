@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts, correctness, growth, load, rounds
+from benchmarks import charts, correctness, growth, load, overhead, rounds
 from benchmarks.machine import HERE, describe
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown
@@ -107,7 +107,7 @@ def measured(plan: Plan, parts: Sequence[str], *, with_rivals: bool) -> tuple[Ru
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")
-    return replace(run, targets=targets(run.outcomes, run.starts, run.growth, run.checks)), failed
+    return replace(run, targets=targets(run.outcomes, run.starts, run.growth, run.overhead, run.checks)), failed
 
 
 def starts(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
@@ -128,6 +128,10 @@ def side_by_side(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"page_bytes": size, "outcomes": outcomes}
 
 
+def switched(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    return {"overhead": overhead.measure(folder, plan.rounds, plan.seconds, say)}
+
+
 def grown(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"growth": growth.measure(plan.sizes, folder, plan.growth_rounds, plan.growth_seconds, say)}
 
@@ -145,6 +149,7 @@ def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
 PART: Mapping[str, Callable[[Plan, Path, bool], dict[str, Any]]] = {
     "starts": starts,
     "load": side_by_side,
+    "overhead": switched,
     "growth": grown,
     "correctness": checked,
 }

@@ -9,6 +9,7 @@ from benchmarks.correctness import Check
 from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
 from benchmarks.machine import Machine
+from benchmarks.overhead import PROVIDER, Overhead
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.targets import CEILING, OURS, Target, rate
 
@@ -37,6 +38,7 @@ class Run:
     outcomes: Sequence[Outcome] = ()
     starts: Mapping[str, Figure] = field(default_factory=dict)
     growth: Growth | None = None
+    overhead: Overhead | None = None
     checks: Sequence[Check] = ()
     targets: Sequence[Target] = ()
 
@@ -60,6 +62,13 @@ def markdown(run: Run, charts: Mapping[str, str]) -> str:
             *(pictures[caption] for caption in charts if caption.startswith("Requests")),
             speed_table(run),
             weight_table(run),
+        ]
+    if run.overhead:
+        parts += [
+            "## The control surface",
+            f"{PROVIDER}'s page of 50 rows from two worlds of one server: with journal, rate limits (counted and "
+            "reported) and clock, and with everything off that can be switched off.",
+            overhead_table(run.overhead),
         ]
     if run.growth:
         parts += [
@@ -188,6 +197,17 @@ def weight_table(run: Run) -> str:
         share = f"{ratio(imports.median, our_start.median):.2f}" if our_start else "-"
         rows.append([f"`{BASELINE}`", spread(imports, 2), share, "-", "-", "-"])
     return table(["subject", "start to first answer, s", "÷ ours", "idle MB", "loaded MB", "idle ÷ ours"], rows)
+
+
+def overhead_table(overhead: Overhead) -> str:
+    rows = [
+        [name, spread(speed), spread(cpu)]
+        for name, speed, cpu in (
+            ("everything on", overhead.on, overhead.on_cpu_us),
+            ("everything off", overhead.off, overhead.off_cpu_us),
+        )
+    ]
+    return table(["world", "requests/s", "CPU µs"], rows)
 
 
 def growth_table(growth: Growth) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.correctness import Check
 from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
+from benchmarks.overhead import Overhead
 from benchmarks.rounds import BASELINE, Outcome
 
 OURS = "fakeserver"
@@ -37,6 +38,7 @@ def targets(
     outcomes: Sequence[Outcome],
     starts: Mapping[str, Figure],
     growth: Growth | None,
+    overhead: Overhead | None,
     checks: Sequence[Check],
 ) -> list[Target]:
     """The table of the project's targets, in its order."""
@@ -46,6 +48,13 @@ def targets(
         *start_targets(starts, growth),
         *memory_targets({each.name: each for each in outcomes}, growth),
         tail_target({each.name: each for each in outcomes}),
+        Target(
+            "everything on ÷ everything off, in one server",
+            0.85,
+            True,
+            ratio(overhead.on.median, overhead.off.median) if overhead else None,
+            remark=f"{overhead.on_cpu_us.median:.0f} µs ÷ {overhead.off_cpu_us.median:.0f} µs" if overhead else "",
+        ),
         Target(
             "answers that differ from a comprehension over all rows",
             0,
@@ -144,4 +153,7 @@ def tail_target(outcomes: Mapping[str, Outcome]) -> Target:
     tail = mine.speed.tail if mine and mine.speed else None
     what = "p99 of a filtered page at 16 connections ÷ its p50"
     found = f"{mine.speed.p99_ms.median:.2f} ms ÷ {mine.speed.p50_ms.median:.2f} ms" if mine and mine.speed else ""
+    ceiling = outcomes.get(CEILING)
+    if found and ceiling and ceiling.speed:
+        found += f"; the ceiling's own: {ceiling.speed.tail:.2f}"
     return Target(what, 3, False, tail, remark=found)

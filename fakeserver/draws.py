@@ -33,6 +33,7 @@ GAP_SECONDS = 180
 SECOND = 1_000_000
 """Instants are integers: microseconds since 1970."""
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+NAIVE_1970 = datetime(1970, 1, 1)
 FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
 """What is written lies between 1970 and the end of the year 9999, as RFC 3339 can write it."""
 UNIQUE = "{unique}"
@@ -244,9 +245,9 @@ def at(instant: int, *, digits: int = 6) -> str:
 
 def naive(instant: int, *, digits: int = 0) -> str:
     """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
-    moment = EPOCH_1970 + timedelta(microseconds=min(max(instant, FIRST_INSTANT), LAST_INSTANT))
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{moment.microsecond:06d}"[: len(text) + 1 + digits] if digits else text
+    moment = NAIVE_1970 + timedelta(microseconds=min(max(instant, FIRST_INSTANT), LAST_INSTANT))
+    text = moment.isoformat(timespec="microseconds")
+    return text[: digits - 6 or None] if digits else text[:-7]
 
 
 def instant(text: str) -> int:

@@ -9,8 +9,8 @@ import re
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -85,16 +85,9 @@ def _plain(value: Any) -> Json:
 
 
 def suspicious(text: str) -> bool:
-    """Whether a name in the text may be that of a credential; every request asks, so it must be cheap."""
+    """Whether a name in the text may be that of a credential."""
     lowered = text.lower()
-    return (
-        "key" in lowered
-        or "token" in lowered
-        or "secret" in lowered
-        or "auth" in lowered
-        or "passw" in lowered
-        or "credential" in lowered
-    )
+    return any(each in lowered for each in ("key", "token", "secret", "auth", "passw", "credential"))
 
 
 def masked(query: str, declared: Callable[[str], bool]) -> str:
@@ -111,44 +104,62 @@ def masked(query: str, declared: Callable[[str], bool]) -> str:
     return "&".join(parts)
 
 
+Write = Callable[[], Entry]
+Asked = tuple[str, bytes, str | None]
+"""Path, query and caller's name: what makes two requests the same."""
+
+
 class Journal:
-    """A bounded ring of entries, and the little memory that client warnings need."""
+    """A bounded ring of entries, and the little memory that client warnings need. An entry is written out when somebody
+    reads it, since most are never read."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self._ring: deque[tuple[int, tuple[str, ...], Write]] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at: dict[tuple[str | None, str | None], int] = {}
+        self._last: Asked | None = None
         self._repeated = 0
 
     def clear(self) -> None:
-        self.entries.clear()
+        self._ring.clear()
         self.total = 0
         self._retry_at.clear()
-        self._repeated = 0
+        self._last, self._repeated = None, 0
 
-    def add(self, entry: Entry, retry_after: str | None = None) -> None:
+    def add(
+        self,
+        write: Write,
+        instant: int,
+        provider: str,
+        asked: Asked,
+        *,
+        understood: bool,
+        retry_after: str | None = None,
+    ) -> None:
+        """One more request, answered at `instant`; `understood` where its parameters had values."""
         self.total += 1
-        entry.number = self.total
-        if self._same(entry) or self._retry_at:
-            entry.warnings = (*entry.warnings, *self._manners(entry))
+        self._repeated = self._repeated + 1 if asked == self._last else 1
+        self._last = asked
+        warnings: tuple[str, ...] = ()
+        if self._repeated == LOOP or self._retry_at:
+            warnings = tuple(self._manners(instant, (provider, asked[2]), understood))
         if retry_after is not None and retry_after.isdigit():
-            self._retry_at[entry.provider, entry.caller] = entry.instant + int(retry_after) * SECOND
-        self.entries.append(entry)
+            self._retry_at[provider, asked[2]] = instant + int(retry_after) * SECOND
+        self._ring.append((self.total, warnings, write))
 
-    def _same(self, entry: Entry) -> bool:
-        """Count equal requests in a row."""
-        last = self.entries[-1] if self.entries else None
-        same = last is not None and last.query == entry.query and (last.path, last.caller) == (entry.path, entry.caller)
-        self._repeated = self._repeated + 1 if same else 1
-        return self._repeated == LOOP
-
-    def _manners(self, entry: Entry) -> Iterable[str]:
+    def _manners(self, instant: int, who: tuple[str, str | None], understood: bool) -> Iterable[str]:
         if self._retry_at:
-            due = self._retry_at.pop((entry.provider, entry.caller), None)
-            if due is not None and entry.instant < due:
-                yield f"Retry-After was ignored: {(due - entry.instant) / SECOND:.1f} s too early"
-        if self._repeated == LOOP and entry.values is not None:
+            due = self._retry_at.pop(who, None)
+            if due is not None and instant < due:
+                yield f"Retry-After was ignored: {(due - instant) / SECOND:.1f} s too early"
+        if self._repeated == LOOP and understood:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
+
+    def entries(self) -> Iterator[Entry]:
+        """Newest first."""
+        for number, late, write in reversed(self._ring):
+            entry = write()
+            yield replace(entry, number=number, warnings=(*entry.warnings, *late))
 
     def state(self) -> Document:
         """Everything that a snapshot needs."""
@@ -156,26 +167,27 @@ class Journal:
             "total": self.total,
             "repeated": self._repeated,
             "retry_at": [[*who, instant] for who, instant in self._retry_at.items()],
-            "entries": [{**each.row(), "instant": each.instant} for each in self.entries],
+            "entries": [{**each.row(), "instant": each.instant} for each in [*self.entries()][::-1]],
         }
 
     def restore(
         self, entries: Iterable[Entry], total: int, repeated: int, retry_at: dict[tuple[str | None, str | None], int]
     ) -> None:
-        self.entries.extend(entries)
+        for entry in entries:
+            self._ring.append((entry.number, (), lambda entry=entry: entry))  # type: ignore[misc]
+            self._last = entry.path.removeprefix(f"/{entry.provider}"), entry.query.encode(), entry.caller
         self.total, self._repeated, self._retry_at = total, repeated, retry_at
 
     def rows(self, limit: int | None = None) -> list[Document]:
         """Newest first."""
-        newest = list(self.entries)[::-1]
-        return [each.row() for each in (newest if limit is None else newest[:limit])]
+        return [each.row() for each in islice(self.entries(), limit)]
 
     def find(self, pattern: Json) -> list[Document]:
         """The entries that match a request pattern, newest first."""
         matches = matcher(pattern)
         deadline = time.monotonic() + MAX_FIND_SECONDS
         found = []
-        for entry in reversed(self.entries):
+        for entry in self.entries():
             if matches(entry):
                 found.append(entry.row())
             if time.monotonic() > deadline:
@@ -186,7 +198,7 @@ class Journal:
 
     def unmatched(self) -> list[Document]:
         """Requests that no operation was found for."""
-        return [each.row() for each in reversed(self.entries) if each.operation is None]
+        return [each.row() for each in self.entries() if each.operation is None]
 
 
 def matcher(pattern: Json) -> Callable[[Entry], bool]:

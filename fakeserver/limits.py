@@ -37,46 +37,56 @@ class Limits:
         self, slug: str, limits: tuple[Limit, ...], who: Mapping[str, str], now: int, *, enforced: bool | None
     ) -> dict[str, str]:
         """Count one request; the headers that report it, or a 429. `enforced` overrules each limit's own default."""
-        headers: dict[str, str] = {}
+        tightest: tuple[int, Limit, int] | None = None
         for limit in limits:
-            key = (slug, limit.name, *(who[each] for each in limit.by))
-            left, wait = self._bucket(key, limit, now) if limit.bucket else self._window(key, limit, now)
-            if limit.headers and ("RateLimit-Remaining" not in headers or left < int(headers["RateLimit-Remaining"])):
-                reset = self._refill(key, limit) if limit.bucket else wait
-                headers |= {
-                    "RateLimit-Limit": str(limit.capacity),
-                    "RateLimit-Remaining": str(max(0, left)),
-                    "RateLimit-Reset": str(max(1, reset)),
-                }
+            key = (slug, limit.name, *map(who.__getitem__, limit.by))
+            left, wait, reset = self._bucket(key, limit, now) if limit.bucket else self._window(key, limit, now)
+            if limit.headers and (tightest is None or left < tightest[0]):
+                tightest = left, limit, reset
             if left < 0 and (limit.enforced if enforced is None else enforced):
-                retry = {"Retry-After": str(max(1, wait))}
                 detail = f"Rate limit exceeded: {limit.capacity} requests per {limit.seconds:g} seconds"
-                raise Problem(429, "rate_limited", detail, headers={**headers, **retry})
-        return headers
+                headers = {**_report(tightest), "Retry-After": str(max(1, wait))}
+                raise Problem(429, "rate_limited", detail, headers=headers)
+        return _report(tightest)
 
-    def _window(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int]:
-        """(requests left, whole seconds until the window is over); left is negative for a request too many."""
+    def _window(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int, int]:
+        """(requests left, whole seconds until the window is over, and the same again); left is negative for a request
+        too many."""
         used, start = self.counters.get(key, (0.0, now))
         if not 0 <= now - start < limit.seconds * SECOND:
             used, start = 0.0, now
         self._keep(key, used + 1, start)
         left = limit.capacity - int(used) - 1
-        return left, -int((now - start - limit.seconds * SECOND) // SECOND)
+        wait = -int((now - start - limit.seconds * SECOND) // SECOND)
+        return left, wait, wait
 
-    def _bucket(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int]:
-        """(tokens left, whole seconds until there is one again)."""
+    def _bucket(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int, int]:
+        """(tokens left, whole seconds until there is one again, and until the bucket is full)."""
+        capacity = limit.capacity
+        per_token = limit.seconds / capacity
         used, seen = self.counters.get(key, (0.0, now))
-        used = max(0.0, used - max(0, now - seen) / SECOND * limit.capacity / limit.seconds)
-        if used + 1 > limit.capacity:
+        if now > seen:
+            used = max(0.0, used - (now - seen) / (per_token * SECOND))
+        if used + 1 > capacity:
             self._keep(key, used, now)
-            return -1, 1 + int((used + 1 - limit.capacity) * limit.seconds / limit.capacity)
-        self._keep(key, used + 1, now)
-        return int(limit.capacity - used - 1), 1
-
-    def _refill(self, key: tuple[str, ...], limit: Limit) -> int:
-        return 1 + int(self.counters[key][0] * limit.seconds / limit.capacity)
+            return -1, 1 + int((used + 1 - capacity) * per_token), 1 + int(used * per_token)
+        used += 1
+        self._keep(key, used, now)
+        return int(capacity - used), 1, 1 + int(used * per_token)
 
     def _keep(self, key: tuple[str, ...], used: float, instant: int) -> None:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
             del self.counters[next(iter(self.counters))]
         self.counters[key] = (used, instant)
+
+
+def _report(tightest: tuple[int, Limit, int] | None) -> dict[str, str]:
+    """The RateLimit fields for (requests left, limit, seconds until it is fresh)."""
+    if tightest is None:
+        return {}
+    left, limit, reset = tightest
+    return {
+        "RateLimit-Limit": str(limit.capacity),
+        "RateLimit-Remaining": str(max(0, left)),
+        "RateLimit-Reset": str(max(1, reset)),
+    }

@@ -184,26 +184,35 @@ class Service:
         return world.limits.take(self.provider.slug, limits, who, world.clock.now, enforced=enforced)
 
     def note(self, request: Request, exchange: Exchange, answer: Answer, world: World) -> None:
-        """Write the exchange into the world's journal."""
-        operation, caller = exchange.operation, exchange.caller
+        """Put the exchange into the world's journal."""
+        path, query = request.path[:MAX_TEXT], request.query[: MAX_QUERY_BYTES + 1]
+        instant = world.clock.now
         world.journal.add(
-            Entry(
-                number=0,
-                instant=world.clock.now,
-                method=request.method,
-                path=f"/{self.provider.slug}{request.path}"[:MAX_TEXT],
-                query=masked(request.query.decode("utf-8", "replace"), lambda name: declared(operation)(name))
-                if request.query
-                else "",
-                status=answer.status,
-                provider=self.provider.slug,
-                operation=None if operation is None else operation.id,
-                caller=None if caller is None else caller.name,
-                values=exchange.values,
-                fault=None if exchange.failure is None else exchange.failure.label,
-                notes=functools.partial(warnings, request.path[:2], operation, request.query[: MAX_QUERY_BYTES + 1]),
-            ),
-            answer.headers.get("Retry-After"),
+            # The headers hold credentials, so they are not kept.
+            functools.partial(self.entry, instant, request.method, path, query, answer.status, exchange),
+            instant,
+            self.provider.slug,
+            (path, query, None if exchange.caller is None else exchange.caller.name),
+            understood=exchange.values is not None,
+            retry_after=answer.headers.get("Retry-After"),
+        )
+
+    def entry(self, instant: int, method: str, path: str, query: bytes, status: int, exchange: Exchange) -> Entry:
+        """The exchange as the journal shows it."""
+        operation, caller = exchange.operation, exchange.caller
+        return Entry(
+            number=0,
+            instant=instant,
+            method=method,
+            path=f"/{self.provider.slug}{path}"[:MAX_TEXT],
+            query=masked(query.decode("utf-8", "replace"), declared(operation)),
+            status=status,
+            provider=self.provider.slug,
+            operation=None if operation is None else operation.id,
+            caller=None if caller is None else caller.name,
+            values=exchange.values,
+            fault=None if exchange.failure is None else exchange.failure.label,
+            notes=functools.partial(warnings, path[:2], operation, query),
         )
 
     def refusal(self, problem: Problem, world: World) -> Answer:

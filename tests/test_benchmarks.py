@@ -14,6 +14,7 @@ from benchmarks.figures import figure, ratio, speed
 from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
 from benchmarks.load import LoadError, Reading, read
 from benchmarks.machine import Machine, pinned
+from benchmarks.overhead import Overhead
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown, number, short
 from benchmarks.rounds import BASELINE, Outcome
@@ -62,13 +63,14 @@ OUTCOMES = [
     Outcome("WireMock", "-", "-", True, "not measured: java is not installed"),
 ]
 STARTS = {OURS: figure([0.4]), BASELINE: figure([0.2])}
+OVERHEAD = Overhead(figure([900.0]), figure([1_000.0]), figure([40.0]), figure([36.0]))
 CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
 
 
 def run() -> Run:
     machine = Machine(2, "a processor", 8, "Linux", "3.11", {"wrk": "4.1.0"})
-    reached = targets(OUTCOMES, STARTS, GROWTH, CHECKS)
-    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, CHECKS, reached)
+    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, CHECKS)
+    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, OVERHEAD, CHECKS, reached)
 
 
 def test_reading_is_what_the_lua_script_prints() -> None:
@@ -98,7 +100,10 @@ def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
     assert (growth.reached, growth.remark) == (0.85, "the lowest is prime, deepest page")
     assert found["deepest page ÷ first page at 1 M"].reached == pytest.approx(850 / 900)
     assert found["start at 1 M sandboxes in one provider"].reached == 2.0
-    assert found["p99 of a filtered page at 16 connections ÷ its p50"].met is True
+    tail = found["p99 of a filtered page at 16 connections ÷ its p50"]
+    assert (tail.met, tail.remark) == (True, "2.50 ms ÷ 1.00 ms; the ceiling's own: 2.50")
+    switched = found["everything on ÷ everything off, in one server"]
+    assert (switched.reached, switched.remark) == (0.9, "40 µs ÷ 36 µs")
 
 
 def test_target_bounds_hold_from_either_side() -> None:
@@ -124,7 +129,8 @@ def test_tables_have_as_many_cells_as_their_heads() -> None:
 
 
 def test_page_of_a_part_leaves_the_others_out() -> None:
-    page = markdown(replace(run(), outcomes=(), growth=None, checks=()), {})
+    page = markdown(replace(run(), outcomes=(), growth=None, overhead=None, checks=()), {})
+    assert "control surface" not in page
     assert "Side by side" not in page
     assert "Growth" not in page
 
