@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 from control import admin, done, refused
 from inside import app_of, call, credential, get, main_tenant, tenants
 
+from fakeserver import bodies
 from fakeserver.service import Request
 from fakeserver.testing import running
 
@@ -140,3 +144,22 @@ def test_a_long_answer_stays_whole_while_documents_change() -> None:
     first = next(answer.body)
     collection.replace([])
     assert [each["id"] for each in json.loads(first + b"".join(answer.body))] == expected
+
+
+def test_holding_documents_against_the_spec_lets_others_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While thousands of documents are checked, other requests are answered."""
+    begun, others_answered = threading.Event(), threading.Event()
+    check = bodies.documents
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert others_answered.wait(10)
+        return check(*arguments)
+
+    monkeypatch.setattr(bodies, "documents", slowly)
+    with running() as server, ThreadPoolExecutor() as pool:
+        put = pool.submit(httpx.put, f"{server.base_url}/__admin/documents/superserve/main", json=[], timeout=20)
+        assert begun.wait(10)
+        assert httpx.get(f"{server.base_url}/__admin/health", timeout=5).status_code == 200
+        others_answered.set()
+        assert put.result().status_code == 204
