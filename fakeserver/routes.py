@@ -35,6 +35,7 @@ class Route:
         self.decoder = decoder
         # A GET answers HEAD as well.
         self.methods = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
+        self._filters = [each.parameter for each in meaning.filters]
         self._remembered = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Reading:
@@ -45,7 +46,7 @@ class Route:
 
     def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Reading:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
-        given = ((each.parameter, values[each.parameter]) for each in self.meaning.filters)
+        given = [(name, value) for name in self._filters if (value := values[name]) is not None]
         asked = [(name, sorted(value) if isinstance(value, tuple) else value) for name, value in given]
         return Reading(values, f"{self.operation.id} {asked}")
 

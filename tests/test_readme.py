@@ -15,6 +15,8 @@ from live import Live
 
 from fakeserver import admin
 from fakeserver.app import Settings, create_app
+from fakeserver.draws import SECOND
+from fakeserver.world import MAX_AGEING
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -133,3 +135,12 @@ def test_processes_share_a_world() -> None:
 
     assert first.body == second.body
     assert first.value["next_cursor"]
+
+
+def test_the_clock_is_as_the_readme_says() -> None:
+    """The number of documents that a clock moves with, and where the clock of a namespace starts."""
+    assert f"more than {MAX_AGEING:,} documents" in README
+    app = app_of()
+    app.world.clock.advance(3_600 * SECOND)
+
+    assert 0 <= app.worlds.named("fresh").clock.now - app.ground.recipe.epoch < SECONDS * SECOND
