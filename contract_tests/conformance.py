@@ -24,8 +24,7 @@ from schemathesis.engine import events
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.traces import no_traces
 from contract_tests.transport import Ask, Reply, Security, Spent, Stopped, Transport, Unreachable
-from fakeserver.app import resource
-from fakeserver.spec import load_yaml
+from fakeserver.spec import load_yaml, resource
 
 LAYER = "conformance"
 TOKEN = "$TOKEN"

@@ -22,7 +22,6 @@ from fakeserver.wire import ANSWER, send_answer
 from fakeserver.world import Ground, Recipe, World
 from fakeserver.worlds import Worlds
 
-HERE = Path(__file__).parent
 LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?")
 EXPOSED = (
     "Preference-Applied",
@@ -41,12 +40,6 @@ PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
 
 
-def resource(name: str) -> Path:
-    """A folder of the repository; a wheel carries it inside the package."""
-    inside = HERE / name
-    return inside if inside.is_dir() else HERE.parent / name
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a server is started with. `epoch` is in microseconds since 1970; None is now."""
@@ -62,16 +55,13 @@ class Settings:
 
 def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
     """The providers with their specs and fixtures, or a `SpecError` or `FixtureError` that says what is wrong."""
-    folder = folder or resource("fixtures")
+    folder = folder or spec.resource("fixtures")
     words = fixtures.load_vocabularies(folder)
-    return {
-        slug: Service(
-            PROVIDERS[slug],
-            spec.load(resource("openapi") / f"{slug}.yaml"),
-            fixtures.load(folder, slug, words, PROVIDERS[slug].default_tenant),
-        )
-        for slug in (tuple(only) or PROVIDERS)
-    }
+    found = {}
+    for slug in tuple(only) or PROVIDERS:
+        contract = spec.load(spec.resource("openapi") / f"{slug}.yaml")
+        found[slug] = Service(PROVIDERS[slug], contract, fixtures.load(folder, PROVIDERS[slug], contract, words))
+    return found
 
 
 class App:

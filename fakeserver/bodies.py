@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from fakeserver.clock import Clock
+from fakeserver.clock import MAX_FACTOR, Clock
 from fakeserver.draws import SECOND, instant
 from fakeserver.faults import Delay, Dribble, Fault, Fixed, LogNormal, Uniform, failure_of
 from fakeserver.problems import Document, FakeProblem, Json
@@ -22,7 +22,13 @@ MAX_TIMES = 1_000_000
 MAX_CHUNKS = 1_000
 MAX_TEXT = 4_096
 MAX_MEMBERS = 100
+MAX_NAME = 64
+"""So much of a name that nobody knows is repeated to the caller."""
 MAX_DEPTH = 64
+MAX_COUNT = 2**53
+"""What every reader of JSON takes for a whole number; what is counted, or grows with time, must have room above."""
+LEAST_FACTOR = 1e-6
+MAX_RETRY_DIGITS = 10
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
 RFC_3339 = re.compile(
@@ -42,54 +48,54 @@ class Fields:
     def __init__(self, value: Json, where: str = "") -> None:
         if not isinstance(value, dict):
             raise refused(where or "body", "must be an object")
-        self._left = dict(value)
-        self._where = f"{where}." if where else ""
+        self.left = dict(value)
+        self.where = f"{where}." if where else ""
 
-    def _take(self, name: str, default: Any) -> Any:
-        if name not in self._left and default is ABSENT:
-            raise refused(f"{self._where}{name}", "is missing")
-        return self._left.pop(name, default)
+    def take(self, name: str, default: Any) -> Any:
+        if name not in self.left and default is ABSENT:
+            raise refused(f"{self.where}{name}", "is missing")
+        return self.left.pop(name, default)
 
-    def text(self, name: str, default: Any = ABSENT) -> Any:
-        value = self._take(name, default)
-        if value is not default and (not isinstance(value, str) or len(value) > MAX_TEXT):
-            raise refused(f"{self._where}{name}", f"must be a string of at most {MAX_TEXT} characters")
+    def text(self, name: str, default: Any = ABSENT, most: int = MAX_TEXT) -> Any:
+        value = self.take(name, default)
+        if value is not default and (not isinstance(value, str) or len(value) > most):
+            raise refused(f"{self.where}{name}", f"must be a string of at most {most} characters")
         return value
 
     def choice(self, name: str, choices: tuple[str, ...], default: Any = ABSENT) -> Any:
-        value = self._take(name, default)
+        value = self.take(name, default)
         if value is not default and value not in choices:
-            raise refused(f"{self._where}{name}", f"must be one of {', '.join(choices)}")
+            raise refused(f"{self.where}{name}", f"must be one of {', '.join(choices)}")
         return value
 
     def whole(self, name: str, least: int, most: int, default: Any = ABSENT) -> Any:
-        value = self._take(name, default)
+        value = self.take(name, default)
         if value is not default and (
             not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most
         ):
-            raise refused(f"{self._where}{name}", f"must be a whole number from {least} to {most}")
+            raise refused(f"{self.where}{name}", f"must be a whole number from {least} to {most}")
         return value
 
     def number(self, name: str, least: float, most: float, default: Any = ABSENT) -> Any:
-        value = self._take(name, default)
+        value = self.take(name, default)
         if value is not default and (
             not isinstance(value, int | float)
             or isinstance(value, bool)
             or not math.isfinite(value)
             or not least <= value <= most
         ):
-            raise refused(f"{self._where}{name}", f"must be a number from {least:g} to {most:g}")
+            raise refused(f"{self.where}{name}", f"must be a number from {least:g} to {most:g}")
         return value
 
     def boolean(self, name: str, default: Any = ABSENT) -> Any:
-        value = self._take(name, default)
+        value = self.take(name, default)
         if value is not default and not isinstance(value, bool):
-            raise refused(f"{self._where}{name}", "must be true or false")
+            raise refused(f"{self.where}{name}", "must be true or false")
         return value
 
     def texts(self, name: str) -> dict[str, str]:
         """An object of strings; empty if it is absent."""
-        value = self._take(name, None)
+        value = self.take(name, None)
         if value is None:
             return {}
         if (
@@ -97,36 +103,20 @@ class Fields:
             or len(value) > MAX_MEMBERS
             or not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in value.values())
         ):
-            raise refused(f"{self._where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
+            raise refused(f"{self.where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
         return dict(value)
 
-    def members(self, name: str) -> dict[str, Json]:
-        """An object of anything."""
-        value = self._take(name, ABSENT)
-        if not isinstance(value, dict):
-            raise refused(f"{self._where}{name}", "must be an object")
-        return value
-
-    def array(self, name: str) -> list[Json]:
-        value = self._take(name, ABSENT)
-        if not isinstance(value, list):
-            raise refused(f"{self._where}{name}", "must be an array")
-        return value
-
-    def anything(self, name: str) -> Json:
-        return self._take(name, ABSENT)
-
     def inner(self, name: str) -> Fields | None:
-        value = self._take(name, None)
-        return None if value is None else Fields(value, f"{self._where}{name}")
+        value = self.take(name, None)
+        return None if value is None else Fields(value, f"{self.where}{name}")
 
     def names(self) -> list[str]:
-        return list(self._left)
+        return list(self.left)
 
     def end(self) -> None:
-        if self._left:
-            name = next(iter(self._left))
-            raise refused(f"{self._where}{name}", "is not a known field")
+        if self.left:
+            name = next(iter(self.left))[:MAX_NAME]
+            raise refused(f"{self.where}{name}", "is not a known field")
 
 
 def whole_query(text: str | None, name: str) -> int | None:
@@ -146,6 +136,11 @@ def deeper(value: Json, levels: int) -> bool:
     return levels == 0 or any(deeper(each, levels - 1) for each in inner)
 
 
+def immense(value: Json) -> bool:
+    """Whether a value is a number that cannot be counted on from."""
+    return isinstance(value, int | float) and abs(value) > MAX_COUNT
+
+
 # Documents
 
 
@@ -154,14 +149,19 @@ def documents(value: Json, service: Service) -> list[Document]:
     if not isinstance(value, list):
         raise refused("body", "must be an array of documents")
     # The validator is loaded when it is needed: no provider request uses it, and start is faster without it.
-    from fakeserver.validation import issues_of
+    from fakeserver.validation import issues_of, validator_of
+
+    validator = validator_of(service.provider, service.spec)
 
     issues: list[Document] = []
     known: dict[Json, int] = {}
     identity, created = service.provider.identity, service.provider.created
     for index, document in enumerate(value):
         deep = deeper(document, MAX_DEPTH)
-        found = [("document", f"is nested deeper than {MAX_DEPTH}")] if deep else issues_of(service, document)
+        found = [("document", f"is nested deeper than {MAX_DEPTH}")] if deep else issues_of(validator, document)
+        if not found:
+            # Time adds to some numbers, and the answer has room for 64 bits.
+            found = [(name, "is too large a number") for name, each in document.items() if immense(each)]
         if not found:
             try:
                 instant(document[created])
@@ -257,6 +257,8 @@ def headers_of(fields: Fields) -> dict[str, str]:
             raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
         if header.lower() in FRAMING:
             raise refused(f"headers.{header}", "is set by the server itself")
+        if header.lower() == "retry-after" and text.isdigit() and len(text) > MAX_RETRY_DIGITS:
+            raise refused(f"headers.{header}", f"must have at most {MAX_RETRY_DIGITS} digits")
     return headers
 
 
@@ -310,7 +312,7 @@ def clock_move(value: Json) -> ClockMove:
     action = fields.choice("action", ("freeze", "set", "advance", "scale", "reset"))
     text = fields.text("instant", None if action == "freeze" else ABSENT) if action in ("freeze", "set") else None
     seconds = fields.number("seconds", 0, MAX_SECONDS) if action == "advance" else 0
-    factor = fields.number("factor", 1e-6, 1_000_000) if action == "scale" else 1.0
+    factor = fields.number("factor", LEAST_FACTOR, MAX_FACTOR) if action == "scale" else 1.0
     fields.end()
     moment: int | None = None
     if text is not None:

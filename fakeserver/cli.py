@@ -196,7 +196,7 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def openapi(slug: str, out: TextIO) -> int:
-    from fakeserver.app import resource
+    from fakeserver.spec import resource
 
     out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
     return 0
@@ -204,8 +204,8 @@ def openapi(slug: str, out: TextIO) -> int:
 
 def env(slug: str, base_url: str | None, out: TextIO) -> int:
     """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
-    from fakeserver.app import resource
     from fakeserver.fixtures import load_callers
+    from fakeserver.spec import resource
 
     provider = PROVIDERS[slug]
     base_url = (base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")

@@ -128,6 +128,9 @@ def _answer(
     documented = operation.responses.get(code)
     if documented is None:
         if lenient and 200 <= code <= 599:
+            if example is not None:
+                # A header repeats what was asked for, so it must be a name that somebody chose.
+                raise FakeProblem(400, f"{operation.id} documents no {code} and so no example of it", field="example")
             return code, None
         codes = ", ".join(str(each) for each in operation.responses)
         raise FakeProblem(

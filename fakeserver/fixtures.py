@@ -1,29 +1,37 @@
 """Fixtures: the recipe of a provider's seeded world, read from `fixtures/<slug>.yaml` and `fixtures/vocabularies.yaml`.
 
-Everything is checked while it is read; a `FixtureError` names the file and the key that is wrong.
+Everything is checked while it is read; a `FixtureError` names the file, the place and the cause. The documents of the
+built-in recipes are held against the spec by the tests, those of anybody else's at start.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import yaml
+
+from fakeserver import spec
 from fakeserver.auth import Caller
 from fakeserver.draws import CODES, UNIQUE, Column, substitute, table
-from fakeserver.problems import Document, Json
+from fakeserver.places import PLACEHOLDER, Place, kind, near
+from fakeserver.places import FixtureError as FixtureError
+from fakeserver.probes import Part, check
+from fakeserver.problems import Json
+from fakeserver.provider import Provider
 from fakeserver.seeded import Pin
-from fakeserver.spec import SpecError, load_yaml
 
-PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CREDENTIAL = re.compile(r"[!-*,-~]{1,256}")
+"""What a header carries as it is; behind a plus begins what a request asks for."""
+CALLER = ("name", "user", "home", "tenants")
+ROLES = ("admin", "member")
 MAX_SHARE = 100
-
-
-class FixtureError(Exception):
-    """A fixture that cannot be used; the message names the file, the key and the cause."""
+MAX_WEIGHT = 1_000_000
+MAX_ORDINAL = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +61,30 @@ class Fixture:
         return sizes
 
 
+# The file
+
+
 def load_vocabularies(folder: Path) -> dict[str, list[Json]]:
     """The words that recipes draw from."""
     path = folder / "vocabularies.yaml"
     value = _read(path)
-    if not isinstance(value, dict) or not all(isinstance(words, list) and words for words in value.values()):
-        raise FixtureError(f"{path}: must map names to non-empty lists")
-    return value
-
-
-def load(folder: Path, slug: str, vocabularies: Mapping[str, list[Json]], default_tenant: str) -> Fixture:
-    """One provider's fixture, or one sentence on what is wrong with it."""
-    path = folder / f"{slug}.yaml"
-    value = _read(path)
     try:
-        return _fixture(value, vocabularies, default_tenant)
+        return _vocabularies(Place(value), {} if _built_in(path) else load_vocabularies(spec.resource("fixtures")))
     except FixtureError as error:
         raise FixtureError(f"{path}: {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise FixtureError(f"{path}: malformed near {error!r}") from error
+
+
+def load(folder: Path, provider: Provider, contract: spec.Spec, vocabularies: Mapping[str, list[Json]]) -> Fixture:
+    """One provider's fixture, or one sentence on what is wrong with it."""
+    path = folder / f"{provider.slug}.yaml"
+    value = _read(path)
+    try:
+        fixture, parts = _fixture(Place(value), vocabularies, provider)
+        if not _built_in(path):
+            check(provider, contract, fixture.vocabularies, parts)
+    except FixtureError as error:
+        raise FixtureError(f"{path}: {error}") from error
+    return fixture
 
 
 def load_callers(folder: Path, slug: str) -> list[str]:
@@ -79,99 +92,178 @@ def load_callers(folder: Path, slug: str) -> list[str]:
     return list(_read(folder / f"{slug}.yaml")["callers"])
 
 
+def _built_in(path: Path) -> bool:
+    return path.parent.resolve() == spec.resource("fixtures").resolve()
+
+
 def _read(path: Path) -> Json:
     try:
-        return load_yaml(path)
-    except SpecError as error:
+        value = spec.load_yaml(path)
+        if not _built_in(path):
+            _refuse_repeats(yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER), path, set())
+    except spec.SpecError as error:
         raise FixtureError(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise FixtureError(f"{path}: {error}") from error
+    return value
 
 
-def _fixture(value: Json, vocabularies: Mapping[str, list[Json]], default_tenant: str) -> Fixture:
-    if not isinstance(value, dict):
-        raise FixtureError("must be a mapping")
-    _known(value, {"callers", "tenants", "columns", "vocabularies", "switches"}, "the fixture")
-    words = {**vocabularies, **value.get("vocabularies", {})}
-    shared = value.get("columns", {})
-    tenants = {}
-    for name, raw in value["tenants"].items():
-        _known(raw, {"share", "columns", "pins"}, f"tenants.{name}")
-        columns = {**shared, **raw.get("columns", {})}
-        tenants[name] = Tenant(
-            share=raw.get("share", 0),
-            columns={field: _column(field, each, words) for field, each in columns.items()},
-            pins=_pins(name, raw.get("pins", {})),
-        )
-    if default_tenant not in tenants:
-        raise FixtureError(f"tenants: the default tenant {default_tenant!r} is missing")
-    if sum(each.share for name, each in tenants.items() if name != default_tenant) > MAX_SHARE:
-        raise FixtureError("tenants: the shares add up to more than 100")
-    return Fixture(
-        callers={key: _caller(key, raw, tenants) for key, raw in value["callers"].items()},
-        tenants=tenants,
-        vocabularies=words,
-        switches=value.get("switches", {}),
-        digest=hashlib.sha256(repr((value, sorted(words.items()))).encode()).hexdigest(),
-    )
+def _refuse_repeats(node: yaml.Node | None, path: Path, seen: set[int]) -> None:
+    """Refuse a key that is given twice in one mapping, of which YAML keeps the second in silence."""
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    keys: set[str] = set()
+    for each in node.value:
+        for inner in each if isinstance(node, yaml.MappingNode) else (each,):
+            _refuse_repeats(inner, path, seen)
+        if isinstance(node, yaml.MappingNode) and isinstance(each[0], yaml.ScalarNode):
+            if each[0].value in keys:
+                raise FixtureError(f"{path}: line {each[0].start_mark.line + 1}: {each[0].value!r} is given twice")
+            keys.add(each[0].value)
 
 
-def _caller(key: str, raw: Document, tenants: Mapping[str, Tenant]) -> Caller:
-    _known(raw, {"name", "user", "home", "tenants"}, f"callers.{key}")
-    for name in (raw["home"], *raw["tenants"]):
-        if name not in tenants:
-            raise FixtureError(f"callers.{key}: tenant {name!r} does not exist")
-    return Caller(name=raw["name"], user=raw["user"], home=raw["home"], tenants=dict(raw["tenants"]))
+# The recipe
 
 
-def _pins(tenant: str, raw: Mapping[Any, Document]) -> dict[int, Pin]:
+def _vocabularies(place: Place, others: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
+    """Lists of words: text, or mappings with the same keys; of a name that others have, the words are like theirs."""
+    for name, words in place.members().items():
+        listed = words.entries()
+        first = others[name][0] if name in others else listed[0].value
+        for word in listed:
+            if isinstance(first, dict):
+                for each in word.members(needed=first).values():
+                    each.text()
+            else:
+                word.text()
+    return dict(place.value)
+
+
+def _fixture(place: Place, vocabularies: Mapping[str, list[Json]], provider: Provider) -> tuple[Fixture, list[Part]]:
+    default_tenant = provider.default_tenant
+    known = ("callers", "tenants", "columns", "vocabularies", "switches")
+    parts = place.members(known, needed=("callers", "tenants"))
+    nothing = Place({})
+    words = {**vocabularies, **_vocabularies(parts.get("vocabularies", nothing), vocabularies)}
+    shares: dict[str, int] = {}
+    shared = _columns(parts.get("columns", nothing), words)
+    found = []
+    for name, raw in parts["tenants"].members(needed=(default_tenant,)).items():
+        if "/" in name:
+            raise raw.wrong("the name stands in paths, so it can have no slash")
+        each = raw.members(("share", "columns", "pins"))
+        drawn = {**shared, **_columns(each.get("columns", nothing), words)}
+        if "owner" not in drawn:
+            raise raw.wrong(f"the column 'owner' is missing; there are {', '.join(drawn)}")
+        columns = {field: column for field, (column, _) in drawn.items()}
+        pins = _pins(each.get("pins", nothing), words, provider)
+        found.append(Part(name, columns, pins, {field: places for field, (_, places) in drawn.items()}))
+        shares[name] = each["share"].whole(0, MAX_SHARE) if "share" in each else 0
+    callers = {key: _caller(key, each, shares) for key, each in parts["callers"].members().items()}
+    if not callers:
+        raise parts["callers"].wrong("must have at least one caller")
+    others = sum(share for name, share in shares.items() if name != default_tenant)
+    if others > MAX_SHARE:
+        raise parts["tenants"].wrong(f"the shares add up to {others}, which is more than {MAX_SHARE}")
+    if shares[default_tenant] not in (0, MAX_SHARE - others):
+        raise parts["tenants"].wrong(f"{default_tenant} gets what others leave, {MAX_SHARE - others}: omit its share")
+    switches = {name: choices[0] for name, choices in provider.switches.items()}
+    for name, chosen in parts.get("switches", nothing).members(provider.switches).items():
+        switches[name] = chosen.one_of(provider.switches[name])
+    tenants = {each.name: Tenant(shares[each.name], each.columns, each.pins) for each in found}
+    digest = hashlib.sha256(repr((place.value, sorted(words.items()))).encode()).hexdigest()
+    return Fixture(callers, tenants, words, switches, digest), found
+
+
+def _caller(key: str, place: Place, tenants: Collection[str]) -> Caller:
+    if CREDENTIAL.fullmatch(key) is None:
+        raise place.wrong("a credential is printable ASCII without spaces and without a plus")
+    parts = place.members(CALLER, needed=CALLER)
+    roles = {name: each.one_of(ROLES) for name, each in parts["tenants"].members(tenants).items()}
+    return Caller(parts["name"].text(), parts["user"].text(), parts["home"].one_of(tenants), roles)
+
+
+def _pins(place: Place, words: Collection[str], provider: Provider) -> dict[int, Pin]:
     pins = {}
-    for ordinal, each in raw.items():
-        if not isinstance(ordinal, int) or ordinal < 0:
-            raise FixtureError(f"tenants.{tenant}.pins: {ordinal!r} is no ordinal")
-        _known(each, {"draw", "set", "drop"}, f"tenants.{tenant}.pins.{ordinal}")
-        pins[ordinal] = Pin(each.get("draw", {}), each.get("set", {}), frozenset(each.get("drop", ())))
+    if not isinstance(place.value, dict):
+        raise place.wrong(f"must be a mapping of ordinals, not {kind(place.value)}")
+    for ordinal, raw in place.value.items():
+        Place(ordinal, f"{place.where}: an ordinal").whole(0, MAX_ORDINAL)
+        each = Place(raw, f"{place.where}.{ordinal}")
+        parts = each.members(("draw", "set", "drop"))
+        drawn, laid = (parts.get(name, Place({})) for name in ("draw", "set"))
+        drawn_values = {name: one.json(words, literal=True) for name, one in drawn.members().items()}
+        values = {name: one.json(words, literal=True) for name, one in laid.members().items()}
+        dropped = {one.text() for one in parts["drop"].entries()} if "drop" in parts else set()
+        if "owner" in drawn_values:
+            drawn.members()["owner"].text()
+        for name in (*values, *dropped):
+            if name in (provider.created, provider.identity):
+                raise each.wrong(f"{name!r} orders the listing, so that no pin can change it")
+            if name in values and name in dropped:
+                raise each.wrong(f"{name!r} is both set and dropped")
+        pins[ordinal] = Pin(drawn_values, values, frozenset(dropped))
     return pins
 
 
-def _column(field: str, raw: Json, words: Mapping[str, list[Json]]) -> Column:
+def _columns(place: Place, words: Mapping[str, list[Json]]) -> dict[str, tuple[Column, list[str]]]:
+    """Each column, and the place that each of its values comes from."""
+    return {field: _column(field, each, words) for field, each in place.members().items()}
+
+
+def _column(field: str, place: Place, words: Mapping[str, list[Json]]) -> tuple[Column, list[str]]:
     """A column from `[{value, weight, variants?}, …]`, or from `{starts, values: [{value, weights}, …]}`."""
-    starts, entries = (raw["starts"], raw["values"]) if isinstance(raw, dict) else ([0], raw)
-    if starts[:1] != [0] or sorted(set(starts)) != starts:
-        raise FixtureError(f"columns.{field}.starts: must ascend from 0")
+    listed, starts = place, [0]
+    if isinstance(place.value, dict):
+        parts = place.members(("starts", "values"), needed=("starts", "values"))
+        listed, starts = parts["values"], [each.whole(0, MAX_ORDINAL) for each in parts["starts"].entries()]
+        if starts[0] != 0 or sorted(set(starts)) != starts:
+            raise parts["starts"].wrong("must ascend from 0")
     values: list[Json] = []
     weights: list[list[int]] = []
-    for entry in entries:
-        _known(entry, {"value", "weight", "weights", "variants"}, f"columns.{field}")
-        each = entry["weights"] if "weights" in entry else [entry["weight"]] * len(starts)
-        if len(each) != len(starts):
-            raise FixtureError(f"columns.{field}: {entry['value']!r} needs {len(starts)} weights")
-        variants = entry.get("variants", 1)
+    wheres: list[str] = []
+    for entry in listed.entries():
+        parts = entry.members(("value", "weight", "weights", "variants"), needed=("value",))
+        each, variants = _weights(entry, parts, len(starts)), 1
+        if "variants" in parts:
+            variants = parts["variants"].whole(1, CODES)
+        parts["value"].json(words)
+        if field == "owner":
+            parts["value"].text()
         harmonic = sum(1000 // (index + 1) for index in range(variants))
         for index in range(variants):
-            values.append(_filled(entry["value"], index, words, field))
+            values.append(_filled(parts["value"], parts["value"].value, index, words))
             weights.append([weight * 1_000_000 // (index + 1) // harmonic for weight in each])
-    if not 0 < len(values) <= CODES:
-        raise FixtureError(f"columns.{field}: needs 1 to {CODES} values, has {len(values)}")
-    for band in range(len(starts)):
-        used = sum(1 for each in weights if each[band])
-        if not 0 < used <= CODES:
-            raise FixtureError(f"columns.{field}: needs a weight above zero from ordinal {starts[band]} on")
-    return Column(
-        field=field,
-        values=tuple(values),
-        starts=tuple(starts),
-        tables=tuple(table([each[band] for each in weights]) for band in range(len(starts))),
-        unique=frozenset(code for code, value in enumerate(values) if substitute(value, UNIQUE, "") != value),
-    )
+            wheres.append(parts["value"].where)
+    if len(values) > CODES:
+        raise place.wrong(f"has {len(values)} values with their variants, and can have {CODES}")
+    for band, start in enumerate(starts):
+        if not any(each[band] for each in weights):
+            raise place.wrong(f"needs a weight above zero from ordinal {start} on")
+    tables = tuple(table([each[band] for each in weights]) for band in range(len(starts)))
+    unique = frozenset(code for code, value in enumerate(values) if substitute(value, UNIQUE, "") != value)
+    return Column(field, tuple(values), tuple(starts), tables, unique), wheres
 
 
-def _filled(value: Json, index: int, words: Mapping[str, list[Json]], field: str) -> Json:
+def _weights(entry: Place, parts: Mapping[str, Place], bands: int) -> list[int]:
+    """How common a value is in each band of ordinals."""
+    if ("weight" in parts) == ("weights" in parts):
+        raise entry.wrong("needs either the key 'weight' or the key 'weights'")
+    if "weight" in parts:
+        return [parts["weight"].whole(0, MAX_WEIGHT)] * bands
+    found = [each.whole(0, MAX_WEIGHT) for each in parts["weights"].entries()]
+    if len(found) != bands:
+        raise parts["weights"].wrong(f"needs {bands}, one for each start, and has {len(found)}")
+    return found
+
+
+def _filled(place: Place, value: Json, index: int, words: Mapping[str, list[Json]]) -> Json:
     """The value with each `{vocabulary}` replaced by that vocabulary's word number `index`."""
     if isinstance(value, dict):
-        return {
-            _filled(name, index, words, field): _filled(inner, index, words, field) for name, inner in value.items()
-        }
+        return {_filled(place, name, index, words): _filled(place, each, index, words) for name, each in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, index, words, field) for inner in value]
+        return [_filled(place, each, index, words) for each in value]
     if not isinstance(value, str):
         return value
 
@@ -179,16 +271,11 @@ def _filled(value: Json, index: int, words: Mapping[str, list[Json]], field: str
         if match[0] == UNIQUE:
             return UNIQUE
         if match[1] not in words:
-            raise FixtureError(f"columns.{field}: vocabulary {match[1]!r} does not exist")
+            raise place.wrong(f"the vocabulary {match[1]!r} does not exist{near(match[1], words)}")
         entry = words[match[1]][index % len(words[match[1]])]
+        if isinstance(entry, dict) != bool(match[2]) or (match[2] and match[2] not in entry):
+            forms = [f"{{{match[1]}.{name}}}" for name in entry] if isinstance(entry, dict) else [f"{{{match[1]}}}"]
+            raise place.wrong(f"{match[0]} is no word{near(match[0], forms)}")
         return str(entry[match[2]] if match[2] else entry)
 
     return PLACEHOLDER.sub(word, value)
-
-
-def _known(raw: Json, known: set[str], where: str) -> None:
-    if not isinstance(raw, dict):
-        raise FixtureError(f"{where}: must be a mapping")
-    unknown = sorted(map(str, set(raw) - known))
-    if unknown:
-        raise FixtureError(f"{where}: unknown key {unknown[0]!r}")

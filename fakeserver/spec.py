@@ -21,6 +21,7 @@ try:
 except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
+HERE = Path(__file__).parent
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 FORMATS = frozenset({"uuid", "date-time", "int32", "int64", "double", "float"})
 SCHEMA_KEYWORDS = frozenset(
@@ -78,7 +79,6 @@ class Operation:
     id: str
     method: str
     path: str
-    tags: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
@@ -101,10 +101,7 @@ class Spec:
     """A whole document; `digest` tells two versions of a contract apart."""
 
     name: str
-    title: str
-    version: str
     operations: dict[str, Operation]
-    text: str
     document: Document
     digest: str
 
@@ -114,10 +111,21 @@ class Spec:
         return found
 
 
+def resource(name: str) -> Path:
+    """A folder of the repository; a wheel carries it inside the package."""
+    inside = HERE / name
+    return inside if inside.is_dir() else HERE.parent / name
+
+
 def load_yaml(path: Path) -> Json:
     """A YAML file as plain values; a `SpecError` names the file and the line where it cannot be read."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[str, Json]:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        return text, yaml.load(text, Loader=SafeLoader)
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -126,10 +134,9 @@ def load_yaml(path: Path) -> Json:
 
 def load(path: Path) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served."""
-    document = load_yaml(path)
+    text, document = _read(path)
     if not isinstance(document, dict) or re.fullmatch(r"3\.1(\.\d+)?", str(document.get("openapi", ""))) is None:
         raise SpecError(f"{path}: not an OpenAPI 3.1 document")
-    text = path.read_text(encoding="utf-8")
     try:
         operations: dict[str, Operation] = {}
         for each in _operations(document):
@@ -140,13 +147,9 @@ def load(path: Path) -> Spec:
         raise SpecError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
         raise SpecError(f"{path}: malformed OpenAPI near {error!r}") from error
-    info = document.get("info") or {}
     return Spec(
         name=path.stem,
-        title=str(info.get("title", path.stem)),
-        version=str(info.get("version", "")),
         operations=operations,
-        text=text,
         document=document,
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
@@ -174,7 +177,6 @@ def _operation(document: Document, path: str, method: str, body: Document, share
         id=body["operationId"],
         method=method.upper(),
         path=path,
-        tags=tuple(body.get("tags", ())),
         parameters=tuple(_parameter(document, each, where) for each in (*shared, *body.get("parameters", ()))),
         responses={int(code): _response(document, int(code), each, where) for code, each in body["responses"].items()},
         security=_security(document, body),

@@ -1,16 +1,15 @@
-"""Documents against their spec's schema, for what the admin API takes in."""
+"""Documents against their spec's schema: what the admin API takes in, and what a custom recipe makes. Loading the
+validator takes longer than starting the server, so it is imported where it is needed."""
 
 from __future__ import annotations
-
-import functools
 
 from jsonschema import Draft202012Validator, FormatChecker
 
 from fakeserver.draws import instant
 from fakeserver.params import UUID
 from fakeserver.problems import Document, Json
-from fakeserver.provider import Listing
-from fakeserver.service import Service
+from fakeserver.provider import Listing, Provider
+from fakeserver.spec import Spec
 
 FORMATS = FormatChecker(formats=())
 
@@ -30,10 +29,10 @@ FORMATS.checks("uuid")(_uuid)
 FORMATS.checks("date-time", raises=(ValueError, OverflowError))(_date_time)
 
 
-def issues_of(service: Service, document: Json) -> list[tuple[str, str]]:
+def issues_of(validator: Draft202012Validator, document: Json) -> list[tuple[str, str]]:
     """What is wrong with a document: (field, why). Empty if it is as the spec says."""
     found = []
-    for error in _validator(service).iter_errors(document):
+    for error in validator.iter_errors(document):
         path = ".".join(str(part) for part in error.absolute_path)
         if error.validator == "required":
             missing = [name for name in error.validator_value if name not in error.instance]
@@ -52,22 +51,22 @@ def reason(keyword: object, wanted: Json) -> str:
             return f"must be one of {', '.join(map(str, wanted))}"
         case "format":
             return f"must be a {wanted}"
+        case "minimum":
+            return f"must be at least {wanted}"
         case _:
             return f"breaks {keyword}: {wanted}"[:200]
 
 
-@functools.cache
-def _validator(service: Service) -> Draft202012Validator:
-    return Draft202012Validator(item_schema(service), format_checker=FORMATS)
+def validator_of(provider: Provider, contract: Spec) -> Draft202012Validator:
+    """What holds one document of the provider against its spec."""
+    return Draft202012Validator(item_schema(provider, contract), format_checker=FORMATS)
 
 
-def item_schema(service: Service) -> Document:
+def item_schema(provider: Provider, contract: Spec) -> Document:
     """The schema of one document: the items of the listing's array, wherever its envelope puts them."""
-    for operation_id, meaning in service.provider.operations.items():
-        if isinstance(meaning, Listing):
-            schema = service.spec.resolved(service.spec.operations[operation_id].responses[200].schema)
-            if schema.get("type") != "array":
-                schema = next(each for each in schema["properties"].values() if each.get("type") == "array")
-            items: Document = schema["items"]
-            return items
-    raise ValueError(f"{service.provider.slug} lists no documents")
+    listing = next(name for name, each in provider.operations.items() if isinstance(each, Listing))
+    schema = contract.resolved(contract.operations[listing].responses[200].schema)
+    if schema.get("type") != "array":
+        schema = next(each for each in schema["properties"].values() if each.get("type") == "array")
+    items: Document = schema["items"]
+    return items

@@ -163,3 +163,9 @@ def test_holding_documents_against_the_spec_lets_others_through(monkeypatch: pyt
         assert httpx.get(f"{server.base_url}/__admin/health", timeout=5).status_code == 200
         others_answered.set()
         assert put.result().status_code == 204
+
+
+@pytest.mark.parametrize("example", ["%E2%98%83", "%0D%0Aset-cookie:%20a", "nobody"])
+def test_an_undocumented_code_has_no_example(example: str) -> None:
+    """A header repeats what was asked for, so only names that the spec chose may be in it."""
+    refused(get(app_of(), "prime", f"__code=418&__handling=lenient&__example={example}"), 400, "example")

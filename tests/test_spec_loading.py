@@ -34,7 +34,7 @@ def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = Non
 def serve(loaded: Spec) -> Service:
     provider = PROVIDERS[loaded.name]
     words = fixtures.load_vocabularies(ROOT / "fixtures")
-    fixture = fixtures.load(ROOT / "fixtures", provider.slug, words, provider.default_tenant)
+    fixture = fixtures.load(ROOT / "fixtures", provider, loaded, words)
     return Service(provider, loaded, fixture)
 
 

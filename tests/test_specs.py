@@ -7,9 +7,7 @@ the two shows as a difference.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
+from linter import lint
 from openapi_spec_validator import validate
 
 Node = dict[str, Any]
@@ -734,19 +733,4 @@ def test_markers_are_spelled_in_one_way(slug: str) -> None:
 
 def test_linter_finds_nothing() -> None:
     """Redocly's recommended rules find neither an error nor a warning in any spec."""
-    linter = ROOT / "node_modules" / ".bin" / "redocly"
-    if not linter.exists():
-        pytest.skip("the linter is not installed: run npm install")
-    quiet = os.environ | {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
-    done = subprocess.run(
-        [linter, "lint", "--format=json", *(f"openapi/{slug}.yaml" for slug in SLUGS)],
-        cwd=ROOT,
-        env=quiet,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    counts = re.findall(r'"(errors|warnings|ignored)": (\d+)', done.stdout)
-    assert counts == [("errors", "0"), ("warnings", "0"), ("ignored", "0")] * len(SLUGS)
+    lint(*(f"openapi/{slug}.yaml" for slug in SLUGS))

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -19,9 +19,10 @@ import pytest
 from inside import EPOCH, ROOT, SLUGS, SPECS, Row, app_of, identity, main_tenant, resolved, schema_of, tenants
 from jsonschema import Draft202012Validator
 
+from fakeserver import spec
 from fakeserver.app import App
 from fakeserver.draws import BLOCK
-from fakeserver.fixtures import load, load_vocabularies
+from fakeserver.fixtures import Fixture, load, load_vocabularies
 from fakeserver.providers import PROVIDERS
 
 NOW = datetime(2026, 1, 18, 10, 30, tzinfo=UTC)
@@ -168,6 +169,10 @@ NEVER_SET = {
     ("prime", "startCommand"): "the current SDK cannot read a list in which this is a string",
     ("prime", "teamId"): "the default tenant is a personal account; the team `research` sets it",
 }
+
+
+def fixture_of(slug: str, words: Mapping[str, list[Any]]) -> Fixture:
+    return load(ROOT / "fixtures", PROVIDERS[slug], spec.load(ROOT / "openapi" / f"{slug}.yaml"), words)
 
 
 def item_schema(slug: str) -> Row:
@@ -468,7 +473,7 @@ def test_old_ones_are_rarely_alive(slug: str) -> None:
 def test_bulk_codes_equal_single_draws(slug: str) -> None:
     """A column's values drawn in bulk are those drawn one by one, across bands and blocks, unique tokens included."""
     words = load_vocabularies(ROOT / "fixtures")
-    fixture = load(ROOT / "fixtures", slug, words, PROVIDERS[slug].default_tenant)
+    fixture = fixture_of(slug, words)
     size = BLOCK + 300
     key = b"any key"
     for tenant in fixture.tenants.values():
@@ -513,7 +518,7 @@ def test_pins_are_what_the_recipe_lays_down(slug: str) -> None:
     """A pinned document has the values that its recipe sets, lacks those that it drops, and is no other document."""
     words = load_vocabularies(ROOT / "fixtures")
     default = PROVIDERS[slug].default_tenant
-    pins = load(ROOT / "fixtures", slug, words, default).tenants[default].pins
+    pins = fixture_of(slug, words).tenants[default].pins
     assert pins
     for size in (1, 3, 10, 1_000):
         found = documents(slug, 3, size)

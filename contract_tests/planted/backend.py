@@ -129,23 +129,22 @@ class Backend:
         following: Next = self._answer
         for around in self.around:
             following = _inside(around, following)
-        try:
-            return following(request)
-        except Problem as problem:
-            return self.refusal(problem)
-        except Exception:
-            if not self.broken:
-                raise
-            return self.refusal(internal())
+        return self._caught(following, request)
 
     def _answer(self, request: Request) -> Answer:
-        """The correct server's steps, one after the other."""
+        """The correct server; the mistakes around it see its refusals as answers."""
+        return self._caught(self._steps, request)
+
+    def _steps(self, request: Request) -> Answer:
+        operation, segments = self._match(request)
+        pairs = self.pairs_of(request.query)
+        caller = self._caller(operation, request)
+        values = self.decoders[operation.id].decode(segments, pairs)
+        return self._read(operation, caller, values)
+
+    def _caught(self, answering: Next, request: Request) -> Answer:
         try:
-            operation, segments = self._match(request)
-            pairs = self.pairs_of(request.query)
-            caller = self._caller(operation, request)
-            values = self.decoders[operation.id].decode(segments, pairs)
-            return self._read(operation, caller, values)
+            return answering(request)
         except Problem as problem:
             return self.refusal(problem)
         except Exception:
@@ -280,11 +279,10 @@ def documents_of(backend: Backend) -> dict[str, list[Document]]:
 
 @functools.cache
 def _parts(slug: str) -> tuple[Spec, Fixture, Decoders]:
-    checkout = HERE.parent.parent / "fixtures"
-    folder = checkout if checkout.is_dir() else HERE.parent.parent / "fakeserver" / "fixtures"
+    folder = spec.resource("fixtures")
     provider = PROVIDERS[slug]
     contract = spec.load(specs() / f"{slug}.yaml")
-    fixture = fixtures.load(folder, slug, fixtures.load_vocabularies(folder), provider.default_tenant)
+    fixture = fixtures.load(folder, provider, contract, fixtures.load_vocabularies(folder))
     return contract, fixture, decoders_of(contract, provider)
 
 
