@@ -1,36 +1,26 @@
-"""The run of the laws against one deployment: it sends, remembers, judges, and convicts only what stays wrong.
-
-A soft contradiction is asked again at once. As long as no snapshot differs from another, the suspicions wait for one
-last snapshot; once the list has been seen to move, each is settled alone between two fresh snapshots, three times.
-"""
+"""The run of the laws against one deployment: it asks, reads snapshots, judges, and keeps what was found by law."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import Any
 
 from contract_tests import judge
+from contract_tests.confirmation import Confirmation, Look
 from contract_tests.judge import Body, Breach, Question, body_of
-from contract_tests.outcome import Options, Outcome, Row, Snapshot, Tier, Verdict
+from contract_tests.outcome import Options, Outcome, Row, Snapshot, Tier, Unjudgeable, Verdict
 from contract_tests.promises import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Query
+from contract_tests.recorder import Recorder
 from contract_tests.target import Target
-from contract_tests.transport import Ask, Reply, Spent, Stopped, Transport, Unreachable
+from contract_tests.transport import Ask, Reply, Stopped
+from contract_tests.validation import Validator
 
-CONFIRMATIONS = 2
-REPEATS = 3
-FEW = 4
-"""Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
 MAX_SNAPSHOT_PAGES = 400
 MIN_SNAPSHOT_PAGES = 12
 MAX_BREACHES_PER_LAW = 8
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
-SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
-INTERNAL_NAMES = ("_internal", "internal_", "__")
-FAILURES = ("Traceback (most recent call last)", 'File "/', "at java.", "panic:", "goroutine ")
 
 Run = Callable[["Check"], None]
 
@@ -58,99 +48,6 @@ class Enough(Exception):
     """A promise is broken, and the caller wants to know no more."""
 
 
-@dataclass(slots=True)
-class Suspicion:
-    """A soft contradiction, and how to look again."""
-
-    law: str
-    probe: str
-    before: Snapshot
-    look: Callable[[Snapshot, Snapshot], list[Breach]]
-    """Judge the answer that was repeated against two snapshots."""
-    again: Callable[[Snapshot], Callable[[Snapshot, Snapshot], list[Breach]]]
-    breaches: list[Breach]
-    steady: bool = True
-    enclosed: bool = False
-    """A snapshot behind it was equal to the one in front."""
-    times: int = 1
-    """How often it showed, where it did not always show."""
-
-
-def failed(reply: Reply) -> bool:
-    """Whether the server failed; that it knows no HEAD is no failure."""
-    return reply.status >= 500 and not (reply.status == 501 and reply.ask.method == "HEAD")
-
-
-class Recorder:
-    """A transport that remembers every answer and obeys a limit of its own.
-
-    Whoever sends, a 5xx is asked once more, since one failure may be bad luck; what fails again is told to `failing`.
-    """
-
-    def __init__(self, inner: Transport, progress: Callable[[int], None] | None = None) -> None:
-        self.inner = inner
-        self.replies: list[Reply] = []
-        self.limit: int | None = None
-        self.progress = progress
-        self.label: Callable[[], str] = lambda: ""
-        self.prices: Counter[str] = Counter()
-        """Requests by the probe that was running."""
-        self.failing: Callable[[str, Sequence[Ask]], None] = lambda sentence, asks: None
-        self._in_a_row: list[Reply] = []
-        """The failures since the last answer that was none."""
-
-    @property
-    def sent(self) -> int:
-        return self.inner.sent
-
-    @sent.setter
-    def sent(self, value: int) -> None:
-        self.inner.sent = value
-
-    def _room(self, wanted: int) -> None:
-        if self.limit is not None and self.sent + wanted > self.limit:
-            raise Spent(f"the budget of {self.limit} requests is used up")
-
-    def send(self, ask: Ask) -> Reply:
-        return self._repeated(self._sent([ask], lambda: [self.inner.send(ask)])[0])
-
-    def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        return [self._repeated(reply) for reply in self._sent(asks, lambda: self.inner.together(asks))]
-
-    def _sent(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
-        self._room(len(asks))
-        self.prices[self.label()] += len(asks)
-        try:
-            replies = sending()
-        except Stopped:
-            if len(self._in_a_row) > 1:
-                self.failing(
-                    "different requests failed one after the other",
-                    tuple(dict.fromkeys(reply.ask for reply in self._in_a_row)),
-                )
-            raise
-        self.replies += replies
-        for reply in replies:
-            self._in_a_row = [*self._in_a_row, reply] if failed(reply) else []
-        if self.progress is not None:
-            self.progress(self.sent)
-        return replies
-
-    def _repeated(self, reply: Reply) -> Reply:
-        """The answer, or where the server failed, that to the same request again."""
-        if not failed(reply):
-            return reply
-        again = reply
-        if reply.failures < 2:
-            try:
-                again = self._sent([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
-            except Spent:
-                return reply  # Asked once, which proves nothing.
-        if failed(again):
-            self.failing(f"{again.status}, twice in a row", (reply.ask,))
-        return again
-
-
 @dataclass
 class Check:
     """What laws work with: see `outcome.Context` for the part that the oracle shares."""
@@ -160,7 +57,6 @@ class Check:
     options: Options
     plan: frozenset[str] | None = None
     """The probes that this profile sends; None for all."""
-    reserve: int = 0
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
     moved: bool = field(default=False, init=False)
@@ -168,18 +64,16 @@ class Check:
     breaches: dict[str, list[Breach]] = field(default_factory=dict, init=False)
     witnesses: dict[str, list[str]] = field(default_factory=dict, init=False)
     reasons: dict[str, list[str]] = field(default_factory=dict, init=False)
-    suspicions: list[Suspicion] = field(default_factory=list, init=False)
     answers: int = field(default=0, init=False)
     rows_seen: int = field(default=0, init=False)
     other_snapshot: Snapshot | None = field(default=None, init=False)
-    rng: Random = field(init=False)
     _probe: str = field(default="", init=False)
-    _first: dict[str, Snapshot] = field(default_factory=dict, init=False)
-    _verified: dict[str, Row] = field(default_factory=dict, init=False)
-    _known_bodies: dict[bytes, Body | None] = field(default_factory=dict, init=False)
+    _validator: Validator = field(init=False)
+    _confirmation: Confirmation = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rng = Random(f"{self.slug} {self.options.seed}")
+        self._validator = Validator(self.target)
+        self._confirmation = Confirmation(self)
         self.transport.label = lambda: f"{self.law}:{self._probe}"
         self.transport.failing = lambda sentence, asks: self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
 
@@ -227,9 +121,8 @@ class Check:
         scope = self.home if scope is None else scope
         snapshot = self._read(scope, "token")
         previous = self.snapshots.get(scope)
-        if previous is not None and not same(previous, snapshot):
+        if previous is not None and previous.rows != snapshot.rows:
             self.moved = True
-        self._first.setdefault(scope, snapshot)
         self.snapshots[scope] = snapshot
         return snapshot
 
@@ -387,7 +280,7 @@ class Check:
             return None
         listing = self.listing
 
-        def looking(answer: Reply) -> Callable[[Snapshot, Snapshot], list[Breach]]:
+        def looking(answer: Reply) -> Look:
             taken = body if answer is reply else body_of(listing, answer)
 
             def look(one: Snapshot, two: Snapshot) -> list[Breach]:
@@ -397,7 +290,7 @@ class Check:
 
             return look
 
-        self.settle(probe, question.ask, looking, reply, before, alone=alone)
+        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
         if witness:
             self.witness(witness)
         else:
@@ -424,7 +317,7 @@ class Check:
             self.breach(breach)
         listing = self.listing
 
-        def looking(answer: Reply) -> Callable[[Snapshot, Snapshot], list[Breach]]:
+        def looking(answer: Reply) -> Look:
             try:
                 counted = answer.json()
             except ValueError:
@@ -433,145 +326,9 @@ class Check:
                 counted = {}
             return lambda one, two: judge.facets_against(listing, question, counted, one, two)
 
-        self.settle(probe, question.ask, looking, reply, before, alone=alone)
+        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
         self._selects(question, before)
         return value
-
-    def settle(
-        self,
-        probe: str,
-        ask: Ask,
-        looking: Callable[[Reply], Callable[[Snapshot, Snapshot], list[Breach]]],
-        reply: Reply,
-        before: Snapshot,
-        *,
-        alone: bool = True,
-    ) -> None:
-        """Convict what is hard at once; look at the rest again."""
-        look = looking(reply)
-        found = look(before, before)
-        for breach in found:
-            if not breach.soft:
-                self.breach(breach)
-        if not any(breach.soft for breach in found):
-            return
-        if self.moved:
-            self._tightly(probe, ask, looking, look, before)
-            return
-        second = looking(self.send(ask)) if alone else look
-        still = [breach for breach in second(before, before) if breach.soft] if alone else []
-        suspicion = Suspicion(
-            self.law,
-            probe,
-            before,
-            second if still else look,
-            lambda one: looking(self.send(ask)),
-            still or [breach for breach in found if breach.soft],
-            bool(still),
-        )
-        if alone and not still:
-            # What comes and goes may be the list that moved and moved back; a fault shows more than once.
-            for _ in range(REPEATS):
-                suspicion.times += any(breach.soft for breach in looking(self.send(ask))(before, before))
-        self.suspicions.append(suspicion)
-        if not any(each.enclosed and each.before.scope == before.scope for each in self.suspicions):
-            # The first suspicion asks at once whether the list moves.
-            after = self.refresh(before.scope)
-            if self.moved:
-                self.suspicions.remove(suspicion)
-                if suspicion.look(before, after):
-                    self._tightly(probe, ask, looking, suspicion.look, before)
-                return
-            suspicion.enclosed = True
-        if self.options.fail_fast:
-            self.convict(suspicion.law, probe, suspicion.breaches)
-
-    def _tightly(
-        self,
-        probe: str,
-        ask: Ask,
-        looking: Callable[[Reply], Callable[[Snapshot, Snapshot], list[Breach]]],
-        look: Callable[[Snapshot, Snapshot], list[Breach]],
-        before: Snapshot,
-    ) -> None:
-        """Between two fresh snapshots, again and again: a coincidence does not last."""
-        latest = self.snapshots[before.scope]
-        after = latest if latest is not before else self.refresh(before.scope)
-        found = [breach for breach in look(before, after) if breach.soft]
-        for _ in range(CONFIRMATIONS + 1):
-            if not found:
-                return
-            one = self.refresh(before.scope)
-            answer = self.send(ask)
-            two = self.refresh(before.scope)
-            found = [breach for breach in looking(answer)(one, two) if breach.soft]
-        if found:
-            self.convict(self.law, probe, found)
-
-    def finish(self) -> None:
-        """The last snapshot: what contradicts it as well is convicted, unless the list moved."""
-        self.law = ""
-        pending, self.suspicions = self.suspicions, []
-        if not pending:
-            return
-        finals: dict[str, Snapshot | None] = {}
-        for suspicion in pending:
-            scope = suspicion.before.scope
-            if scope not in finals:
-                try:
-                    finals[scope] = self.refresh(scope)
-                except (Spent, Unjudgeable):
-                    finals[scope] = None
-        confirmed, fleeting = False, sum(each.times for each in pending if not each.steady)
-        for suspicion in sorted(pending, key=lambda each: not each.steady):
-            final = finals[suspicion.before.scope]
-            if not self.moved and (final is not None or suspicion.enclosed):
-                if suspicion.steady and not confirmed:
-                    confirmed = self._again(suspicion, final)
-                if confirmed or (not suspicion.steady and fleeting > 1 and len(suspicion.before.rows) >= FEW):
-                    self.convict(suspicion.law, suspicion.probe, suspicion.breaches)
-                else:
-                    self.reasons.setdefault(suspicion.law, []).append("what was seen once was not seen again")
-                continue
-            if final is None:
-                self.reasons.setdefault(suspicion.law, []).append("the budget left no snapshot to convict by")
-                continue
-            still = [breach for breach in suspicion.look(suspicion.before, final) if breach.soft]
-            before = final
-            try:
-                for _ in range(CONFIRMATIONS + 1):
-                    if not still or not suspicion.steady:
-                        still = []
-                        break
-                    before = self.refresh(before.scope)
-                    look = suspicion.again(before)
-                    after = self.refresh(before.scope)
-                    still = [breach for breach in look(before, after) if breach.soft]
-                    before = after
-            except (Spent, Unjudgeable):
-                still = []
-            if still:
-                self.convict(suspicion.law, suspicion.probe, still)
-            else:
-                self.reasons.setdefault(suspicion.law, []).append("the list moved while it was read")
-
-    def _again(self, suspicion: Suspicion, final: Snapshot | None) -> bool:
-        """Whether the answer is still wrong at the end of the run; without a budget the first look counts."""
-        if final is None:
-            return True
-        try:
-            found = [breach for breach in suspicion.again(final)(final, final) if breach.soft]
-            if found and len(final.asks) == 1:
-                self.refresh(final.scope)
-        except (Spent, Unjudgeable):
-            return True
-        return not self.moved and bool(self._about(found) & self._about(suspicion.breaches))
-
-    def _about(self, breaches: Sequence[Breach]) -> set[str]:
-        """The rows that breaches name, or their sentences where they name none."""
-        return {
-            str(row.get(self.listing.identity, breach.sentence)) for breach in breaches for row in breach.rows or ({},)
-        }
 
     # Answers.
 
@@ -600,7 +357,8 @@ class Check:
         self.rows_seen += len(body.rows)
         for breach in judge.self_contradictions(self.listing, question, reply, body):
             self.breach(breach)
-        self._rows(question.ask, body.rows)
+        for breach in self._validator.rows(question.ask, body.rows):
+            self.breach(breach)
         return body
 
     def _is_200(self, ask: Ask, reply: Reply, tier: Tier = Tier.MUST) -> bool:
@@ -620,125 +378,17 @@ class Check:
             return None
 
     def conforms(self, reply: Reply) -> None:
-        """Form: documented status, media type, strict JSON, schema, no undeclared or secret field."""
+        """Look at the form of an answer."""
         self.answers += 1
-        ask, operation = reply.ask, self.target.operation(reply.ask.path)
-        if reply.ask.method == "HEAD":
-            return
-        validator = self.target.validators.get((operation, reply.status))
-        listed = reply.status == 200
-        documented = listed or reply.status in self.listing.statuses
-        tier = Tier.MUST if documented else Tier.SHOULD
-        if validator is None:
-            self.breach(Breach(f"status {reply.status} is not documented", (ask,), law="schema.status"))
-            return
-        if reply.media_type != "application/json":
-            self.breach(
-                Breach(f"the media type is {reply.media_type or 'missing'}", (ask,), tier=tier, law="schema.media_type")
-            )
-        try:
-            value = reply.json()
-        except ValueError as error:
-            self.breach(Breach(f"the body is no JSON: {str(error)[:80]}", (ask,), tier=tier, law="schema.body"))
-            return
-        fresh, rows = self._fresh(value) if listed else (value, [])
-        fault = next(validator.iter_errors(fresh), None)
-        if fault is not None:
-            where = "/".join(str(part) for part in fault.instance_path)
-            at_fault = [rows[part] for part in fault.instance_path[:2] if isinstance(part, int) and part < len(rows)]
-            message = fault.message if len(fault.message) < 160 else fault.message[:160] + " …"
-            self.breach(
-                Breach(
-                    f"the {reply.status} does not fit its schema at /{where}: {message}",
-                    (ask,),
-                    tuple(at_fault),
-                    tier,
-                    "schema.body",
-                )
-            )
-        elif rows:
-            for row in rows:
-                self._verified[row[self.listing.identity]] = row
-        self._names(ask, value, rows, listed)
-        text = reply.body[:20_000].decode("utf-8", "replace") if not listed else ""
-        leak = next((mark for mark in FAILURES if mark in text), "")
-        if leak:
-            self.breach(
-                Breach(f"an error shows the server's inside ({leak!r})", (ask,), tier=Tier.SHOULD, law="schema.leaks")
-            )
-        if self.slug == "dreadnode" and not listed and isinstance(value, dict) and value.get("code") != reply.status:
-            self.breach(Breach(f"code is {value.get('code')} in a {reply.status}", (ask,), law="schema.error_code"))
-        if listed and self.slug == "superserve" and judge.TOTAL_HEADER not in reply.headers:
-            self.breach(Breach("X-Total-Count is missing", (ask,), tier=Tier.SHOULD, law="pages.total"))
-        if reply.status == 401 and self.slug in ("prime", "instavm") and "www-authenticate" not in reply.headers:
-            self.breach(Breach("a 401 has no WWW-Authenticate", (ask,), tier=Tier.SHOULD, law="credentials.challenge"))
-        if listed and "public" in reply.headers.get("cache-control", ""):
-            self.breach(
-                Breach("an answer to one caller may be cached for all", (ask,), tier=Tier.SHOULD, law="caching.private")
-            )
-
-    def _fresh(self, value: Any) -> tuple[Any, list[Row]]:
-        """The value without the rows that have been found valid before, and the rows that are left."""
-        items = self.listing.items
-        rows = value.get(items) if items and isinstance(value, dict) else value
-        if not isinstance(rows, list):
-            return value, []
-        known, identity = self._verified, self.listing.identity
-        fresh = [
-            row
-            for row in rows
-            if not isinstance(row, dict) or not isinstance(row.get(identity), str) or known.get(row[identity]) != row
-        ]
-        usable = [row for row in fresh if isinstance(row, dict) and isinstance(row.get(identity), str)]
-        rest: Any = {**value, items: fresh} if items else fresh
-        return rest, usable if len(usable) == len(fresh) else []
-
-    def _names(self, ask: Ask, value: Any, rows: Sequence[Row], listed: bool) -> None:
-        declared = {
-            "prime": "SandboxResponse",
-            "dreadnode": "SandboxListItem",
-            "instavm": "VMSandboxInfo",
-            "superserve": "SandboxResponse",
-        }
-        known = self.target.declared[declared[self.slug]]
-        for row in rows:
-            for name in row.keys() - known:
-                secret = any(mark in name.lower() for mark in SECRET_NAMES) or name.startswith(INTERNAL_NAMES)
-                self.breach(
-                    Breach(
-                        f"a row has the undeclared field {name!r}{', which looks secret' if secret else ''}",
-                        (ask,),
-                        ({self.listing.identity: row.get(self.listing.identity), name: "…"},),
-                        Tier.SHOULD,
-                        "schema.undeclared",
-                    )
-                )
-        envelope = {"prime": "SandboxListResponse", "dreadnode": "SandboxListResponse"}.get(self.slug)
-        if listed and isinstance(value, dict) and envelope and self.target.operation(ask.path) == "listSandboxes":
-            for name in value.keys() - self.target.declared[envelope]:
-                self.breach(
-                    Breach(
-                        f"the envelope has the undeclared field {name!r}", (ask,), (), Tier.SHOULD, "schema.undeclared"
-                    )
-                )
-
-    def _rows(self, ask: Ask, rows: Sequence[Row]) -> None:
-        """The invariants of rows that were not seen before."""
-        checked = self.__dict__.setdefault("_checked", {})
-        identity = self.listing.identity
-        for row in rows:
-            if checked.get(row[identity]) == row:
-                continue
-            checked[row[identity]] = row
-            for invariant in self.listing.invariants:
-                try:
-                    wrong = invariant.wrong(row)
-                except (KeyError, TypeError, ValueError, AttributeError):
-                    continue  # The schema law reports a row of the wrong shape.
-                if wrong:
-                    self.breach(Breach(f"{invariant.name}: {wrong}", (ask,), (row,), invariant.tier, "rows.invariants"))
+        for breach in self._validator.reply(reply):
+            self.breach(breach)
 
     # Results.
+
+    def finish(self) -> None:
+        """Confirm what is only suspected."""
+        self.law = ""
+        self._confirmation.finish()
 
     def breach(self, breach: Breach) -> None:
         law = breach.law or self.law
@@ -809,23 +459,3 @@ class Check:
             return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
         reasons = "; ".join(dict.fromkeys(self.reasons.get(law.name, ())))[:300]
         return Outcome(law.name, Verdict.INCONCLUSIVE, law.tier, reasons or "nothing exercised it", **common)
-
-
-class Unjudgeable(Exception):
-    """The unfiltered list itself is no listing; there is nothing to hold answers against."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(f"the unfiltered list was answered with {reply.status}")
-        self.reply = reply
-
-
-def same(one: Snapshot, other: Snapshot) -> bool:
-    return one.rows == other.rows
-
-
-def chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
-
-
-__all__ = ["NO_5XX", "Check", "Enough", "Inconclusive", "Law", "Recorder", "Unjudgeable", "Unreachable"]

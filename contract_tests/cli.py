@@ -85,7 +85,11 @@ def parser() -> Parser:
         help="at most so many requests per second (default %(default)s)",
     )
     add("--seed", type=int, default=0, metavar="N", help="same seed, same requests (default 0)")
-    add("--profile", default="default", help="polite (at most 25 requests and no conformance), default (120) or deep")
+    add(
+        "--profile",
+        default="default",
+        help="polite (at most 25 requests and no conformance), default (120) or deep (800)",
+    )
     add("--strict", action="store_true", help="fail on what is implied or assumed, too (SHOULD)")
     add(
         "--min-power",

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract_tests.judge import TOTAL_HEADER, spread
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.queries import Query, next_cursor
 from contract_tests.transport import Ask, Reply
 from contract_tests.twin import Twin
 
-TOTAL_HEADER = "x-total-count"
 BUCKETS = {"projects": "project_id", "states": "value"}
 """By facet: the name of a bucket's key."""
 FIELDS = {"projects": "project_id", "states": "state"}
@@ -187,6 +187,22 @@ def shown(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """The certain rows in their order, and the rows that came, in theirs."""
+
+    certain: list[str]
+    slack: Mapping[str, int]
+    """For each certain row: how many rows may stand in front of it besides the certain ones."""
+    got: list[str]
+    rows: Mapping[str, Row]
+    place: Mapping[str, int]
+    """For each certain row: how many certain rows stand in front of it."""
+
+    def evidence(self, names: Sequence[str]) -> tuple[Row, ...]:
+        return tuple(self.rows[name] for name in names)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The pages of one question, between two snapshots."""
 
@@ -245,7 +261,7 @@ class Listing:
             )
         slack = self.slack(certain, one, two, maybe, len(unknown))
         judged = self.walk if twin.items == "items" else self.window
-        yield from judged(certain, slack, got, earlier, place)
+        yield from judged(Order(certain, slack, got, earlier, place))
         if complete:
             yield from self.counts(len(certain), len(maybe) + len(unknown))
 
@@ -269,55 +285,39 @@ class Listing:
                     found[name] = found.get(name, set()) | ahead if maybe else ahead
         return {name: len(found.get(name, ())) + unknown for name in certain}
 
-    def window(
-        self,
-        certain: list[str],
-        slack: Mapping[str, int],
-        got: list[str],
-        rows: Mapping[str, Row],
-        place: Mapping[str, int],
-    ) -> Iterator[Difference]:
+    def window(self, order: Order) -> Iterator[Difference]:
         """A page by number or offset: the rows that must be on it, and those that cannot be."""
         window = self.before.twin.window(self.replies[0].ask)
-        present = set(got)
+        place, slack, present = order.place, order.slack, set(order.got)
         missing = [
             name
-            for index, name in enumerate(certain)
+            for index, name in enumerate(order.certain)
             if index >= window.start and index + slack[name] < window.end and name not in present
         ]
         if missing:
-            yield Difference(
-                "rows", f"{len(missing)} rows are missing", self.tier, tuple(rows[name] for name in missing)
-            )
+            yield Difference("rows", f"{len(missing)} rows are missing", self.tier, order.evidence(missing))
         foreign = [
             name
-            for name in got
+            for name in order.got
             if name in place and (place[name] + slack[name] < window.start or place[name] >= window.end)
         ]
         if foreign:
             sentence = f"{len(foreign)} rows belong to another page"
-            yield Difference("window", sentence, self.tier, tuple(rows[name] for name in foreign))
-        if len(got) > window.end - window.start:
-            yield Difference("window", f"a page of {window.count} has {len(got)} rows", self.tier)
+            yield Difference("window", sentence, self.tier, order.evidence(foreign))
+        if len(order.got) > window.end - window.start:
+            yield Difference("window", f"a page of {window.count} has {len(order.got)} rows", self.tier)
 
-    def walk(
-        self,
-        certain: list[str],
-        slack: Mapping[str, int],
-        got: list[str],
-        rows: Mapping[str, Row],
-        place: Mapping[str, int],
-    ) -> Iterator[Difference]:
+    def walk(self, order: Order) -> Iterator[Difference]:
         """Pages by cursor: no certain row in front of the last one may be left out, and none behind the end."""
         window = self.before.twin.window(self.replies[0].ask)
-        present = set(got)
-        reached = max((place[name] for name in got if name in place), default=-1)
+        present = set(order.got)
+        reached = max((order.place[name] for name in order.got if name in order.place), default=-1)
         ended = next_cursor(self.replies[-1]) is None
-        until = len(certain) if ended else reached + 1
-        missing = [name for name in certain[:until] if name not in present]
+        until = len(order.certain) if ended else reached + 1
+        missing = [name for name in order.certain[:until] if name not in present]
         if missing and not window.cursor:
-            where = "are skipped" if place[missing[0]] < reached else "are missing at the end"
-            yield Difference("rows", f"{len(missing)} rows {where}", Tier.MUST, tuple(rows[name] for name in missing))
+            where = "are skipped" if order.place[missing[0]] < reached else "are missing at the end"
+            yield Difference("rows", f"{len(missing)} rows {where}", Tier.MUST, order.evidence(missing))
         for page, reply in zip(self.lists, self.replies, strict=True):
             if window.count is not None and len(page) > window.count:
                 yield Difference("window", f"a page of {window.count} has {len(page)} rows", Tier.MUST)
@@ -325,28 +325,28 @@ class Listing:
                 yield Difference(
                     "cursor", f"a page of {len(page)} rows (limit {window.count}) has a next_cursor", Tier.SHOULD
                 )
-        moving = any(slack.values()) or (self.before is not self.after and not self.before.same_rows(self.after))
-        if not ended and not moving and len(got) == len(certain) and not missing:
+        moving = any(order.slack.values()) or (self.before is not self.after and not self.before.same_rows(self.after))
+        if not ended and not moving and len(order.got) == len(order.certain) and not missing:
             yield Difference("cursor", "there is a next_cursor although nothing follows", Tier.SHOULD)
 
     def counts(self, least: int, slack: int) -> Iterator[Difference]:
         """Totals, and whether there is more."""
         body, reply = self.bodies[0], self.replies[0]
         window = self.before.twin.window(reply.ask)
-        spread = str(least) if not slack else f"{least} to {least + slack}"
+        matching = f"{spread(least, slack)} rows match"
         header = reply.headers.get(TOTAL_HEADER, "")
         if self.before.twin.slug == "superserve" and not header.isdigit():
             yield Difference("total", "X-Total-Count is missing or no number", Tier.SHOULD)
         elif self.before.twin.slug == "superserve" and not least <= int(header) <= least + slack:
-            yield Difference("total", f"X-Total-Count is {header}, but {spread} rows match", Tier.SHOULD)
+            yield Difference("total", f"X-Total-Count is {header}, but {matching}", Tier.SHOULD)
         if not isinstance(body, dict) or "total" not in body:
             return
         total = body["total"]
         if not isinstance(total, int) or not least <= total <= least + slack:
-            yield Difference("total", f"the total is {total}, but {spread} rows match", Tier.SHOULD)
+            yield Difference("total", f"the total is {total}, but {matching}", Tier.SHOULD)
         has_next = body.get("has_next")
         if (window.end < least and has_next is not True) or (window.end >= least + slack and has_next is not False):
-            yield Difference("has_next", f"has_next is {has_next}, but {spread} rows match", Tier.MUST)
+            yield Difference("has_next", f"has_next is {has_next}, but {matching}", Tier.MUST)
         expected = self.before.twin.send(reply.ask).json()
         for name in ("page", "per_page"):
             if body.get(name) != expected[name]:
@@ -391,7 +391,8 @@ def wrong_facets(body: Any, ask: Ask, before: Side, after: Side) -> Iterator[Dif
             if value is None or not count:
                 yield Difference("facets", f"{facet} has a bucket of {count} for {value}", Tier.MUST)
             elif not sure[value] <= count <= most[value]:
-                sentence = f"{facet} counts {count} for {value}, but {spread_of(sure[value], most[value])} rows match"
+                among = spread(sure[value], most[value] - sure[value])
+                sentence = f"{facet} counts {count} for {value}, but {among} rows match"
                 yield Difference("facets", sentence, Tier.MUST)
         missing = [value for value, count in sure.items() if count and value is not None and not seen[value]]
         if missing:
@@ -407,7 +408,3 @@ def wrong_facets(body: Any, ask: Ask, before: Side, after: Side) -> Iterator[Dif
             same = sorted(map(str, given)) == sorted(map(str, wanted))
             what = "has equal counts in another order" if same else "has buckets with other names than the rows"
             yield Difference("facets", f"{facet} {what}", Tier.SHOULD if same else Tier.MUST)
-
-
-def spread_of(least: int, most: int) -> str:
-    return str(least) if least == most else f"{least} to {most}"

@@ -117,12 +117,24 @@ class Snapshot:
     """How many requests had been sent when it was complete."""
 
 
+class Unjudgeable(Exception):
+    """The unfiltered list itself is no listing; there is nothing to hold answers against."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"the unfiltered list was answered with {reply.status}")
+        self.reply = reply
+
+
 class Context(Protocol):
     """What laws and the oracle work with. Every request goes through `transport`, which records and counts it."""
 
-    slug: str
-    transport: Transport
     options: Options
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def transport(self) -> Transport: ...
 
     @property
     def scopes(self) -> tuple[str, ...]:

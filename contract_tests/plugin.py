@@ -88,9 +88,10 @@ class Contract:
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     """The deployment that the options name, ready for laws."""
     from contract_tests import run
-    from contract_tests.check import Check, Recorder
+    from contract_tests.check import Check
     from contract_tests.laws.plan import planned
     from contract_tests.outcome import Options
+    from contract_tests.recorder import Recorder
     from contract_tests.target import target
     from contract_tests.transport import Wire
 

@@ -92,6 +92,12 @@ def ordered(row: Row, *names: str) -> str:
     return ""
 
 
+def negative(row: Row, *names: str) -> str:
+    """A sentence when one of these numbers is below zero; what is no number is the schema's business."""
+    below = (name for name in names if isinstance(row.get(name), int | float) and row[name] < 0)
+    return next((f"{name} is {row[name]}" for name in below), "")
+
+
 def when(condition: bool, sentence: str) -> str:
     return sentence if condition else ""
 
@@ -156,14 +162,7 @@ PRIME_ROWS = (
     Invariant(
         "sizes and counts are not negative",
         Tier.SHOULD,
-        lambda row: next(
-            (
-                f"{name} is {row[name]}"
-                for name in ("cpuCores", "memoryGB", "diskSizeGB", "gpuCount", "timeoutMinutes")
-                if isinstance(row.get(name), int | float) and row[name] < 0
-            ),
-            "",
-        ),
+        lambda row: negative(row, "cpuCores", "memoryGB", "diskSizeGB", "gpuCount", "timeoutMinutes"),
     ),
     Invariant(
         "no label twice",
@@ -266,13 +265,8 @@ DREADNODE_ROWS = (
     Invariant(
         "seconds and credits are not negative",
         Tier.SHOULD,
-        lambda row: next(
-            (
-                f"{name} is {row[name]}"
-                for name in ("total_runtime_seconds", "billed_credits", "running_credits", "estimated_total_credits")
-                if isinstance(row.get(name), int) and row[name] < 0
-            ),
-            "",
+        lambda row: negative(
+            row, "total_runtime_seconds", "billed_credits", "running_credits", "estimated_total_credits"
         ),
     ),
 )

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 
-from contract_tests.check import NO_5XX, Check, Enough, Recorder, Unjudgeable
+from contract_tests.check import NO_5XX, Check, Enough
 from contract_tests.judge import Breach
 from contract_tests.laws import laws_for
 from contract_tests.laws.plan import planned
 from contract_tests.ledger import Accepted, applied
-from contract_tests.outcome import Options, Outcome, RunRecord, Snapshot
+from contract_tests.outcome import Options, Outcome, RunRecord, Snapshot, Unjudgeable
+from contract_tests.recorder import Recorder
 from contract_tests.report import Power, Report, fails
 from contract_tests.target import Target, target
 from contract_tests.transport import Ask, Handler, InProcess, Spent, Stopped, Transport, Unreachable

@@ -76,8 +76,9 @@ def windows(check: Check) -> None:
         check.inconclusive(f"{count} rows make no second page")
         return
     boundary = mining.tie(rows, check.listing.created, 2, 100) or min(7, count)
-    third = max(1, -(-count // 3))
-    sizes = [("tie", boundary, 2), ("third", third, 2), ("last of three", third, 3), ("by seven", min(7, count), 3)]
+    third = min(-(-count // 3), paging.most or count)
+    last = max(3, -(-count // third))
+    sizes = [("tie", boundary, 2), ("third", third, 2), ("last of three", third, last), ("by seven", min(7, count), 3)]
     even = mining.divisor(count, paging.most or count)
     if even:
         sizes.append(("full last", even, count // even))
@@ -89,7 +90,7 @@ def windows(check: Check) -> None:
         elif size <= 200:
             check.expect(name, check.question((), size=size, offset=(number - 1) * size, tier=Tier.SHOULD))
     if paging.style == NUMBERED:
-        check.expect("behind the end", check.question((), size=third, number=5), witness="behind the end")
+        check.expect("behind the end", check.question((), size=third, number=last + 2), witness="behind the end")
         check.expect("far behind", check.question((), size=1000, number=INT32), witness="far behind")
         check.expect("first by number", check.question((), size=min(10, count), extra=(("page", "1"),)))
     else:

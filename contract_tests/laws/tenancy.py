@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check, Unjudgeable
+from contract_tests.check import Check
 from contract_tests.laws.credentials import has_rows
 from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import NOBODY, oneself
 from contract_tests.laws.pages import walk
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Row, Tier
+from contract_tests.outcome import Row, Tier, Unjudgeable
 from contract_tests.promises import Query
 from contract_tests.transport import Ask
 
@@ -29,7 +29,7 @@ def closed(check: Check, probe: str, ask: Ask, what: str, statuses: tuple[int, .
         check.fail(f"{what} was answered with {reply.status}, not {wanted}", ask, tier=Tier.SHOULD)
 
 
-@law("tenancy.foreign")
+@law("tenancy.foreign", providers={"dreadnode", "prime"})
 def foreign(check: Check) -> None:
     """An org or team that the caller has no access to, and one that does not exist, show nothing."""
     if check.slug == "dreadnode":
@@ -53,7 +53,7 @@ def foreign(check: Check) -> None:
                 "the org, asked by a stranger",
                 (403,),
             )
-    elif check.slug == "prime":
+    else:
         closed(
             check, "unknown team", Ask(check.path(), (("team_id", UNKNOWN),)), "an unknown team", (403,), Tier.SHOULD
         )
@@ -95,8 +95,6 @@ def foreign(check: Check) -> None:
             closed(
                 check, "other caller, user", Ask(check.path(), query, "other"), "a user, asked by a stranger", (403,)
             )
-    if check.slug in ("instavm", "superserve") and not check.options.has_other:
-        check.inconclusive("no --other-token was given")
 
 
 @law("tenancy.cursor", tier=Tier.SHOULD, providers={"dreadnode"})

@@ -22,7 +22,7 @@ from contract_tests.planted.plants import (
     body,
     paged,
     query_of,
-    refusals,
+    swapped,
     with_query,
 )
 from fakeserver.collection import Collection
@@ -255,7 +255,7 @@ DREADNODE = table(
     cursor_bad_500=("A damaged cursor is a crash.", around(_failing)),
     cursor_bad_is_404=(
         "A damaged cursor is a 404.",
-        refusals(lambda status, value: (404, {**value, "code": 404, "type": "not_found_error"}), 400),
+        swapped(400, 404, type="not_found_error"),
     ),
     next_cursor_empty=(
         "The last page's cursor is an empty text, not null.",

@@ -14,12 +14,12 @@ from contract_tests.planted.backend import FACETS, Answer, Next, Request
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     around,
-    asking,
     body,
     dropped,
+    first_of_commas,
     first_only,
     last_only,
-    mapped,
+    live_by_default,
     query_of,
     with_query,
 )
@@ -131,18 +131,9 @@ DREADNODE = table(
     facets_state_first_only=("Of several states only the first is counted.", first_only("state")),
     facets_state_comma_first=(
         "Of comma-separated states only the first is counted.",
-        mapped("state", lambda text: text.split(",")[0]),
+        first_of_commas("state"),
     ),
-    facets_without_killed=(
-        "Killed sandboxes are not counted unless they are asked for.",
-        asking(
-            lambda query: (
-                query
-                if any(name == "state" and text for name, text in query)
-                else [*query, ("state", "running,paused")]
-            )
-        ),
-    ),
+    facets_without_killed=("Killed sandboxes are not counted unless they are asked for.", live_by_default()),
     facets_of_page=(
         "Only the first fifty sandboxes are counted.",
         counting(lambda found, collection: BitMap(islice(found, PAGE))),

@@ -17,8 +17,10 @@ from contract_tests.planted.plants import (
     both,
     dropped,
     filtered,
+    first_of_commas,
     first_only,
     last_only,
+    live_by_default,
     mapped,
     unknown_ignored,
 )
@@ -177,7 +179,7 @@ DREADNODE = table(
     state_first_only=("Of several states only the first is looked at.", first_only("state")),
     state_comma_first_only=(
         "Of comma-separated states only the first is looked at.",
-        mapped("state", lambda text: text.split(",")[0]),
+        first_of_commas("state"),
     ),
     state_comma_last_only=(
         "Of comma-separated states only the last is looked at.",
@@ -198,16 +200,7 @@ DREADNODE = table(
         ),
     ),
     state_never_killed=("Killed sandboxes are left out even when they are asked for.", _NOT_KILLED),
-    state_default_live=(
-        "Without a state, killed sandboxes are left out.",
-        asking(
-            lambda query: (
-                query
-                if any(name == "state" and text for name, text in query)
-                else [*query, ("state", "running,paused")]
-            )
-        ),
-    ),
+    state_default_live=("Without a state, killed sandboxes are left out.", live_by_default()),
     state_paused_as_running=(
         "Paused sandboxes count as running.",
         filtered(

@@ -62,6 +62,17 @@ def dropped(*names: str) -> Plant:
     return asking(lambda query: [pair for pair in query if pair[0] not in names])
 
 
+def first_of_commas(name: str) -> Plant:
+    """Of comma-separated values only the first is read."""
+    return mapped(name, lambda text: text.split(",")[0])
+
+
+def live_by_default() -> Plant:
+    """Without a state, killed sandboxes are left out."""
+    live = ("state", "running,paused")
+    return asking(lambda query: query if any(name == "state" and text for name, text in query) else [*query, live])
+
+
 def last_only(name: str) -> Plant:
     return asking(lambda query: _one(query, name, -1))
 

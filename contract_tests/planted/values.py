@@ -17,9 +17,11 @@ from contract_tests.planted.plants import (
     around,
     asking,
     crashing,
+    first_of_commas,
     mapped,
     query_of,
     refusals,
+    swapped,
     with_query,
 )
 
@@ -36,9 +38,9 @@ def failing(status: int) -> Plant:
     return around(change)
 
 
-def refusing(when: Callable[[Query], bool], name: str, bad: str) -> Plant:
-    """Good values are refused as if they were this bad one."""
-    return asking(lambda query: [*query, (name, bad)] if when(query) else query)
+def most_refused(name: str, most: int) -> Plant:
+    """The largest page of all is refused as if it were one larger."""
+    return asking(lambda query: [*query, (name, str(most + 1))] if (name, str(most)) in query else query)
 
 
 def emptied(*names: str) -> Plant:
@@ -108,10 +110,7 @@ PRIME = table(
     page_zero_taken=("Page 0 is the first page.", least("page", 1)),
     per_page_zero_taken=("per_page=0 is one row.", least("per_page", 1)),
     per_page_1001_taken=("per_page above 1000 counts as 1000.", clamped("per_page", 1000)),
-    per_page_1000_refused=(
-        "per_page=1000 is refused.",
-        refusing(lambda query: ("per_page", "1000") in query, "per_page", "1001"),
-    ),
+    per_page_1000_refused=("per_page=1000 is refused.", most_refused("per_page", 1000)),
     per_page_text_taken=("A per_page that is no number counts as absent.", lenient("per_page")),
     page_fraction_taken=("page=1.5 is page 1.", mapped("page", _truncated)),
     status_bad_ignored=("An unknown status filters nothing.", accepting("status")),
@@ -122,12 +121,9 @@ PRIME = table(
     ),
     status_case_folded=("A status may be written in any case.", mapped("status", str.upper)),
     status_trimmed=("Blanks around a status are cut off.", mapped("status", str.strip)),
-    status_comma_taken=(
-        "Of comma-separated statuses the first is taken.",
-        mapped("status", lambda text: text.split(",")[0]),
-    ),
+    status_comma_taken=("Of comma-separated statuses the first is taken.", first_of_commas("status")),
     is_active_bad_is_false=("An is_active that is neither true nor false filters nothing.", accepting("is_active")),
-    refusal_is_400=("A bad value is a 400.", refusals(lambda status, value: (400, value), 422)),
+    refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
     refusal_is_500=("A bad value is a crash.", failing(422)),
     refusal_is_text=(
         "A refusal's errors are one text.",
@@ -161,7 +157,7 @@ INSTAVM = table(
     "values",
     limit_zero_taken=("limit=0 is one row.", least("limit", 1)),
     limit_1001_taken=("limit above 1000 counts as 1000.", clamped("limit", 1000)),
-    limit_1000_refused=("limit=1000 is refused.", refusing(lambda query: ("limit", "1000") in query, "limit", "1001")),
+    limit_1000_refused=("limit=1000 is refused.", most_refused("limit", 1000)),
     limit_text_taken=("A limit that is no number counts as absent.", lenient("limit")),
     metadata_bad_ignored=("Metadata that is no JSON filters nothing.", accepting("metadata")),
     metadata_bad_empty=("Metadata that is no JSON is an empty list.", emptied("metadata")),
@@ -181,7 +177,7 @@ INSTAVM = table(
         "A JSON array as metadata is a crash.",
         crashing(lambda query: dict(query).get("metadata", "").startswith("[")),
     ),
-    refusal_is_400=("A bad value is a 400.", refusals(lambda status, value: (400, value), 422)),
+    refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
     refusal_is_text=(
         "A refusal's detail is one text.",
         _detail(lambda issues: "; ".join(issue["msg"] for issue in issues)),
@@ -211,6 +207,8 @@ def _code(change: Callable[[Any], Any]) -> Plant:
     return refusals(lambda status, value: (status, change(value)))
 
 
+_BAD_PROJECT_CRASHES = crashing(lambda query: len(dict(query).get("project_id", "x" * 36)) != 36)
+
 DREADNODE = (
     *table(
         "dreadnode",
@@ -218,7 +216,7 @@ DREADNODE = (
         "values",
         limit_zero_taken=("limit=0 is one row.", least("limit", 1)),
         limit_101_taken=("limit above 100 counts as 100.", clamped("limit", 100)),
-        limit_100_refused=("limit=100 is refused.", refusing(lambda query: ("limit", "100") in query, "limit", "101")),
+        limit_100_refused=("limit=100 is refused.", most_refused("limit", 100)),
         limit_text_taken=("A limit that is no number counts as absent.", lenient("limit")),
         state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
         state_bad_empty=("An unknown state is an empty list.", emptied("state")),
@@ -232,11 +230,8 @@ DREADNODE = (
             mapped("state", lambda text: text or "empty"),
         ),
         project_bad_empty=("A project_id that is no UUID is an empty list.", emptied("project_id")),
-        project_bad_500=(
-            "A project_id that is no UUID is a crash.",
-            crashing(lambda query: len(dict(query).get("project_id", "x" * 36)) != 36),
-        ),
-        refusal_is_400=("A bad value is a 400.", refusals(lambda status, value: (400, value | {"code": 400}), 422)),
+        project_bad_500=("A project_id that is no UUID is a crash.", _BAD_PROJECT_CRASHES),
+        refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
         refusal_code_mismatch=("The body's code is not the status.", _code(lambda value: value | {"code": 400})),
         refusal_type_swapped=(
             "A bad value is called an invalid request.",
@@ -258,14 +253,8 @@ DREADNODE = (
         FACETS,
         "values",
         facets_state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
-        facets_project_bad_500=(
-            "A project_id that is no UUID is a crash.",
-            crashing(lambda query: len(dict(query).get("project_id", "x" * 36)) != 36),
-        ),
-        facets_refusal_is_400=(
-            "A bad value is a 400.",
-            refusals(lambda status, value: (400, value | {"code": 400}), 422),
-        ),
+        facets_project_bad_500=("A project_id that is no UUID is a crash.", _BAD_PROJECT_CRASHES),
+        facets_refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
     ),
 )
 
@@ -293,7 +282,7 @@ SUPERSERVE = table(
     offset_negative_taken=("A negative offset counts as 0.", least("offset", 0)),
     metadata_empty_key_taken=("A metadata filter without a key is not looked at.", accepting("metadata.")),
     metadata_repeated_key_taken=("Of two values of one key the last is taken.", asking(_repeated_key)),
-    refusal_is_422=("A bad value is a 422.", refusals(lambda status, value: (422, value), 400)),
+    refusal_is_422=("A bad value is a 422.", swapped(400, 422)),
     refusal_is_500=("A bad value is a crash.", failing(400)),
     refusal_flat=("A refusal is not in the error envelope.", refusals(lambda status, value: (status, value["error"]))),
     refusal_code_wrong=(

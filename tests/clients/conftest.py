@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prime_sandboxes import APIClient, AsyncAPIClient
+from superserve import _http
 
 PREFIXES = ("PRIME_", "INSTAVM_", "SUPERSERVE_", "DREADNODE_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -42,6 +46,32 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", loopback_connect)
     monkeypatch.setattr(socket, "getaddrinfo", loopback_look_up)
+
+
+@pytest.fixture
+def prime_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that prime-sandboxes would have slept between its attempts."""
+    slept: list[float] = []
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(APIClient._idempotent_request_with_retry.retry, "sleep", slept.append)
+    monkeypatch.setattr(AsyncAPIClient._idempotent_request_with_retry.retry, "sleep", note)
+    return slept
+
+
+@pytest.fixture
+def superserve_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that superserve would have slept between its attempts."""
+    slept: list[float] = []
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    monkeypatch.setattr(_http, "asyncio", SimpleNamespace(sleep=note))
+    return slept
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from prime_sandboxes import (
     APIClient,
     APIError,
     APITimeoutError,
-    AsyncAPIClient,
     AsyncSandboxClient,
     PaymentRequiredError,
     SandboxClient,
@@ -51,19 +50,6 @@ def exported(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `fakeserver env prime` exports."""
     for name, value in live.app.services["prime"].provider.environment(live.base_url("prime"), KEY).items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that the SDK would have slept between its attempts."""
-    slept: list[float] = []
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(APIClient._idempotent_request_with_retry.retry, "sleep", slept.append)
-    monkeypatch.setattr(AsyncAPIClient._idempotent_request_with_retry.retry, "sleep", note)
-    return slept
 
 
 @pytest.fixture
@@ -186,7 +172,7 @@ def test_walking_the_pages(live: Live, client: SandboxClient, size: int) -> None
     assert (beyond.sandboxes, beyond.total, beyond.has_next) == ([], len(expected), False)
 
 
-def test_async_client_lists_and_fails_alike(live: Live, delays: list[float]) -> None:
+def test_async_client_lists_and_fails_alike(live: Live, prime_delays: list[float]) -> None:
     """The asynchronous client gets the same rows, and the same errors."""
 
     async def scenario() -> list[str]:
@@ -205,7 +191,7 @@ def test_async_client_lists_and_fails_alike(live: Live, delays: list[float]) -> 
 
     expected = [row["id"] for row in live.rows("prime") if row["status"] == "RUNNING" and "prod" in row["labels"]]
     assert asyncio.run(scenario()) == expected
-    assert delays == RATE_LIMIT_DELAYS
+    assert prime_delays == RATE_LIMIT_DELAYS
 
 
 @pytest.mark.parametrize("key", ["prime-nobody-key", f"{KEY}+code=401"])
@@ -222,38 +208,38 @@ def test_payment_required() -> None:
 
 
 @pytest.mark.parametrize("code", [400, 403, 404, 409, 422, 500])
-def test_api_error_without_retry(code: int, delays: list[float]) -> None:
+def test_api_error_without_retry(code: int, prime_delays: list[float]) -> None:
     """Other refusals are an APIError that names the code, at the first attempt."""
     with closing(f"{KEY}+code={code}") as refused, pytest.raises(APIError, match=f"HTTP {code}") as caught:
         refused.list()
     assert type(caught.value) is APIError
-    assert delays == []
+    assert prime_delays == []
 
 
 @pytest.mark.parametrize("code", [502, 503, 504])
-def test_api_error_after_retries(code: int, delays: list[float]) -> None:
+def test_api_error_after_retries(code: int, prime_delays: list[float]) -> None:
     """A gateway's failure is tried three times before it is an APIError."""
     with closing(f"{KEY}+code={code}") as refused, pytest.raises(APIError, match=f"HTTP {code}"):
         refused.list()
-    assert len(delays) == 2
+    assert len(prime_delays) == 2
 
 
 def test_one_rate_limit_is_ridden_out(
-    live: Live, client: SandboxClient, delays: list[float], monkeypatch: pytest.MonkeyPatch
+    live: Live, client: SandboxClient, prime_delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single 429 costs the SDK its first wait, and the second attempt gets the page."""
     monkeypatch.setenv("PRIME_API_BASE_URL", live.base_url("prime", "prime-one-429"))
     with closing(f"{KEY}+code=429,times=1") as limited:
         found = limited.list()
     assert [sandbox.id for sandbox in found.sandboxes] == [sandbox.id for sandbox in client.list().sandboxes]
-    assert delays == RATE_LIMIT_DELAYS[:1]
+    assert prime_delays == RATE_LIMIT_DELAYS[:1]
 
 
-def test_rate_limited(delays: list[float]) -> None:
+def test_rate_limited(prime_delays: list[float]) -> None:
     """A lasting 429 is tried three times, after the SDK's fixed waits."""
     with closing(f"{KEY}+code=429") as refused, pytest.raises(APIError, match="HTTP 429"):
         refused.list()
-    assert delays == RATE_LIMIT_DELAYS
+    assert prime_delays == RATE_LIMIT_DELAYS
 
 
 @pytest.mark.parametrize(
@@ -293,12 +279,12 @@ def test_timeout(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
         waiting.client.request("GET", "/sandbox", timeout=0.1)
 
 
-def test_nobody_listens(closed: str, delays: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_listens(closed: str, prime_delays: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused connection is tried three times before it is an APIError."""
     monkeypatch.setenv("PRIME_API_BASE_URL", closed)
     with closing(KEY) as refused, pytest.raises(APIError, match="Request failed: ConnectError"):
         refused.list()
-    assert len(delays) == 2
+    assert len(prime_delays) == 2
 
 
 def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

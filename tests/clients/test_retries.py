@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from instavm import InstaVM, RateLimitError
-from prime_sandboxes import APIClient, AsyncAPIClient, AsyncSandboxClient, SandboxClient
+from prime_sandboxes import APIClient, AsyncSandboxClient, SandboxClient
 from superserve import AsyncSandbox, Sandbox, ServerError, _http
 
 from fakeserver.app import Settings
@@ -60,19 +60,6 @@ def prime_list_async() -> list[str]:
     return asyncio.run(ids())
 
 
-@pytest.fixture
-def prime_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that prime-sandboxes would have slept."""
-    slept: list[float] = []
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(APIClient._idempotent_request_with_retry.retry, "sleep", slept.append)
-    monkeypatch.setattr(AsyncAPIClient._idempotent_request_with_retry.retry, "sleep", note)
-    return slept
-
-
 @pytest.mark.parametrize("listed", [prime_list, prime_list_async])
 @pytest.mark.parametrize(
     "fault", [{"code": 503}, {"fault": "CONNECTION_RESET_BY_PEER"}, {"fault": "HTML_GATEWAY"}], ids=str
@@ -106,19 +93,6 @@ def superserve_list() -> list[str]:
 
 def superserve_list_async() -> list[str]:
     return [each.id for each in asyncio.run(AsyncSandbox.list())]
-
-
-@pytest.fixture
-def superserve_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that superserve would have slept."""
-    slept: list[float] = []
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
-    monkeypatch.setattr(_http, "asyncio", SimpleNamespace(sleep=note))
-    return slept
 
 
 @pytest.mark.parametrize("listed", [superserve_list, superserve_list_async])

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,19 +51,6 @@ def sdk_list(request: pytest.FixtureRequest, live: Live, monkeypatch: pytest.Mon
     yield request.param
     _http.shared_client().close()
     _http._reset_shared_client()
-
-
-@pytest.fixture
-def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that the SDK would have slept between its attempts."""
-    slept: list[float] = []
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
-    monkeypatch.setattr(_http, "asyncio", SimpleNamespace(sleep=note))
-    return slept
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -205,7 +190,7 @@ def test_no_key(sdk_list: List, monkeypatch: pytest.MonkeyPatch) -> None:
         (500, ServerError),
     ],
 )
-def test_refusals(sdk_list: List, code: int, kind: type[SandboxError], delays: list[float]) -> None:
+def test_refusals(sdk_list: List, code: int, kind: type[SandboxError], superserve_delays: list[float]) -> None:
     """Each documented refusal is its exception, with the body's code and message, at the first attempt."""
     with pytest.raises(SandboxError) as caught:
         sdk_list(api_key=f"{KEY}+code={code}")
@@ -213,7 +198,7 @@ def test_refusals(sdk_list: List, code: int, kind: type[SandboxError], delays: l
     assert caught.value.status_code == code
     assert caught.value.code
     assert "API error" not in str(caught.value)
-    assert delays == []
+    assert superserve_delays == []
 
 
 def test_undocumented_refusal(sdk_list: List) -> None:
@@ -224,31 +209,31 @@ def test_undocumented_refusal(sdk_list: List) -> None:
 
 
 @pytest.mark.parametrize("code", [502, 503, 504])
-def test_failures_that_are_retried(sdk_list: List, code: int, delays: list[float]) -> None:
+def test_failures_that_are_retried(sdk_list: List, code: int, superserve_delays: list[float]) -> None:
     """A gateway's failure is tried three times before it is a ServerError."""
     with pytest.raises(ServerError) as caught:
         sdk_list(api_key=f"{KEY}+code={code}")
     assert caught.value.status_code == code
-    assert len(delays) == 2
+    assert len(superserve_delays) == 2
 
 
 @pytest.mark.parametrize("example", ["rate_limited", "too_many_sandboxes"])
-def test_rate_limited(sdk_list: List, example: str, delays: list[float]) -> None:
+def test_rate_limited(sdk_list: List, example: str, superserve_delays: list[float]) -> None:
     """A lasting 429 is tried three times, after the waits that Retry-After names, and keeps its code."""
     with pytest.raises(RateLimitError) as caught:
         sdk_list(api_key=f"{KEY}+code=429,example={example}")
     assert caught.value.code == example
-    assert delays == [1.0, 1.0]
+    assert superserve_delays == [1.0, 1.0]
 
 
 def test_two_rate_limits_are_ridden_out(
-    live: Live, sdk_list: List, delays: list[float], request: pytest.FixtureRequest
+    live: Live, sdk_list: List, superserve_delays: list[float], request: pytest.FixtureRequest
 ) -> None:
     """Two 429s cost two waits, and the third attempt gets the rows."""
     world = live.base_url("superserve", f"superserve-{request.node.callspec.id}")
     found = sdk_list(base_url=world, api_key=f"{KEY}+code=429,times=2", limit=5)
     assert ids(found) == ids(live.rows("superserve"))[:5]
-    assert delays == [1.0, 1.0]
+    assert superserve_delays == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -281,12 +266,12 @@ def test_timeout(sdk_list: List, silent: str, monkeypatch: pytest.MonkeyPatch) -
         sdk_list(base_url=silent)
 
 
-def test_nobody_listens(sdk_list: List, closed: str, delays: list[float]) -> None:
+def test_nobody_listens(sdk_list: List, closed: str, superserve_delays: list[float]) -> None:
     """A refused connection is tried three times before it is a plain SandboxError."""
     with pytest.raises(SandboxError, match="Network error") as caught:
         sdk_list(base_url=closed)
     assert type(caught.value) is SandboxError
-    assert len(delays) == 2
+    assert len(superserve_delays) == 2
 
 
 def test_every_exception_class_is_provoked_above() -> None:

@@ -17,14 +17,16 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from contract_tests import cli, ledger, reports, run, verdict
-from contract_tests.check import NO_5XX, Check, Inconclusive, Recorder
+from contract_tests import cli, conformance, ledger, reports, run, verdict
+from contract_tests.check import NO_5XX, Check, Inconclusive
 from contract_tests.false_alarms import handler
 from contract_tests.outcome import Options, Outcome, Verdict, broken
 from contract_tests.planted import BUGS
+from contract_tests.recorder import Recorder
 from contract_tests.report import Report
 from contract_tests.target import target
 from contract_tests.transport import Ask, Handler, InProcess, Stopped, Wire
+from fakeserver.app import Settings
 from fakeserver.testing import running
 
 CANARY = "prime-admin-key"
@@ -310,7 +312,7 @@ def test_an_unreachable_deployment_is_exit_3(capsys: pytest.CaptureFixture[str])
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     with running() as server:
-        yield server.url if hasattr(server, "url") else server.base_url
+        yield server.base_url
 
 
 @pytest.mark.parametrize("slug", ["dreadnode", "instavm", "prime", "superserve"])
@@ -331,6 +333,28 @@ def test_the_fake_keeps_every_contract(
     texts = [out.out, out.err, summary.read_text(), *(path.read_text() for path in files.values())]
     assert not [text for text in texts if f"{slug}-admin-key" in text]
     assert "at most 120 requests" in out.err
+
+
+def test_the_deep_profile_goes_beyond_the_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It announces its budget, asks more than the laws of the default may, and leaves nothing unsaid."""
+    monkeypatch.setitem(conformance.EXAMPLES, "deep", 5)  # Drawing and sending all of them takes seconds.
+    told = tmp_path / "report.json"
+    with running(Settings(size=60)) as server:
+        argv = ["instavm", "--base-url", f"{server.base_url}/instavm", "--token", "instavm-admin-key", "--strict"]
+        argv += ["--other-token", "instavm-outsider-key", "--profile", "deep", "--json", str(told)]
+        argv += ["--only-layer", "laws", "--only-layer", "conformance"]  # The oracle plans for seconds.
+        assert cli.main(argv) == 0
+    report = json.loads(told.read_text())
+    assert {each["layer"] for each in report["laws"]} == {"laws", "conformance"}
+    # The fake sends no ETag, and no sandbox was named.
+    unsaid = {each["law"] for each in report["laws"] if each["result"] == "inconclusive"}
+    assert unsaid == {"caching.validators", "rows.known"}
+    assert "at most 800 requests" in capsys.readouterr().err
+    laws_of_default, _ = run.LIMITS["default"]
+    assert laws_of_default is not None
+    assert laws_of_default < report["requests"]["laws and oracle"] <= 800
 
 
 def test_ctrl_c_gives_the_report_so_far() -> None:
