@@ -100,7 +100,7 @@ class App:
         await (self.browser if ORIGIN in headers_of(scope) else self.serve)(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = scope.get(ANSWER) or self.answer(scope, headers_of(scope))
+        answer = scope.pop(ANSWER, None) or self.answer(scope, headers_of(scope))
         if answer is not None:
             return await send_answer(answer, scope, receive, send)
         world, path = self.place(scope["path"])
@@ -113,7 +113,7 @@ class App:
 
     def place(self, path: str) -> tuple[World, str]:
         """The world that a path is in, and the path there."""
-        if not path.startswith("/ns/"):
+        if path != "/ns" and not path.startswith("/ns/"):
             return self.worlds.root, path
         name, _, rest = path[4:].partition("/")
         return self.worlds.named(name), "/" + rest

@@ -53,8 +53,6 @@ class Entry:
     values: Mapping[str, Any] | None = None
     fault: str | None = None
     warnings: tuple[str, ...] = ()
-    notes: Callable[[], Iterable[str]] | None = None
-    """Further warnings, worked out when somebody reads the entry."""
 
     def row(self) -> Document:
         return {
@@ -69,7 +67,7 @@ class Entry:
             "values": None if self.values is None else {name: _plain(value) for name, value in self.values.items()},
             "status": self.status,
             "fault": self.fault,
-            "warnings": [*islice(self.notes() if self.notes else (), MAX_WARNINGS), *self.warnings],
+            "warnings": list(self.warnings),
         }
 
 
@@ -109,15 +107,32 @@ Asked = tuple[str, bytes, str | None]
 """Path, query and caller's name: what makes two requests the same."""
 
 
+@dataclass(slots=True)
+class Line:
+    """An entry that is written out when somebody reads it, since most are never read."""
+
+    number: int
+    warnings: tuple[str, ...]
+    write: Write | None
+    entry: Entry | None = None
+
+    def read(self) -> Entry:
+        if self.entry is None:
+            assert self.write is not None
+            entry = self.write()
+            self.entry = replace(entry, number=self.number, warnings=(*entry.warnings, *self.warnings))
+            self.write = None
+        return self.entry
+
+
 class Journal:
-    """A bounded ring of entries, and the little memory that client warnings need. An entry is written out when somebody
-    reads it, since most are never read."""
+    """A bounded ring of entries, and the little memory that client warnings need."""
 
     def __init__(self) -> None:
-        self._ring: deque[tuple[int, tuple[str, ...], Write]] = deque(maxlen=MAX_ENTRIES)
+        self._ring: deque[Line] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at: dict[tuple[str | None, str | None], int] = {}
-        self._last: Asked | None = None
+        self._last: Asked | Entry | None = None
         self._repeated = 0
 
     def clear(self) -> None:
@@ -138,14 +153,20 @@ class Journal:
     ) -> None:
         """One more request, answered at `instant`; `understood` where its parameters had values."""
         self.total += 1
-        self._repeated = self._repeated + 1 if asked == self._last else 1
+        if isinstance(self._last, Entry):
+            # A snapshot has only what was written.
+            now = write()
+            same = (now.path, now.query, now.caller) == (self._last.path, self._last.query, self._last.caller)
+        else:
+            same = asked == self._last
+        self._repeated = self._repeated + 1 if same else 1
         self._last = asked
         warnings: tuple[str, ...] = ()
         if self._repeated == LOOP or self._retry_at:
             warnings = tuple(self._manners(instant, (provider, asked[2]), understood))
         if retry_after is not None and retry_after.isdigit():
             self._retry_at[provider, asked[2]] = instant + int(retry_after) * SECOND
-        self._ring.append((self.total, warnings, write))
+        self._ring.append(Line(self.total, warnings, write))
 
     def _manners(self, instant: int, who: tuple[str, str | None], understood: bool) -> Iterable[str]:
         if self._retry_at:
@@ -157,9 +178,7 @@ class Journal:
 
     def entries(self) -> Iterator[Entry]:
         """Newest first."""
-        for number, late, write in reversed(self._ring):
-            entry = write()
-            yield replace(entry, number=number, warnings=(*entry.warnings, *late))
+        return (each.read() for each in reversed(self._ring))
 
     def state(self) -> Document:
         """Everything that a snapshot needs."""
@@ -174,8 +193,8 @@ class Journal:
         self, entries: Iterable[Entry], total: int, repeated: int, retry_at: dict[tuple[str | None, str | None], int]
     ) -> None:
         for entry in entries:
-            self._ring.append((entry.number, (), lambda entry=entry: entry))  # type: ignore[misc]
-            self._last = entry.path.removeprefix(f"/{entry.provider}"), entry.query.encode(), entry.caller
+            self._ring.append(Line(entry.number, (), None, entry))
+            self._last = entry
         self.total, self._repeated, self._retry_at = total, repeated, retry_at
 
     def rows(self, limit: int | None = None) -> list[Document]:
@@ -185,9 +204,10 @@ class Journal:
     def find(self, pattern: Json) -> list[Document]:
         """The entries that match a request pattern, newest first."""
         matches = matcher(pattern)
+        entries = [*self.entries()]
         deadline = time.monotonic() + MAX_FIND_SECONDS
         found = []
-        for entry in self.entries():
+        for entry in entries:
             if matches(entry):
                 found.append(entry.row())
             if time.monotonic() > deadline:

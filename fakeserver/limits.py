@@ -41,7 +41,7 @@ class Limits:
         for limit in limits:
             key = (slug, limit.name, *map(who.__getitem__, limit.by))
             left, wait, reset = self._bucket(key, limit, now) if limit.bucket else self._window(key, limit, now)
-            if limit.headers and (tightest is None or left < tightest[0]):
+            if limit.headers and (tightest is None or left < max(0, tightest[0])):
                 tightest = left, limit, reset
             if left < 0 and (limit.enforced if enforced is None else enforced):
                 detail = f"Rate limit exceeded: {limit.capacity} requests per {limit.seconds:g} seconds"

@@ -7,6 +7,7 @@ import functools
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import orjson
 from pyroaring import BitMap
@@ -17,7 +18,7 @@ from fakeserver.collection import Collection
 from fakeserver.faults import Dribble, Failure
 from fakeserver.filters import Filter
 from fakeserver.fixtures import Fixture
-from fakeserver.journal import MAX_TEXT, Entry, masked
+from fakeserver.journal import MAX_TEXT, MAX_WARNINGS, Entry, masked
 from fakeserver.manners import declared, warnings
 from fakeserver.pages import Context, Page
 from fakeserver.params import MAX_QUERY_BYTES, Values, check_size, query_pairs
@@ -185,7 +186,10 @@ class Service:
 
     def note(self, request: Request, exchange: Exchange, answer: Answer, world: World) -> None:
         """Put the exchange into the world's journal."""
-        path, query = request.path[:MAX_TEXT], request.query[: MAX_QUERY_BYTES + 1]
+        path, query = request.path[:MAX_TEXT], request.query
+        if len(query) > MAX_QUERY_BYTES:
+            # It was refused, and three bytes a character are more than the journal shows.
+            query = query[: 3 * MAX_TEXT]
         instant = world.clock.now
         world.journal.add(
             # The headers hold credentials, so they are not kept.
@@ -212,7 +216,7 @@ class Service:
             caller=None if caller is None else caller.name,
             values=exchange.values,
             fault=None if exchange.failure is None else exchange.failure.label,
-            notes=functools.partial(warnings, path[:2], operation, query),
+            warnings=tuple(islice(warnings(path[:2], operation, query), MAX_WARNINGS)),
         )
 
     def refusal(self, problem: Problem, world: World) -> Answer:

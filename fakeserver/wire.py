@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import cast
 from urllib.parse import unquote
@@ -57,7 +58,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
-        self.waiting: list[RequestResponseCycle] = []
+        self.waiting: deque[RequestResponseCycle] = deque()
 
     def data_received(self, packet: bytes) -> None:
         self.turn = True
@@ -85,20 +86,29 @@ class Protocol(HttpToolsProtocol):
             self.scope["path"], self.scope["query_string"] = target_of(self.url)
             answer = self.at_once(cast(Scope, self.scope))
             if answer is not None and self.send_now(answer):
+                # Trailers would be headers otherwise.
+                self.headers = []
                 return
             if answer is not None:
                 cast(dict[str, object], self.scope)[ANSWER] = answer
         # An answer that was sent at once has armed the timer that ends idle connections.
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        self.headers = []
         if not idle:
+            while self.waiting and self.waiting[0].response_complete:
+                self.waiting.popleft()
             self.waiting.append(before)
 
     def send_now(self, answer: Answer) -> bool:
         """Send the answer if it is whole and due."""
         if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
             return False
-        headers, body = whole(answer, answer.body, self.scope["method"])
+        try:
+            headers, body = whole(answer, answer.body, self.scope["method"])
+        except ValueError:
+            # ASGI has a way to say that an application failed.
+            return False
         lines = [STATUS_LINE[answer.status]]
         lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
         lines += [b"%s: %s\r\n" % each for each in headers]
@@ -136,8 +146,11 @@ def target_of(url: bytes) -> tuple[str, bytes]:
 
 def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", answer.media_type.encode())]
-    if answer.headers:
-        headers += [(name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers.items()]
+    for name, text in answer.headers.items():
+        if not text.isprintable():
+            # A line break would begin another header, or another answer.
+            raise ValueError(f"the header {name} cannot be sent")
+        headers.append((name.lower().encode(), text.encode("ascii")))
     return headers
 
 

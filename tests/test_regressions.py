@@ -15,6 +15,8 @@ from control import admin, done, refused
 from inside import app_of, call, credential, get, main_tenant, tenants
 
 from fakeserver import bodies
+from fakeserver.journal import LOOP, MAX_TEXT, MAX_WARNINGS
+from fakeserver.params import MAX_QUERY_BYTES
 from fakeserver.service import Request
 from fakeserver.testing import running
 
@@ -169,3 +171,51 @@ def test_holding_documents_against_the_spec_lets_others_through(monkeypatch: pyt
 def test_an_undocumented_code_has_no_example(example: str) -> None:
     """A header repeats what was asked for, so only names that the spec chose may be in it."""
     refused(get(app_of(), "prime", f"__code=418&__handling=lenient&__example={example}"), 400, "example")
+
+
+def test_a_namespace_without_a_name_is_refused() -> None:
+    for path in ("/ns", "/ns/"):
+        refused(call(app_of(), path), 400, "namespace")
+
+
+def test_the_tightest_limit_is_reported_when_several_are_used_up() -> None:
+    """None is left of either; the one that was used up first stays the one that is told of."""
+    app = app_of(rate_limits=True)
+    app.world.clock.freeze()
+    told = {get(app, "superserve", "limit=1").headers["ratelimit-limit"] for _ in range(150)}
+    assert told == {"40"}
+
+
+def test_a_loop_is_seen_across_a_snapshot() -> None:
+    """Also where the journal shows the query cut or masked."""
+    app = app_of()
+    for _ in range(LOOP - 1):
+        get(app, "prime", "per_page=1&api_key=secret")
+    done(admin(app, "PUT", "/snapshot", done(admin(app, "GET", "/snapshot"))))
+    get(app, "prime", "per_page=1&api_key=secret")
+
+    newest = done(admin(app, "GET", "/requests"))["requests"][0]
+    assert any("times in a row" in each for each in newest["warnings"]), newest
+
+
+def test_the_journal_keeps_little_of_a_long_query() -> None:
+    """A query that was refused for its length is not kept whole, and one of many fields is not taken apart."""
+    app = app_of()
+    get(app, "prime", "a=" + "b" * MAX_QUERY_BYTES)
+    (line,) = app.world.journal._ring
+    kept = getattr(line.write, "args", ())
+    assert kept
+    assert sum(len(each) for each in kept if isinstance(each, bytes)) <= 3 * MAX_TEXT
+
+    get(app, "prime", "&".join(f"unknown{number}=1" for number in range(990)))
+    newest, _ = done(admin(app, "GET", "/requests"))["requests"]
+    assert len(newest["warnings"]) == MAX_WARNINGS
+    assert not any("unknown100'" in each for each in newest["warnings"])
+
+
+def test_an_entry_is_written_once() -> None:
+    """Reading the journal again costs nothing again."""
+    app = app_of()
+    get(app, "prime")
+    first, second = (next(iter(app.world.journal.entries())) for _ in range(2))
+    assert first is second

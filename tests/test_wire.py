@@ -10,11 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 from live import LISTINGS, Live, serving
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fakeserver.app import App, Settings, create_app
 from fakeserver.draws import instant
-from fakeserver.wire import Protocol, server_config
+from fakeserver.service import Answer
+from fakeserver.testing import running
+from fakeserver.wire import ANSWER, Protocol, send_answer, server_config
 
 SECONDS = 10.0
 EPOCH = instant("2026-01-01T00:00:00Z")
@@ -89,6 +92,7 @@ def without_date(text: bytes) -> bytes:
         request("GET /__admin/health", "Connection: close"),
         request("GET /__admin", "Connection: close"),
         request("GET /ns/", "Connection: close"),
+        request("GET /ns", "Connection: close"),
         b"GET nonsense\r\n\r\n",
     ],
     ids=lambda raw: raw.split(b"\r\nHost")[0].decode() + str(len(raw)),
@@ -202,3 +206,44 @@ def test_the_server_stands_on_what_it_overrides() -> None:
     config.load()
     assert config.http_protocol_class is Protocol
     assert config.loaded_app.at_once
+
+
+def test_a_header_that_would_begin_another_is_never_sent() -> None:
+    """Neither on the short way, where uvicorn does not look, nor through ASGI."""
+
+    class Split:
+        def at_once(self, scope: Scope) -> Answer:
+            return Answer(200, b"{}", {"X-Note": "a\r\nset-cookie: b"})
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await send_answer(self.at_once(scope), scope, receive, send)
+
+    for protocol in (Protocol, HttpToolsProtocol):
+        with serving(Split(), protocol) as live, connected(live) as connection:  # type: ignore[arg-type]
+            connection.sendall(request(PRIME, "Connection: close"))
+            answer = everything(connection)
+        assert answer.startswith(b"HTTP/1.1 500"), answer
+        assert b"set-cookie" not in answer
+
+
+def test_finished_answers_are_let_go() -> None:
+    """A connection that lives long keeps nothing of the pipelined answers that it has had."""
+    slow = request("GET /superserve/sandboxes", "X-API-Key: superserve-admin-key", "Prefer: delay=1ms")
+    with running() as server:
+        port = int(server.base_url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+            for _ in range(20):
+                connection.sendall(slow + request("GET /nobody"))
+                answers(connection, 2)
+            (kept,) = (each for each in server._server.server_state.connections if each.waiting)  # type: ignore[union-attr]
+            assert len(kept.waiting) == 1  # type: ignore[union-attr]
+            assert ANSWER not in kept.waiting[0].scope  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("before", [b"", request("GET /nobody")])
+def test_trailers_are_no_headers(before: bytes) -> None:
+    """What comes behind a body authenticates nobody, wherever in a packet the request stands."""
+    chunked = request(PRIME, "Transfer-Encoding: chunked", "Connection: close") + f"0\r\n{KEY}\r\n\r\n".encode()
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(before + chunked)
+        assert b"HTTP/1.1 401" in everything(connection)
