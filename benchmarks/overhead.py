@@ -1,59 +1,82 @@
-"""What the control surface costs: two worlds of one server, with everything on and with everything off, in turns."""
+"""What the control surface costs: worlds of one server with more and more of it switched off, in turns."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from benchmarks import load
-from benchmarks.figures import Figure, figure
+from benchmarks.figures import Figure, figure, ratio
 from benchmarks.rounds import TRY_PATHS, Report
 from benchmarks.servers import HOST, Launch, Server
 from benchmarks.subjects import fakeserver
 
 PROVIDER = "superserve"
 """Its limits are counted and reported in every answer, and refuse none."""
-OFF = {"journal": False, "rate_limits": {PROVIDER: "off"}}
+ON, NO_LIMITS, OFF = "everything on", "no rate limits", "everything off"
+SETTINGS: Mapping[str, dict[str, Any]] = {
+    ON: {},
+    NO_LIMITS: {"rate_limits": {PROVIDER: "off"}},
+    OFF: {"rate_limits": {PROVIDER: "off"}, "journal": False},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Requests per second of one page of 50 rows, and the processor time (microseconds) that an answer takes."""
+
+    speed: Figure
+    cpu_us: Figure
 
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Requests per second of one page of 50 rows, and the processor time (microseconds) that an answer takes."""
+    """What each of the worlds costs."""
 
-    on: Figure
-    off: Figure
-    on_cpu_us: Figure
-    off_cpu_us: Figure
+    worlds: Mapping[str, Cost]
+
+    @property
+    def on_to_off(self) -> float:
+        return ratio(self.worlds[ON].speed.median, self.worlds[OFF].speed.median)
 
 
 def measure(folder: Path, rounds: int, seconds: float, report: Report) -> Overhead:
-    """Both worlds in every round."""
+    """Every world in every round."""
     path, headers = TRY_PATHS[PROVIDER]
-    speeds: dict[str, list[float]] = {"on": [], "off": []}
-    cpu: dict[str, list[float]] = {"on": [], "off": []}
+    readings: dict[str, list[tuple[float, float]]] = {name: [] for name in SETTINGS}
     # The same launch as everywhere, but with rate limits.
     command = [flag for flag in fakeserver().command if flag != "--no-rate-limits"]
     with Server(Launch(command, path, headers, fakeserver().folder)) as server:
-        switch_off(server, "off")
+        names = [*SETTINGS]
+        for name in names:
+            put_settings(server, name)
         for number in range(rounds):
-            for world in ("on", "off") if number % 2 else ("off", "on"):
-                targets = load.write_targets(folder / f"overhead-{world}.txt", [f"/ns/{world}{path}"])
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                targets = load.write_targets(folder / "overhead.txt", [f"/ns/{namespace(name)}{path}"])
                 before = server.cpu_seconds()
                 reading = load.run(server.base_url, targets, headers, seconds)
                 after = server.cpu_seconds()
                 if reading.failures or not reading.answers:
-                    raise load.LoadError(f"{reading.failures} requests failed with everything {world}")
-                speeds[world].append(reading.requests_per_second)
-                cpu[world].append(((after or 0) - (before or 0)) / reading.answers * 1e6)
-                report(f"round {number + 1}/{rounds} everything {world}: {reading.requests_per_second:,.0f} requests/s")
-    return Overhead(figure(speeds["on"]), figure(speeds["off"]), figure(cpu["on"]), figure(cpu["off"]))
+                    raise load.LoadError(f"{reading.failures} requests failed with {name}")
+                cpu_us = ((after or 0) - (before or 0)) / reading.answers * 1e6
+                readings[name].append((reading.requests_per_second, cpu_us))
+                report(f"round {number + 1}/{rounds} {name}: {reading.requests_per_second:,.0f} requests/s")
+    return Overhead({name: Cost(*map(figure, zip(*found, strict=True))) for name, found in readings.items()})
 
 
-def switch_off(server: Server, world: str) -> None:
+def namespace(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def put_settings(server: Server, name: str) -> None:
     connection = HTTPConnection(HOST, server.port, timeout=10)
-    connection.request("PUT", f"/ns/{world}/__admin/settings", json.dumps(OFF), {"Content-Type": "application/json"})
+    path = f"/ns/{namespace(name)}/__admin/settings"
+    connection.request("PUT", path, json.dumps(SETTINGS[name]), {"Content-Type": "application/json"})
     status = connection.getresponse().status
     connection.close()
     if status != 200:

@@ -52,8 +52,10 @@ def targets(
             "everything on ÷ everything off, in one server",
             0.85,
             True,
-            ratio(overhead.on.median, overhead.off.median) if overhead else None,
-            remark=f"{overhead.on_cpu_us.median:.0f} µs ÷ {overhead.off_cpu_us.median:.0f} µs" if overhead else "",
+            overhead.on_to_off if overhead else None,
+            remark=", ".join(f"{name} {cost.cpu_us.median:.0f} µs" for name, cost in overhead.worlds.items())
+            if overhead
+            else "",
         ),
         Target(
             "answers that differ from a comprehension over all rows",
