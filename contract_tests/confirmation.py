@@ -1,7 +1,7 @@
 """Confirmation of soft contradictions: a list that moves while it is read convicts nobody.
 
 A suspicion is asked again at once. As long as no snapshot differs from another, the suspicions wait for one last
-snapshot; once the list has been seen to move, each is settled alone between two fresh snapshots, three times.
+snapshot; once the list has been seen to move, each is settled alone between two fresh snapshots, three times or more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from contract_tests.outcome import Context, Snapshot, Unjudgeable
 from contract_tests.promises import Listing
 from contract_tests.transport import Ask, Reply, Spent
 
-CONFIRMATIONS = 2
+CONFIRMATIONS = 3
+MANY_CONFIRMATIONS = 8
+"""For a short list: where one of its two rows comes and goes, chance contradicts one time in three."""
 REPEATS = 3
 FEW = 4
 """Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
@@ -121,7 +123,7 @@ class Confirmation:
         latest = self.check.snapshots[before.scope]
         after = latest if latest is not before else self.check.refresh(before.scope)
         found = soft(look(before, after))
-        for _ in range(CONFIRMATIONS + 1):
+        for _ in range(confirmations(before)):
             if not found:
                 return
             one = self.check.refresh(before.scope)
@@ -162,7 +164,7 @@ class Confirmation:
         still = soft(suspicion.look(suspicion.before, final))
         before = final
         try:
-            for _ in range(CONFIRMATIONS + 1):
+            for _ in range(confirmations(before)):
                 if not still or not suspicion.steady:
                     return []
                 before = self.check.refresh(before.scope)
@@ -193,6 +195,11 @@ class Confirmation:
 
     def _excuse(self, suspicion: Suspicion, reason: str) -> None:
         self.check.reasons.setdefault(suspicion.law, []).append(reason)
+
+
+def confirmations(before: Snapshot) -> int:
+    """How often a contradiction must show between fresh snapshots of a list that moves."""
+    return MANY_CONFIRMATIONS if len(before.rows) < FEW else CONFIRMATIONS
 
 
 def soft(breaches: Sequence[Breach]) -> list[Breach]:

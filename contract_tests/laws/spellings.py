@@ -76,6 +76,8 @@ def _prime_encoding(check: Check) -> None:
     odd = next((label for label in every if not label.isascii()), None)
     if odd:
         spelt(check, "unicode", (("labels", odd),), (), "labels=" + encoded(odd).lower())
+    # Python's clients write their True as it prints.
+    spelt(check, "capital boolean", (("is_active", "true"),), (("is_active", "True"),), tier=Tier.SHOULD)
     marked = next((label for label in every if set(label) & set("&=%+#")), None)
     if marked:
         spelt(check, "reserved", (("labels", marked),))

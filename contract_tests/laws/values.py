@@ -194,6 +194,8 @@ def metadata(check: Check) -> None:
         )
         bad(check, "long key", ((f"metadata.{'k' * 257}", "x"),), (), tier=Tier.SHOULD)
         bad(check, "long value", (("metadata.env", "v" * 2049),), ("metadata.env",), tier=Tier.SHOULD)
+        much = tuple((f"metadata.k{number}", "v" * 2048) for number in range(8))
+        bad(check, "much in all", much, (), tier=Tier.SHOULD)
 
 
 @law("values.odd")
