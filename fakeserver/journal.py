@@ -102,26 +102,28 @@ def masked(query: str, declared: Callable[[str], bool]) -> str:
     return "&".join(parts)
 
 
-Write = Callable[[], Entry]
-Asked = tuple[str, bytes, str | None]
-"""Path, query and caller's name: what makes two requests the same."""
+class Record:
+    """One request on its way into the journal; it is put into words when somebody reads it, since most are never read.
 
+    `asked` is what makes two requests the same: path, query and caller's name."""
 
-@dataclass(slots=True)
-class Line:
-    """An entry that is written out when somebody reads it, since most are never read."""
-
-    number: int
-    warnings: tuple[str, ...]
-    write: Write | None
+    number = 0
+    instant = 0
+    asked: tuple[str, bytes, str | None] = ("", b"", None)
+    provider: str | None = None
+    understood = False
+    """Whether its parameters had values."""
+    late: tuple[str, ...] = ()
+    """Warnings that come from what was asked before."""
     entry: Entry | None = None
+
+    def write(self) -> Entry:
+        raise NotImplementedError
 
     def read(self) -> Entry:
         if self.entry is None:
-            assert self.write is not None
             entry = self.write()
-            self.entry = replace(entry, number=self.number, warnings=(*entry.warnings, *self.warnings))
-            self.write = None
+            self.entry = replace(entry, number=self.number, warnings=(*entry.warnings, *self.late))
         return self.entry
 
 
@@ -129,10 +131,10 @@ class Journal:
     """A bounded ring of entries, and the little memory that client warnings need."""
 
     def __init__(self) -> None:
-        self._ring: deque[Line] = deque(maxlen=MAX_ENTRIES)
+        self._ring: deque[Record] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at: dict[tuple[str | None, str | None], int] = {}
-        self._last: Asked | Entry | None = None
+        self._last: Record | None = None
         self._repeated = 0
 
     def clear(self) -> None:
@@ -141,39 +143,24 @@ class Journal:
         self._retry_at.clear()
         self._last, self._repeated = None, 0
 
-    def add(
-        self,
-        write: Write,
-        instant: int,
-        provider: str,
-        asked: Asked,
-        *,
-        understood: bool,
-        retry_after: str | None = None,
-    ) -> None:
-        """One more request, answered at `instant`; `understood` where its parameters had values."""
+    def add(self, record: Record, retry_after: str | None = None) -> None:
+        """One more request."""
         self.total += 1
-        if isinstance(self._last, Entry):
-            # A snapshot has only what was written.
-            now = write()
-            same = (now.path, now.query, now.caller) == (self._last.path, self._last.query, self._last.caller)
-        else:
-            same = asked == self._last
-        self._repeated = self._repeated + 1 if same else 1
-        self._last = asked
-        warnings: tuple[str, ...] = ()
+        record.number = self.total
+        last, self._last = self._last, record
+        self._repeated = self._repeated + 1 if last is not None and _same(last, record) else 1
         if self._repeated == LOOP or self._retry_at:
-            warnings = tuple(self._manners(instant, (provider, asked[2]), understood))
+            record.late = tuple(self._manners(record))
         if retry_after is not None and retry_after.isdigit():
-            self._retry_at[provider, asked[2]] = instant + int(retry_after) * SECOND
-        self._ring.append(Line(self.total, warnings, write))
+            self._retry_at[record.provider, record.asked[2]] = record.instant + int(retry_after) * SECOND
+        self._ring.append(record)
 
-    def _manners(self, instant: int, who: tuple[str, str | None], understood: bool) -> Iterable[str]:
+    def _manners(self, record: Record) -> Iterable[str]:
         if self._retry_at:
-            due = self._retry_at.pop(who, None)
-            if due is not None and instant < due:
-                yield f"Retry-After was ignored: {(due - instant) / SECOND:.1f} s too early"
-        if self._repeated == LOOP and understood:
+            due = self._retry_at.pop((record.provider, record.asked[2]), None)
+            if due is not None and record.instant < due:
+                yield f"Retry-After was ignored: {(due - record.instant) / SECOND:.1f} s too early"
+        if self._repeated == LOOP and record.understood:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
 
     def entries(self) -> Iterator[Entry]:
@@ -193,8 +180,9 @@ class Journal:
         self, entries: Iterable[Entry], total: int, repeated: int, retry_at: dict[tuple[str | None, str | None], int]
     ) -> None:
         for entry in entries:
-            self._ring.append(Line(entry.number, (), None, entry))
-            self._last = entry
+            self._last = Record()
+            self._last.entry = entry
+            self._ring.append(self._last)
         self.total, self._repeated, self._retry_at = total, repeated, retry_at
 
     def rows(self, limit: int | None = None) -> list[Document]:
@@ -219,6 +207,14 @@ class Journal:
     def unmatched(self) -> list[Document]:
         """Requests that no operation was found for."""
         return [each.row() for each in self.entries() if each.operation is None]
+
+
+def _same(one: Record, other: Record) -> bool:
+    if one.provider is not None or one.entry is None:
+        return one.asked == other.asked and one.provider == other.provider
+    # A snapshot has only what was written.
+    before, now = one.entry, other.write()
+    return (before.path, before.query, before.caller) == (now.path, now.query, now.caller)
 
 
 def matcher(pattern: Json) -> Callable[[Entry], bool]:

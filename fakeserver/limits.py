@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fakeserver.draws import SECOND
@@ -27,20 +27,35 @@ class Limit:
     enforced: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One limit as it is counted for one of those whom it tells apart."""
+
+    limit: Limit
+    key: tuple[str, ...]
+    seconds_per_request: float
+
+
+def meters_of(slug: str, limits: Iterable[Limit], who: Mapping[str, str]) -> tuple[Meter, ...]:
+    """A provider's limits for one address, caller and tenant."""
+    return tuple(
+        Meter(each, (slug, each.name, *(who[part] for part in each.by)), each.seconds / each.capacity)
+        for each in limits
+    )
+
+
 class Limits:
     """The counters of one world."""
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, ...], tuple[float, int]] = {}
 
-    def take(
-        self, slug: str, limits: tuple[Limit, ...], who: Mapping[str, str], now: int, *, enforced: bool | None
-    ) -> dict[str, str]:
+    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None) -> dict[str, str]:
         """Count one request; the headers that report it, or a 429. `enforced` overrules each limit's own default."""
         tightest: tuple[int, Limit, int] | None = None
-        for limit in limits:
-            key = (slug, limit.name, *map(who.__getitem__, limit.by))
-            left, wait, reset = self._bucket(key, limit, now) if limit.bucket else self._window(key, limit, now)
+        for meter in meters:
+            limit = meter.limit
+            left, wait, reset = self._bucket(meter, now) if limit.bucket else self._window(meter, now)
             if limit.headers and (tightest is None or left < max(0, tightest[0])):
                 tightest = left, limit, reset
             if left < 0 and (limit.enforced if enforced is None else enforced):
@@ -49,9 +64,10 @@ class Limits:
                 raise Problem(429, "rate_limited", detail, headers=headers)
         return _report(tightest)
 
-    def _window(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int, int]:
+    def _window(self, meter: Meter, now: int) -> tuple[int, int, int]:
         """(requests left, whole seconds until the window is over, and the same again); left is negative for a request
         too many."""
+        limit, key = meter.limit, meter.key
         used, start = self.counters.get(key, (0.0, now))
         if not 0 <= now - start < limit.seconds * SECOND:
             used, start = 0.0, now
@@ -60,10 +76,9 @@ class Limits:
         wait = -int((now - start - limit.seconds * SECOND) // SECOND)
         return left, wait, wait
 
-    def _bucket(self, key: tuple[str, ...], limit: Limit, now: int) -> tuple[int, int, int]:
+    def _bucket(self, meter: Meter, now: int) -> tuple[int, int, int]:
         """(tokens left, whole seconds until there is one again, and until the bucket is full)."""
-        capacity = limit.capacity
-        per_token = limit.seconds / capacity
+        key, capacity, per_token = meter.key, meter.limit.capacity, meter.seconds_per_request
         used, seen = self.counters.get(key, (0.0, now))
         if now > seen:
             used = max(0.0, used - (now - seen) / (per_token * SECOND))

@@ -18,7 +18,8 @@ from fakeserver.collection import Collection
 from fakeserver.faults import Dribble, Failure
 from fakeserver.filters import Filter
 from fakeserver.fixtures import Fixture
-from fakeserver.journal import MAX_TEXT, MAX_WARNINGS, Entry, masked
+from fakeserver.journal import MAX_TEXT, MAX_WARNINGS, Entry, Record, masked
+from fakeserver.limits import meters_of
 from fakeserver.manners import declared, warnings
 from fakeserver.pages import Context, Page
 from fakeserver.params import MAX_QUERY_BYTES, Values, check_size, query_pairs
@@ -34,6 +35,8 @@ from fakeserver.spec import Operation, Spec, SpecError
 from fakeserver.world import World
 
 MAX_HEADERS = 128
+MAX_METERS = 1_024
+"""Addresses and callers whose meters are kept at hand; any other's are made again."""
 FAULT_HEADER = "X-Fakeserver-Fault"
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
@@ -72,8 +75,7 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Record):
     """What is known about a request so far, for the journal and for the failure that somebody wants."""
 
     operation: Operation | None = None
@@ -81,6 +83,25 @@ class Exchange:
     values: Values | None = None
     failure: Failure | None = None
     applied: str | None = None
+    method = ""
+    status = 0
+
+    def write(self) -> Entry:
+        path, query, caller = self.asked
+        return Entry(
+            number=0,
+            instant=self.instant,
+            method=self.method,
+            path=f"/{self.provider}{path}"[:MAX_TEXT],
+            query=masked(query.decode("utf-8", "replace"), declared(self.operation)),
+            status=self.status,
+            provider=self.provider,
+            operation=None if self.operation is None else self.operation.id,
+            caller=caller,
+            values=self.values,
+            fault=None if self.failure is None else self.failure.label,
+            warnings=tuple(islice(warnings(path[:2], self.operation, query), MAX_WARNINGS)),
+        )
 
 
 class Service:
@@ -95,10 +116,16 @@ class Service:
         if unknown:
             raise SpecError(f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec")
         self.match = Matcher(self.routes)
+        self.meters = functools.lru_cache(MAX_METERS)(
+            lambda address, caller, tenant: meters_of(
+                provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}
+            )
+        )
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
         exchange = Exchange()
+        exchange.instant = world.clock.now
         try:
             answer = self.respond(request, world, exchange)
         except Problem as problem:
@@ -135,7 +162,7 @@ class Service:
             return Answer(failure.status, b"")
         if caller is None:
             raise unauthenticated()
-        reported = self.limited(caller, request, world)
+        reported = self.limited(exchange, caller, request, world)
         reading = route.read(segments, request.query)
         values = exchange.values = reading.values
         meaning, tenants = route.meaning, world.tenants(self.provider)
@@ -174,50 +201,24 @@ class Service:
         name = None if exchange.caller is None else exchange.caller.name
         return world.faults.due(self.provider.slug, operation.id, name, dict(query_pairs(request.query)))
 
-    def limited(self, caller: Caller, request: Request, world: World) -> dict[str, str]:
+    def limited(self, exchange: Exchange, caller: Caller, request: Request, world: World) -> dict[str, str]:
         """The headers that report the caller's rate limits, or a 429."""
-        limits = self.provider.limits
         mode = world.settings.rate_limits[self.provider.slug]
-        if not limits or mode == "off":
+        if not self.provider.limits or mode == "off":
             return {}
-        who = {"address": request.address, "caller": caller.name, "tenant": caller.home}
-        enforced = True if mode == "enforced" else None
-        return world.limits.take(self.provider.slug, limits, who, world.clock.now, enforced=enforced)
+        meters = self.meters(request.address, caller.name, caller.home)
+        return world.limits.take(meters, exchange.instant, enforced=True if mode == "enforced" else None)
 
     def note(self, request: Request, exchange: Exchange, answer: Answer, world: World) -> None:
-        """Put the exchange into the world's journal."""
+        """Put the exchange into the world's journal. The headers hold credentials, so they are not kept."""
         path, query = request.path[:MAX_TEXT], request.query
         if len(query) > MAX_QUERY_BYTES:
             # It was refused, and three bytes a character are more than the journal shows.
             query = query[: 3 * MAX_TEXT]
-        instant = world.clock.now
-        world.journal.add(
-            # The headers hold credentials, so they are not kept.
-            functools.partial(self.entry, instant, request.method, path, query, answer.status, exchange),
-            instant,
-            self.provider.slug,
-            (path, query, None if exchange.caller is None else exchange.caller.name),
-            understood=exchange.values is not None,
-            retry_after=answer.headers.get("Retry-After"),
-        )
-
-    def entry(self, instant: int, method: str, path: str, query: bytes, status: int, exchange: Exchange) -> Entry:
-        """The exchange as the journal shows it."""
-        operation, caller = exchange.operation, exchange.caller
-        return Entry(
-            number=0,
-            instant=instant,
-            method=method,
-            path=f"/{self.provider.slug}{path}"[:MAX_TEXT],
-            query=masked(query.decode("utf-8", "replace"), declared(operation)),
-            status=status,
-            provider=self.provider.slug,
-            operation=None if operation is None else operation.id,
-            caller=None if caller is None else caller.name,
-            values=exchange.values,
-            fault=None if exchange.failure is None else exchange.failure.label,
-            warnings=tuple(islice(warnings(path[:2], operation, query), MAX_WARNINGS)),
-        )
+        exchange.asked = path, query, None if exchange.caller is None else exchange.caller.name
+        exchange.provider, exchange.method, exchange.status = self.provider.slug, request.method, answer.status
+        exchange.understood = exchange.values is not None
+        world.journal.add(exchange, answer.headers.get("Retry-After"))
 
     def refusal(self, problem: Problem, world: World) -> Answer:
         """The problem in the provider's dialect."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import struct
 from collections import deque
@@ -24,6 +25,7 @@ TRANSPORT = "fakeserver.transport"
 ANSWER = "fakeserver.answer"
 """Where the scope has the connection, and an answer that is known but cannot be sent at once."""
 MAX_STALL_SECONDS = 600.0
+MAX_KNOWN_HEADERS = 1_024
 BODILESS = frozenset({204, 304})
 """Statuses whose answers end with their head."""
 GARBAGE = bytes(range(128, 256)) * 2
@@ -145,13 +147,15 @@ def target_of(url: bytes) -> tuple[str, bytes]:
 
 
 def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", answer.media_type.encode())]
-    for name, text in answer.headers.items():
-        if not text.isprintable():
-            # A line break would begin another header, or another answer.
-            raise ValueError(f"the header {name} cannot be sent")
-        headers.append((name.lower().encode(), text.encode("ascii")))
-    return headers
+    return [_header("content-type", answer.media_type), *(_header(*each) for each in answer.headers.items())]
+
+
+@functools.lru_cache(MAX_KNOWN_HEADERS)
+def _header(name: str, text: str) -> tuple[bytes, bytes]:
+    if not text.isprintable():
+        # A line break would begin another header, or another answer.
+        raise ValueError(f"the header {name} cannot be sent")
+    return name.lower().encode(), text.encode("ascii")
 
 
 def whole(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:

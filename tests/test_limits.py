@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inside import PATHS, Reply
 
 from fakeserver.app import App
-from fakeserver.limits import Limit, Limits
+from fakeserver.limits import Limit, Limits, meters_of
 from fakeserver.problems import Problem
 
 WINDOW = 1_000
@@ -136,7 +136,7 @@ WHO = {"address": "a", "caller": "b", "tenant": "c"}
 
 def taken(limits: Limits, limit: Limit, now: int) -> bool:
     try:
-        limits.take("prime", (limit,), WHO, now, enforced=True)
+        limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
     except Problem:
         return False
     return True
@@ -163,7 +163,7 @@ def test_buckets_never_let_more_through(steps: list[int], capacity: int) -> None
     for step in steps:
         now += step
         try:
-            limits.take("prime", (limit,), WHO, now, enforced=True)
+            limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
             through += 1
         except Problem as problem:
             now += int(problem.headers["Retry-After"]) * SECOND
@@ -177,5 +177,5 @@ def test_counters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fakeserver.limits.MAX_COUNTERS", 10)
     limits, limit = Limits(), Limit("w", 1, 60, ("address",))
     for index in range(50):
-        limits.take("prime", (limit,), {"address": str(index)}, 0, enforced=True)
+        limits.take(meters_of("prime", (limit,), {"address": str(index)}), 0, enforced=True)
     assert len(limits.counters) == 10
