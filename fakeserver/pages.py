@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from fakeserver.collection import Collection
+from fakeserver.collection import Collection, OrderKey
 from fakeserver.problems import bad_cursor
 
 LONGEST_CURSOR = 512
@@ -147,36 +147,34 @@ class Cursor:
 
     def sealed(self, rank: int, collection: Collection, context: Context) -> bytes:
         """The cursor behind this row."""
-        instant, identity = collection.order(rank)
-        plain = (
-            rank.to_bytes(4, "big")
-            + instant.to_bytes(8, "big", signed=True)
-            + context.now.to_bytes(8, "big", signed=True)
-            + identity.encode()
-        )
-        return _sealed(plain, context.secret, context.binding())
+        return _sealed(rank, *collection.order(rank), context.now, context.secret, context.binding())
 
-    def opened(self, text: str, context: Context) -> tuple[tuple[int, str], int]:
+    def opened(self, text: str, context: Context) -> tuple[OrderKey, int]:
         """The place that a cursor names and the rank it had, or a refusal."""
-        plain = _opened(text, context.secret, context.binding())
-        issued = int.from_bytes(plain[12:20], "big", signed=True)
+        rank, place, issued = _opened(text, context.secret, context.binding())
         if self.life is not None and context.now - issued > self.life:
             raise bad_cursor("The cursor has expired")
-        place = int.from_bytes(plain[4:12], "big", signed=True), plain[ID_OFFSET:].decode()
-        return place, int.from_bytes(plain[:4], "big")
+        return place, rank
 
 
 # The same place has the same cursor, so a page that is read again costs its cryptography once.
 
 
 @functools.lru_cache(MAX_CURSORS)
-def _sealed(plain: bytes, secret: bytes, binding: bytes) -> bytes:
+def _sealed(rank: int, instant: int, identity: str, now: int, secret: bytes, binding: bytes) -> bytes:
+    plain = (
+        rank.to_bytes(4, "big")
+        + instant.to_bytes(8, "big", signed=True)
+        + now.to_bytes(8, "big", signed=True)
+        + identity.encode()
+    )
     tag = _tag(plain, secret, binding)
     return base64.urlsafe_b64encode(tag + _masked(plain, tag, secret)).rstrip(b"=")
 
 
 @functools.lru_cache(MAX_CURSORS)
-def _opened(text: str, secret: bytes, binding: bytes) -> bytes:
+def _opened(text: str, secret: bytes, binding: bytes) -> tuple[int, OrderKey, int]:
+    """(rank, place in the order, instant of issue)."""
     try:
         if len(text) > LONGEST_CURSOR or "=" in text:
             raise ValueError
@@ -190,7 +188,8 @@ def _opened(text: str, secret: bytes, binding: bytes) -> bytes:
     tag, plain = sealed[:TAG_BYTES], _masked(sealed[TAG_BYTES:], sealed[:TAG_BYTES], secret)
     if len(plain) <= ID_OFFSET or not hmac.compare_digest(tag, _tag(plain, secret, binding)):
         raise bad_cursor("The cursor is not one that this API handed out for these filters")
-    return plain
+    place = int.from_bytes(plain[4:12], "big", signed=True), plain[ID_OFFSET:].decode()
+    return int.from_bytes(plain[:4], "big"), place, int.from_bytes(plain[12:20], "big", signed=True)
 
 
 def _tag(plain: bytes, secret: bytes, binding: bytes) -> bytes:

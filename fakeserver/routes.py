@@ -23,7 +23,7 @@ class Reading:
     1 and 1.0 and true differ, and the order of a filter's values does not matter."""
 
     values: Values
-    question: str
+    question: bytes
 
 
 class Route:
@@ -48,7 +48,7 @@ class Route:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
         given = [(name, value) for name in self._filters if (value := values[name]) is not None]
         asked = [(name, sorted(value) if isinstance(value, tuple) else value) for name, value in given]
-        return Reading(values, f"{self.operation.id} {asked}")
+        return Reading(values, f"{self.operation.id} {asked}".encode())
 
 
 class Matcher:

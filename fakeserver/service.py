@@ -174,7 +174,7 @@ class Service:
         if isinstance(meaning, Counting):
             counts = collection.remembered((Counting, question), lambda: counted(meaning, found, collection))
             return Answer(200, counts, headers)
-        context = Context(world.secret, world.seen, lambda: f"{scope.tenant} {reading.question}".encode())
+        context = Context(world.secret, world.seen, lambda: scope.tenant.encode() + b" " + reading.question)
         page = meaning.pages.page(found, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
 

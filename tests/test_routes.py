@@ -17,7 +17,7 @@ def route(slug: str, operation: str = "") -> Route:
     return next(each for each in found if operation in each.operation.id)
 
 
-def question(slug: str, query: str, **segments: str) -> str:
+def question(slug: str, query: str, **segments: str) -> bytes:
     return route(slug).read(segments, query.encode()).question
 
 
