@@ -11,8 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prime_sandboxes import APIClient, AsyncAPIClient
-from superserve import _http
 
 PREFIXES = ("PRIME_", "INSTAVM_", "SUPERSERVE_", "DREADNODE_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -51,6 +49,8 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def prime_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that prime-sandboxes would have slept between its attempts."""
+    from prime_sandboxes import APIClient, AsyncAPIClient
+
     slept: list[float] = []
 
     async def note(seconds: float) -> None:
@@ -64,6 +64,8 @@ def prime_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def superserve_delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that superserve would have slept between its attempts."""
+    from superserve import _http
+
     slept: list[float] = []
 
     async def note(seconds: float) -> None:
