@@ -33,7 +33,7 @@ bugs: $(VENV)/.dev
 	$(BIN)/python -m contract_tests.planted $(ARGS)
 
 false-alarms: $(VENV)/.dev
-	$(BIN)/python -m contract_tests.false_alarms $(ARGS)
+	$(BIN)/python -m contract_tests.planted.false_alarms $(ARGS)
 
 vocabularies: $(VENV)/.dev
 	$(BIN)/python fixtures/vocabularies.py $(ARGS) > fixtures/vocabularies.new && mv fixtures/vocabularies.new fixtures/vocabularies.yaml

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from contract_tests import ledger, reports, run, verdict
+from contract_tests import run
+from contract_tests.judging.target import target
 from contract_tests.outcome import Options
-from contract_tests.progress import Progress
-from contract_tests.promises import LISTINGS
-from contract_tests.report import Report
-from contract_tests.target import target
-from contract_tests.transport import DEFAULT_RATE, Wire, is_loopback
+from contract_tests.promises.listings import LISTINGS
+from contract_tests.reporting import exit_codes, ledger, reports
+from contract_tests.reporting.progress import Progress
+from contract_tests.reporting.report import Report
+from contract_tests.sending.transport import DEFAULT_RATE, Wire, is_loopback
 
 PROFILES = ("default", "polite", "deep")
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
@@ -94,7 +95,7 @@ def parser() -> Parser:
     add(
         "--min-power",
         type=float,
-        default=verdict.MIN_POWER,
+        default=exit_codes.MIN_POWER,
         metavar="SHARE",
         help="known fault types that the run must be able to catch (default %(default)s)",
     )
@@ -198,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = parsed(sys.argv[1:] if argv is None else argv)
     except (UsageError, ledger.LedgerError) as error:
         print(f"fakeserver check: {error}", file=sys.stderr)
-        return verdict.USAGE
+        return exit_codes.USAGE
     print(budget(given), file=sys.stderr)
     _, limit = run.LIMITS[given.options.profile]
     progress = Progress(sys.stderr, {"laws": limit, "oracle": limit})
@@ -220,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = reports.terminal(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     sys.stdout.write(reports.redacted(text, given.credentials.values()))
     written(given, report)
-    return verdict.decide(report)[0]
+    return exit_codes.decide(report)[0]
 
 
 if __name__ == "__main__":

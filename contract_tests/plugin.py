@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from contract_tests.check import Check, Law
+    from contract_tests.judging.check import Check, Law
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--provider", {"help": "dreadnode, instavm, prime or superserve"}),
@@ -60,10 +60,10 @@ class Contract:
         self._strict = strict
 
     def hold(self, law: Law | Callable[[Check], None]) -> None:
-        from contract_tests import check as checking
+        from contract_tests.judging import check as checking
         from contract_tests.outcome import Tier, Verdict
-        from contract_tests.report import Report, fails
-        from contract_tests.reports import redacted, shortened
+        from contract_tests.reporting.report import Report, fails
+        from contract_tests.reporting.reports import redacted, shortened
 
         if not isinstance(law, checking.Law):
             law = checking.Law(law.__name__, law, Tier.MUST, "", frozenset({self.check.slug}))
@@ -88,12 +88,12 @@ class Contract:
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     """The deployment that the options name, ready for laws."""
     from contract_tests import run
-    from contract_tests.check import Check
+    from contract_tests.judging.check import Check
+    from contract_tests.judging.target import target
     from contract_tests.laws.plan import planned
     from contract_tests.outcome import Options
-    from contract_tests.recorder import Recorder
-    from contract_tests.target import target
-    from contract_tests.transport import Wire
+    from contract_tests.sending.recorder import Recorder
+    from contract_tests.sending.transport import Wire
 
     def given(name: str) -> Any:
         return request.config.getoption(name, None)

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 
-from contract_tests.check import NO_5XX, Check, Enough
-from contract_tests.judge import Breach
+from contract_tests.judging.check import NO_5XX, Check, Enough
+from contract_tests.judging.judge import Breach
+from contract_tests.judging.target import Target, target
 from contract_tests.laws import laws_for
 from contract_tests.laws.plan import planned
-from contract_tests.ledger import Accepted, applied
 from contract_tests.outcome import Options, Outcome, RunRecord, Snapshot, Unjudgeable
-from contract_tests.recorder import Recorder
-from contract_tests.report import Power, Report, fails
-from contract_tests.target import Target, target
-from contract_tests.transport import Ask, Handler, InProcess, Spent, Stopped, Transport, Unreachable
-from contract_tests.verdict import MIN_POWER
+from contract_tests.reporting.exit_codes import MIN_POWER
+from contract_tests.reporting.ledger import Accepted, applied
+from contract_tests.reporting.report import Power, Report, fails
+from contract_tests.sending.recorder import Recorder
+from contract_tests.sending.transport import Ask, Handler, InProcess, Spent, Stopped, Transport, Unreachable
 
 LIMITS: Mapping[str, tuple[int | None, int | None]] = {
     "polite": (25, 25),
@@ -135,7 +135,7 @@ def judge(
             notes.append(f"{reason}; the laws behind it were not exercised")
         recorder.limit = laws_limit
         check.finish()
-        oracle = module("oracle") if with_oracle and options.profile != "matrix" else None
+        oracle = module("oracle.layer") if with_oracle and options.profile != "matrix" else None
         if oracle is not None and not check.moved:
             stage[0] = "oracle"
             recorder.limit = limit
@@ -270,7 +270,7 @@ def check(
     later: list[tuple[str, Callable[[], None]]] = []
 
     def conform() -> None:
-        layer = module("conformance")
+        layer = module("conformance.layer")
         if layer is None:
             notes.append("the layer conformance is not installed")
             return
@@ -289,7 +289,7 @@ def check(
 
     def weigh() -> None:
         nonlocal power
-        layer = module("power")
+        layer = module("planted.power")
         if layer is not None:
             power = layer.of_record(judgement.record)
 

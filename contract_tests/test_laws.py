@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.check import Law
+from contract_tests.judging.check import Law
 from contract_tests.laws import laws_for
 from contract_tests.plugin import Contract
 

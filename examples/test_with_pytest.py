@@ -7,7 +7,7 @@ import urllib.request
 from http.client import HTTPResponse
 from urllib.error import HTTPError
 
-from fakeserver.testing import ProviderHandle, World
+from fakeserver.testing.handles import ProviderHandle, World
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

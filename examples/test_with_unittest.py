@@ -8,7 +8,8 @@ import unittest
 import urllib.request
 from typing import Any
 
-from fakeserver.testing import Server, World, running
+from fakeserver.testing.handles import World
+from fakeserver.testing.server import Server, running
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

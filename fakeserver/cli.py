@@ -20,7 +20,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from fakeserver import __version__
-from fakeserver.draws import instant
+from fakeserver.instants import instant
 from fakeserver.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def openapi(slug: str, out: TextIO) -> int:
-    from fakeserver.spec import resource
+    from fakeserver.spec.reader import resource
 
     out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
     return 0
@@ -204,8 +204,8 @@ def openapi(slug: str, out: TextIO) -> int:
 
 def env(slug: str, base_url: str | None, out: TextIO) -> int:
     """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
-    from fakeserver.fixtures import load_callers
-    from fakeserver.spec import resource
+    from fakeserver.recipes.fixture import load_callers
+    from fakeserver.spec.reader import resource
 
     provider = PROVIDERS[slug]
     base_url = (base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
@@ -217,9 +217,9 @@ def env(slug: str, base_url: str | None, out: TextIO) -> int:
 
 def serve(parsed: argparse.Namespace, out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
-    from fakeserver.app import Settings, create_app
-    from fakeserver.fixtures import FixtureError
-    from fakeserver.spec import SpecError
+    from fakeserver.problems import SpecError
+    from fakeserver.recipes.fixture import FixtureError
+    from fakeserver.serving.app import Settings, create_app
 
     settings = Settings(
         seed=parsed.seed,
@@ -255,7 +255,7 @@ def serve(parsed: argparse.Namespace, out: TextIO) -> int:
 def run_server(app: ASGIApp, listener: socket.socket) -> None:
     import uvicorn
 
-    from fakeserver.wire import server_config
+    from fakeserver.serving.protocol import server_config
 
     uvicorn.Server(server_config(app)).run(sockets=[listener])
 
@@ -288,7 +288,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def start_screen(app: object, base_url: str, local: bool) -> str:
     """Where each provider answers, with which credential, and a request to try. The first line is the base URL."""
-    from fakeserver.app import App
+    from fakeserver.serving.app import App
 
     assert isinstance(app, App)
     lines = [base_url, ""]

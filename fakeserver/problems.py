@@ -100,3 +100,7 @@ def issue_rows(problem: Problem) -> list[Document]:
 def fastapi_detail(problem: Problem) -> Document:
     """FastAPI's own error body: `detail` is a list of issues for a bad input and a sentence for the rest."""
     return {"detail": issue_rows(problem) if problem.kind == "invalid" else problem.detail}
+
+
+class SpecError(Exception):
+    """A spec that cannot be served; the message names the file, the place and the cause."""

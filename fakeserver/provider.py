@@ -9,59 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
-from fakeserver.facets import Facet
-from fakeserver.filters import Filter
-from fakeserver.limits import Limit
-from fakeserver.pages import Pages
+from fakeserver.documents.seeded import Make
+from fakeserver.listing.limit import Limit
+from fakeserver.listing.listing import Counting, Listing
 from fakeserver.problems import Document, Problem
-from fakeserver.seeded import Make
 
 Switches = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which documents a caller may see: those of a tenant, or only those that `owner` owns in it."""
-
-    tenant: str
-    owner: str | None = None
-
-
-TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
-"""(caller, decoded values, tenants) → scope, or a Problem."""
 
 Age = Callable[[Document, int, int], Document | None]
 
 ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 """A problem in the provider's words: status and body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """An operation that filters, orders and pages documents."""
-
-    tenant: TenantRule
-    pages: Pages
-    filters: tuple[Filter, ...] = ()
-
-    @property
-    def parameters(self) -> frozenset[str]:
-        return frozenset(each.parameter for each in self.filters) | self.pages.parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """An operation that counts the documents that a listing with the same filters would find."""
-
-    tenant: TenantRule
-    facets: Mapping[str, Facet]
-    filters: tuple[Filter, ...] = ()
-
-    @property
-    def parameters(self) -> frozenset[str]:
-        return frozenset(each.parameter for each in self.filters)
 
 
 @dataclass(frozen=True, slots=True)

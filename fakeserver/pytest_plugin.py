@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from fakeserver.testing import Server, World
+    from fakeserver.testing.handles import World
+    from fakeserver.testing.server import Server
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -22,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 @pytest.fixture(scope="session")
 def fakeserver_server() -> Iterator[Server]:
     """The server that the worlds of all tests live on; it starts when the first test needs it."""
-    from fakeserver.testing import running
+    from fakeserver.testing.server import running
 
     with running() as server:
         yield server

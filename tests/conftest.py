@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from inside import app_of
-from live import Live, serving
+
+from tests.support.asgi import app_of
+from tests.support.server import Live, serving
 
 # The same examples in every run: a gate must not fail one time in four. And a shared machine is slow at times: how
 # long an example takes says nothing about the fake.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
-from contract_tests.judge import body_of
+from contract_tests.judging.check import Check
+from contract_tests.judging.judge import body_of
 from contract_tests.laws.facets import facets
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises import Query
-from contract_tests.transport import Ask, Reply
+from contract_tests.promises.form import Query
+from contract_tests.sending.transport import Ask, Reply
 
 BAD = {
     "none": "no credential",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.pages import common_filter, matching, walk
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises import Query
+from contract_tests.promises.form import Query
 
 CURSORS = {"dreadnode"}
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
-from contract_tests.judge import Question
+from contract_tests.judging.check import Check
+from contract_tests.judging.judge import Question
 from contract_tests.laws import mining
 from contract_tests.laws.filters import NOBODY, STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises import Query
-from contract_tests.transport import Ask
+from contract_tests.promises.form import Query
+from contract_tests.sending.transport import Ask
 
 FACETS = {"dreadnode"}
 

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from typing import Any
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises import Query
+from contract_tests.promises.form import Query
 
 STATUSES = ("RUNNING", "TERMINATED", "PAUSED", "ERROR", "PENDING", "PROVISIONING")
 STATES = ("running", "paused", "killed")

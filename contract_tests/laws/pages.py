@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.filters import labels, metadata, pairs, tags
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises import CURSOR, NUMBERED, WHOLE, Query
+from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Query
 
 INT32 = 2_147_483_647
 

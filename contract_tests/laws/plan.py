@@ -1,4 +1,4 @@
-"""Which probes a profile sends: read from `plan.yaml`, which `python -m contract_tests.planning` writes."""
+"""Which probes a profile sends: read from `plan.yaml`, which `python -m contract_tests.planted.planning` writes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from contract_tests.check import Law, Run
+from contract_tests.judging.check import Law, Run
 from contract_tests.outcome import Tier
 
 ALL = frozenset({"dreadnode", "instavm", "prime", "superserve"})

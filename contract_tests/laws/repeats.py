@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import full
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.transport import Ask
+from contract_tests.sending.transport import Ask
 
 ROUNDS = 2
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.filters import STATES, full, labels, metadata, pairs, tags
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises import Query
-from contract_tests.transport import encoded
+from contract_tests.promises.form import Query
+from contract_tests.sending.transport import encoded
 
 
 def spelt(

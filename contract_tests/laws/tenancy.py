@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws.credentials import has_rows
 from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import NOBODY, oneself
 from contract_tests.laws.pages import walk
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier, Unjudgeable
-from contract_tests.promises import Query
-from contract_tests.transport import Ask
+from contract_tests.promises.form import Query
+from contract_tests.sending.transport import Ask
 
 UNKNOWN = "no-such-org-71c3"
 

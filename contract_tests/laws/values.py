@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.check import Check
+from contract_tests.judging.check import Check
 from contract_tests.laws.filters import STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises import Query
-from contract_tests.transport import Ask
+from contract_tests.promises.form import Query
+from contract_tests.sending.transport import Ask
 
 REFUSAL = {"dreadnode": 422, "instavm": 422, "prime": 422, "superserve": 400}
 ZERO, HUGE = "0", "99999999999999999999"

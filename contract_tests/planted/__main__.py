@@ -17,8 +17,8 @@ from contract_tests.planted.backend import Handler
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay, transport
-from contract_tests.promises import LISTINGS
-from contract_tests.transport import Ask
+from contract_tests.promises.listings import LISTINGS
+from contract_tests.sending.transport import Ask
 
 REPORT = Path(__file__).parent / "BUGS.md"
 MOST_LAWS = 3
@@ -73,16 +73,16 @@ def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:
 @functools.cache
 def plan(slug: str) -> Any:
     """The requests of Schemathesis, which are the same for every bug."""
-    from contract_tests import conformance
+    from contract_tests.conformance import layer
 
-    return conformance.plan(slug)
+    return layer.plan(slug)
 
 
 def by_schemathesis(bug: Bug, handler: Handler) -> tuple[str, ...]:
     """The checks of plain Schemathesis that fail: every phase, every check that reads only."""
-    from contract_tests import conformance
+    from contract_tests.conformance import layer
 
-    outcomes = conformance.check(plan(bug.slug), transport(bug.slug, handler))
+    outcomes = layer.check(plan(bug.slug), transport(bug.slug, handler))
     return tuple(dict.fromkeys(each.law for each in outcomes if each.verdict == "broken"))
 
 

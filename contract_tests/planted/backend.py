@@ -11,25 +11,26 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.target import specs
-from fakeserver import fixtures, params, spec
-from fakeserver.auth import Caller, credentials
-from fakeserver.collection import Collection, newest_first
-from fakeserver.facets import Facet
-from fakeserver.filters import Filter
-from fakeserver.fixtures import Fixture
-from fakeserver.pages import Context
+from contract_tests.judging.target import specs
+from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.documents.seeded import Seeded
+from fakeserver.listing.facets import Facet
+from fakeserver.listing.filters import Filter
+from fakeserver.listing.listing import Counting, Listing, Scope
+from fakeserver.listing.pages import Context
 from fakeserver.problems import Document, Issue, Problem, internal, method_not_allowed, not_found, unauthenticated
-from fakeserver.provider import Counting, Listing, Provider, Scope
+from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
-from fakeserver.seeded import Seeded
-from fakeserver.spec import Operation, Spec
+from fakeserver.recipes import fixture
+from fakeserver.recipes.fixture import Fixture
+from fakeserver.spec import parameters, reader
+from fakeserver.spec.credentials import Caller, credentials
+from fakeserver.spec.reader import Operation, Spec
 
 Handler = Callable[[str, str, bytes, dict[str, str]], tuple[int, Mapping[str, str], bytes]]
 """Method, path, query and lower-case headers → status, headers and body."""
@@ -37,7 +38,6 @@ Rows = Mapping[str, Sequence[Document]]
 """Tenant → its documents in wire shape."""
 Values = dict[str, Any]
 
-HERE = Path(__file__).parent
 EPOCH = 1_735_689_600_000_000
 """1 January 2025, so that two servers of one seed send the same bytes."""
 SECRET = b"planted"
@@ -85,7 +85,7 @@ class Backend:
     decoders: Decoders
     tenants: Mapping[str, Collection]
     around: tuple[Around, ...] = ()
-    pairs_of: Callable[[bytes], Any] = params.query_pairs
+    pairs_of: Callable[[bytes], Any] = parameters.query_pairs
     broken: bool = False
     """A broken part may raise anything; a client sees a 500, as of every crash. The correct server must not."""
 
@@ -239,7 +239,7 @@ def operation_at(slug: str, path: str) -> str:
     return FACETS if slug == "dreadnode" and path.endswith("/facets") else LIST
 
 
-def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] = params.decoder) -> Decoders:
+def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] = parameters.decoder) -> Decoders:
     """The decoder of every operation."""
     return {
         name: factory(
@@ -279,11 +279,11 @@ def documents_of(backend: Backend) -> dict[str, list[Document]]:
 
 @functools.cache
 def _parts(slug: str) -> tuple[Spec, Fixture, Decoders]:
-    folder = spec.resource("fixtures")
+    folder = reader.resource("fixtures")
     provider = PROVIDERS[slug]
-    contract = spec.load(specs() / f"{slug}.yaml")
-    fixture = fixtures.load(folder, provider, contract, fixtures.load_vocabularies(folder))
-    return contract, fixture, decoders_of(contract, provider)
+    contract = reader.load(specs() / f"{slug}.yaml")
+    recipe = fixture.load(folder, provider, contract, fixture.load_vocabularies(folder))
+    return contract, recipe, decoders_of(contract, provider)
 
 
 @functools.lru_cache(maxsize=32)

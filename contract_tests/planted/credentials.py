@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import around, empty_for, swapped
-from fakeserver.auth import Caller
+from fakeserver.spec.credentials import Caller
 
 HEADERS = ("authorization", "x-api-key")
 

@@ -25,8 +25,8 @@ from contract_tests.planted.plants import (
     swapped,
     with_query,
 )
-from fakeserver.collection import Collection
-from fakeserver.pages import Context, Cursor, Page
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.pages import Context, Cursor, Page
 from fakeserver.problems import bad_cursor
 
 Place = Callable[[list[int], int, Callable[[int], str]], int]

@@ -23,8 +23,8 @@ from contract_tests.planted.plants import (
     query_of,
     with_query,
 )
-from fakeserver.collection import Collection
-from fakeserver.facets import Facet
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.facets import Facet
 from fakeserver.problems import Document
 
 PAGE = 50

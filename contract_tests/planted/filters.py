@@ -24,8 +24,8 @@ from contract_tests.planted.plants import (
     mapped,
     unknown_ignored,
 )
-from fakeserver.collection import Collection
-from fakeserver.pages import Context, Page
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.pages import Context, Page
 from fakeserver.problems import Document
 
 

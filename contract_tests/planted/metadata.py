@@ -21,7 +21,7 @@ from contract_tests.planted.plants import (
     query_of,
     with_query,
 )
-from fakeserver.filters import contains
+from fakeserver.listing.containment import contains
 from fakeserver.problems import Document, Json
 
 PREFIX = "metadata."

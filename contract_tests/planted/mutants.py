@@ -24,14 +24,30 @@ from contract_tests.planted.bug import Bug
 from contract_tests.planted.mutations import Mutation, mutations
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay
-from fakeserver import params
 from fakeserver.provider import Provider
+from fakeserver.spec import parameters
 
 PACKAGE = Path(fakeserver.__file__).parent
 SLUGS = ("prime", "dreadnode", "instavm", "superserve")
-BUILT_ON: Mapping[str, tuple[str, ...]] = {"filters": ("facets",), "pages": (), "facets": (), "params": ()}
+BUILT_ON: Mapping[str, tuple[str, ...]] = {
+    "documents.keys": ("listing.containment", "listing.filters", "listing.facets"),
+    "listing.containment": ("listing.filters", "listing.facets"),
+    "listing.filters": ("listing.facets",),
+    "listing.cursors": ("listing.pages",),
+    "listing.pages": (),
+    "listing.facets": (),
+    "spec.parameters": (),
+}
 """The mutated modules, and those whose values are made from theirs; the providers are made from all of them."""
-FAMILY = {"filters": "filters", "pages": "pages", "facets": "facets", "params": "values"}
+FAMILY = {
+    "documents.keys": "filters",
+    "listing.containment": "filters",
+    "listing.filters": "filters",
+    "listing.cursors": "cursors",
+    "listing.pages": "pages",
+    "listing.facets": "facets",
+    "spec.parameters": "values",
+}
 RULES = {
     "dreadnode": ("member_of_org", "project_of", "errors"),
     "instavm": ("own_account", "errors"),
@@ -97,7 +113,7 @@ def parts(mutation: Mutation, slug: str) -> Parts:
     sources = {name: _code(name) for name in names}
     sources[changed] = compile(mutation.tree, str(path), "exec", dont_inherit=True)
     private = load_private(sources)
-    decoding: Any = private.get("fakeserver.params", params)
+    decoding: Any = private.get("fakeserver.spec.parameters", parameters)
     provider: Provider = private[f"fakeserver.providers.{slug}"].PROVIDER
     return Parts(provider, decoders_of(load(slug).spec, provider, decoding.decoder), decoding.query_pairs)
 
@@ -112,7 +128,7 @@ def everything() -> tuple[Mutation, ...]:
     """Every change, equivalent or not."""
     found: list[Mutation] = []
     for module in BUILT_ON:
-        source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+        source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
         found += mutations(module, source)
     for slug, rules in RULES.items():
         source = (PACKAGE / "providers" / f"{slug}.py").read_text(encoding="utf-8")
@@ -122,12 +138,13 @@ def everything() -> tuple[Mutation, ...]:
 
 @functools.cache
 def called(slug: str) -> frozenset[tuple[str, str]]:
-    """The functions (file name, qualified name) that the probes of a provider reach."""
+    """The functions (module, qualified name) that the probes of a provider reach."""
     seen: set[tuple[str, str]] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
-            seen.add((Path(frame.f_code.co_filename).stem, frame.f_code.co_qualname.replace(".<locals>", "")))
+            module = Path(frame.f_code.co_filename).relative_to(PACKAGE).with_suffix("")
+            seen.add((".".join(module.parts), frame.f_code.co_qualname.replace(".<locals>", "")))
 
     backend = unfiled(load(slug))
     sessions = [session(slug, operation) for operation in operations_of(slug)]
@@ -166,7 +183,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
     family = FAMILY.get(mutation.module, "tenancy")
-    if mutation.function.startswith("Cursor") or mutation.function in ("_sealed", "_opened", "_tag", "_masked"):
+    if mutation.function.startswith("Cursor"):
         family = "cursors"
     where = f"{mutation.module.replace('.', '/')}.py, {mutation.function}"
     summary = f"{where}: `{mutation.before}` became `{mutation.after}`."
@@ -176,12 +193,12 @@ def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
 def place(mutation: Mutation) -> Bug | str:
     """The mutant as a bug of the first provider and operation in which it shows, or why there is none."""
     function = mutation.function.split(".<")[0]
-    stem = mutation.module.rpartition(".")[2]
     for slug in SLUGS:
-        if "." in mutation.module and stem != slug:
+        if mutation.module.startswith("providers.") and mutation.module != f"providers.{slug}":
             continue
         if not any(
-            file == stem and (name == function or name.startswith(function + ".")) for file, name in called(slug)
+            module == mutation.module and (name == function or name.startswith(function + "."))
+            for module, name in called(slug)
         ):
             continue
         try:

@@ -24,8 +24,8 @@ from contract_tests.planted.plants import (
     query_of,
     with_query,
 )
-from fakeserver.collection import Collection
-from fakeserver.pages import Context, Page
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.pages import Context, Page
 from fakeserver.problems import Document
 
 CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}

@@ -12,10 +12,11 @@ from pyroaring import BitMap
 
 from contract_tests.planted.backend import FACETS, ITEMS, LIST, Answer, Backend, Next, Request, crash
 from contract_tests.planted.bug import Plant
-from fakeserver.collection import Collection
-from fakeserver.filters import Filing, Index, Predicate, whole
-from fakeserver.filters import Rows as Found
-from fakeserver.pages import Context, Page
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.keys import Filing, Index, whole
+from fakeserver.listing.filters import Predicate
+from fakeserver.listing.filters import Rows as Found
+from fakeserver.listing.pages import Context, Page
 from fakeserver.problems import Document, Json
 
 Query = list[tuple[str, str]]

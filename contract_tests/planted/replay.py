@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
+from contract_tests.judging.target import target
 from contract_tests.planted.backend import Handler
-from contract_tests.target import target
-from contract_tests.transport import Ask, InProcess, Reply
+from contract_tests.sending.transport import Ask, InProcess, Reply
 
 CURSOR = "cursor"
 NEXT = "next_cursor"

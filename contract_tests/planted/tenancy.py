@@ -9,10 +9,10 @@ from typing import Any
 from contract_tests.planted.backend import FACETS, LIST, Backend, collection_of
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import empty_for, swapped
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.listing import Scope
 from fakeserver.problems import forbidden
-from fakeserver.provider import Scope
+from fakeserver.spec.credentials import Caller
 
 TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at, instant
-from fakeserver.facets import Facet
-from fakeserver.filters import AnyOf, Equal
-from fakeserver.pages import Cursor
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.draws import Draw
+from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.facets import Facet
+from fakeserver.listing.filters import AnyOf, Equal
+from fakeserver.listing.listing import Counting, Listing, Scope
+from fakeserver.listing.pages import Cursor
 from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
-from fakeserver.provider import Counting, Listing, Provider, Scope, Switches
+from fakeserver.provider import Provider, Switches
+from fakeserver.spec.credentials import Caller
 
 TYPES = {
     "invalid": "validation_error",

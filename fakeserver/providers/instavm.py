@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, instant, naive
-from fakeserver.filters import Containing
-from fakeserver.pages import Limited
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.draws import Draw
+from fakeserver.instants import SECOND, instant, naive
+from fakeserver.listing.filters import Containing
+from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.pages import Limited
 from fakeserver.problems import Document, Problem, fastapi_detail
-from fakeserver.provider import Listing, Provider, Scope, Switches
+from fakeserver.provider import Provider, Switches
+from fakeserver.spec.credentials import Caller
 
 READY_SECONDS = 15
 """Assumed: how long a VM takes to be ready."""

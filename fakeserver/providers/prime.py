@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at, instant
-from fakeserver.filters import AllOf, Equal, Excluding
-from fakeserver.limits import Limit
-from fakeserver.pages import Numbered
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.draws import Draw
+from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.filters import AllOf, Equal, Excluding
+from fakeserver.listing.limit import Limit
+from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.pages import Numbered
 from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
-from fakeserver.provider import Listing, Provider, Scope, Switches
+from fakeserver.provider import Provider, Switches
+from fakeserver.spec.credentials import Caller
 
 TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
 """Minutes; 1,440 is the longest that the provider's OpenAPI allows."""

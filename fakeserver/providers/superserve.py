@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fakeserver.auth import Caller
-from fakeserver.collection import Collection
-from fakeserver.draws import SECOND, Draw, at, instant
-from fakeserver.filters import AnyOf, Pairs
-from fakeserver.limits import Limit
-from fakeserver.pages import Whole
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.draws import Draw
+from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.filters import AnyOf, Pairs
+from fakeserver.listing.limit import Limit
+from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.pages import Whole
 from fakeserver.problems import Document, Issue, Problem
-from fakeserver.provider import Listing, Provider, Scope, Switches
+from fakeserver.provider import Provider, Switches
+from fakeserver.spec.credentials import Caller
 
 CODES = {
     "invalid": "bad_request",

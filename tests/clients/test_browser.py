@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
-from live import LISTINGS, Live, credential
+
+from tests.support.server import LISTINGS, Live, credential
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SLUGS = [*LISTINGS]

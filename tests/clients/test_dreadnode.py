@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from live import Live, Row
+
+from tests.support.server import Live, Row
 
 KEY = "dreadnode-admin-key"
 STATES = ("running", "paused", "killed")

@@ -25,7 +25,8 @@ from instavm import (
     UnsupportedOperationError,
     sandbox_client,
 )
-from live import Live, Row
+
+from tests.support.server import Live, Row
 
 KEY = "instavm-admin-key"
 DEFAULT_LIMIT = 100

@@ -15,7 +15,6 @@ from typing import Any
 
 import prime_sandboxes
 import pytest
-from live import Live, Row
 from prime_sandboxes import (
     APIClient,
     APIError,
@@ -25,6 +24,8 @@ from prime_sandboxes import (
     SandboxClient,
     UnauthorizedError,
 )
+
+from tests.support.server import Live, Row
 
 KEY = "prime-admin-key"
 STATUSES = ("PENDING", "PROVISIONING", "RUNNING", "PAUSED", "ERROR", "TERMINATED")

@@ -13,8 +13,9 @@ from instavm import InstaVM, RateLimitError
 from prime_sandboxes import APIClient, AsyncSandboxClient, SandboxClient
 from superserve import AsyncSandbox, Sandbox, ServerError, _http
 
-from fakeserver.app import Settings
-from fakeserver.testing import ProviderHandle, Server, World, running
+from fakeserver.serving.app import Settings
+from fakeserver.testing.handles import ProviderHandle, World
+from fakeserver.testing.server import Server, running
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import superserve
-from live import Live, Row
 from superserve import (
     AsyncSandbox,
     AuthenticationError,
@@ -29,6 +28,8 @@ from superserve import (
     errors,
     sandbox,
 )
+
+from tests.support.server import Live, Row
 
 KEY = "superserve-admin-key"
 LARGEST_PAGE = 200

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import Live, Row
+
+from tests.support.server import Live, Row
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / "node_modules" / "@superserve" / "sdk" / "dist" / "index.js"

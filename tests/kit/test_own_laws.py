@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fakeserver.testing import running
+from fakeserver.testing.server import running
 
 README = Path(__file__).parents[2] / "contract_tests" / "README.md"
 

@@ -1,0 +1,1 @@
+"""Schemathesis, held to the same bar as the laws."""

@@ -1,0 +1,1 @@
+"""Holding answers against promises."""

@@ -1,0 +1,461 @@
+"""The run of the laws against one deployment: it asks, reads snapshots, judges, and keeps what was found by law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from contract_tests.judging import judge
+from contract_tests.judging.confirmation import Confirmation, Look
+from contract_tests.judging.judge import Body, Breach, Question, body_of
+from contract_tests.judging.target import Target
+from contract_tests.judging.validation import Validator
+from contract_tests.outcome import Options, Outcome, Row, Snapshot, Tier, Unjudgeable, Verdict
+from contract_tests.promises.form import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Query
+from contract_tests.sending.recorder import Recorder
+from contract_tests.sending.transport import Ask, Reply, Stopped
+
+MAX_SNAPSHOT_PAGES = 400
+MIN_SNAPSHOT_PAGES = 12
+MAX_BREACHES_PER_LAW = 8
+NO_5XX = "values.no_5xx"
+"""The law that every repeated failure breaks, whichever layer met it."""
+
+Run = Callable[["Check"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A promise under test. Its docstring says what is promised."""
+
+    name: str
+    run: Run
+    tier: Tier
+    page: str
+    providers: frozenset[str]
+
+    @property
+    def promise(self) -> str:
+        return " ".join((self.run.__doc__ or "").split())
+
+
+class Inconclusive(Exception):
+    """A law could not be exercised; the reason is one sentence."""
+
+
+class Enough(Exception):
+    """A promise is broken, and the caller wants to know no more."""
+
+
+@dataclass
+class Check:
+    """What laws work with: see `outcome.Context` for the part that the oracle shares."""
+
+    target: Target
+    transport: Recorder
+    options: Options
+    plan: frozenset[str] | None = None
+    """The probes that this profile sends; None for all."""
+
+    snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
+    moved: bool = field(default=False, init=False)
+    law: str = field(default="", init=False)
+    breaches: dict[str, list[Breach]] = field(default_factory=dict, init=False)
+    witnesses: dict[str, list[str]] = field(default_factory=dict, init=False)
+    reasons: dict[str, list[str]] = field(default_factory=dict, init=False)
+    answers: int = field(default=0, init=False)
+    rows_seen: int = field(default=0, init=False)
+    other_snapshot: Snapshot | None = field(default=None, init=False)
+    _probe: str = field(default="", init=False)
+    _validator: Validator = field(init=False)
+    _confirmation: Confirmation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._validator = Validator(self.target)
+        self._confirmation = Confirmation(self)
+        self.transport.label = lambda: f"{self.law}:{self._probe}"
+        self.transport.failing = lambda sentence, asks: self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
+
+    # What is checked.
+
+    @property
+    def slug(self) -> str:
+        return self.target.slug
+
+    @property
+    def listing(self) -> Listing:
+        return self.target.listing
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        if self.slug == "dreadnode":
+            return self.options.orgs
+        if self.slug == "prime":
+            return ("", *self.options.orgs)
+        return ("",)
+
+    @property
+    def home(self) -> str:
+        return self.scopes[0]
+
+    @property
+    def remaining(self) -> int:
+        limit = self.transport.limit
+        return 10**6 if limit is None else max(0, limit - self.transport.sent)
+
+    def path(self, scope: str | None = None) -> str:
+        return self.listing.path_in(self.home if scope is None else scope)
+
+    def filters(self, scope: str | None = None) -> Query:
+        return (("team_id", scope),) if self.slug == "prime" and scope else ()
+
+    # Snapshots.
+
+    def snapshot(self, scope: str | None = None) -> Snapshot:
+        scope = self.home if scope is None else scope
+        found = self.snapshots.get(scope)
+        return self.refresh(scope) if found is None else found
+
+    def refresh(self, scope: str | None = None) -> Snapshot:
+        scope = self.home if scope is None else scope
+        snapshot = self._read(scope, "token")
+        previous = self.snapshots.get(scope)
+        if previous is not None and previous.rows != snapshot.rows:
+            self.moved = True
+        self.snapshots[scope] = snapshot
+        return snapshot
+
+    def others(self) -> Snapshot:
+        """The other caller's own list; Dreadnode's other caller has no org that we know of."""
+        if self.other_snapshot is None:
+            self.other_snapshot = self._read("", "other")
+        return self.other_snapshot
+
+    def _read(self, scope: str, credential: str) -> Snapshot:
+        """A whole listing. Pages that overlap are read as they come; the laws about pages say so."""
+        paging, rows, asks = self.listing.paging, list[Row](), list[Ask]()
+        seen: set[str] = set()
+        base = self.filters(scope)
+        size = paging.most if paging.style in (NUMBERED, CURSOR, LIMITED) else None
+        complete, cursor, cursors, number = False, "", set[str](), 1
+        while len(asks) < MAX_SNAPSHOT_PAGES and self._worth_it(asks, rows, size):
+            page: Query = ((paging.size, str(size)),) if size is not None else ()
+            if cursor:
+                page = (*page, ("cursor", cursor))
+            elif number > 1:
+                page = (*page, ("page", str(number)))
+            question = Question(
+                Ask(self.path(scope), (*base, *page), credential), scope, base, size, 0, number, whole=True
+            )
+            reply = self.transport.send(question.ask)
+            asks.append(question.ask)
+            body = self.accept(question, reply)
+            if body is None:
+                raise Unjudgeable(reply)
+            rows += [row for row in body.rows if row[self.listing.identity] not in seen]
+            seen |= {row[self.listing.identity] for row in body.rows}
+            if paging.style == CURSOR:
+                cursor = body.envelope.get("next_cursor") or ""
+                if cursor in cursors:
+                    self.breach(
+                        Breach("a cursor led back to a page that was read before", tuple(asks[-2:]), law="cursors.end")
+                    )
+                    break
+                cursors.add(cursor)
+                if not cursor:
+                    complete = True
+                    break
+            elif paging.style == NUMBERED:
+                total = body.envelope.get("total")
+                number += 1
+                if not body.rows or not isinstance(total, int) or len(rows) >= total:
+                    complete = True
+                    break
+                if len(body.rows) < (size or 1):
+                    complete = True  # The total promises more; the law about it has said so.
+                    break
+            else:
+                complete = size is None or len(body.rows) < size
+                break
+        return Snapshot(scope, tuple(rows), complete, tuple(asks), self.transport.sent)
+
+    def _worth_it(self, asks: Sequence[Ask], rows: Sequence[Row], size: int | None) -> bool:
+        """A listing that hands out far smaller pages than it promises is not read to its end."""
+        return size is None or len(asks) < MIN_SNAPSHOT_PAGES or len(rows) * 4 >= len(asks) * size
+
+    # Questions.
+
+    def question(
+        self,
+        filters: Query = (),
+        *,
+        size: int | None = None,
+        number: int = 1,
+        offset: int | None = None,
+        cursor: str = "",
+        anchor: str = "",
+        scope: str | None = None,
+        extra: Query = (),
+        sent: Query | None = None,
+        raw: str = "",
+        tier: Tier = Tier.MUST,
+        whole: bool = False,
+        credential: str = "token",
+        channel: str = "",
+        method: str = "GET",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Question:
+        """A question to the listing. `sent` replaces the filters on the wire (another spelling of the same meaning),
+        `extra` and `raw` are sent behind them."""
+        scope = self.home if scope is None else scope
+        paging = self.listing.paging
+        base = self.filters(scope)
+        page: Query = ()
+        if size is not None:
+            page = ((paging.size, str(size)),)
+        if paging.style == NUMBERED and number != 1:
+            page = (("page", str(number)), *page)
+        if paging.style == WHOLE and offset:
+            page = (*page, ("offset", str(offset)))
+        if cursor:
+            page = (*page, ("cursor", cursor))
+        shown = size
+        if shown is None:
+            shown = paging.default
+        elif paging.most is not None and shown > paging.most and not paging.refuses_more:
+            shown = paging.most
+        if offset is None:
+            offset = (number - 1) * shown if paging.style == NUMBERED and shown else 0
+        wire = (*base, *(filters if sent is None else sent), *page, *extra)
+        return Question(
+            Ask(self.path(scope), wire, credential, channel, method, headers, raw),
+            scope,
+            (*base, *filters),
+            shown,
+            offset,
+            number,
+            tier,
+            anchor,
+            whole,
+        )
+
+    def probe(self, name: str) -> None:
+        """Say which probe the next requests belong to."""
+        self._probe = name
+
+    def wants(self, probe: str) -> bool:
+        """Whether this profile sends the probe of the law that is running."""
+        return self.plan is None or f"{self.law}:{probe}" in self.plan
+
+    def wants_some(self) -> bool:
+        """Whether this profile sends any probe of the law that is running."""
+        return self.plan is None or any(each.startswith(f"{self.law}:") for each in self.plan)
+
+    def expect(self, probe: str, question: Question, *, witness: str = "") -> Body | None:
+        """Ask, and hold the answer against the snapshot. None where the profile leaves the probe out or the answer
+        is no listing."""
+        if not self.wants(probe):
+            return None
+        before = self.snapshot(question.scope)
+        self._probe = probe
+        reply = self.send(question.ask)
+        return self.hold(probe, question, reply, before, witness=witness)
+
+    def hold(
+        self,
+        probe: str,
+        question: Question,
+        reply: Reply,
+        before: Snapshot,
+        *,
+        witness: str = "",
+        alone: bool = True,
+    ) -> Body | None:
+        """Hold an answer that is there already against the snapshot. One that did not travel alone is not asked again,
+        since alone it would be right."""
+        self._probe = probe
+        body = self.accept(question, reply)
+        if body is None:
+            return None
+        listing = self.listing
+
+        def looking(answer: Reply) -> Look:
+            taken = body if answer is reply else body_of(listing, answer)
+
+            def look(one: Snapshot, two: Snapshot) -> list[Breach]:
+                if taken is None:
+                    return []
+                return judge.against_snapshots(listing, question, answer, taken, one, two)
+
+            return look
+
+        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
+        if witness:
+            self.witness(witness)
+        else:
+            self._selects(question, before)
+        return body
+
+    def counts(self, probe: str, question: Question) -> Mapping[str, Any] | None:
+        """Ask for the facets of a filter, and hold them against the snapshot of the list."""
+        if not self.wants(probe):
+            return None
+        before = self.snapshot(question.scope)
+        self._probe = probe
+        return self.hold_counts(probe, question, self.send(question.ask), before)
+
+    def hold_counts(
+        self, probe: str, question: Question, reply: Reply, before: Snapshot, *, alone: bool = True
+    ) -> Mapping[str, Any] | None:
+        """Hold facets that are there already against the snapshot."""
+        self._probe = probe
+        value = self.json(reply)
+        if not self._is_200(question.ask, reply) or not isinstance(value, dict):
+            return None
+        for breach in judge.facets_contradictions(question, value):
+            self.breach(breach)
+        listing = self.listing
+
+        def looking(answer: Reply) -> Look:
+            try:
+                counted = answer.json()
+            except ValueError:
+                counted = {}
+            if not isinstance(counted, dict):
+                counted = {}
+            return lambda one, two: judge.facets_against(listing, question, counted, one, two)
+
+        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
+        self._selects(question, before)
+        return value
+
+    # Answers.
+
+    def send(self, ask: Ask) -> Reply:
+        """Send, and look at the form of the answer."""
+        reply = self.transport.send(ask)
+        self.conforms(reply)
+        return reply
+
+    def together(self, asks: Sequence[Ask]) -> list[Reply]:
+        replies = self.transport.together(asks)
+        for reply in replies:
+            self.conforms(reply)
+        return replies
+
+    def accept(self, question: Question, reply: Reply) -> Body | None:
+        """A 200 that is a listing, or a breach and None."""
+        if question.whole:
+            self.conforms(reply)  # Snapshots come straight from the transport.
+        if not self._is_200(question.ask, reply, question.tier):
+            return None
+        body = body_of(self.listing, reply)
+        if body is None:
+            self.breach(Breach("a 200 is no listing", (question.ask,), law="schema.body"))
+            return None
+        self.rows_seen += len(body.rows)
+        for breach in judge.self_contradictions(self.listing, question, reply, body):
+            self.breach(breach)
+        for breach in self._validator.rows(question.ask, body.rows):
+            self.breach(breach)
+        return body
+
+    def _is_200(self, ask: Ask, reply: Reply, tier: Tier = Tier.MUST) -> bool:
+        if reply.status == 200:
+            return True
+        if reply.status == 429:
+            raise Stopped("the deployment limits requests; ask more slowly (--rate)")
+        if reply.status < 500:
+            self.breach(Breach(f"a valid request was answered with {reply.status}", (ask,), tier=tier))
+        return False
+
+    def json(self, reply: Reply) -> Any:
+        """The body, or None where it is no strict JSON (which the schema law reports)."""
+        try:
+            return reply.json()
+        except ValueError:
+            return None
+
+    def conforms(self, reply: Reply) -> None:
+        """Look at the form of an answer."""
+        self.answers += 1
+        for breach in self._validator.reply(reply):
+            self.breach(breach)
+
+    # Results.
+
+    def finish(self) -> None:
+        """Confirm what is only suspected."""
+        self.law = ""
+        self._confirmation.finish()
+
+    def breach(self, breach: Breach) -> None:
+        law = breach.law or self.law
+        probe = breach.probe or f"{self.law}:{self._probe}"
+        found = self.breaches.setdefault(law, [])
+        if len(found) < MAX_BREACHES_PER_LAW or self.options.profile == "matrix":
+            found.append(replace(breach, law=law, probe=probe))
+        if self.options.fail_fast and (
+            breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
+        ):
+            raise Enough
+
+    def convict(self, law: str, probe: str, found: Sequence[Breach]) -> None:
+        for breach in found:
+            self.breach(replace(breach, law=breach.law or law, probe=f"{law}:{probe}"))
+
+    def fail(self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), tier: Tier = Tier.MUST) -> None:
+        """Say that the law is broken, in one sentence, with the requests that show it."""
+        self.breach(Breach(sentence, asks, tuple(rows), tier))
+
+    def witness(self, text: str) -> None:
+        """Say what made the law bite."""
+        self.witnesses.setdefault(self.law, []).append(text)
+
+    def inconclusive(self, reason: str) -> None:
+        """Say why the law could not be exercised in full."""
+        self.reasons.setdefault(self.law, []).append(reason)
+
+    def _selects(self, question: Question, before: Snapshot) -> None:
+        keeps = self.listing.keeps(question.filters)
+        matching = sum(1 for row in before.rows if keeps(row))
+        if 0 < matching < len(before.rows) or (not question.filters and before.rows):
+            self.witness(f"{judge.shown(question.filters)}: {matching} of {len(before.rows)}")
+        else:
+            self.inconclusive(f"{judge.shown(question.filters)} selects {matching} of {len(before.rows)} rows")
+
+    def run(self, law: Law) -> None:
+        """Exercise one law; what it finds is kept under its name."""
+        self.law, self._probe = law.name, ""
+        try:
+            law.run(self)
+        except Inconclusive as reason:
+            self.inconclusive(str(reason))
+        except Unjudgeable:
+            pass  # The status and schema laws hold the reason.
+        except (TypeError, AttributeError, KeyError, ValueError, IndexError):
+            if not self.breaches.get("schema.body"):
+                raise
+            self.inconclusive("the rows have another form than the page shows")
+
+    def outcome(self, law: Law) -> Outcome:
+        common: dict[str, Any] = {"page": law.page, "promise": law.promise}
+        found = self.breaches.get(law.name)
+        witness = "; ".join(dict.fromkeys(self.witnesses.get(law.name, ())))[:300]
+        if found:
+            worst = max(found, key=lambda each: each.tier.rank)
+            return Outcome(
+                law.name,
+                Verdict.BROKEN,
+                worst.tier if worst.tier.rank <= law.tier.rank else law.tier,
+                worst.sentence,
+                worst.asks,
+                worst.rows[:5],
+                witness,
+                **common,
+            )
+        if self.witnesses.get(law.name):
+            return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
+        reasons = "; ".join(dict.fromkeys(self.reasons.get(law.name, ())))[:300]
+        return Outcome(law.name, Verdict.INCONCLUSIVE, law.tier, reasons or "nothing exercised it", **common)

@@ -1,0 +1,207 @@
+"""Confirmation of soft contradictions: a list that moves while it is read convicts nobody.
+
+A suspicion is asked again at once. As long as no snapshot differs from another, the suspicions wait for one last
+snapshot; once the list has been seen to move, each is settled alone between two fresh snapshots, three times or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contract_tests.judging.judge import Breach
+from contract_tests.outcome import Context, Snapshot, Unjudgeable
+from contract_tests.promises.form import Listing
+from contract_tests.sending.transport import Ask, Reply, Spent
+
+CONFIRMATIONS = 3
+MANY_CONFIRMATIONS = 8
+"""For a short list: where one of its two rows comes and goes, chance contradicts one time in three."""
+REPEATS = 3
+FEW = 4
+"""Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
+
+Look = Callable[[Snapshot, Snapshot], list[Breach]]
+"""Judges one answer against the snapshot in front of it and the one behind it."""
+
+
+class Subject(Context, Protocol):
+    """The check whose suspicions are confirmed."""
+
+    law: str
+    moved: bool
+    snapshots: dict[str, Snapshot]
+    reasons: dict[str, list[str]]
+
+    @property
+    def listing(self) -> Listing: ...
+
+    def send(self, ask: Ask) -> Reply: ...
+
+    def breach(self, breach: Breach) -> None: ...
+
+    def convict(self, law: str, probe: str, found: Sequence[Breach]) -> None: ...
+
+
+@dataclass(slots=True)
+class Suspicion:
+    """A soft contradiction, and how to look again."""
+
+    law: str
+    probe: str
+    before: Snapshot
+    look: Look
+    """Judge the answer that was repeated against two snapshots."""
+    again: Callable[[], Look]
+    """Ask once more, and judge that answer."""
+    breaches: list[Breach]
+    steady: bool = True
+    enclosed: bool = False
+    """A snapshot behind it was equal to the one in front."""
+    times: int = 1
+    """How often it showed, where it did not always show."""
+
+
+class Confirmation:
+    """The suspicions of one check, until each is a conviction or an excuse."""
+
+    def __init__(self, check: Subject) -> None:
+        self.check = check
+        self.suspicions: list[Suspicion] = []
+
+    def settle(
+        self,
+        probe: str,
+        ask: Ask,
+        looking: Callable[[Reply], Look],
+        reply: Reply,
+        before: Snapshot,
+        *,
+        alone: bool = True,
+    ) -> None:
+        """Convict what is hard at once; look at the rest again."""
+        check = self.check
+        look = looking(reply)
+        found = look(before, before)
+        for breach in found:
+            if not breach.soft:
+                check.breach(breach)
+        if not soft(found):
+            return
+
+        def again() -> Look:
+            return looking(check.send(ask))
+
+        if check.moved:
+            self._tightly(probe, again, look, before)
+            return
+        second = again() if alone else look
+        still = soft(second(before, before)) if alone else []
+        suspicion = Suspicion(
+            check.law, probe, before, second if still else look, again, still or soft(found), bool(still)
+        )
+        if alone and not still:
+            # What comes and goes may be the list that moved and moved back; a fault shows more than once.
+            for _ in range(REPEATS):
+                suspicion.times += bool(soft(again()(before, before)))
+        self.suspicions.append(suspicion)
+        if not any(each.enclosed and each.before.scope == before.scope for each in self.suspicions):
+            # The first suspicion asks at once whether the list moves.
+            after = check.refresh(before.scope)
+            if check.moved:
+                self.suspicions.remove(suspicion)
+                if suspicion.look(before, after):
+                    self._tightly(probe, again, suspicion.look, before)
+                return
+            suspicion.enclosed = True
+        if check.options.fail_fast:
+            check.convict(suspicion.law, probe, suspicion.breaches)
+
+    def _tightly(self, probe: str, again: Callable[[], Look], look: Look, before: Snapshot) -> None:
+        """Between two fresh snapshots, again and again: a coincidence does not last."""
+        latest = self.check.snapshots[before.scope]
+        after = latest if latest is not before else self.check.refresh(before.scope)
+        found = soft(look(before, after))
+        for _ in range(confirmations(before)):
+            if not found:
+                return
+            one = self.check.refresh(before.scope)
+            look = again()
+            two = self.check.refresh(before.scope)
+            found = soft(look(one, two))
+        if found:
+            self.check.convict(self.check.law, probe, found)
+
+    def finish(self) -> None:
+        """The last snapshot: what contradicts it as well is convicted, unless the list moved."""
+        pending, self.suspicions = self.suspicions, []
+        finals: dict[str, Snapshot | None] = {}
+        for scope in dict.fromkeys(each.before.scope for each in pending):
+            try:
+                finals[scope] = self.check.refresh(scope)
+            except (Spent, Unjudgeable):
+                finals[scope] = None
+        confirmed, fleeting = False, sum(each.times for each in pending if not each.steady)
+        for suspicion in sorted(pending, key=lambda each: not each.steady):
+            final = finals[suspicion.before.scope]
+            if not self.check.moved and (final is not None or suspicion.enclosed):
+                if suspicion.steady and not confirmed:
+                    confirmed = self._again(suspicion, final)
+                if confirmed or (not suspicion.steady and fleeting > 1 and len(suspicion.before.rows) >= FEW):
+                    self.check.convict(suspicion.law, suspicion.probe, suspicion.breaches)
+                else:
+                    self._excuse(suspicion, "what was seen once was not seen again")
+            elif final is None:
+                self._excuse(suspicion, "the budget left no snapshot to convict by")
+            elif still := self._lasting(suspicion, final):
+                self.check.convict(suspicion.law, suspicion.probe, still)
+            else:
+                self._excuse(suspicion, "the list moved while it was read")
+
+    def _lasting(self, suspicion: Suspicion, final: Snapshot) -> list[Breach]:
+        """What still contradicts the list between fresh snapshots, though it moves."""
+        still = soft(suspicion.look(suspicion.before, final))
+        before = final
+        try:
+            for _ in range(confirmations(before)):
+                if not still or not suspicion.steady:
+                    return []
+                before = self.check.refresh(before.scope)
+                look = suspicion.again()
+                after = self.check.refresh(before.scope)
+                still = soft(look(before, after))
+                before = after
+        except (Spent, Unjudgeable):
+            return []
+        return still
+
+    def _again(self, suspicion: Suspicion, final: Snapshot | None) -> bool:
+        """Whether the answer is still wrong at the end of the run; without a budget the first look counts."""
+        if final is None:
+            return True
+        try:
+            found = soft(suspicion.again()(final, final))
+            if found and len(final.asks) == 1:
+                self.check.refresh(final.scope)
+        except (Spent, Unjudgeable):
+            return True
+        return not self.check.moved and bool(self._about(found) & self._about(suspicion.breaches))
+
+    def _about(self, breaches: Sequence[Breach]) -> set[str]:
+        """The rows that breaches name, or their sentences where they name none."""
+        identity = self.check.listing.identity
+        return {str(row.get(identity, breach.sentence)) for breach in breaches for row in breach.rows or ({},)}
+
+    def _excuse(self, suspicion: Suspicion, reason: str) -> None:
+        self.check.reasons.setdefault(suspicion.law, []).append(reason)
+
+
+def confirmations(before: Snapshot) -> int:
+    """How often a contradiction must show between fresh snapshots of a list that moves."""
+    return MANY_CONFIRMATIONS if len(before.rows) < FEW else CONFIRMATIONS
+
+
+def soft(breaches: Sequence[Breach]) -> list[Breach]:
+    """The contradictions that need the snapshots to be believed."""
+    return [breach for breach in breaches if breach.soft]

@@ -1,0 +1,1 @@
+"""The fake as oracle: the same question to both, and what differs."""

@@ -1,0 +1,340 @@
+"""Layer 3: the fake as oracle. The deployment's own rows go into our fake, and both are asked the same.
+
+The questions are planned for what these rows can reveal: the next one is the one that tells most of the planted bugs,
+which hold the same rows, from the correct server; then come random ones. Two requests contradict each other in every
+finding: the unfiltered list, and a question that asks for no more than it must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from contract_tests.judging.target import target
+from contract_tests.oracle.differences import Difference, Side, agrees, differences
+from contract_tests.oracle.questions import Query, questions
+from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
+from contract_tests.planted import BUGS, correct
+from contract_tests.sending.transport import Ask, Handler, Reply, Spent, Stopped, Unreachable
+
+LAYER = "oracle"
+PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."
+BUDGET = {"polite": 10, "default": 25, "deep": 120}
+"""Requests for questions, by profile."""
+TAIL = 4
+"""One request in so many is for a random question."""
+EVIDENCE = 40
+"""Requests that may be spent on proving and simplifying what was found."""
+LOOKS = 1
+LOOKS_WHILE_MOVING = 3
+"""Further looks at a difference; a row that changes and changes back in time deceives one look, hardly three."""
+MAX_FINDINGS = 3
+MAX_SIMPLER = 8
+CANDIDATES = 60
+"""Random questions that are drawn; the best of them and of those by hand are asked."""
+PLANNING_ROWS = 80
+"""Planning looks at so many rows; it decides what to ask, never what is right."""
+ROUNDS = 3
+BUGS_AT_ONCE = 20
+"""A round of planning holds so many bugs, none of them told yet, against every candidate."""
+OTHER_SCOPES_STEP = 6
+OWN_LIST = "main"
+"""The tenant of the fixtures that the caller's own list becomes; orgs and teams keep their names."""
+UNFIT = (KeyError, TypeError, AttributeError, ValueError)
+"""What rows of the wrong types lead to."""
+TOPICS = ("filters", "pages", "facets", "refusals")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was asked about one topic."""
+
+    asked: int = 0
+    witnesses: int = 0
+    undecided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A proven difference: the simplest question that shows it."""
+
+    query: Query
+    asks: tuple[Ask, ...]
+    difference: Difference
+
+
+@dataclass
+class Oracle:
+    """One comparison of a deployment with the fake."""
+
+    context: Context
+    side: Side
+    left: int
+    tallies: dict[str, Tally] = field(default_factory=lambda: {topic: Tally() for topic in TOPICS})
+    findings: list[Finding] = field(default_factory=list)
+    evidence: int = EVIDENCE
+    stopped: str = ""
+    moved: bool = False
+
+    def ask(self, query: Query) -> list[Reply]:
+        return query.put(self.context, self.context.transport.send)
+
+    def expected(self, query: Query, side: Side) -> list[Reply]:
+        return query.put(self.context, side.twin.send)
+
+    def differs(self, query: Query, replies: list[Reply], before: Side, after: Side) -> list[Difference]:
+        if agrees(self.context.slug, replies, self.expected(query, before), before.twin.items):
+            return []
+        return differences(query, replies, before, after)
+
+    def compare(self, query: Query) -> None:
+        """Ask once; what differs is looked at again before it counts."""
+        expected = self.expected(query, self.side)
+        tally = self.tallies[self.topic(query, expected)]
+        sent = self.context.transport.sent
+        replies = self.ask(query)
+        self.left -= self.context.transport.sent - sent
+        tally.asked += 1
+        if agrees(self.context.slug, replies, expected, self.side.twin.items):
+            tally.witnesses += self.witnessed(query, expected)
+            return
+        sent = self.context.transport.sent
+        finding = self.proven(query, replies)
+        self.evidence -= self.context.transport.sent - sent
+        if finding is None:
+            tally.undecided += 1
+        else:
+            self.findings.append(finding)
+
+    def proven(self, query: Query, replies: list[Reply]) -> Finding | None:
+        """The difference, where every further look confirms it: one where nothing moves, more where something does."""
+        before = self.side
+        self.side = self.refreshed(query.scope)
+        found = {each.kind: each for each in differences(query, replies, before, self.side)}
+        looks = 0
+        while found and looks < (LOOKS_WHILE_MOVING if self.moved else LOOKS):
+            looks += 1
+            before, replies = self.side, self.ask(query)
+            if self.moved or self.cost(query.scope) == 1:
+                self.side = self.refreshed(query.scope)
+            again = {each.kind: each for each in differences(query, replies, before, self.side)}
+            found = {kind: again[kind] for kind in found if kind in again}
+        if not found:
+            return None
+        difference = next(iter(found.values()))
+        if self.moved:
+            return self.finding(query, replies, difference)
+        return self.simplified(query, replies, difference)
+
+    def simplified(self, query: Query, replies: list[Reply], difference: Difference) -> Finding:
+        """Leave out whatever the difference does not need."""
+        tries = MAX_SIMPLER
+        progress = True
+        while progress:
+            progress = False
+            for simpler in query.simpler():
+                if tries < simpler.cost or self.context.remaining < simpler.cost:
+                    break
+                tries -= simpler.cost
+                answered = self.ask(simpler)
+                found = self.differs(simpler, answered, self.side, self.side)
+                if found:
+                    query, replies, difference, progress = simpler, answered, found[0], True
+                    break
+        return self.finding(query, replies, difference)
+
+    def finding(self, query: Query, replies: list[Reply], difference: Difference) -> Finding:
+        listing = self.side.snapshots[query.scope].asks[:1]
+        return Finding(query, (*listing, *(reply.ask for reply in replies)), difference)
+
+    def refreshed(self, scope: str) -> Side:
+        after = self.side.with_snapshot(self.context.refresh(scope))
+        self.moved = self.moved or not self.side.same_rows(after)
+        return after
+
+    def cost(self, scope: str) -> int:
+        """Requests that a snapshot of this scope takes."""
+        return len(self.side.snapshots[scope].asks)
+
+    def topic(self, query: Query, expected: Sequence[Reply]) -> str:
+        if expected[0].status != 200:
+            return "refusals"
+        if query.facets:
+            return "facets"
+        return "pages" if query.paged else "filters"
+
+    def witnessed(self, query: Query, expected: Sequence[Reply]) -> bool:
+        """Whether the question selects a proper part of the rows that is not empty, or is refused."""
+        matching = self.side.twin.matching(expected[0].ask)
+        if matching is None:
+            return True
+        rows = len(self.side.snapshots[query.scope].rows)
+        return len(matching) > 0 and (len(matching) < rows or query.paged or query.facets)
+
+    def explained(self, query: Query) -> bool:
+        """Whether a finding already shows what this question would show."""
+        return any(
+            set(finding.query.pairs) <= set(query.pairs) and finding.query.facets == query.facets
+            for finding in self.findings
+        ) or any(
+            finding.query.names and finding.query.names == query.names and finding.query.facets == query.facets
+            for finding in self.findings
+        )
+
+    def run(self, planned: Sequence[Query]) -> None:
+        """Ask until the budget is used up."""
+        for query in planned:
+            needed = query.cost
+            if self.left < needed or self.context.remaining < needed:
+                continue
+            if len(self.findings) >= MAX_FINDINGS or self.evidence <= 0:
+                break
+            if self.findings and (self.context.options.fail_fast or self.explained(query)):
+                continue
+            try:
+                self.compare(query)
+            except (Spent, Stopped, Unreachable) as error:
+                self.stopped = str(error)
+                break
+
+    def outcomes(self) -> Iterator[Outcome]:
+        page = target(self.context.slug).listing.page
+        common = {"layer": LAYER, "page": page, "promise": PROMISE}
+        broken_topics = set()
+        for finding in self.findings:
+            topic = self.topic(finding.query, self.expected(finding.query, self.side))
+            broken_topics.add(topic)
+            yield broken(
+                f"oracle.{topic}",
+                finding.difference.sentence,
+                asks=finding.asks,
+                rows=finding.difference.rows,
+                tier=finding.difference.tier,
+                **common,
+            )
+        for topic, tally in self.tallies.items():
+            if topic in broken_topics or (topic == "facets" and self.context.slug != "dreadnode"):
+                continue
+            law = f"oracle.{topic}"
+            moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
+            if tally.witnesses:
+                witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
+                yield holds(law, witness, **common)
+            else:
+                reason = self.stopped or f"none of {tally.asked} questions had anything to find{moved}"
+                yield inconclusive(law, reason, **common)
+
+
+def run(context: Context) -> list[Outcome]:
+    """Compare the deployment with the fake, as far as the budget goes."""
+    snapshots = {scope: context.snapshot(scope) for scope in context.scopes}
+    options = context.options
+    budget = min(BUDGET.get(options.profile, BUDGET["default"]), context.remaining)
+    try:
+        oracle = Oracle(context, Side.of(context.slug, snapshots), budget)
+        oracle.run(plan(context, snapshots, budget))
+        return [*oracle.outcomes()]
+    except UNFIT:
+        # Such rows break the schema, which is another layer's finding; a filter has no meaning for them.
+        reason = "the rows do not have the documented types, so our fake cannot hold them"
+        return [inconclusive("oracle.filters", reason, layer=LAYER, promise=PROMISE)]
+
+
+def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> list[Query]:
+    """The questions to ask, the most telling first; those at the end are there in case earlier ones cost nothing."""
+    seed = context.options.seed
+    known = [questions(context.slug, scope, snapshot.rows) for scope, snapshot in snapshots.items()]
+    drawn = [query for index, each in enumerate(known) for query in each.drawn(seed + index, CANDIDATES // len(known))]
+    # Other scopes hold the same kind of rows, so a few questions about each are enough.
+    essential = [
+        query
+        for index, each in enumerate(known)
+        for query in (each.essential if index == 0 else each.essential[::OTHER_SCOPES_STEP])
+    ]
+    candidates = list(dict.fromkeys([*essential, *drawn]))
+    always = [query for query in known[0].boundaries if query.cost <= budget // TAIL]
+    planned = Planner(context, snapshots, candidates).chosen(always, budget - budget // TAIL)
+    rest = [query for query in drawn if query not in planned]
+    return list(dict.fromkeys([*planned, *rest, *essential]))
+
+
+Told = dict[Query, set[str]]
+"""By question: the bugs that it tells from the correct server."""
+
+
+@dataclass
+class Planner:
+    """Which question tells which planted bug, when bugs and correct server hold these rows."""
+
+    context: Context
+    snapshots: Mapping[str, Snapshot]
+    candidates: Sequence[Query]
+    _right: dict[Query, object] = field(default_factory=dict)
+
+    def chosen(self, always: Sequence[Query], budget: int) -> list[Query]:
+        """Again and again the candidate that tells most bugs, per request, which no earlier one told.
+
+        Every bug against every candidate would take too long: the cover of some bugs is tried on all, and completed
+        for those that it misses.
+        """
+        rows = {scope or OWN_LIST: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
+        bugs = [bug for bug in BUGS if bug.slug == self.context.slug]
+        plan = list(always)
+        try:
+            server = correct(self.context.slug, rows)
+            handlers = {bug.name: bug.handler(rows) for bug in bugs}
+        except UNFIT:
+            return plan  # Rows that cannot be ordered by date can be asked about, but not planned for.
+        self._right = {query: self.answer(server, query) for query in [*always, *self.candidates]}
+        missed = list(handlers)
+        for _ in range(ROUNDS):
+            missed = [name for name in missed if not any(self.tells(query, handlers[name]) for query in plan)]
+            step = max(1, len(missed) // BUGS_AT_ONCE)
+            some = missed[::step][:BUGS_AT_ONCE]
+            told = {query: {name for name in some if self.tells(query, handlers[name])} for query in self.candidates}
+            plan += greedy(told, set(some), budget - sum(query.cost for query in plan))
+        return plan
+
+    def tells(self, query: Query, handler: Handler) -> bool:
+        return self.answer(handler, query) != self._right[query]
+
+    def answer(self, handler: Handler, query: Query) -> object:
+        """What a server in process answers; compared as it stands, since both sides are ours."""
+        headers = {"authorization": f"Bearer {self.key}", "x-api-key": self.key}
+
+        def send(ask: Ask) -> Reply:
+            status, sent, body = handler(ask.method, ask.path, ask.query_string.encode(), headers)
+            return Reply(ask, status, sent, body, 0.0)
+
+        try:
+            replies = query.put(self.context, send)
+        except UNFIT:
+            return None
+        return [(reply.status, reply.body, reply.headers.get("x-total-count")) for reply in replies]
+
+    @property
+    def key(self) -> str:
+        return f"{self.context.slug}-admin-key"
+
+
+def greedy(told: Told, bugs: set[str], budget: int) -> list[Query]:
+    """A cover of these bugs, the best question first."""
+    chosen: list[Query] = []
+    while bugs:
+        affordable = [query for query in told if query.cost <= budget and query not in chosen]
+        best = max(affordable, key=lambda query: len(told[query] & bugs) / query.cost, default=None)
+        if best is None or not told[best] & bugs:
+            break
+        chosen.append(best)
+        bugs = bugs - told[best]
+        budget -= best.cost
+    return chosen
+
+
+def sample(rows: Sequence[Row]) -> list[Row]:
+    """The newest rows and some of each age."""
+    if len(rows) <= PLANNING_ROWS:
+        return list(rows)
+    half = PLANNING_ROWS // 2
+    step = -(-(len(rows) - half) // half)
+    return [*rows[:half], *rows[half::step]]

@@ -1,0 +1,138 @@
+"""Our fake with a deployment's own rows in it: what the deployment should have answered."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contract_tests.judging.target import target
+from contract_tests.outcome import Row
+from contract_tests.sending.transport import Ask, InProcess, Reply
+from fakeserver.documents.collection import Collection, OrderKey
+from fakeserver.listing.listing import Listing
+from fakeserver.listing.pages import Cursor, Limited, Numbered, Whole
+from fakeserver.pipeline.exchange import Request
+from fakeserver.pipeline.routes import Route
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Problem
+from fakeserver.serving.app import Settings, create_app, load_services
+
+EPOCH = 1_735_689_600_000_000
+"""1 January 2025: equal rows make equal answers, cursors included."""
+
+
+@functools.cache
+def service_of(slug: str) -> Service:
+    return load_services((slug,))[slug]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of the matching rows a page shows: from `start` on, at most `count` rows (None: all)."""
+
+    start: int
+    count: int | None
+    cursor: bool = False
+    """The start is where a cursor says, which no number tells."""
+
+    @property
+    def end(self) -> float:
+        return float("inf") if self.count is None else self.start + self.count
+
+
+class Twin:
+    """A server in process that owns exactly these rows, in exactly this order, and knows the deployment's caller as
+    its admin."""
+
+    def __init__(self, slug: str, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.slug = slug
+        self.service = copy.copy(service_of(slug))
+        self.provider = self.service.provider
+        self.identity = self.provider.identity
+        self.items = target(slug).listing.items
+        fixture = self.service.fixture
+        key = f"{slug}-admin-key"
+        admin = fixture.callers[key]
+        # Prime's own list belongs to the caller; every other scope is an org or a team of that name.
+        tenants = {scope: scope or admin.home for scope in rows}
+        self.caller = replace(
+            admin,
+            user=most_common_user(rows.get("", ())) or admin.user,
+            tenants=dict.fromkeys([admin.home, *tenants.values()], "admin"),
+        )
+        self.service.fixture = replace(fixture, callers={**fixture.callers, key: self.caller})
+        self.world = create_app(
+            Settings(size=0, epoch=EPOCH, only=(slug,), rate_limits=False), {slug: self.service}
+        ).world
+        self.world.settings.journal = False
+        self.tenants = self.world.tenants(self.provider)
+        for scope, each in rows.items():
+            self.tenants[tenants[scope]] = as_served(each, self.identity, self.caller.user)
+        self.transport = InProcess(self.handle, target(slug).security, {"token": key, "other": f"{slug}-outsider-key"})
+
+    def handle(
+        self, method: str, path: str, query: bytes, headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        answer = self.service.answer(Request(method, path, query, headers), self.world)
+        sent = {name.lower(): text for name, text in answer.headers.items()}
+        return answer.status, {**sent, "content-type": answer.media_type}, answer.text()
+
+    def send(self, ask: Ask) -> Reply:
+        return self.transport.send(ask)
+
+    def matching(self, ask: Ask) -> list[str] | None:
+        """The ids of all rows that the ask's filters let through, in the order of the list; None for a refusal."""
+        try:
+            route, values = self._read(ask)
+            scope = route.meaning.tenant(self.caller, values, self.tenants)
+        except Problem:
+            return None
+        holds = [
+            each.predicate(values[each.parameter])
+            for each in route.meaning.filters
+            if values[each.parameter] is not None
+        ]
+        documents = self.tenants[scope.tenant].documents()
+        return [str(row[self.identity]) for row in documents if all(keep(row) for keep in holds)]
+
+    def window(self, ask: Ask) -> Window:
+        """The part of the list that the ask's page parameters select."""
+        route, values = self._read(ask)
+        if not isinstance(route.meaning, Listing):
+            return Window(0, None)
+        pages = route.meaning.pages
+        if isinstance(pages, Numbered):
+            return Window((values[pages.number] - 1) * values[pages.size], values[pages.size])
+        if isinstance(pages, Whole):
+            limit = values[pages.limit]
+            return Window(values[pages.offset] or 0, None if limit is None else min(limit, pages.most))
+        if isinstance(pages, Cursor):
+            return Window(0, values[pages.limit], cursor=values[pages.cursor] is not None)
+        assert isinstance(pages, Limited)
+        return Window(0, values[pages.limit])
+
+    def _read(self, ask: Ask) -> tuple[Route, dict[str, Any]]:
+        route, segments = self.service.match("GET", ask.path)
+        return route, route.read(segments, ask.query_string.encode()).values
+
+
+def most_common_user(rows: Sequence[Row]) -> str:
+    """Whose rows these are, where the rows say so."""
+    users = Counter(row["userId"] for row in rows if row.get("userId"))
+    return str(users.most_common(1)[0][0]) if users else ""
+
+
+def as_served(rows: Sequence[Row], identity: str, owner: str) -> Collection:
+    """The rows in the deployment's own order, whatever that is: a page is judged against the whole list."""
+    place = {row[identity]: index for index, row in enumerate(rows)}
+
+    def order(row: Row) -> OrderKey:
+        return place[row[identity]], str(row[identity])
+
+    collection = Collection(None, order)
+    collection.replace([(row, owner) for row in rows])
+    return collection

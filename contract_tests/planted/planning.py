@@ -1,0 +1,131 @@
+"""Makes `laws/plan.yaml`: which probes catch the most planted bugs for their price.
+
+Every probe is run against every bug once (profile `matrix`). The plan of a profile is then greedy: first what
+catches the most bugs that nothing chosen so far catches, then what catches them a second time, then the rest in the
+order of the laws, until the requests are used up.
+
+`python -m contract_tests.planted.planning [PROVIDER]…` takes some minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from contract_tests import run
+from contract_tests.laws.plan import PLAN, plans
+from contract_tests.outcome import Tier
+from contract_tests.planted import BUGS, correct
+from contract_tests.promises.listings import LISTINGS
+
+MATRIX_SIZES = {"default": 250, "polite": 137}
+"""Rows in the world of the bugs: enough for three pages, few enough to be quick."""
+SIZES = {"default": 1_000, "polite": 137}
+ROOM = {"default": {"dreadnode": 60}, "polite": {"dreadnode": 18, "prime": 20}}
+"""Requests for probes, where the snapshots leave less than usual."""
+USUAL = {"default": 86, "polite": 21}
+ROUNDS = 3
+OPTIONAL = ("caching.validators:etag",)
+ALWAYS = frozenset(
+    {
+        "exactness.values:one inner value right, one wrong",
+        "exactness.values:one element, not two",
+        "exactness.values:one inner list, not two",
+        "pages.limits:one",
+        "cursors.tampered:half",
+        "spellings.lists:upper-case uuid",
+        "spellings.encoding:capital boolean",
+        "values.metadata:nan",
+        "values.metadata:long key",
+        "values.metadata:much in all",
+    }
+)
+"""No bug planted by hand needs them, but mechanical ones do; the default profile has room for them."""
+FREE = frozenset({":", "pages.limits:", "tenancy.owner:", "credentials.unechoed:", "rows.known:"})
+"""What every run looks at: the snapshot, and the answers to everything else."""
+
+Kills = Mapping[str, frozenset[str]]
+
+
+def prices_of(slug: str, size: int) -> Counter[str]:
+    """What each probe costs on a correct server, in the order of the laws."""
+    options = run.default_options(slug, profile="matrix")
+    return Counter(run.in_process(slug, correct(slug, size=size), options, run.default_credentials(slug)).prices)
+
+
+def matrix(slug: str, size: int) -> dict[str, frozenset[str]]:
+    """Bug → probes that catch it."""
+    options = run.default_options(slug, profile="matrix")
+    kills: dict[str, frozenset[str]] = {}
+    for bug in BUGS:
+        if bug.slug != slug:
+            continue
+        try:
+            judgement = run.in_process(slug, bug.handler(size=size), options, run.default_credentials(slug))
+        except run.CouldNotCheck:
+            continue
+        kills[f"{bug.operation} {bug.name}"] = frozenset(
+            breach.probe for found in judgement.breaches.values() for breach in found if breach.tier is not Tier.PROBE
+        )
+    return kills
+
+
+def plan(kills: Kills, prices: Counter[str], order: Sequence[str], room: int) -> list[str]:
+    """The probes that fit into the room, the most telling first."""
+    named = [probe for probe in order if not probe.endswith(":") and probe not in OPTIONAL]
+    chosen: list[str] = []
+    caught: Counter[str] = Counter()
+    for bug, probes in kills.items():
+        caught[bug] = ROUNDS if FREE & probes else 0
+
+    def take(probe: str) -> None:
+        nonlocal room
+        room -= prices[probe]
+        chosen.append(probe)
+        for bug, probes in kills.items():
+            caught[bug] += probe in probes
+
+    for times in range(1, ROUNDS + 1):
+        while True:
+            worth = {
+                probe: sum(1 for bug, probes in kills.items() if caught[bug] < times and probe in probes)
+                / prices[probe]
+                for probe in named
+                if probe not in chosen and prices[probe] <= room
+            }
+            best = max(worth, key=lambda probe: worth[probe], default="")
+            if not best or not worth[best]:
+                break
+            take(best)
+    for probe in named:
+        if probe not in chosen and prices[probe] <= room:
+            take(probe)
+    return chosen
+
+
+def main(slugs: Sequence[str]) -> int:
+    made = {profile: dict(plans().get(profile, {})) for profile in SIZES}
+    for slug in slugs or LISTINGS:
+        for profile, size in SIZES.items():
+            kills = matrix(slug, MATRIX_SIZES[profile])
+            prices = prices_of(slug, size)
+            chosen = plan(kills, prices, list(prices), ROOM[profile].get(slug, USUAL[profile]))
+            if profile == "default":
+                chosen += [probe for probe in prices if probe in ALWAYS and probe not in chosen]
+            made[profile][slug] = chosen
+            left = [bug for bug, probes in kills.items() if not probes & (FREE | set(chosen))]
+            print(
+                f"{profile} {slug}: {len(chosen)} probes, {len(kills) - len(left)} of {len(kills)} bugs; "
+                f"not {', '.join(left) or 'any'}",
+                flush=True,
+            )
+    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
+    PLAN.write_text("# Written by `python -m contract_tests.planted.planning`.\n" + text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

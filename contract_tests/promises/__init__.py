@@ -1,0 +1,1 @@
+"""What each provider's pages promise, stated by hand from the pages."""

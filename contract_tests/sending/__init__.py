@@ -1,0 +1,1 @@
+"""How requests leave, and what is kept of the answers."""

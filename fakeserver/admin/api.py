@@ -1,0 +1,350 @@
+"""The admin API of one world: `/__admin/…`, and per namespace `/ns/<name>/__admin/…`. Its contract is `openapi.yaml`.
+
+Every refusal is RFC 9457 problem+json that names the field. Only loopback may call it, unless an admin token is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hmac
+import ipaddress
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import orjson
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fakeserver import __version__
+from fakeserver.admin import bodies, errors, snapshots
+from fakeserver.admin.fields import whole_query
+from fakeserver.documents.collection import Collection
+from fakeserver.instants import at
+from fakeserver.listing.select import CHUNK_ROWS
+from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import FakeProblem, Json
+from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.world import Ground, World
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+LOOPBACK_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+CONTRACT = Path(__file__).parent / "openapi.yaml"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def answered(value: Json, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type=JSON)
+
+
+def problem_response(problem: FakeProblem) -> Response:
+    return Response(orjson.dumps(problem.body), problem.status, media_type=PROBLEM_JSON)
+
+
+NOTHING = 204
+
+
+class Admin:
+    """The endpoints; `request.scope["world"]` is the world that the path names."""
+
+    def __init__(
+        self, services: Mapping[str, Service], ground: Ground, worlds: Worlds, token: str | None = None
+    ) -> None:
+        self.services = services
+        self.ground = ground
+        self.worlds = worlds
+        self.token = token
+
+    # What the fake says about itself
+
+    async def health(self, request: Request) -> Response:
+        recipe = world_of(request).ground.recipe
+        return answered(
+            {
+                "status": "ok",
+                "version": __version__,
+                "namespace": world_of(request).name or None,
+                "seed": recipe.seed,
+                "size": recipe.size,
+                "epoch": at(recipe.epoch),
+                "specs": {slug: service.spec.digest for slug, service in self.services.items()},
+            }
+        )
+
+    async def errors(self, request: Request) -> Response:
+        return answered(errors.errors(self.services, self.ground))
+
+    async def contract(self, request: Request) -> Response:
+        return Response(CONTRACT.read_bytes(), media_type="application/yaml")
+
+    # Documents and the whole state
+
+    async def reset(self, request: Request) -> Response:
+        await no_body(request)
+        world_of(request).reset()
+        return Response(status_code=NOTHING)
+
+    async def get_documents(self, request: Request) -> Response:
+        service, tenant = self.place(request)
+        collection = world_of(request).tenants(service.provider)[tenant]
+        return Response(await array_of(collection), media_type=JSON)
+
+    async def put_documents(self, request: Request) -> Response:
+        service, tenant = self.place(request)
+        # Holding many documents against the spec takes seconds, in which other requests get their turn.
+        documents = await run_in_threadpool(bodies.documents, await json_body(request), service)
+        owner = next(
+            (each.user for each in service.fixture.callers.values() if each.administers(tenant)), service.provider.slug
+        )
+        world_of(request).tenants(service.provider)[tenant].replace([(each, owner) for each in documents])
+        return Response(status_code=NOTHING)
+
+    async def get_snapshot(self, request: Request) -> Response:
+        return answered(snapshots.taken(world_of(request), self.services))
+
+    async def put_snapshot(self, request: Request) -> Response:
+        snapshots.restore(await json_body(request), world_of(request), self.services)
+        return Response(status_code=NOTHING)
+
+    # Faults
+
+    async def get_faults(self, request: Request) -> Response:
+        return answered({"faults": [each.status() for each in world_of(request).faults.scripts.values()]})
+
+    async def post_fault(self, request: Request) -> Response:
+        faults = world_of(request).faults
+        fault = bodies.fault(await json_body(request), self.services, faults.next_id)
+        faults.add(fault)
+        return answered(fault.status(), 201)
+
+    async def delete_faults(self, request: Request) -> Response:
+        await no_body(request)
+        world_of(request).faults.clear()
+        return Response(status_code=NOTHING)
+
+    async def delete_fault(self, request: Request) -> Response:
+        await no_body(request)
+        name = request.path_params["id"]
+        if world_of(request).faults.scripts.pop(name, None) is None:
+            raise FakeProblem(404, f"Fault {name[:64]!r} does not exist", field="id")
+        return Response(status_code=NOTHING)
+
+    # Clock
+
+    async def get_clock(self, request: Request) -> Response:
+        return answered(world_of(request).clock.status())
+
+    async def put_clock(self, request: Request) -> Response:
+        world = world_of(request)
+        move = bodies.clock_move(await json_body(request))
+        if move.ages:
+            for service in self.services.values():
+                world.check_ageing(service.provider)
+        move.apply(world.clock)
+        return answered(world.clock.status())
+
+    # Journal
+
+    async def get_requests(self, request: Request) -> Response:
+        limit = whole_query(request.query_params.get("limit"), "limit")
+        journal = world_of(request).journal
+        return answered({"requests": journal.rows(limit), "meta": {"total": journal.total}})
+
+    async def delete_requests(self, request: Request) -> Response:
+        await no_body(request)
+        world_of(request).journal.clear()
+        return Response(status_code=NOTHING)
+
+    async def count_requests(self, request: Request) -> Response:
+        return answered({"count": len(world_of(request).journal.find(await json_body(request)))})
+
+    async def find_requests(self, request: Request) -> Response:
+        return answered({"requests": world_of(request).journal.find(await json_body(request))})
+
+    async def unmatched_requests(self, request: Request) -> Response:
+        return answered({"requests": world_of(request).journal.unmatched()})
+
+    # Settings and namespaces
+
+    async def get_settings(self, request: Request) -> Response:
+        return answered(bodies.settings_row(world_of(request).settings))
+
+    async def put_settings(self, request: Request) -> Response:
+        world = world_of(request)
+        world.settings = bodies.settings(await json_body(request), world.settings, self.services)
+        return answered(bodies.settings_row(world.settings))
+
+    async def get_namespaces(self, request: Request) -> Response:
+        return answered({"namespaces": self.worlds.listed()})
+
+    async def delete_namespace(self, request: Request) -> Response:
+        await no_body(request)
+        self.worlds.delete(request.path_params["name"])
+        return Response(status_code=NOTHING)
+
+    def place(self, request: Request) -> tuple[Service, str]:
+        """The service and tenant that a path names."""
+        slug, tenant = request.path_params["slug"], request.path_params["tenant"]
+        service = self.services.get(slug)
+        if service is None:
+            raise FakeProblem(404, f"Provider {slug[:64]!r} is not served", field="slug")
+        tenants = world_of(request).tenants(service.provider)
+        if tenant not in tenants:
+            raise FakeProblem(404, f"{slug} has no tenant {tenant[:64]!r}; it has {', '.join(tenants)}", field="tenant")
+        return service, tenant
+
+    def guarded(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint behind the guard: who may call, and under which name of this machine."""
+
+        async def guard(request: Request) -> Response:
+            if self.token is not None:
+                scheme, _, given = request.headers.get("authorization", "").partition(" ")
+                if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
+                    raise FakeProblem(401, "The admin API needs the admin token as a bearer", field="Authorization")
+            elif request.client is not None and not is_loopback(request.client.host):
+                raise FakeProblem(403, "The admin API answers loopback only; --admin-token opens it")
+            elif LOOPBACK_HOST.fullmatch(request.headers.get("host", "localhost")) is None:
+                # A name that merely resolves to this machine may belong to a page that wants to use it.
+                raise FakeProblem(403, "The admin API is called by a loopback name only", field="Host")
+            origin = request.headers.get("origin")
+            if origin is not None and LOOPBACK_HOST.fullmatch(re.sub("^https?://", "", origin)) is None:
+                raise FakeProblem(403, "Pages on other origins may not call the admin API", field="Origin")
+            return await endpoint(request)
+
+        return guard
+
+    def routes(self) -> list[Route]:
+        table: list[tuple[str, str, Endpoint]] = [
+            ("GET", "/health", self.health),
+            ("GET", "/errors", self.errors),
+            ("GET", "/openapi.yaml", self.contract),
+            ("POST", "/reset", self.reset),
+            ("GET", "/documents/{slug}/{tenant}", self.get_documents),
+            ("PUT", "/documents/{slug}/{tenant}", self.put_documents),
+            ("GET", "/snapshot", self.get_snapshot),
+            ("PUT", "/snapshot", self.put_snapshot),
+            ("GET", "/faults", self.get_faults),
+            ("POST", "/faults", self.post_fault),
+            ("DELETE", "/faults", self.delete_faults),
+            ("DELETE", "/faults/{id}", self.delete_fault),
+            ("GET", "/clock", self.get_clock),
+            ("PUT", "/clock", self.put_clock),
+            ("GET", "/requests", self.get_requests),
+            ("DELETE", "/requests", self.delete_requests),
+            ("POST", "/requests/count", self.count_requests),
+            ("POST", "/requests/find", self.find_requests),
+            ("GET", "/requests/unmatched", self.unmatched_requests),
+            ("GET", "/settings", self.get_settings),
+            ("PUT", "/settings", self.put_settings),
+            ("GET", "/namespaces", self.get_namespaces),
+            ("DELETE", "/namespaces/{name}", self.delete_namespace),
+        ]
+        paths: dict[str, dict[str, Endpoint]] = {}
+        for method, path, endpoint in table:
+            paths.setdefault(path, {})[method] = self.guarded(endpoint)
+        return [Route(path, dispatch(methods), methods=list(methods)) for path, methods in paths.items()]
+
+
+def dispatch(methods: dict[str, Endpoint]) -> Endpoint:
+    """One endpoint per path, so that a 405 names every method that the path has."""
+
+    async def chosen(request: Request) -> Response:
+        return await methods["GET" if request.method == "HEAD" else request.method](request)
+
+    return chosen
+
+
+def world_of(request: Request) -> World:
+    world: World = request.scope["world"]
+    return world
+
+
+async def array_of(collection: Collection) -> bytes:
+    """A collection as a JSON array, made in pieces, so that other requests get their turn."""
+    view = copy.copy(collection)
+    ranks, rows = list(view.everything), []
+    for start in range(0, len(ranks), CHUNK_ROWS):
+        rows += view.bodies(ranks[start : start + CHUNK_ROWS])
+        await asyncio.sleep(0)
+    return b"[%s]" % b",".join(rows)
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+        return (mapped or parsed).is_loopback
+    except ValueError:
+        return address in ("localhost", "testclient")
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body, refused as soon as it is longer than the limit."""
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise FakeProblem(413, f"A body is at most {MAX_BODY_BYTES} bytes", field="body")
+    except ClientDisconnect as error:
+        raise FakeProblem(400, "The body ended early", field="body") from error
+    return bytes(body)
+
+
+async def json_body(request: Request) -> Json:
+    """The body as JSON (RFC 8259); a name that is given twice in one object is refused, since readers differ on it."""
+    body = await raw_body(request)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise FakeProblem(400, f"The body is not JSON: {error}", field="body") from error
+    try:
+        json.loads(body, object_pairs_hook=unique, parse_int=float)
+    except RecursionError as error:
+        raise FakeProblem(400, "The body is nested too deeply", field="body") from error
+    return value
+
+
+def unique(pairs: list[tuple[str, Json]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise FakeProblem(400, f"{name[:64]!r} is given twice in one object", field=name[:64])
+        names.add(name)
+
+
+async def no_body(request: Request) -> None:
+    """A call without a body; one that is sent is read, bounded, and ignored."""
+    await raw_body(request)
+
+
+def application(services: Mapping[str, Service], ground: Ground, worlds: Worlds, token: str | None = None) -> Starlette:
+    """The admin API as an ASGI application; its paths begin behind `/__admin`."""
+
+    async def own(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FakeProblem)
+        return problem_response(error)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = problem_response(FakeProblem(error.status_code, f"The admin API: {error.detail}"))
+        response.headers.update(error.headers or {})
+        return response
+
+    async def fail(request: Request, error: Exception) -> Response:
+        return problem_response(FakeProblem(500, "The admin API failed; the server's log says why"))
+
+    starlette = Starlette(
+        routes=Admin(services, ground, worlds, token).routes(),
+        exception_handlers={FakeProblem: own, HTTPException: refuse, Exception: fail},
+    )
+    starlette.router.redirect_slashes = False
+    return starlette

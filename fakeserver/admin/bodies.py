@@ -1,0 +1,261 @@
+"""Bodies of admin calls → typed values, or one problem that names every field that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from fakeserver.admin.fields import ABSENT, MAX_DEPTH, Fields, deeper, immense, refused
+from fakeserver.faults.scripts import Delay, Dribble, Fault, Fixed, LogNormal, Uniform, failure_of
+from fakeserver.instants import SECOND, instant
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.worlds.clock import MAX_FACTOR, Clock
+from fakeserver.worlds.settings import LIMIT_MODES, Settings
+
+MAX_ISSUES = 100
+MAX_SECONDS = 100 * 366 * 86_400.0
+MAX_TIMES = 1_000_000
+MAX_CHUNKS = 1_000
+LEAST_FACTOR = 1e-6
+MAX_RETRY_DIGITS = 10
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
+
+
+# Documents
+
+
+def documents(value: Json, service: Service) -> list[Document]:
+    """Documents in the provider's wire shape, each valid against the spec and with an id of its own."""
+    if not isinstance(value, list):
+        raise refused("body", "must be an array of documents")
+    # The validator is loaded when it is needed: no provider request uses it, and start is faster without it.
+    from fakeserver.recipes.schema import issues_of, validator_of
+
+    validator = validator_of(service.provider, service.spec)
+
+    issues: list[Document] = []
+    known: dict[Json, int] = {}
+    identity, created = service.provider.identity, service.provider.created
+    for index, document in enumerate(value):
+        deep = deeper(document, MAX_DEPTH)
+        found = [("document", f"is nested deeper than {MAX_DEPTH}")] if deep else issues_of(validator, document)
+        if not found:
+            # Time adds to some numbers, and the answer has room for 64 bits.
+            found = [(name, "is too large a number") for name, each in document.items() if immense(each)]
+        if not found:
+            try:
+                instant(document[created])
+            except (ValueError, OverflowError):
+                found.append((created, "is not a date and time"))
+        if not found and document[identity] in known:
+            found.append((identity, f"is the same as that of document {known[document[identity]]}"))
+        issues += [{"document": index, "field": field, "detail": detail} for field, detail in found]
+        if found and len(issues) >= MAX_ISSUES:
+            break
+        if not found:
+            known[document[identity]] = index
+    if issues:
+        first = issues[0]
+        raise FakeProblem(
+            422,
+            f"document {first['document']}: {first['field']} {first['detail']}",
+            field=first["field"],
+            errors=issues[:MAX_ISSUES],
+        )
+    return value
+
+
+# Faults
+
+
+def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> Fault:
+    """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
+    fields = Fields(value)
+    slug = fields.choice("provider", tuple(services))
+    operations = services[slug].spec.operations
+    operation = fields.choice("operation", tuple(operations))
+    code = fields.whole("code", 200, 599, None)
+    example = fields.text("example", None)
+    name = fields.text("fault", None)
+    delay, dribble = delay_of(fields), dribble_of(fields)
+    headers = headers_of(fields)
+    phase = fields.choice("phase", ("before", "after"), "before")
+    lenient = fields.choice("handling", ("strict", "lenient"), "strict") == "lenient"
+    match = fields.inner("match")
+    caller = match.text("caller", None) if match else None
+    query = match.texts("query") if match else {}
+    if match:
+        match.end()
+    times = fields.whole("times", 1, MAX_TIMES, None)
+    after = fields.whole("after", 0, MAX_TIMES, 0)
+    probability = fields.number("probability", 0, 1, 1.0)
+    fields.end()
+    if code is None and name is None and delay is None and dribble is None and example is None:
+        raise refused("body", "needs at least one of code, fault, delay_ms")
+    try:
+        failure = failure_of(
+            operations[operation],
+            label="",
+            code=code,
+            example=example,
+            headers=headers,
+            delay=delay,
+            dribble=dribble,
+            fault=name,
+            phase=phase,
+            lenient=lenient,
+        )
+    except FakeProblem as problem:
+        problem.status = problem.body["status"] = 422
+        problem.body["title"] = HTTPStatus(422).phrase
+        raise
+    number = next_id()
+    parts = [f"code={code}"] if code else []
+    parts += [f"example={example}"] if example else []
+    parts += [f"fault={name}"] if name else []
+    parts += ["delay"] if delay else []
+    label = f"{number}: {', '.join(parts) or 'dribble'}"
+    return Fault(
+        id=number,
+        provider=slug,
+        operation=operation,
+        failure=replace(failure, label=label),
+        raw=value,
+        times=times,
+        after=after,
+        probability=float(probability),
+        caller=caller,
+        query=query,
+    )
+
+
+def headers_of(fields: Fields) -> dict[str, str]:
+    """Headers to add to the answer."""
+    headers = fields.texts("headers")
+    for header, text in headers.items():
+        if HEADER_NAME.fullmatch(header) is None or HEADER_TEXT.fullmatch(text) is None:
+            raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
+        if header.lower() in FRAMING:
+            raise refused(f"headers.{header}", "is set by the server itself")
+        if header.lower() == "retry-after" and text.isdigit() and len(text) > MAX_RETRY_DIGITS:
+            raise refused(f"headers.{header}", f"must have at most {MAX_RETRY_DIGITS} digits")
+    return headers
+
+
+def delay_of(fields: Fields) -> Delay | None:
+    """`delay_ms`, or WireMock's `delayDistribution` of type uniform or lognormal, in milliseconds."""
+    most = 600_000
+    milliseconds = fields.number("delay_ms", 0, most, None)
+    shape = fields.inner("delayDistribution")
+    if shape is None:
+        return None if milliseconds is None else Fixed(milliseconds / 1000)
+    if milliseconds is not None:
+        raise refused("delayDistribution", "and delay_ms exclude each other")
+    kind = shape.choice("type", ("uniform", "lognormal"))
+    delay: Delay
+    if kind == "uniform":
+        lower, upper = shape.number("lower", 0, most), shape.number("upper", 0, most)
+        if lower > upper:
+            raise refused("delayDistribution.lower", "must not be above upper")
+        delay = Uniform(lower / 1000, upper / 1000)
+    else:
+        median, sigma = shape.number("median", 0, most), shape.number("sigma", 0, 10)
+        delay = LogNormal(median / 1000, float(sigma), shape.number("maxValue", 0, most, most) / 1000)
+    shape.end()
+    return delay
+
+
+def dribble_of(fields: Fields) -> Dribble | None:
+    """WireMock's `chunkedDribbleDelay`: {"numberOfChunks": n, "totalDuration": milliseconds}."""
+    shape = fields.inner("chunkedDribbleDelay")
+    if shape is None:
+        return None
+    dribble = Dribble(shape.whole("numberOfChunks", 1, MAX_CHUNKS), shape.number("totalDuration", 0, 600_000) / 1000)
+    shape.end()
+    return dribble
+
+
+# Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMove:
+    """One call to the clock; `ages` where documents may change by it."""
+
+    apply: Callable[[Clock], None]
+    ages: bool
+
+
+def clock_move(value: Json) -> ClockMove:
+    """A move from a body such as {"action": "advance", "seconds": 3600}."""
+    fields = Fields(value)
+    action = fields.choice("action", ("freeze", "set", "advance", "scale", "reset"))
+    text = fields.text("instant", None if action == "freeze" else ABSENT) if action in ("freeze", "set") else None
+    seconds = fields.number("seconds", 0, MAX_SECONDS) if action == "advance" else 0
+    factor = fields.number("factor", LEAST_FACTOR, MAX_FACTOR) if action == "scale" else 1.0
+    fields.end()
+    moment: int | None = None
+    if text is not None:
+        try:
+            if RFC_3339.fullmatch(text) is None:
+                raise ValueError
+            moment = instant(text)
+        except (ValueError, OverflowError):
+            raise refused("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
+
+    def apply(clock: Clock) -> None:
+        if action == "reset":
+            clock.reset()
+        elif action == "freeze":
+            clock.freeze(moment)
+        elif action == "scale":
+            clock.scale(factor)
+        elif moment is not None:
+            clock.set(moment)
+        else:
+            clock.advance(round(seconds * SECOND))
+
+    return ClockMove(apply, ages=action in ("set", "advance", "scale") or moment is not None)
+
+
+# Settings
+
+
+def settings_row(settings: Settings) -> Document:
+    return {
+        "journal": settings.journal,
+        "rate_limits": settings.rate_limits,
+        "switches": settings.switches,
+    }
+
+
+def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:
+    """The settings with what the body changes; what it does not name stays."""
+    fields = Fields(value)
+    journal = fields.boolean("journal", old.journal)
+    limits, switches = dict(old.rate_limits), {slug: dict(each) for slug, each in old.switches.items()}
+    inner = fields.inner("rate_limits")
+    if inner:
+        for slug in [each for each in inner.names() if each in services]:
+            limits[slug] = inner.choice(slug, LIMIT_MODES)
+        inner.end()
+    inner = fields.inner("switches")
+    if inner:
+        for slug in [each for each in inner.names() if each in services]:
+            chosen = inner.inner(slug)
+            known = services[slug].provider.switches
+            if chosen:
+                for name in [each for each in chosen.names() if each in known]:
+                    switches[slug][name] = chosen.choice(name, known[name])
+                chosen.end()
+        inner.end()
+    fields.end()
+    return Settings(journal, limits, switches)

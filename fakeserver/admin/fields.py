@@ -1,0 +1,121 @@
+"""Fields of a JSON object that somebody sent, taken one by one; what is wrong names its field."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from fakeserver.problems import FakeProblem, Json
+
+MAX_TEXT = 4_096
+MAX_MEMBERS = 100
+MAX_NAME = 64
+"""So much of a name that nobody knows is repeated to the caller."""
+MAX_DEPTH = 64
+MAX_COUNT = 2**53
+"""What every reader of JSON takes for a whole number; what is counted, or grows with time, must have room above."""
+ABSENT = object()
+
+
+def refused(field: str, detail: str) -> FakeProblem:
+    return FakeProblem(422, f"{field}: {detail}", field=field)
+
+
+class Fields:
+    """An object's members, each taken once with its type; what nobody took is refused."""
+
+    def __init__(self, value: Json, where: str = "") -> None:
+        if not isinstance(value, dict):
+            raise refused(where or "body", "must be an object")
+        self.left = dict(value)
+        self.where = f"{where}." if where else ""
+
+    def take(self, name: str, default: Any) -> Any:
+        if name not in self.left and default is ABSENT:
+            raise refused(f"{self.where}{name}", "is missing")
+        return self.left.pop(name, default)
+
+    def text(self, name: str, default: Any = ABSENT, most: int = MAX_TEXT) -> Any:
+        value = self.take(name, default)
+        if value is not default and (not isinstance(value, str) or len(value) > most):
+            raise refused(f"{self.where}{name}", f"must be a string of at most {most} characters")
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], default: Any = ABSENT) -> Any:
+        value = self.take(name, default)
+        if value is not default and value not in choices:
+            raise refused(f"{self.where}{name}", f"must be one of {', '.join(choices)}")
+        return value
+
+    def whole(self, name: str, least: int, most: int, default: Any = ABSENT) -> Any:
+        value = self.take(name, default)
+        if value is not default and (
+            not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most
+        ):
+            raise refused(f"{self.where}{name}", f"must be a whole number from {least} to {most}")
+        return value
+
+    def number(self, name: str, least: float, most: float, default: Any = ABSENT) -> Any:
+        value = self.take(name, default)
+        if value is not default and (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not math.isfinite(value)
+            or not least <= value <= most
+        ):
+            raise refused(f"{self.where}{name}", f"must be a number from {least:g} to {most:g}")
+        return value
+
+    def boolean(self, name: str, default: Any = ABSENT) -> Any:
+        value = self.take(name, default)
+        if value is not default and not isinstance(value, bool):
+            raise refused(f"{self.where}{name}", "must be true or false")
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        """An object of strings; empty if it is absent."""
+        value = self.take(name, None)
+        if value is None:
+            return {}
+        if (
+            not isinstance(value, dict)
+            or len(value) > MAX_MEMBERS
+            or not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in value.values())
+        ):
+            raise refused(f"{self.where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
+        return dict(value)
+
+    def inner(self, name: str) -> Fields | None:
+        value = self.take(name, None)
+        return None if value is None else Fields(value, f"{self.where}{name}")
+
+    def names(self) -> list[str]:
+        return list(self.left)
+
+    def end(self) -> None:
+        if self.left:
+            name = next(iter(self.left))[:MAX_NAME]
+            raise refused(f"{self.where}{name}", "is not a known field")
+
+
+def whole_query(text: str | None, name: str) -> int | None:
+    """A whole number from the query string."""
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,6}", text) is None:
+        raise refused(name, "must be a whole number")
+    return int(text)
+
+
+def deeper(value: Json, levels: int) -> bool:
+    """Whether a value is nested deeper than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(deeper(each, levels - 1) for each in inner)
+
+
+def immense(value: Json) -> bool:
+    """Whether a value is a number that cannot be counted on from."""
+    return isinstance(value, int | float) and abs(value) > MAX_COUNT

@@ -1,0 +1,370 @@
+"""Snapshots: everything a world is, as one JSON value; a restored world answers byte for byte the same.
+
+A snapshot is untrusted: each value that it restores is checked for its type and range before anything is changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from fakeserver.admin import bodies
+from fakeserver.admin.bodies import LEAST_FACTOR, MAX_RETRY_DIGITS
+from fakeserver.admin.fields import ABSENT, MAX_COUNT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper, refused
+from fakeserver.documents.collection import LAST, Collection, newest_first
+from fakeserver.documents.seeded import FIRST
+from fakeserver.faults.scripts import MAX_FAULTS, MAX_WISHES, Faults
+from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND, instant
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.worlds.clock import MAX_FACTOR
+from fakeserver.worlds.entries import Entry
+from fakeserver.worlds.journal import MAX_ENTRIES, MAX_WARNINGS, Journal
+from fakeserver.worlds.rate_limits import MAX_COUNTERS, Limits
+from fakeserver.worlds.settings import Settings
+from fakeserver.worlds.world import Recipe, World
+
+VERSION = 1
+SECRET_BYTES = 32
+MAX_SEED = 2**63 - 1
+MAX_SIZE = 10_000_000
+EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
+"""What the command line takes as an epoch, and leaves room for documents before it."""
+LATEST_RETRY = LAST_INSTANT + 10**MAX_RETRY_DIGITS * SECOND
+LEAST_STATUS, MOST_STATUS = 100, 599
+LAST_RANK = LAST - 1
+MAX_LABEL = 2**17
+"""A label of the journal repeats what a request asked for in its headers, which may be long."""
+MAX_ENTRY_WARNINGS = 2 * MAX_WARNINGS
+FAULT_ID = re.compile(r"fault-([1-9][0-9]{0,14})")
+WISH = re.compile(r"[0-9a-f]{32}")
+
+
+class Part(Fields):
+    """A snapshot's object; unlike in a call, nothing of it may be absent."""
+
+    def members(self, name: str) -> dict[str, Json]:
+        """An object of anything."""
+        value = self.take(name, ABSENT)
+        if not isinstance(value, dict):
+            raise self.wrong(name, "must be an object")
+        return value
+
+    def array(self, name: str, most: int | None = None) -> list[Json]:
+        value = self.take(name, ABSENT)
+        if not isinstance(value, list):
+            raise self.wrong(name, "must be an array")
+        if most is not None and len(value) > most:
+            raise self.wrong(name, f"must have at most {most} elements")
+        return value
+
+    def part(self, name: str) -> Part:
+        """An object within this one."""
+        return Part(self.members(name), f"{self.where}{name}")
+
+    def elements(self, name: str, most: int | None = None) -> Part:
+        """An array, as an object whose members are called by their places."""
+        return Part({str(index): each for index, each in enumerate(self.array(name, most))}, f"{self.where}{name}")
+
+    def row(self, name: str, columns: tuple[str, ...]) -> Part:
+        """An array with an element for each of these columns, as an object of them."""
+        value = self.array(name)
+        if len(value) != len(columns):
+            raise self.wrong(name, f"must be an array of {', '.join(columns)}")
+        return Part(dict(zip(columns, value, strict=True)), f"{self.where}{name}")
+
+    def maybe(self, name: str, most: int = MAX_TEXT) -> str | None:
+        """A string or null."""
+        if self.left.get(name, ABSENT) is None:
+            del self.left[name]
+            return None
+        text: str = self.text(name, most=most)
+        return text
+
+    def anything(self, name: str) -> Json:
+        return self.take(name, ABSENT)
+
+    def rest(self) -> dict[str, Json]:
+        """What nobody has taken yet, taken."""
+        rest, self.left = self.left, {}
+        return rest
+
+    def wrong(self, name: str, detail: str) -> FakeProblem:
+        """The refusal of a member for more than its type."""
+        return refused(f"{self.where}{name[:MAX_NAME]}", detail)
+
+
+@contextmanager
+def inside(where: str) -> Iterator[None]:
+    """A call's body within a snapshot: what is refused in it is refused as a field of the snapshot."""
+    try:
+        yield
+    except FakeProblem as problem:
+        field = problem.body.get("field", "body")
+        name = where if field == "body" else f"{where}.{field}"
+        raise FakeProblem(422, f"{where}: {problem.body['detail']}", field=name) from problem
+
+
+def taken(world: World, services: Mapping[str, Service]) -> Document:
+    """The world as it is now."""
+    return {
+        "version": VERSION,
+        "recipe": dataclasses.asdict(world.ground.recipe),
+        "fixtures": {slug: service.fixture.digest for slug, service in services.items()},
+        "secret": base64.b64encode(world.secret).decode(),
+        "clock": world.clock.state(),
+        "settings": bodies.settings_row(world.settings),
+        "faults": [each.status() for each in world.faults.scripts.values()],
+        "faults_made": world.faults.made,
+        "faults_failed": world.faults.failed,
+        "wishes": world.faults.wishes,
+        "limits": [[list(key), used, instant] for key, (used, instant) in world.limits.counters.items()],
+        "tenants": {slug: changed for slug, tenants in world.collections().items() if (changed := states(tenants))},
+        "journal": world.journal.state(),
+    }
+
+
+def states(tenants: Mapping[str, Collection]) -> Document:
+    """The state of each collection that is not just as the seed made it."""
+    return {name: each.state() for name, each in tenants.items() if not each.untouched}
+
+
+def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
+    """Make the world what it was; a snapshot that cannot be used changes nothing."""
+    snapshot = Part(value)
+    if snapshot.whole("version", 0, MAX_COUNT) != VERSION:
+        raise refused("version", f"must be {VERSION}")
+    world.take_over(rebuilt(snapshot, world, services))
+
+
+def rebuilt(snapshot: Part, world: World, services: Mapping[str, Service]) -> World:
+    """A new world from a snapshot, made aside, so that a bad one breaks nothing."""
+    if snapshot.members("fixtures") != {slug: service.fixture.digest for slug, service in services.items()}:
+        raise FakeProblem(409, "The snapshot was taken with other providers or fixtures", field="fixtures")
+    new = World(world.ground_of(recipe_of(snapshot.part("recipe"))), world.name)
+    new.secret = secret_of(snapshot.text("secret"))
+    new.clock.restore(clock_of(snapshot.part("clock"), new.ground.recipe.epoch))
+    new.settings = settings_of(snapshot.part("settings"), new.settings, services)
+    new.faults = faults_of(snapshot, new.ground.recipe.seed, services)
+    new.limits = limits_of(snapshot.elements("limits", MAX_COUNTERS), services)
+    restore_journal(new.journal, snapshot.part("journal"))
+    tenants = snapshot.part("tenants")
+    snapshot.end()
+    for slug in tenants.names():
+        if slug not in services:
+            raise tenants.wrong(slug, "is not a provider")
+        states = tenants.part(slug)
+        for name in states.names():
+            if name not in services[slug].fixture.tenants:
+                raise states.wrong(name, "is not a tenant")
+            restore_collection(new, services[slug], name, states.part(name))
+    if new.clock.aged:
+        for service in services.values():
+            new.check_ageing(service.provider)
+    return new
+
+
+def secret_of(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text, validate=True)
+    except ValueError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        raise refused("secret", f"must be {SECRET_BYTES} bytes in base64")
+    return secret
+
+
+def recipe_of(part: Part) -> Recipe:
+    recipe = Recipe(
+        seed=part.whole("seed", 0, MAX_SEED),
+        size=part.whole("size", 0, MAX_SIZE),
+        epoch=part.whole("epoch", EARLIEST_EPOCH, LATEST_EPOCH),
+    )
+    part.end()
+    return recipe
+
+
+def clock_of(part: Part, epoch: int) -> dict[str, Any]:
+    state = {
+        "now": part.whole("now", epoch, LAST_INSTANT),
+        "added": part.whole("added", 0, LAST_INSTANT),
+        "factor": float(part.number("factor", LEAST_FACTOR, MAX_FACTOR)),
+        "frozen": part.boolean("frozen"),
+    }
+    part.end()
+    return state
+
+
+def settings_of(part: Part, old: Settings, services: Mapping[str, Service]) -> Settings:
+    """The settings, all of them: what a call leaves as it was would be another's here."""
+    value = dict(part.left)
+    part.boolean("journal")
+    limits, switches = part.part("rate_limits"), part.part("switches")
+    part.end()
+    for slug in services:
+        limits.text(slug)
+        chosen = switches.part(slug)
+        for name in old.switches[slug]:
+            chosen.text(name)
+    with inside("settings"):
+        return bodies.settings(value, old, services)
+
+
+# Faults and limits
+
+
+def faults_of(snapshot: Part, seed: int, services: Mapping[str, Service]) -> Faults:
+    faults = Faults(seed)
+    rows = snapshot.elements("faults", MAX_FAULTS)
+    faults.made = snapshot.whole("faults_made", len(rows.left), MAX_COUNT)
+    faults.failed = snapshot.whole("faults_failed", 0, MAX_COUNT)
+    for index in rows.names():
+        row = rows.part(index)
+        identity = row.text("id")
+        number = FAULT_ID.fullmatch(identity)
+        if number is None or int(number[1]) > faults.made or identity in faults.scripts:
+            raise row.wrong("id", "is no name that a script of this world can have")
+        seen = row.whole("seen", 0, MAX_COUNT)
+        hits = row.whole("hits", 0, seen)
+        row.boolean("completed")
+        with inside(f"faults.{index}"):
+            fault = bodies.fault(row.rest(), services, lambda identity=identity: identity)  # type: ignore[misc]
+        fault.seen, fault.hits = seen, hits
+        faults.add(fault)
+    wishes = snapshot.part("wishes")
+    if len(wishes.left) > MAX_WISHES:
+        raise refused("wishes", f"must have at most {MAX_WISHES} members")
+    for wish in wishes.names():
+        if WISH.fullmatch(wish) is None:
+            raise wishes.wrong(wish, "is no wish")
+        faults.wishes[wish] = wishes.whole(wish, 0, MAX_COUNT)
+    return faults
+
+
+def limits_of(rows: Part, services: Mapping[str, Service]) -> Limits:
+    limits = Limits()
+    known = {(slug, each.name): each for slug, service in services.items() for each in service.provider.limits}
+    for index in rows.names():
+        row = rows.row(index, ("key", "used", "instant"))
+        parts = row.elements("key")
+        key = tuple(parts.text(place) for place in parts.names())
+        limit = known.get(key[:2])
+        if limit is None or len(key) != 2 + len(limit.by) or key in limits.counters:
+            raise row.wrong("key", "is no counter of a rate limit, or stands there twice")
+        used = float(row.number("used", 0, limit.capacity if limit.bucket else MAX_COUNT))
+        limits.counters[key] = used, row.whole("instant", FIRST_INSTANT, LAST_INSTANT)
+    return limits
+
+
+# Documents
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored document, its rank, and where it stands in the snapshot."""
+
+    rank: int
+    where: str
+    document: Document
+
+
+def restore_collection(world: World, service: Service, tenant: str, part: Part) -> None:
+    """Give a tenant its documents back, and refuse those that are not in the order of the listing."""
+    collection = world.tenants(service.provider)[tenant]
+    state, rows = state_of(part, len(collection))
+    check_documents(rows, service)
+    collection.restore(state, world.clock.aged)
+    order = newest_first(service.provider.created, service.provider.identity)
+    for row in rows:
+        place = collection.everything.rank(row.rank)
+        # Between the one before and the one behind; a document that is gone by now has no place.
+        near = [collection.document(each) for each in collection.everything[max(0, place - 2) : place + 1]]
+        if row.rank in collection.everything and any(order(newer) > order(older) for newer, older in pairwise(near)):
+            raise refused(row.where, "is not in the order of the listing")
+
+
+def state_of(part: Part, size: int) -> tuple[Document, list[Row]]:
+    """What a collection stores over its `size` seeded documents, checked, and the rows that are not removed."""
+    seeded, gone, stored = part.boolean("seeded"), part.elements("removed"), part.elements("stored")
+    removed = dict.fromkeys(gone.whole(index, 0, LAST_RANK) for index in gone.names())
+    part.end()
+    own = range(FIRST, FIRST + size if seeded else FIRST)
+    raw: dict[int, list[Json]] = {}
+    rows = []
+    for index in stored.names():
+        row = stored.row(index, ("rank", "owner", "since", "document"))
+        rank, owner, since = row.whole("rank", 0, LAST_RANK), row.maybe("owner"), row.whole("since", 0, LAST_INSTANT)
+        document = row.members("document")
+        if rank in raw or (seeded and rank >= own.stop):
+            raise row.wrong("rank", "stands there twice, or is that of no document")
+        if owner is None and rank not in removed and rank not in own:
+            raise row.wrong("owner", "is missing")
+        if deeper(document, MAX_DEPTH):
+            raise row.wrong("document", f"is nested deeper than {MAX_DEPTH}")
+        raw[rank] = [rank, owner, since, document]
+        if rank not in removed:
+            rows.append(Row(rank, f"{row.where}document", document))
+    for place, rank in enumerate(removed):
+        if rank not in raw and rank not in own:
+            raise refused(f"{gone.where}{place}", "is the rank of no document")
+    rows.sort(key=lambda each: each.rank)
+    return {"seeded": seeded, "removed": [*removed], "stored": [*raw.values()]}, rows
+
+
+def check_documents(rows: list[Row], service: Service) -> None:
+    """Refuse documents that the spec does not allow."""
+    try:
+        bodies.documents([each.document for each in rows], service)
+    except FakeProblem as problem:
+        first = problem.body["errors"][0]
+        raise refused(f"{rows[first['document']].where}.{first['field']}", first["detail"]) from problem
+
+
+# Journal
+
+
+def restore_journal(journal: Journal, part: Part) -> None:
+    rows = part.elements("entries", MAX_ENTRIES)
+    entries: list[Entry] = []
+    for index in rows.names():
+        entries.append(entry_of(rows.part(index), after=entries[-1].number if entries else 0))
+    retry_at: dict[tuple[str | None, str | None], int] = {}
+    waits = part.elements("retry_at", MAX_ENTRIES)
+    for index in waits.names():
+        row = waits.row(index, ("provider", "caller", "instant"))
+        who = row.maybe("provider"), row.maybe("caller")
+        retry_at[who] = row.whole("instant", FIRST_INSTANT, LATEST_RETRY)
+    total = part.whole("total", entries[-1].number if entries else 0, MAX_COUNT)
+    repeated = part.whole("repeated", 0, MAX_COUNT)
+    part.end()
+    journal.restore(entries, total, repeated, retry_at)
+
+
+def entry_of(part: Part, after: int) -> Entry:
+    """One entry; each has a higher number than the one before."""
+    part.text("time")
+    values, warnings = part.anything("values"), part.elements("warnings", MAX_ENTRY_WARNINGS)
+    if not isinstance(values, dict | None) or deeper(values, MAX_DEPTH + 1):
+        raise part.wrong("values", f"must be null, or an object that is nested at most {MAX_DEPTH} deep")
+    entry = Entry(
+        number=part.whole("id", after + 1, MAX_COUNT),
+        instant=part.whole("instant", FIRST_INSTANT, LAST_INSTANT),
+        method=part.text("method"),
+        path=part.text("path"),
+        query=part.text("query"),
+        status=part.whole("status", LEAST_STATUS, MOST_STATUS),
+        provider=part.maybe("provider"),
+        operation=part.maybe("operation"),
+        caller=part.maybe("caller"),
+        values=values,
+        fault=part.maybe("fault", MAX_LABEL),
+        warnings=tuple(warnings.text(index) for index in warnings.names()),
+    )
+    part.end()
+    return entry

@@ -1,0 +1,1 @@
+"""What there is: seeded documents, what was changed over them, and the keys they are filed under."""

@@ -1,0 +1,232 @@
+"""Keyed draws: every value of a seeded document depends only on seed, provider, tenant, field and ordinal.
+
+Two kinds. A *column* is a field that filters and facets need: its values come from a small weighted vocabulary and are
+drawn for a million documents at once. Everything else is drawn field by field when somebody reads the document.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, TypeVar
+
+from fakeserver.instants import SECOND
+from fakeserver.problems import Json
+
+T = TypeVar("T")
+
+CODES = 256
+"""A column's vocabulary has at most this many values, so that a draw is one byte."""
+COMMON = 20
+"""A code that more than every twentieth document has is not looked for but sifted out."""
+BLOCK = 4_096
+"""Ordinals whose codes are drawn by one call."""
+BATCH = 4
+"""Neighbouring ordinals that may share their creation instant, as sandboxes of one batch job do."""
+BATCH_ODDS = 6
+GAP_SECONDS = 180
+"""Mean distance between two creations: a thousand documents span about two days, a million about six years."""
+UNIQUE = "{unique}"
+"""In a column's value: replaced by a token of the document's own."""
+
+
+def digest(key: bytes, *parts: object, size: int = 16) -> bytes:
+    """A keyed hash of the parts; equal on every machine and Python."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), key=key, digest_size=size).digest()
+
+
+@functools.lru_cache(maxsize=4_096)
+def _begun(key: bytes, field: str, size: int) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{field}\x1f".encode(), key=key, digest_size=size)
+
+
+def drawn(key: bytes, field: str, ordinal: int, size: int) -> bytes:
+    """`digest(key, field, ordinal)`, from a hash that has read key and field before: a document takes dozens."""
+    hasher = _begun(key, field, size).copy()
+    hasher.update(b"%d" % ordinal)
+    return hasher.digest()
+
+
+@functools.lru_cache(maxsize=256)
+def _block(key: bytes, field: str, number: int) -> bytes:
+    return hashlib.shake_128(key + b"\x1f" + field.encode() + b"\x1f%d" % number).digest(BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field's vocabulary and its weights. From each ordinal in `starts` on, the table beside it holds (newest first),
+    so that old sandboxes are rarely the running ones. A table maps a random byte to the code of a value."""
+
+    field: str
+    values: tuple[Json, ...]
+    starts: tuple[int, ...]
+    tables: tuple[bytes, ...]
+    unique: frozenset[int]
+
+    def codes(self, key: bytes, size: int) -> bytes:
+        """The codes of ordinals 0 … size-1, one byte each."""
+        stream = b"".join(_block(key, self.field, number) for number in range(-(-size // BLOCK)))
+        ends = [*self.starts[1:], size]
+        return b"".join(
+            stream[start : max(start, min(end, size))].translate(table)
+            for start, end, table in zip(self.starts, ends, self.tables, strict=True)
+        )
+
+    def value(self, key: bytes, ordinal: int) -> Json:
+        """The value of one ordinal; equal to what `codes` says for it."""
+        byte = _block(key, self.field, ordinal // BLOCK)[ordinal % BLOCK]
+        band = sum(1 for start in self.starts[1:] if start <= ordinal)
+        code = self.tables[band][byte]
+        value = self.values[code]
+        return self.expanded(value, key, ordinal) if code in self.unique else value
+
+    def expanded(self, value: T, key: bytes, ordinal: int) -> T:
+        """The value with this ordinal's own token."""
+        return substitute(value, UNIQUE, digest(key, self.field, "unique", ordinal, size=5).hex())
+
+    def groups(self, key: bytes, size: int) -> Iterator[tuple[Json, Iterable[int], bool]]:
+        """Each value, the ordinals that have it, and whether it is a template that each of them expands."""
+        codes = self.codes(key, size)
+        for code, value in enumerate(self.values):
+            yield value, positions(codes, code), code in self.unique
+
+
+def positions(codes: bytes, code: int) -> Iterable[int]:
+    """Where a code stands: `find` leaps over the others at the speed of memory, which pays where they are many."""
+    count = codes.count(code)
+    if count == len(codes):
+        return range(count)
+    if count * COMMON > len(codes):
+        return compress(range(len(codes)), codes.translate(bytes(code) + b"\x01" + bytes(CODES - 1 - code)))
+    return leaps(codes, code)
+
+
+def leaps(codes: bytes, code: int) -> Iterator[int]:
+    at = codes.find(code)
+    while at >= 0:
+        yield at
+        at = codes.find(code, at + 1)
+
+
+def substitute(value: T, placeholder: str, text: str) -> T:
+    """The value with the placeholder replaced in every string, names of objects included."""
+    return _substituted(value, placeholder, text)  # type: ignore[no-any-return]
+
+
+def _substituted(value: Any, placeholder: str, text: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(placeholder, text)
+    if isinstance(value, dict):
+        return {
+            name.replace(placeholder, text): _substituted(inner, placeholder, text) for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return type(value)(_substituted(inner, placeholder, text) for inner in value)
+    return value
+
+
+def table(weights: Sequence[int]) -> bytes:
+    """Weights as 256 codes, by largest remainder; a weight above zero gets at least one."""
+    total = sum(weights)
+    shares = [max(1, weight * CODES // total) if weight else 0 for weight in weights]
+    order = sorted(range(len(weights)), key=lambda code: (-weights[code], code))
+    index = 0
+    while sum(shares) != CODES:
+        code = order[index % len(order)]
+        step = 1 if sum(shares) < CODES else -1
+        if shares[code] + step > 0 and weights[code]:
+            shares[code] += step
+        index += 1
+    return b"".join(bytes([code]) * share for code, share in enumerate(shares))
+
+
+class Draw:
+    """The draws of one document."""
+
+    __slots__ = ("_columns", "_key", "_pinned", "epoch", "ordinal", "vocabularies")
+
+    def __init__(
+        self,
+        key: bytes,
+        ordinal: int,
+        epoch: int,
+        columns: Mapping[str, Column],
+        vocabularies: Mapping[str, Any],
+        pinned: Mapping[str, Json] | None = None,
+    ) -> None:
+        self._key = key
+        self._pinned = pinned or {}
+        self._columns = columns
+        self.ordinal = ordinal
+        self.epoch = epoch
+        self.vocabularies = vocabularies
+
+    def bits(self, field: str) -> int:
+        """64 random bits of this field."""
+        return int.from_bytes(drawn(self._key, field, self.ordinal, 8), "big")
+
+    def below(self, field: str, limit: int) -> int:
+        return self.bits(field) % limit
+
+    def between(self, field: str, least: int, most: int) -> int:
+        return least + self.bits(field) % (most - least + 1)
+
+    def chance(self, field: str, percent: int) -> bool:
+        return self.bits(field) % 100 < percent
+
+    def pick(self, field: str, choices: Sequence[T]) -> T:
+        return choices[self.bits(field) % len(choices)]
+
+    def word(self, field: str, vocabulary: str) -> Any:
+        """An entry of a vocabulary; early entries are more common than late ones."""
+        words = self.vocabularies[vocabulary]
+        bits = self.bits(field)
+        return words[min(bits % len(words), (bits >> 32) % len(words))]
+
+    def hex(self, field: str, digits: int) -> str:
+        return drawn(self._key, field, self.ordinal, 32).hex()[:digits]
+
+    def letters(self, field: str, count: int) -> str:
+        """Lower-case letters and digits, as in generated identifiers."""
+        alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+        return "".join(alphabet[byte % 36] for byte in drawn(self._key, field, self.ordinal, count))
+
+    def uuid(self, field: str) -> str:
+        return str(uuid.UUID(bytes=drawn(self._key, field, self.ordinal, 16), version=4))
+
+    def column(self, field: str) -> Json:
+        if field in self._pinned:
+            return self._pinned[field]
+        return self._columns[field].value(self._key, self.ordinal)
+
+    @property
+    def batch(self) -> int | None:
+        """The batch that this document was created in, or None."""
+        number = self.ordinal // BATCH
+        return number if drawn(self._key, "batch", number, 1)[0] % BATCH_ODDS == 0 else None
+
+    @property
+    def created(self) -> int:
+        """The creation instant: later ordinals are older, those of one batch are equally old."""
+        batch = self.batch
+        slot = self.ordinal if batch is None else batch * BATCH
+        name = "slot" if batch is None else "batch-slot"
+        bits = int.from_bytes(drawn(self._key, name, slot, 8), "big")
+        seconds = slot * GAP_SECONDS + 1 + bits % (GAP_SECONDS - 1)
+        return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
+
+    def identity(self, make: Callable[[Draw], str]) -> str:
+        """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants."""
+        batch = self.batch
+        if batch is None:
+            return make(self)
+        siblings = (
+            Draw(self._key, batch * BATCH + index, self.epoch, self._columns, self.vocabularies)
+            for index in range(BATCH)
+        )
+        return sorted(make(each) for each in siblings)[self.ordinal % BATCH]

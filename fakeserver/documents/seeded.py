@@ -1,0 +1,151 @@
+"""The documents that a recipe makes for one tenant, and the bitmaps of their columns.
+
+A document's place in the order of a listing is its *rank*, ascending from the newest. Seeded documents begin at
+`FIRST`, in the order of their ordinals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from pyroaring import BitMap
+
+from fakeserver.documents.draws import UNIQUE, Column, Draw, substitute
+from fakeserver.documents.keys import Filing, Key
+from fakeserver.problems import Document, Json
+
+FIRST = 2**31
+MAX_CACHED_BODIES = 50_000
+OWNER = "(owner)"
+"""The name under which owners are filed; no wire field is called so."""
+
+Make = Callable[[Draw], Document]
+Postings = dict[Key, BitMap]
+EMPTY = BitMap()
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a recipe lays down by hand for one ordinal: values of columns, fields to set, and fields to leave out."""
+
+    draw: Document = field(default_factory=dict)
+    set: Document = field(default_factory=dict)
+    drop: frozenset[str] = frozenset()
+
+
+class Seeded:
+    """The documents that a recipe makes for one tenant; `pins` lay some of them down by hand."""
+
+    def __init__(
+        self,
+        make: Make,
+        *,
+        key: bytes,
+        epoch: int,
+        size: int,
+        columns: Mapping[str, Column],
+        vocabularies: Mapping[str, list[object]],
+        pins: Mapping[int, Pin],
+    ) -> None:
+        self.size = size
+        self.ranks = BitMap(range(FIRST, FIRST + size))
+        self._make = make
+        self._key = key
+        self._epoch = epoch
+        self._columns = columns
+        self._vocabularies = vocabularies
+        self._pins = {ordinal: pin for ordinal, pin in pins.items() if ordinal < size}
+        self._bodies: dict[int, bytes] = {}
+        self._postings: dict[tuple[str, Filing], Postings] = {}
+
+    def document(self, ordinal: int) -> Document:
+        body = self._bodies.get(FIRST + ordinal)
+        if body is not None:
+            # Reading the bytes again costs a tenth of drawing the document again.
+            found: Document = orjson.loads(body)
+            return found
+        return self._made(ordinal)
+
+    def _made(self, ordinal: int) -> Document:
+        pin = self._pins.get(ordinal)
+        if pin is None:
+            return self._make(Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies))
+        draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, pin.draw)
+        document = {**self._make(draw), **pin.set}
+        return {name: value for name, value in document.items() if name not in pin.drop}
+
+    def value(self, ordinal: int, field: str) -> Json:
+        """One field of a document; a column's is drawn without making the rest."""
+        column = self._columns.get(field)
+        if column is None or ordinal in self._pins:
+            return self.document(ordinal).get(field)
+        return column.value(self._key, ordinal)
+
+    def body(self, rank: int) -> bytes:
+        body = self._bodies.get(rank)
+        if body is None:
+            if len(self._bodies) >= MAX_CACHED_BODIES:
+                self._bodies.clear()
+            body = self._bodies[rank] = encoded(self._made(rank - FIRST))
+        return body
+
+    def bodies(self, ranks: list[int]) -> list[bytes]:
+        """The bodies of several ranks; those that were read before cost one look-up each."""
+        try:
+            return list(map(self._bodies.__getitem__, ranks))
+        except KeyError:
+            return [self.body(rank) for rank in ranks]
+
+    def owner(self, ordinal: int) -> str:
+        pin = self._pins.get(ordinal)
+        if pin is not None and "owner" in pin.draw:
+            return str(pin.draw["owner"])
+        return str(self._columns["owner"].value(self._key, ordinal))
+
+    def postings(self, field: str, filing: Filing) -> Postings:
+        """Every key with the ranks filed under it: from the column in bulk, else from the documents one by one."""
+        found = self._postings.get((field, filing))
+        if found is None:
+            found = self._postings[field, filing] = self._file(field, filing)
+        return found
+
+    def _file(self, field: str, filing: Filing) -> Postings:
+        column = self._columns.get("owner" if field == OWNER else field)
+        postings: Postings = {}
+        if column is None:
+            for ordinal in range(self.size):
+                for key in filing(self.document(ordinal).get(field)):
+                    postings.setdefault(key, BitMap()).add(FIRST + ordinal)
+            return postings
+        for value, ordinals, template in column.groups(self._key, self.size):
+            ranks = BitMap(ordinals).shift(FIRST)
+            if not ranks:
+                continue
+            keys = list(filing(value))
+            unique = [key for key in keys if substitute(key, UNIQUE, "") != key] if template else []
+            for key in keys:
+                if key not in unique:
+                    postings[key] = postings[key] | ranks if key in postings else ranks
+            for rank in ranks if unique else ():
+                for key in unique:
+                    postings[column.expanded(key, self._key, rank - FIRST)] = BitMap((rank,))
+        for ordinal in self._pins:
+            value = self.owner(ordinal) if field == OWNER else self.document(ordinal).get(field)
+            refile(postings, FIRST + ordinal, filing(column.value(self._key, ordinal)), remove=True)
+            refile(postings, FIRST + ordinal, filing(value))
+        return postings
+
+
+def encoded(document: Document) -> bytes:
+    """The document as JSON bytes of their own size: orjson's stay in a buffer that is many times larger."""
+    return bytes(memoryview(orjson.dumps(document)))
+
+
+def refile(postings: Postings, rank: int, keys: Iterable[Key], *, remove: bool = False) -> None:
+    """Put a rank under the keys, or take it away; bitmaps that others may hold are replaced, never changed."""
+    one = BitMap((rank,))
+    for key in keys:
+        old = postings.get(key, EMPTY)
+        postings[key] = old - one if remove else old | one

@@ -1,0 +1,1 @@
+"""Failures that somebody asked for: by script, or with the request itself."""

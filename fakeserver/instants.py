@@ -1,0 +1,33 @@
+"""Instants: microseconds since 1970, and how they are written and read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000
+"""Instants are integers: microseconds since 1970."""
+EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+NAIVE_1970 = datetime(1970, 1, 1)
+FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
+"""What is written lies between 1970 and the end of the year 9999, as RFC 3339 can write it."""
+
+
+def at(instant: int, *, digits: int = 6) -> str:
+    """RFC 3339 in UTC with a Z, as `2026-01-18T10:30:00.123456Z`."""
+    return naive(instant, digits=digits) + "Z"
+
+
+def naive(instant: int, *, digits: int = 0) -> str:
+    """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
+    moment = NAIVE_1970 + timedelta(microseconds=min(max(instant, FIRST_INSTANT), LAST_INSTANT))
+    text = moment.isoformat(timespec="microseconds")
+    return text[: digits - 6 or None] if digits else text[:-7]
+
+
+def instant(text: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 date and time; without an offset it is UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - EPOCH_1970
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds

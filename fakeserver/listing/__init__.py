@@ -1,0 +1,1 @@
+"""What a listing means: filters, facets and pages."""

@@ -1,0 +1,58 @@
+"""Which documents a question finds, and the body that shows them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import orjson
+from pyroaring import BitMap
+
+from fakeserver.documents.collection import Collection
+from fakeserver.listing.filters import Filter
+from fakeserver.listing.listing import Counting, Scope
+from fakeserver.listing.pages import Page
+from fakeserver.spec.parameters import Values
+
+CHUNK_ROWS = 1_000
+"""A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
+
+
+def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
+    """The ranks of the documents in the scope that every given filter lets through."""
+    found = None if scope.owner is None else collection.owned_by(scope.owner)
+    for each in filters:
+        value = values[each.parameter]
+        if value is None:
+            continue
+        rows = each.rows(collection, value)
+        found = rows.rows if found is None else found & rows.rows
+        if not rows.exact:
+            holds = each.predicate(value)
+            found = BitMap([rank for rank in found if holds({each.field: collection.value(rank, each.field)})])
+    return collection.everything if found is None else found
+
+
+def counted(meaning: Counting, found: BitMap, collection: Collection) -> bytes:
+    """The facets' body."""
+    return orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
+
+
+def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:
+    """The page's rows in their envelope."""
+    if len(page.ranks) <= CHUNK_ROWS:
+        rows = collection.bodies(page.ranks) or [b""]
+        # The halves of the envelope go to the first and the last row, so that the whole is copied only once.
+        rows[0] = page.before + rows[0]
+        rows[-1] += page.after
+        return b",".join(rows)
+    # What changes meanwhile makes new state and leaves the old alone, so a shallow copy is a view that stays whole.
+    return _pieces(page, copy.copy(collection))
+
+
+def _pieces(page: Page, collection: Collection) -> Iterator[bytes]:
+    yield page.before
+    for start in range(0, len(page.ranks), CHUNK_ROWS):
+        rows = b",".join(collection.bodies(page.ranks[start : start + CHUNK_ROWS]))
+        yield b"," + rows if start else rows
+    yield page.after

@@ -1,0 +1,146 @@
+"""The composition root: base URLs to services, the admin API beside them, CORS around them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import Receive, Scope, Send
+
+from fakeserver.admin import api
+from fakeserver.instants import SECOND
+from fakeserver.pipeline.exchange import Answer, Request, own_refusal
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import FakeProblem
+from fakeserver.providers import PROVIDERS
+from fakeserver.recipes import fixture
+from fakeserver.serving.cors import EXPOSED, LOOPBACK, ORIGIN, LoopbackCORS
+from fakeserver.serving.sending import ANSWER, send_answer
+from fakeserver.spec import reader
+from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.world import Ground, Recipe, World
+
+ADMIN = "/__admin"
+PREPARED_SIZE = 20_000
+"""From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server is started with. `epoch` is in microseconds since 1970; None is now."""
+
+    seed: int = 0
+    size: int = 1_000
+    only: tuple[str, ...] = ()
+    epoch: int | None = None
+    fixtures: Path | None = None
+    rate_limits: bool = True
+    admin_token: str | None = None
+
+
+def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
+    """The providers with their specs and fixtures, or a `SpecError` or `FixtureError` that says what is wrong."""
+    folder = folder or reader.resource("fixtures")
+    words = fixture.load_vocabularies(folder)
+    found = {}
+    for slug in tuple(only) or PROVIDERS:
+        contract = reader.load(reader.resource("openapi") / f"{slug}.yaml")
+        found[slug] = Service(PROVIDERS[slug], contract, fixture.load(folder, PROVIDERS[slug], contract, words))
+    return found
+
+
+class App:
+    """The ASGI application. A request goes to the world and the service that its first path segments name."""
+
+    def __init__(self, services: dict[str, Service], settings: Settings) -> None:
+        epoch = settings.epoch if settings.epoch is not None else int(time.time()) * SECOND
+        self.services = services
+        self.settings = settings
+        self.ground = Ground(
+            Recipe(settings.seed, settings.size, epoch),
+            {slug: service.fixture for slug, service in services.items()},
+        )
+        if settings.size >= PREPARED_SIZE:
+            for service in services.values():
+                self.ground.prepare(service.provider)
+        self.worlds = Worlds(lambda name: World(self.ground, name, rate_limits=settings.rate_limits))
+        self.root = next(iter(services.values())) if len(settings.only) == 1 else None
+        self.admin = api.application(services, self.ground, self.worlds, settings.admin_token)
+        self.browser = LoopbackCORS(
+            self.serve,
+            allow_origin_regex=LOOPBACK.pattern,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
+
+    @property
+    def world(self) -> World:
+        """The world at the root."""
+        return self.worlds.root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        await (self.browser if ORIGIN in headers_of(scope) else self.serve)(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = scope.pop(ANSWER, None) or self.answer(scope, headers_of(scope))
+        if answer is not None:
+            return await send_answer(answer, scope, receive, send)
+        world, path = self.place(scope["path"])
+        await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
+
+    def at_once(self, scope: Scope) -> Answer | None:
+        """The answer; None where it takes more than the application itself: the admin API, and pages in a browser."""
+        headers = headers_of(scope)
+        return None if ORIGIN in headers else self.answer(scope, headers)
+
+    def place(self, path: str) -> tuple[World, str]:
+        """The world that a path is in, and the path there."""
+        if path != "/ns" and not path.startswith("/ns/"):
+            return self.worlds.root, path
+        name, _, rest = path[4:].partition("/")
+        return self.worlds.named(name), "/" + rest
+
+    def answer(self, scope: Scope, headers: dict[str, str]) -> Answer | None:
+        """Find the world, then the service; everything after that is `Service.answer`. None is for the admin API."""
+        try:
+            world, path = self.place(scope["path"])
+            if (path == ADMIN or path.startswith(ADMIN + "/")) and path.isprintable():
+                return None
+            slug, _, rest = path[1:].partition("/")
+            service = self.services.get(slug)
+            if service is not None:
+                path = "/" + rest
+            elif self.root is not None:
+                service = self.root
+            else:
+                raise FakeProblem(
+                    404,
+                    "No provider answers at this path",
+                    providers={slug: f"/{slug}" for slug in self.services},
+                )
+        except FakeProblem as problem:
+            return own_refusal(problem)
+        client = scope["client"]
+        address = client[0] if client else ""
+        return service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The request's headers by name in lower case; of a repeated header, the last value."""
+    headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+    if "prefer" in headers:
+        # A list may come in several lines, and means the same in one.
+        lines = [text.decode("latin-1") for name, text in scope["headers"] if name == b"prefer"]
+        headers["prefer"] = ", ".join(lines)
+    return headers
+
+
+def create_app(settings: Settings | None = None, services: Mapping[str, Service] | None = None) -> App:
+    """The server as an ASGI application."""
+    settings = settings or Settings()
+    return App(dict(services or load_services(settings.only, settings.fixtures)), settings)

@@ -1,0 +1,40 @@
+"""CORS: which pages on other origins may call the fake."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from fakeserver.admin import api
+from fakeserver.pipeline.exchange import FAULT_HEADER
+from fakeserver.problems import FakeProblem
+
+LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?")
+EXPOSED = (
+    "Preference-Applied",
+    "Retry-After",
+    "X-Total-Count",
+    "WWW-Authenticate",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    FAULT_HEADER,
+)
+ORIGIN = "origin"
+"""The header that only pages in a browser send."""
+
+
+class LoopbackCORS(CORSMiddleware):
+    """Starlette's CORS for loopback origins; its plain-text preflight answers become 204 and problem+json."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code == 200:
+            kept = {name: text for name, text in response.headers.items() if not name.startswith("content-")}
+            return Response(status_code=204, headers=kept)
+        refused = bytes(response.body).decode()
+        allowed = "pages on loopback origins may use GET, HEAD, POST, PUT and DELETE"
+        return api.problem_response(FakeProblem(403, f"{refused}; {allowed}"))

@@ -1,0 +1,130 @@
+"""Answers on the wire: whole, late, in dribbles, or broken in the ways that connections break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import unquote
+
+import httptools
+import uvicorn
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from fakeserver.pipeline.exchange import Answer
+from fakeserver.serving.sending import ANSWER, TRANSPORT, whole
+
+AtOnce = Callable[[Scope], Answer | None]
+"""An application's answer where it has one without waiting for anything, else None."""
+
+
+def server_config(app: ASGIApp, *, log_level: str = "warning", shutdown_seconds: int = 2) -> uvicorn.Config:
+    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent."""
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level=log_level,
+        server_header=False,
+        # A header must not be able to say where a request comes from.
+        proxy_headers=False,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, with two additions. An answer that the application has `at_once` and whole leaves in one
+    system call and without a task of its own, which would cost as much as making it; and the connection is handed to
+    the application, which may have to break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
+        self.waiting: deque[RequestResponseCycle] = deque()
+
+    def data_received(self, packet: bytes) -> None:
+        self.turn = True
+        super().data_received(packet)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
+
+    def on_headers_complete(self) -> None:
+        if self.transport.is_closing():
+            return
+        before = self.cycle
+        idle = before is None or before.response_complete
+        # Several requests in one packet take turns with other connections; a client that does not read is waited for.
+        if (
+            self.at_once is not None
+            and idle
+            and self.turn
+            and not self.flow.write_paused
+            and not self.parser.should_upgrade()
+        ):
+            self.turn = False
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            self.scope["path"], self.scope["query_string"] = target_of(self.url)
+            answer = self.at_once(cast(Scope, self.scope))
+            if answer is not None and self.send_now(answer):
+                # Trailers would be headers otherwise.
+                self.headers = []
+                return
+            if answer is not None:
+                cast(dict[str, object], self.scope)[ANSWER] = answer
+        # An answer that was sent at once has armed the timer that ends idle connections.
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+        self.headers = []
+        if not idle:
+            while self.waiting and self.waiting[0].response_complete:
+                self.waiting.popleft()
+            self.waiting.append(before)
+
+    def send_now(self, answer: Answer) -> bool:
+        """Send the answer if it is whole and due."""
+        if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
+            return False
+        try:
+            headers, body = whole(answer, answer.body, self.scope["method"])
+        except ValueError:
+            # ASGI has a way to say that an application failed.
+            return False
+        lines = [STATUS_LINE[answer.status]]
+        lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
+        lines += [b"%s: %s\r\n" % each for each in headers]
+        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        lines += (b"\r\n" if stays else b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(lines))
+        if not stays:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.cycle is not None:
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
+        for cycle in self.waiting:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        super().connection_lost(exc)
+
+
+def target_of(url: bytes) -> tuple[str, bytes]:
+    """The decoded path and the raw query of a request target, as uvicorn takes them apart."""
+    parsed = httptools.parse_url(url)
+    path: str = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.query or b""

@@ -1,0 +1,1 @@
+"""The contract as written: operations, parameters and credentials of an OpenAPI document."""

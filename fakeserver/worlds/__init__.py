@@ -1,0 +1,1 @@
+"""All state of a namespace: documents, clock, rate limits, journal and settings."""

@@ -1,0 +1,126 @@
+"""A world's clock: real by default; it can be frozen, set, advanced and scaled.
+
+Seeded documents age only by the time that somebody adds (`aged`), so an untouched world is stationary: it gives the
+same answer all day. All instants are microseconds since 1970, all durations microseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fakeserver.instants import LAST_INSTANT, SECOND, at
+from fakeserver.problems import Document, FakeProblem
+
+LAST = LAST_INSTANT
+MAX_FACTOR = 1_000_000.0
+STEP = SECOND // 10
+"""Real time between two views of the documents under a scaled clock."""
+
+
+def monotonic() -> int:
+    return time.monotonic_ns() // 1_000
+
+
+class Clock:
+    """Starts at the world's epoch and runs at the pace of the machine's clock, times `factor`."""
+
+    def __init__(self, epoch: int, machine: Callable[[], int] = monotonic) -> None:
+        self._machine = machine
+        self._epoch = epoch
+        self.reset()
+
+    def reset(self) -> None:
+        """Real pace from the epoch, and nothing added."""
+        self._anchor = self._epoch
+        self._since = self._machine()
+        self._added = 0
+        self.factor = 1.0
+        self.frozen = False
+
+    @property
+    def now(self) -> int:
+        if self.frozen:
+            return self._anchor
+        passed = self._machine() - self._since
+        return min(LAST, self._anchor + (passed if self.factor == 1.0 else int(passed * self.factor)))
+
+    @property
+    def aged(self) -> int:
+        """How much older than at the epoch the seeded documents are."""
+        return self._added + (self._passed if self.factor != 1.0 else 0)
+
+    @property
+    def coarse(self) -> int:
+        """`aged`, but in steps while the clock is scaled, so that not every request finds all documents older."""
+        step = int(self.factor * STEP) if self.factor != 1.0 and not self.frozen else 1
+        return self.aged // step * step
+
+    @property
+    def moved(self) -> bool:
+        return bool(self._added) or self.frozen or self.factor != 1.0
+
+    @property
+    def _passed(self) -> int:
+        return 0 if self.frozen else int((self._machine() - self._since) * self.factor)
+
+    def freeze(self, instant: int | None = None) -> None:
+        """Stop, at this instant if one is given."""
+        self._settle()
+        if instant is not None:
+            self.set(instant)
+        self.frozen = True
+
+    def advance(self, duration: int) -> None:
+        """Jump ahead; a frozen clock stays frozen."""
+        if duration < 0:
+            raise FakeProblem(422, "seconds must not be negative", field="seconds")
+        self._settle()
+        if self._anchor + duration > LAST:
+            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="seconds")
+        self._anchor += duration
+        self._added += duration
+
+    def set(self, instant: int) -> None:
+        """Jump to an instant, not before the epoch; seeded documents are then as old as they would be at it, however
+        much real time has passed."""
+        if instant > LAST:
+            raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="instant")
+        if instant < self._epoch:
+            epoch = at(self._epoch)
+            raise FakeProblem(422, f"the clock cannot go back beyond the world's epoch, {epoch}", field="instant")
+        self._settle()
+        self._anchor, self._added = instant, instant - self._epoch
+
+    def scale(self, factor: float) -> None:
+        """Run faster or slower from now on."""
+        if not 0 < factor <= MAX_FACTOR:
+            raise FakeProblem(422, f"factor must be above 0 and at most {MAX_FACTOR:g}", field="factor")
+        self._settle()
+        self.frozen = False
+        self.factor = float(factor)
+
+    def _settle(self) -> None:
+        """Bank the time that has passed, so that the pace can change."""
+        machine = self._machine()
+        passed = 0 if self.frozen else int((machine - self._since) * self.factor)
+        self._added += passed if self.factor != 1.0 else 0
+        self._anchor = min(LAST, self._anchor + passed)
+        self._since = machine
+
+    def status(self) -> Document:
+        return {
+            "now": at(self.now),
+            "frozen": self.frozen,
+            "factor": self.factor,
+            "aged_seconds": self.aged / SECOND,
+        }
+
+    def state(self) -> Document:
+        """Everything that `restore` needs."""
+        return {"now": self.now, "added": self.aged, "factor": self.factor, "frozen": self.frozen}
+
+    def restore(self, state: Document) -> None:
+        self._anchor, self._added = state["now"], state["added"]
+        self.factor, self.frozen = state["factor"], state["frozen"]
+        self._since = self._machine()

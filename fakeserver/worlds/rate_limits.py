@@ -1,0 +1,93 @@
+"""Rate limits on a world's clock: fixed windows and token buckets, counted per caller, tenant or address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fakeserver.instants import SECOND
+from fakeserver.listing.limit import Limit
+from fakeserver.problems import Problem
+
+MAX_COUNTERS = 10_000
+"""Counters that are kept; the oldest make room, as a server's memory would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One limit as it is counted for one of those whom it tells apart."""
+
+    limit: Limit
+    key: tuple[str, ...]
+    seconds_per_request: float
+
+
+def meters_of(slug: str, limits: Iterable[Limit], who: Mapping[str, str]) -> tuple[Meter, ...]:
+    """A provider's limits for one address, caller and tenant."""
+    return tuple(
+        Meter(each, (slug, each.name, *(who[part] for part in each.by)), each.seconds / each.capacity)
+        for each in limits
+    )
+
+
+class Limits:
+    """The counters of one world."""
+
+    def __init__(self) -> None:
+        self.counters: dict[tuple[str, ...], tuple[float, int]] = {}
+
+    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None) -> dict[str, str]:
+        """Count one request; the headers that report it, or a 429. `enforced` overrules each limit's own default."""
+        tightest: tuple[int, Limit, int] | None = None
+        for meter in meters:
+            limit = meter.limit
+            left, wait, reset = self._bucket(meter, now) if limit.bucket else self._window(meter, now)
+            if limit.headers and (tightest is None or left < max(0, tightest[0])):
+                tightest = left, limit, reset
+            if left < 0 and (limit.enforced if enforced is None else enforced):
+                detail = f"Rate limit exceeded: {limit.capacity} requests per {limit.seconds:g} seconds"
+                headers = {**_report(tightest), "Retry-After": str(max(1, wait))}
+                raise Problem(429, "rate_limited", detail, headers=headers)
+        return _report(tightest)
+
+    def _window(self, meter: Meter, now: int) -> tuple[int, int, int]:
+        """(requests left, whole seconds until the window is over, and the same again); left is negative for a request
+        too many."""
+        limit, key = meter.limit, meter.key
+        used, start = self.counters.get(key, (0.0, now))
+        if not 0 <= now - start < limit.seconds * SECOND:
+            used, start = 0.0, now
+        self._keep(key, used + 1, start)
+        left = limit.capacity - int(used) - 1
+        wait = -int((now - start - limit.seconds * SECOND) // SECOND)
+        return left, wait, wait
+
+    def _bucket(self, meter: Meter, now: int) -> tuple[int, int, int]:
+        """(tokens left, whole seconds until there is one again, and until the bucket is full)."""
+        key, capacity, per_token = meter.key, meter.limit.capacity, meter.seconds_per_request
+        used, seen = self.counters.get(key, (0.0, now))
+        if now > seen:
+            used = max(0.0, used - (now - seen) / (per_token * SECOND))
+        if used + 1 > capacity:
+            self._keep(key, used, now)
+            return -1, 1 + int((used + 1 - capacity) * per_token), 1 + int(used * per_token)
+        used += 1
+        self._keep(key, used, now)
+        return int(capacity - used), 1, 1 + int(used * per_token)
+
+    def _keep(self, key: tuple[str, ...], used: float, instant: int) -> None:
+        if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
+            del self.counters[next(iter(self.counters))]
+        self.counters[key] = (used, instant)
+
+
+def _report(tightest: tuple[int, Limit, int] | None) -> dict[str, str]:
+    """The RateLimit fields for (requests left, limit, seconds until it is fresh)."""
+    if tightest is None:
+        return {}
+    left, limit, reset = tightest
+    return {
+        "RateLimit-Limit": str(limit.capacity),
+        "RateLimit-Remaining": str(max(0, left)),
+        "RateLimit-Reset": str(max(1, reset)),
+    }

@@ -1,0 +1,164 @@
+"""A world: all state behind one set of base URLs. Its documents are made when somebody first asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fakeserver.documents.collection import Ageing, Collection, newest_first
+from fakeserver.documents.seeded import Seeded
+from fakeserver.faults.scripts import Faults
+from fakeserver.listing.listing import Counting
+from fakeserver.problems import FakeProblem
+from fakeserver.provider import Provider
+from fakeserver.recipes.fixture import Fixture
+from fakeserver.worlds.clock import Clock
+from fakeserver.worlds.journal import Journal
+from fakeserver.worlds.rate_limits import Limits
+from fakeserver.worlds.settings import Settings
+
+MAX_AGEING = 50_000
+"""Documents that a moved clock may have to change; more would hold up the server for seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What every world is made from: `size` documents per provider, their dates counted from `epoch`
+    (microseconds since 1970)."""
+
+    seed: int
+    size: int
+    epoch: int
+
+
+class Ground:
+    """The seeded documents of one recipe, made once and shared by all worlds; a world keeps only what differs."""
+
+    def __init__(self, recipe: Recipe, fixtures: Mapping[str, Fixture]) -> None:
+        self.recipe = recipe
+        self.fixtures = fixtures
+        self._sources: dict[str, dict[str, Seeded]] = {}
+
+    def collections(self, provider: Provider) -> dict[str, Collection]:
+        """Untouched collections of a provider's tenants."""
+        sources = self._sources.get(provider.slug)
+        if sources is None:
+            sources = self._sources[provider.slug] = self._seeded(provider)
+        order = newest_first(provider.created, provider.identity)
+        ageing = None if provider.age is None else Ageing(provider.age, self.recipe.epoch, *provider.ages)
+        return {name: Collection(source, order, ageing) for name, source in sources.items()}
+
+    def prepare(self, provider: Provider) -> None:
+        """File everything that the provider's filters and facets look up, so that no request has to wait for it."""
+        for collection in self.collections(provider).values():
+            collection.owned_by("")
+            for meaning in provider.operations.values():
+                looked_up = [*meaning.filters, *(meaning.facets.values() if isinstance(meaning, Counting) else ())]
+                for each in looked_up:
+                    collection.postings(each.field, each.filing)
+
+    def _seeded(self, provider: Provider) -> dict[str, Seeded]:
+        fixture = self.fixtures[provider.slug]
+        return {
+            name: Seeded(
+                provider.make,
+                key=_key(self.recipe.seed, provider.slug, name),
+                epoch=self.recipe.epoch,
+                size=size,
+                columns=fixture.tenants[name].columns,
+                vocabularies=fixture.vocabularies,
+                pins=fixture.tenants[name].pins,
+            )
+            for name, size in fixture.sizes(self.recipe.size, provider.default_tenant).items()
+        }
+
+
+def _key(*parts: object) -> bytes:
+    return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=32).digest()
+
+
+class World:
+    """Documents, clock, faults, rate limits, journal and settings of one namespace; the one at the root has no name."""
+
+    def __init__(self, ground: Ground, name: str = "", *, rate_limits: bool = True) -> None:
+        self.ground = self._origin = ground
+        self.name = name
+        self.secret = _key(ground.recipe.seed, name)
+        self.clock = Clock(ground.recipe.epoch)
+        self.limits = Limits()
+        self.journal = Journal()
+        self.faults = Faults(ground.recipe.seed)
+        self._rate_limits = rate_limits
+        self._tenants: dict[str, dict[str, Collection]] = {}
+        self._seen_at: dict[str, int] = {}
+        self.settings = self.initial_settings()
+
+    def initial_settings(self) -> Settings:
+        """The settings that the server was started with."""
+        fixtures = self.ground.fixtures
+        return Settings(
+            journal=True,
+            rate_limits=dict.fromkeys(fixtures, "default" if self._rate_limits else "off"),
+            switches={slug: dict(fixture.switches) for slug, fixture in fixtures.items()},
+        )
+
+    @property
+    def touched(self) -> bool:
+        """Whether somebody changed anything here, so that it must not be dropped in silence."""
+        return (
+            self.ground is not self._origin
+            or self.secret != _key(self._origin.recipe.seed, self.name)
+            or self.clock.moved
+            or bool(self.faults.scripts)
+            or bool(self.faults.wishes)
+            or self.settings != self.initial_settings()
+            or any(not each.untouched for tenants in self._tenants.values() for each in tenants.values())
+        )
+
+    @property
+    def seen(self) -> int:
+        """The instant that the documents are seen at: the epoch, and the time that somebody added."""
+        return self.ground.recipe.epoch + self.clock.aged
+
+    def tenants(self, provider: Provider) -> dict[str, Collection]:
+        """The provider's tenants and what they own, as of now."""
+        found = self._tenants.get(provider.slug)
+        if found is None:
+            found = self._tenants[provider.slug] = self.ground.collections(provider)
+            self._seen_at[provider.slug] = 0
+        aged = self.clock.coarse
+        if aged != self._seen_at.get(provider.slug, 0):
+            self._seen_at[provider.slug] = aged
+            for each in found.values():
+                each.see(aged)
+        return found
+
+    def check_ageing(self, provider: Provider) -> None:
+        """Refuse to move the clock of a world in which too many documents would change."""
+        candidates = sum(len(each.candidates()) for each in self.tenants(provider).values())
+        if candidates > MAX_AGEING:
+            raise FakeProblem(
+                409,
+                f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
+                f"{MAX_AGEING}: serve with a smaller --size",
+            )
+
+    def reset(self) -> None:
+        """Back to the seed that the server was started with: what a new world of this name would be."""
+        self.take_over(World(self._origin, self.name, rate_limits=self._rate_limits))
+
+    def ground_of(self, recipe: Recipe) -> Ground:
+        """The seeded documents of a recipe: this world's own where it is theirs."""
+        known = (each for each in (self._origin, self.ground) if each.recipe == recipe)
+        return next(known, None) or Ground(recipe, self.ground.fixtures)
+
+    def take_over(self, other: World) -> None:
+        """Become another world, under the name that this one has; `reset` still leads back to its own seed."""
+        for name, value in vars(other).items():
+            if name not in ("name", "_rate_limits", "_origin"):
+                setattr(self, name, value)
+
+    def collections(self) -> dict[str, dict[str, Collection]]:
+        """The tenants that were asked for so far, by provider; the others are as the seed made them."""
+        return self._tenants

@@ -1,0 +1,397 @@
+"""Pages: together they are the whole, each once and in order, and a cursor cannot be read, forged or moved."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.listing.pages import Context, Cursor, Limited, Numbered, Whole
+from fakeserver.listing.select import body_of
+from fakeserver.problems import Problem
+from tests.support.asgi import FACETS, Reply, Row, app_of, get, ids, main_tenant, rows
+
+ALPHABET = string.ascii_letters + string.digits + "-_"
+CONTEXT = Context(secret=b"secret", now=1_000_000, binding=lambda: b"listing of this tenant")
+CURSOR = Cursor(items="items")
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    return app_of()
+
+
+def collection_of(count: int, *, ties: int = 3) -> Collection:
+    """Documents of which `ties` at a time share their instant."""
+    collection = Collection(None, newest_first("created", "id"))
+    collection.replace(
+        ({"id": f"id-{n:03d}", "created": f"2026-01-01T00:{n // ties:02d}:00Z"}, "somebody") for n in range(count)
+    )
+    return collection
+
+
+def envelope(page: Any, collection: Collection) -> Any:
+    body = body_of(page, collection)
+    return json.loads(body if isinstance(body, bytes) else b"".join(body))
+
+
+subsets = st.integers(0, 25).flatmap(
+    lambda count: st.tuples(st.just(count), st.sets(st.integers(0, max(0, count - 1)), max_size=count))
+)
+
+
+def part_of(count: int, chosen: set[int]) -> tuple[Collection, BitMap, list[str]]:
+    """A collection, some of its ranks, and the ids of those in order."""
+    collection = collection_of(count)
+    ranks = list(collection.everything)
+    found = BitMap([ranks[each] for each in chosen if each < count])
+    return collection, found, [collection.document(rank)["id"] for rank in found]
+
+
+# Numbered, limited and whole.
+
+
+@settings(max_examples=60)
+@given(part=subsets, size=st.integers(1, 30))
+def test_numbered_pages_concatenate_to_the_whole(part: tuple[int, set[int]], size: int) -> None:
+    """For every page size the numbered pages hold every found document once, in order, and then come empty pages."""
+    collection, found, whole = part_of(*part)
+    seen: list[str] = []
+    last = max(1, -(-len(whole) // size))
+    for number in range(1, last + 3):
+        page = Numbered(items="rows").page(found, {"page": number, "per_page": size}, collection, CONTEXT)
+        value = envelope(page, collection)
+        listed = [each["id"] for each in value.pop("rows")]
+        assert value == {"total": len(whole), "page": number, "per_page": size, "has_next": number < last}
+        assert len(listed) == size or number >= last
+        seen += listed
+    assert seen == whole
+
+
+@settings(max_examples=60)
+@given(part=subsets, limit=st.integers(1, 30))
+def test_limited_is_the_newest(part: tuple[int, set[int]], limit: int) -> None:
+    """A limited listing is the beginning of the whole."""
+    collection, found, whole = part_of(*part)
+    listed = envelope(Limited().page(found, {"limit": limit}, collection, CONTEXT), collection)
+    assert [each["id"] for each in listed] == whole[:limit]
+
+
+@settings(max_examples=60)
+@given(part=subsets, limit=st.none() | st.integers(1, 30), offset=st.none() | st.integers(0, 30))
+def test_whole_is_a_slice(part: tuple[int, set[int]], limit: int | None, offset: int | None) -> None:
+    """A window of a whole listing is Python's slice of it, its limit clamped; the total counts everything found."""
+    collection, found, whole = part_of(*part)
+    style = Whole(limit="limit", offset="offset", most=7, total_header="X-Total")
+    page = style.page(found, {"limit": limit, "offset": offset}, collection, CONTEXT)
+    start = offset or 0
+    end = None if limit is None else start + min(limit, 7)
+    assert [each["id"] for each in envelope(page, collection)] == whole[start:end]
+    assert page.headers == {"X-Total": str(len(whole))}
+
+
+@pytest.mark.parametrize(
+    "query", ["", "&status=TERMINATED", "&labels=prod&labels=gpu", "&is_active=true", "&labels=no"]
+)
+@pytest.mark.parametrize("size", [1, 7, 50, 499, 500, 1000])
+def test_prime_pages_over_the_wire(app: Any, size: int, query: str) -> None:
+    """Prime's pages agree on `total`, echo what was asked, announce a next page truly, and add up to the whole."""
+    seen: list[str] = []
+    total = get(app, "prime", f"per_page=1{query}").value["total"]
+    last = max(1, -(-total // size))
+    assert total <= 1000
+    for number in range(1, min(last, 40) + 1):
+        value = get(app, "prime", f"page={number}&per_page={size}{query}").value
+        assert (value["total"], value["page"], value["per_page"]) == (total, number, size)
+        assert value["has_next"] is (number < last)
+        seen += ids("prime", value["sandboxes"])
+    whole = ids("prime", rows("prime", get(app, "prime", f"per_page=1000{query}")))
+    assert seen == whole[: 40 * size]
+    assert len(set(whole)) == len(whole) == total
+
+
+def test_prime_page_beyond_the_last(app: Any) -> None:
+    """A page behind the last one is empty, not an error, even at the largest number."""
+    value = get(app, "prime", "page=2147483647&per_page=1000").value
+    assert value["sandboxes"] == []
+    assert value["has_next"] is False
+    assert value["total"] > 0
+
+
+def test_prime_default_page(app: Any) -> None:
+    """Without parameters prime sends the first 50."""
+    value = get(app, "prime").value
+    assert (value["page"], value["per_page"], len(value["sandboxes"]), value["has_next"]) == (1, 50, 50, True)
+
+
+@pytest.mark.parametrize(("query", "count"), [("", 100), ("limit=1", 1), ("limit=100", 100), ("limit=1000", 950)])
+def test_instavm_limit_over_the_wire(app: Any, query: str, count: int) -> None:
+    """InstaVM's list is the newest `limit` VMs, 100 by default."""
+    whole = ids("instavm", main_tenant(app, "instavm").documents())
+    assert len(whole) == 950
+    assert ids("instavm", rows("instavm", get(app, "instavm", query))) == whole[:count]
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "end"),
+    [
+        ("", 0, None),
+        ("limit=1", 0, 1),
+        ("limit=200", 0, 200),
+        ("limit=201", 0, 200),
+        ("limit=2147483647", 0, 200),
+        ("offset=3", 3, None),
+        ("limit=5&offset=0", 0, 5),
+        ("limit=5&offset=948", 948, 950),
+        ("limit=5&offset=950", 950, 950),
+        ("offset=2147483647", 950, 950),
+    ],
+)
+def test_superserve_window_over_the_wire(app: Any, query: str, start: int, end: int | None) -> None:
+    """Superserve sends everything, or a window whose limit counts as at most 200; X-Total-Count counts all matches."""
+    whole = ids("superserve", main_tenant(app, "superserve").documents())
+    reply = get(app, "superserve", query)
+    assert ids("superserve", rows("superserve", reply)) == whole[start:end]
+    assert reply.headers["x-total-count"] == str(len(whole)) == "950"
+
+
+def test_superserve_total_counts_the_matches(app: Any) -> None:
+    """X-Total-Count is narrowed by filters, but not by the window."""
+    matching = rows("superserve", get(app, "superserve", "metadata.env=prod"))
+    reply = get(app, "superserve", "metadata.env=prod&limit=2&offset=1")
+    assert reply.headers["x-total-count"] == str(len(matching))
+    assert rows("superserve", reply) == matching[1:3]
+
+
+# Cursors.
+
+
+def walk(
+    app: Any, query: str, limit: int, *, who: str = "admin", path: str = "", most: int = 10_000
+) -> Iterator[Reply]:
+    """The pages of a dreadnode listing, by following next_cursor."""
+    reply = get(app, "dreadnode", f"{query}&limit={limit}", who=who, path=path)
+    for _ in range(most):
+        yield reply
+        following = reply.value["next_cursor"]
+        if following is None:
+            return
+        reply = get(app, "dreadnode", f"{query}&limit={limit}&cursor={following}", who=who, path=path)
+
+
+@pytest.mark.parametrize("query", ["", "state=paused", "state=running,killed", "who=member"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 99, 100])
+def test_cursor_walk_is_the_whole(query: str, limit: int) -> None:
+    """Following next_cursor visits every document once, in order, whatever the limit, across ties, under filters."""
+    app = app_of(size=300)
+    collection = main_tenant(app, "dreadnode")
+    who = "member" if query == "who=member" else "admin"
+    states = query.removeprefix("state=").split(",") if query.startswith("state") else ["running", "paused", "killed"]
+    user = app.services["dreadnode"].fixture.callers[f"dreadnode-{who}-key"].user
+    expected = [
+        collection.document(rank)["id"]
+        for rank in collection.everything
+        if collection.document(rank)["state"] in states and (who == "admin" or collection.owner(rank) == user)
+    ]
+    seen: list[str] = []
+    for reply in walk(app, query, limit, who=who):
+        listed = ids("dreadnode", rows("dreadnode", reply))
+        assert len(listed) == limit or reply.value["next_cursor"] is None
+        seen += listed
+    assert seen == expected
+
+
+def test_ties_fall_on_page_boundaries() -> None:
+    """The walks above do cross ties: neighbours with equal dates, ordered by id."""
+    documents = list(main_tenant(app_of(size=300), "dreadnode").documents())
+    ties = [(a, b) for a, b in pairwise(documents) if a["created_at"] == b["created_at"]]
+    assert len(ties) > 10
+    assert all(a["id"] < b["id"] for a, b in ties)
+
+
+def test_default_limit_of_dreadnode(app: Any) -> None:
+    """Without a limit dreadnode sends 50, and says where to go on."""
+    reply = get(app, "dreadnode")
+    assert len(rows("dreadnode", reply)) == 50
+    assert reply.value["next_cursor"]
+
+
+def refused(reply: Reply) -> bool:
+    """A bad cursor is a 400 in dreadnode's words."""
+    value = reply.value
+    return reply.status == 400 and value["code"] == 400 and value["type"] == "invalid_error" and bool(value["detail"])
+
+
+@pytest.fixture(scope="module")
+def cursor(app: Any) -> str:
+    return str(get(app, "dreadnode", "state=killed&limit=3").value["next_cursor"])
+
+
+def with_cursor(app: Any, text: str, query: str = "state=killed&limit=3", **more: str) -> Reply:
+    return get(app, "dreadnode", f"{query}&cursor={text}", **more)
+
+
+def test_every_flipped_bit_is_refused(app: Any, cursor: str) -> None:
+    """A cursor with any one bit changed is refused."""
+    assert with_cursor(app, cursor).status == 200
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    for bit in range(len(raw) * 8):
+        forged = bytearray(raw)
+        forged[bit // 8] ^= 1 << bit % 8
+        assert refused(with_cursor(app, base64.urlsafe_b64encode(forged).rstrip(b"=").decode())), bit
+
+
+def test_every_other_character_is_refused(app: Any, cursor: str) -> None:
+    """No position of a cursor has a second spelling."""
+    for position in range(len(cursor)):
+        for step in (1, 2, 4, 8, 16, 32):
+            other = ALPHABET[(ALPHABET.index(cursor[position]) + step) % len(ALPHABET)]
+            forged = cursor[:position] + other + cursor[position + 1 :]
+            assert refused(with_cursor(app, forged)), forged
+
+
+def test_truncated_and_extended_cursors_are_refused(app: Any, cursor: str) -> None:
+    """A cursor that was cut, extended, padded, repeated or wrapped in something is refused."""
+    cut = [cursor[:end] for end in range(1, len(cursor))] + [cursor[start:] for start in range(1, len(cursor))]
+    longer = [cursor + each for each in (*"Aa0-_=", "==", "AA", "%20", "%0A", "%00", ".", cursor, "A" * 600)]
+    odd = [
+        f"%20{cursor}",
+        f"%0A{cursor}",
+        f"%22{cursor}%22",
+        "null",
+        "0",
+        "1",
+        "====",
+        "%C3%A9",
+        "%ED%A0%80",
+        "A" * 9_000,
+    ]
+    for forged in (*cut, *longer, *odd):
+        assert refused(with_cursor(app, forged)), forged
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=3", "state=paused&limit=3", "state=killed,paused&limit=3", "state=killed&limit=3&project_id={project}"],
+)
+def test_a_cursor_is_bound_to_its_filters(app: Any, cursor: str, query: str) -> None:
+    """A cursor issued for other filters is refused."""
+    project = next(each["project_id"] for each in main_tenant(app, "dreadnode").documents() if each.get("project_id"))
+    assert refused(with_cursor(app, cursor, query.format(project=project)))
+
+
+def test_a_cursor_is_bound_to_its_org_and_world(app: Any, cursor: str) -> None:
+    """A cursor of another org, or of a world with another seed, is refused."""
+    assert refused(with_cursor(app, cursor, path="/api/v1/org/globex/sandboxes"))
+    other = app_of(seed=1)
+    assert refused(with_cursor(other, cursor))
+
+
+def test_the_limit_may_change_between_pages(app: Any) -> None:
+    """A cursor goes on where its page ended, however long the next page is."""
+    whole = ids("dreadnode", rows("dreadnode", get(app, "dreadnode", "limit=100")))
+    following = get(app, "dreadnode", "limit=7").value["next_cursor"]
+    assert ids("dreadnode", rows("dreadnode", get(app, "dreadnode", f"limit=50&cursor={following}"))) == whole[7:57]
+
+
+def test_the_order_of_states_does_not_matter(app: Any) -> None:
+    """Lists, and cursors, of `paused,running` and of `state=running&state=paused` are the same."""
+    spellings = ["state=paused,running", "state=running&state=paused", "state=running,paused,running&state="]
+    pages = [get(app, "dreadnode", f"{each}&limit=5") for each in spellings]
+    assert len({each.body for each in pages}) == 1
+    following = pages[0].value["next_cursor"]
+    assert len({get(app, "dreadnode", f"{each}&limit=5&cursor={following}").body for each in spellings}) == 1
+    assert rows("dreadnode", get(app, "dreadnode", f"{spellings[2]}&limit=5&cursor={following}"))
+
+
+def test_a_cursor_cannot_be_read() -> None:
+    """The bytes of a cursor hold neither an id nor the org nor a date, and cursors of neighbours look unrelated."""
+    app = app_of(size=300)
+    cursors = [each.value["next_cursor"] for each in walk(app, "state=", 1, most=60)]
+    documents = list(main_tenant(app, "dreadnode").documents())
+    for text in cursors:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        for clear in (text.encode(), raw):
+            assert b"acme" not in clear
+            assert b"2026" not in clear
+            for document in documents[:60]:
+                identity = document["id"]
+                assert identity.encode() not in clear
+                assert bytes.fromhex(identity.replace("-", "")) not in clear
+                assert identity.split("-")[0].encode() not in clear
+    first = [base64.urlsafe_b64decode(each + "==")[:4] for each in cursors]
+    assert len(set(first)) == len(first)
+
+
+def test_facets_take_no_cursor(app: Any, cursor: str) -> None:
+    """The facets declare no cursor, so one is ignored there like any unknown parameter."""
+    assert get(app, "dreadnode", f"cursor={cursor}", path=FACETS).body == get(app, "dreadnode", path=FACETS).body
+
+
+@settings(max_examples=80)
+@given(
+    count=st.integers(1, 24),
+    limit=st.integers(1, 6),
+    steps=st.lists(st.tuples(st.sampled_from(["add", "remove", "remove-last-seen"]), st.integers(0, 30)), max_size=8),
+)
+def test_a_cursor_stays_true_while_documents_come_and_go(count: int, limit: int, steps: list[tuple[str, int]]) -> None:
+    """While the newest are added and others removed, a walk still shows every document that stayed, once, in order."""
+    collection = collection_of(count)
+    started_with = [each["id"] for each in collection.documents()]
+    seen: list[str] = []
+    text: str | None = None
+    fresh = iter(range(100))
+    while True:
+        page = CURSOR.page(collection.everything, {"limit": limit, "cursor": text}, collection, CONTEXT)
+        value = envelope(page, collection)
+        seen += [each["id"] for each in value["items"]]
+        text = value["next_cursor"]
+        if text is None:
+            break
+        if steps:
+            step, number = steps.pop()
+            if step == "add":
+                new = next(fresh)
+                collection.add({"id": f"new-{new:02d}", "created": f"2026-02-01T{new:02d}:00:00Z"}, "somebody")
+            else:
+                ranks = [rank for rank in collection.everything if collection.document(rank)["id"] == seen[-1]]
+                if step == "remove":
+                    ranks = [collection.everything[number % len(collection.everything)]]
+                collection.remove(BitMap(ranks))
+    left = {each["id"] for each in collection.documents()}
+    assert len(set(seen)) == len(seen), "a document was shown twice"
+    assert [each for each in started_with if each in left and each in seen] == [
+        each for each in started_with if each in left
+    ], "a document that stayed was not shown"
+    assert [each for each in seen if each in started_with] == [each for each in started_with if each in seen]
+
+
+def test_a_cursor_expires() -> None:
+    """A cursor with a limited life is refused once that is over, and not a moment before."""
+    collection = collection_of(5)
+    style = Cursor(items="items", life=100)
+    value = envelope(style.page(collection.everything, {"limit": 1, "cursor": None}, collection, CONTEXT), collection)
+    asked = {"limit": 1, "cursor": value["next_cursor"]}
+    on_time = Context(CONTEXT.secret, CONTEXT.now + 100, CONTEXT.binding)
+    assert envelope(style.page(collection.everything, asked, collection, on_time), collection)["items"]
+    late = Context(CONTEXT.secret, CONTEXT.now + 101, CONTEXT.binding)
+    with pytest.raises(Problem, match="expired"):
+        style.page(collection.everything, asked, collection, late)
+
+
+def test_long_pages_are_sent_in_pieces() -> None:
+    """A list longer than one piece is the same JSON as a short one, and the pieces are many."""
+    app = app_of(size=2_600)
+    listed = rows("superserve", get(app, "superserve"))
+    documents: list[Row] = list(main_tenant(app, "superserve").documents())
+    assert len(listed) > 2_000
+    assert listed == documents

@@ -1,0 +1,182 @@
+"""Rate limits: which are enforced, which only report themselves, and what clock they follow."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakeserver.listing.limit import Limit
+from fakeserver.problems import Problem
+from fakeserver.serving.app import App
+from fakeserver.worlds.rate_limits import Limits, meters_of
+from tests.support.admin import SECOND, Machine, admin, app_of, arrive, done, listing
+from tests.support.asgi import PATHS, Reply
+
+WINDOW = 1_000
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The machine's clock, in the hands of the test."""
+    machine = Machine()
+    monkeypatch.setattr("fakeserver.worlds.clock.time", machine)
+    return machine
+
+
+@pytest.fixture
+def app(machine: Machine) -> App:
+    """A server with its limits as they are by default."""
+    return app_of(rate_limits=True, size=5)
+
+
+def spend(app: App, count: int, **more: str) -> Reply:
+    """So many listings of Prime; the last answer."""
+    reply = listing(app, "prime", "per_page=1", **more)
+    for _ in range(count - 1):
+        reply = listing(app, "prime", "per_page=1", **more)
+    return reply
+
+
+def test_prime_allows_a_thousand_a_minute(app: App, machine: Machine) -> None:
+    """The 1001st request within 60 s is a 429 in Prime's dialect that says when to come back; then all is well."""
+    spend(app, 1)
+    machine.wait(12.5)
+    assert spend(app, WINDOW - 1).status == 200
+    reply = spend(app, 1)
+    assert (reply.status, reply.headers["retry-after"]) == (429, "48")
+    assert list(reply.value) == ["detail"]
+    assert "1000 requests per 60 seconds" in reply.value["detail"]
+    assert "ratelimit-limit" not in reply.headers
+    machine.wait(47.4)
+    assert spend(app, 1).headers["retry-after"] == "1"
+    machine.wait(0.1)
+    assert spend(app, 1).status == 200
+
+
+def test_windows_end_on_the_worlds_clock(app: App, machine: Machine) -> None:
+    """Advancing the clock ends the window; while it is frozen, no real time does."""
+    done(admin(app, "PUT", "/clock", {"action": "freeze"}))
+    assert spend(app, WINDOW + 1).status == 429
+    machine.wait(3_600)
+    assert spend(app, 1).status == 429
+    done(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 59.999999}))
+    assert spend(app, 1).status == 429
+    done(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 0.000001}))
+    assert spend(app, 1).status == 200
+
+
+def test_callers_addresses_and_namespaces_count_apart(app: App) -> None:
+    """The limit is one caller's at one address in one world; a refused credential counts nowhere."""
+    assert spend(app, WINDOW + 1).status == 429
+    assert spend(app, 1, who="member").status == 200
+    assert spend(app, 1, ns="other").status == 200
+    key = "Bearer prime-admin-key"
+    assert arrive(app, f"/prime{PATHS['prime']}", client="192.0.2.1", authorization=key).status == 200
+    assert arrive(app, f"/prime{PATHS['prime']}", authorization=key).status == 429
+    assert arrive(app, f"/prime{PATHS['prime']}", authorization="Bearer nobody").status == 401
+    done(admin(app, "POST", "/reset"))
+    assert spend(app, 1).status == 200
+
+
+def test_superserve_reports_and_does_not_refuse(app: App, machine: Machine) -> None:
+    """Every answer reports the tighter of both buckets; beyond it, Superserve still answers by default."""
+    first = listing(app, "superserve")
+    assert {name: text for name, text in first.headers.items() if name.startswith("ratelimit")} == {
+        "ratelimit-limit": "40",
+        "ratelimit-remaining": "39",
+        "ratelimit-reset": "1",
+    }
+    replies = [listing(app, "superserve", who=who) for who in ("admin", "member") for _ in range(30)]
+    assert {each.status for each in replies} == {200}
+    assert [int(each.headers["ratelimit-remaining"]) for each in replies] == [*range(38, -1, -1)] + [0] * 21
+    assert "retry-after" not in replies[-1].headers
+    machine.wait(2)
+    assert listing(app, "superserve").headers["ratelimit-remaining"] == "39"
+
+
+def test_superserve_refuses_when_asked_to(app: App, machine: Machine) -> None:
+    """With enforced limits the 41st request of a team is a 429 in Superserve's dialect; waiting as told is enough."""
+    done(admin(app, "PUT", "/settings", {"rate_limits": {"superserve": "enforced"}}))
+    assert [listing(app, "superserve").status for _ in range(41)] == [200] * 40 + [429]
+    reply = listing(app, "superserve", who="member")
+    assert (reply.status, reply.value["error"]["code"]) == (429, "rate_limited")
+    assert reply.headers["ratelimit-remaining"] == "0"
+    assert listing(app, "superserve", who="outsider").status == 200
+    machine.wait(int(reply.headers["retry-after"]))
+    assert listing(app, "superserve").status == 200
+
+
+def test_settings_switch_limits_off(app: App) -> None:
+    """One provider's limits can be switched off and on again while the server runs."""
+    done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "off", "superserve": "off"}}))
+    assert spend(app, WINDOW + 1).status == 200
+    assert "ratelimit-limit" not in listing(app, "superserve").headers
+    done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "default"}}))
+    assert spend(app, WINDOW + 1).status == 429
+
+
+def test_no_rate_limits() -> None:
+    """A server started with --no-rate-limits never answers 429 by itself, and reports nothing; asked to, it does."""
+    from fakeserver.cli import parser
+
+    assert parser().parse_args(["serve", "--no-rate-limits"]).no_rate_limits is True
+    assert parser().parse_args(["serve"]).no_rate_limits is False
+    app = app_of(rate_limits=False, size=5)
+    assert spend(app, WINDOW + 1).status == 200
+    assert "ratelimit-limit" not in listing(app, "superserve").headers
+    assert listing(app, "prime", prefer="code=429").status == 429
+    done(admin(app, "POST", "/reset"))
+    assert done(admin(app, "GET", "/settings"))["rate_limits"]["prime"] == "off"
+
+
+# The counters
+
+WHO = {"address": "a", "caller": "b", "tenant": "c"}
+
+
+def taken(limits: Limits, limit: Limit, now: int) -> bool:
+    try:
+        limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
+    except Problem:
+        return False
+    return True
+
+
+@given(steps=st.lists(st.integers(0, 4 * SECOND), max_size=60), capacity=st.integers(1, 5), seconds=st.integers(1, 5))
+def test_windows_never_let_more_through(steps: list[int], capacity: int, seconds: int) -> None:
+    """No window has more than its capacity, and whoever waits as long as Retry-After says gets through."""
+    limits, limit = Limits(), Limit("w", capacity, seconds, ("caller",))
+    now, start, used = 0, 0, 0
+    for step in steps:
+        now += step
+        if used == 0 or now - start >= seconds * SECOND:
+            start, used = now, 0
+        used += 1
+        assert taken(limits, limit, now) == (used <= capacity)
+
+
+@given(steps=st.lists(st.integers(0, 2 * SECOND), max_size=60), capacity=st.integers(1, 5))
+def test_buckets_never_let_more_through(steps: list[int], capacity: int) -> None:
+    """A bucket lets its capacity through, plus what has been refilled since; waiting as told is always enough."""
+    limits, limit = Limits(), Limit("b", capacity, 2, ("caller",), bucket=True)
+    now, through = 0, 0
+    for step in steps:
+        now += step
+        try:
+            limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
+            through += 1
+        except Problem as problem:
+            now += int(problem.headers["Retry-After"]) * SECOND
+            assert taken(limits, limit, now)
+            through += 1
+        assert through <= capacity + now / SECOND * capacity / 2 + 1e-6
+
+
+def test_counters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of addresses does not fill the memory: the oldest counters make room."""
+    monkeypatch.setattr("fakeserver.worlds.rate_limits.MAX_COUNTERS", 10)
+    limits, limit = Limits(), Limit("w", 1, 60, ("address",))
+    for index in range(50):
+        limits.take(meters_of("prime", (limit,), {"address": str(index)}), 0, enforced=True)
+    assert len(limits.counters) == 10

@@ -1,0 +1,170 @@
+"""The house rules, held by machine: imports point one way, rooms stay small, one slug is one slug everywhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from fakeserver.providers import PROVIDERS
+from fakeserver.serving.app import create_app
+from tests.support.asgi import ROOT, SLUGS
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+DICTATED = {"data_received"}
+"""Names that asyncio gives."""
+LONGEST_FUNCTION = 60
+LONGEST_MODULE = 400
+PACKAGE = ROOT / "fakeserver"
+KIT = ROOT / "contract_tests"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+KIT_MODULES = sorted(KIT.rglob("*.py"))
+MOST_FLOORS = {"fakeserver": 11, "contract_tests": 8}
+
+
+def name_of(path: Path, root: Path = PACKAGE) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """The modules that a file names in its imports, inside of functions too, but not those for the type checker."""
+    found: set[str] = set()
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            assert node.module is not None
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    return frozenset(found)
+
+
+def direction(package: str) -> list[set[str]]:
+    """The rooms of a package, floor by floor, as ARCHITECTURE's line of arrows has them."""
+    line = next(
+        line for line in ARCHITECTURE.splitlines() if line.startswith("    ") and f"{package}: " in line and "→" in line
+    )
+    return [set(floor.split(", ")) for floor in line.strip().removeprefix(f"{package}: ").split(" → ")]
+
+
+def room(path: Path) -> str:
+    """The package, or the single module at the top, that a file belongs to."""
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The other rooms of its own package that a file imports from; the version is everybody's."""
+    package, modules = path.relative_to(ROOT).parts[0], [*MODULES, *KIT_MODULES]
+    rooms = {room(each) for each in modules if each.is_relative_to(ROOT / package)}
+    names = {each.split(".")[1] for each in imported(path) if each.startswith(f"{package}.")}
+    return (names & rooms) - {room(path), "__init__"}
+
+
+@pytest.mark.parametrize("package", MOST_FLOORS)
+def test_every_room_has_its_floor(package: str) -> None:
+    """ARCHITECTURE's line names every room exactly once, and no more floors than a newcomer can keep in mind."""
+    floors = direction(package)
+    listed = [name for floor in floors for name in floor]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == {room(path) for path in (ROOT / package).rglob("*.py")} - {"__init__"}
+    assert len(floors) <= MOST_FLOORS[package]
+
+
+@pytest.mark.parametrize("path", [*MODULES, *KIT_MODULES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    """A module imports only from its own room and from floors below."""
+    floors = direction(path.relative_to(ROOT).parts[0])
+    number = {name: index for index, floor in enumerate(floors) for name in floor}
+    for other in rooms_imported(path):
+        assert number[other] < number.get(room(path), 0), f"{room(path)} imports {other}"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_providers_know_neither_each_other_nor_the_web(slug: str) -> None:
+    """A provider is frozen values over the engine: no other provider, no Starlette, no uvicorn, no file, no network."""
+    found = imported(PACKAGE / "providers" / f"{slug}.py")
+    assert not {each for each in found if each.startswith("fakeserver.providers")}
+    forbidden = {"starlette", "uvicorn", "asyncio", "socket", "os", "pathlib", "time", "random", "orjson", "yaml"}
+    assert not {each.split(".")[0] for each in found} & forbidden
+
+
+def test_only_the_app_knows_starlette() -> None:
+    """Starlette assembles the app; what answers a request does not know how it arrived."""
+    users = {name_of(path) for path in MODULES if any(each.startswith("starlette") for each in imported(path))}
+    assert {each.partition(".")[0] for each in users} <= {"serving", "admin"}
+
+
+def test_the_laws_know_nothing_of_the_fake() -> None:
+    """The contract kit's laws judge any deployment, so they import nothing from the server."""
+    laws = sorted((ROOT / "contract_tests" / "laws").rglob("*.py"))
+    for path in laws:
+        assert not {each for each in imported(path) if each.split(".")[0] == "fakeserver"}, path.name
+
+
+def test_the_server_needs_no_test_tool() -> None:
+    """Serving imports only what the package depends on: no kit, no Faker, no test framework."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    allowed = {"fakeserver"} | {re.split(r"[<>=; \[]", each)[0] for each in declared}
+    allowed = {"yaml" if each == "pyyaml" else each for each in allowed}
+    for path in MODULES:
+        extra = (
+            {"pytest"} if name_of(path) == "pytest_plugin" else {"contract_tests"} if path.name == "cli.py" else set()
+        )
+        outside = {each.split(".")[0] for each in imported(path)} - set(sys.stdlib_module_names) - allowed - extra
+        assert not outside, f"{name_of(path)} imports {sorted(outside)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_rooms_stay_small(path: Path) -> None:
+    """No function is longer than a screen, and no module than four hundred lines."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            length = node.end_lineno - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{node.name}: {length} lines"
+
+
+def test_one_slug_everywhere() -> None:
+    """The slugs of openapi/, fixtures/, providers/ and the running server are the same."""
+    assert {path.stem for path in (ROOT / "openapi").glob("*.yaml")} == set(SLUGS)
+    assert {path.stem for path in (ROOT / "fixtures").glob("*.yaml")} - {"vocabularies"} == set(SLUGS)
+    assert {path.stem for path in (PACKAGE / "providers").glob("*.py")} - {"__init__"} == set(SLUGS)
+    assert tuple(PROVIDERS) == SLUGS
+    assert tuple(create_app().services) == SLUGS
+    assert all(provider.slug == slug for slug, provider in PROVIDERS.items())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_words(path: Path) -> None:
+    """One word per thing: the words that ARCHITECTURE rules out do not name anything, and nothing is left to do."""
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    defined = {
+        node.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    for name in (names | defined) - DICTATED:
+        parts = set(re.split(r"_|(?<=[a-z])(?=[A-Z])", name))
+        assert not {each.lower() for each in parts} & {"data", "obj", "manager", "handler", "util", "utils"}, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    """Every module begins with a sentence about itself."""
+    if path.name != "__main__.py":
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -1,0 +1,112 @@
+"""Servers in process whose documents come, go and change between requests, and a reader that the oracle works with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from contract_tests.judging.target import target
+from contract_tests.outcome import Options, Row, Snapshot
+from contract_tests.planted import Handler
+from contract_tests.planted.backend import Backend, collection_of, load
+from contract_tests.sending.transport import Ask, InProcess, Transport
+
+STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "dreadnode": ("state", ("running", "paused", "killed")),
+    "instavm": ("status", ("active", "killed")),
+    "prime": ("status", ("RUNNING", "PAUSED", "TERMINATED")),
+    "superserve": ("status", ("active", "paused")),
+}
+ORGS = {"dreadnode": ("acme",)}
+LARGEST = {"dreadnode": ("limit", "100"), "prime": ("per_page", "1000"), "instavm": ("limit", "1000")}
+SPARES = 200
+OTHER_SEED = 1_000
+
+
+def moving(slug: str, *, size: int, seed: int = 0, churn: float = 0.0) -> Handler:
+    """The correct server; before a request, with this probability, a document comes, goes or changes."""
+    tenant = {"dreadnode": "acme"}.get(slug, "main")
+    rng = random.Random(f"{slug} {seed}")
+    held = [*pairs(load(slug, size=size, seed=seed), tenant)]
+    spare = [*pairs(load(slug, size=SPARES, seed=seed + OTHER_SEED), tenant)]
+    name, states = STATES[slug]
+    backend = load(slug, size=size, seed=seed)
+
+    def handler(method: str, path: str, query: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        nonlocal backend
+        if rng.random() < churn:
+            what = rng.choice(("comes", "goes", "changes"))
+            if what == "comes" and spare:
+                held.append(spare.pop(rng.randrange(len(spare))))
+            elif what == "goes" and held:
+                held.pop(rng.randrange(len(held)))
+            elif held:
+                place = rng.randrange(len(held))
+                document, owner = held[place]
+                held[place] = ({**document, name: rng.choice(states)}, owner)
+            backend = replace(backend, tenants={**backend.tenants, tenant: collection_of(slug, held)})
+        return backend.handler()(method, path, query, headers)
+
+    return handler
+
+
+def pairs(backend: Backend, tenant: str) -> list[tuple[Row, str]]:
+    collection = backend.tenants[tenant]
+    return [(collection.document(rank), collection.owner(rank)) for rank in collection.everything]
+
+
+@dataclass
+class Reader:
+    """What `contract_tests.outcome.Context` asks for, and nothing else: it reads lists and judges nothing."""
+
+    slug: str
+    transport: Transport
+    options: Options
+    budget: int = 10_000
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return self.options.orgs or ("",)
+
+    @property
+    def remaining(self) -> int:
+        return self.budget - self.transport.sent
+
+    def path(self, scope: str | None = None) -> str:
+        return target(self.slug).listing.path_in(scope or self.scopes[0])
+
+    def filters(self, scope: str | None = None) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def snapshot(self, scope: str | None = None) -> Snapshot:
+        name = self.scopes[0] if scope is None else scope
+        return self.snapshots.get(name) or self.refresh(name)
+
+    def refresh(self, scope: str | None = None) -> Snapshot:
+        name = self.scopes[0] if scope is None else scope
+        items = target(self.slug).listing.items
+        name_of_size, size = LARGEST.get(self.slug, ("", ""))
+        page = ((name_of_size, size),) if size else ()
+        asks: list[Ask] = []
+        rows: list[Row] = []
+        further: tuple[tuple[str, str], ...] = ()
+        while True:
+            asks.append(Ask(self.path(name), (*page, *further)))
+            body: Any = self.transport.send(asks[-1]).json()
+            rows += body[items] if items else body
+            cursor = body.get("next_cursor") if isinstance(body, dict) else None
+            if cursor is None:
+                break
+            further = (("cursor", cursor),)
+        whole = self.slug not in ("instavm", "prime") or len(rows) < int(size)
+        self.snapshots[name] = Snapshot(name, tuple(rows), whole, tuple(asks), self.transport.sent)
+        return self.snapshots[name]
+
+
+def reader(slug: str, handler: Handler, *, seed: int = 0, profile: str = "default", token: str = "") -> Reader:
+    """A reader of this server with the admin's credential."""
+    transport = InProcess(handler, target(slug).security, {"token": token or f"{slug}-admin-key"})
+    return Reader(slug, transport, Options(orgs=ORGS.get(slug, ()), seed=seed, profile=profile))

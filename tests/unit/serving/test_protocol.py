@@ -1,0 +1,250 @@
+"""The shortcut from the socket to the bytes: an answer that is known at once is the one that ASGI would have sent."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fakeserver.instants import instant
+from fakeserver.pipeline.exchange import Answer
+from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.sending import ANSWER, send_answer
+from fakeserver.testing.server import running
+from tests.support.server import LISTINGS, Live, serving
+
+SECONDS = 10.0
+EPOCH = instant("2026-01-01T00:00:00Z")
+PRIME = f"GET /prime{LISTINGS['prime']}?per_page=2"
+KEY = "Authorization: Bearer prime-admin-key"
+
+
+def make() -> App:
+    return create_app(Settings(size=200, epoch=EPOCH))
+
+
+@contextmanager
+def connected(live: Live) -> Iterator[socket.socket]:
+    port = int(live.root.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        yield connection
+
+
+def request(line: str, *headers: str, version: str = "1.1", body: str = "") -> bytes:
+    return "\r\n".join([f"{line} HTTP/{version}", "Host: localhost", *headers, "", body]).encode()
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[bytes, bytes]]:
+    """The heads and bodies of so many answers to GET."""
+    found: list[tuple[bytes, bytes]] = []
+    text = b""
+    while len(found) < count:
+        head, end, rest = text.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head) if end else None
+        if length is not None and len(rest) >= int(length[1]):
+            found.append((head, rest[: int(length[1])]))
+            text = rest[int(length[1]) :]
+            continue
+        piece = connection.recv(1 << 16)
+        assert piece, f"the connection ended after {len(found)} answers"
+        text += piece
+    assert text == b""
+    return found
+
+
+def everything(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+def without_date(text: bytes) -> bytes:
+    return re.sub(rb"\r\ndate: [^\r]*", b"", text)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request(PRIME, KEY, "Connection: close"),
+        request(PRIME.replace("GET", "HEAD"), KEY, "Connection: close"),
+        request(PRIME, KEY, version="1.0"),
+        request(PRIME, KEY, "Connection: keep-alive", version="1.0"),
+        request(PRIME, "Connection: close"),
+        request(PRIME, KEY, "Connection: close", "Origin: http://localhost:3000"),
+        request(PRIME, KEY, "Connection: close", "Content-Length: 4", body="body"),
+        request(PRIME, KEY, "Connection: close", "Expect: 100-continue", "Content-Length: 4", body="body"),
+        request(PRIME, KEY, "Connection: close, upgrade", "Upgrade: h2c"),
+        request(PRIME, KEY, "Connection: close", "Prefer: code=429"),
+        request(PRIME, KEY, "Connection: close", "Prefer: delay=20ms"),
+        request(PRIME, KEY, "Connection: close", "Prefer: fault=WRONG_CONTENT_TYPE"),
+        request(PRIME, KEY, "Connection: close", "Prefer: fault=HTML_GATEWAY"),
+        request(PRIME + "&per_page=x", KEY, "Connection: close"),
+        request("GET /prime/api%2Fv1/sandbox?page=1%00", KEY, "Connection: close"),
+        request("GET http://localhost/nobody", "Connection: close"),
+        request("OPTIONS *", "Connection: close"),
+        request("POST /superserve/sandboxes", "Connection: close", "Content-Length: 2", body="{}"),
+        request("GET /superserve/sandboxes", "X-API-Key: superserve-admin-key", "Connection: close"),
+        request("GET /ns/other/instavm/v1/sessions/sandboxes", "X-API-Key: instavm-admin-key", "Connection: close"),
+        request("GET /__admin/health", "Connection: close"),
+        request("GET /__admin", "Connection: close"),
+        request("GET /ns/", "Connection: close"),
+        request("GET /ns", "Connection: close"),
+        b"GET nonsense\r\n\r\n",
+    ],
+    ids=lambda raw: raw.split(b"\r\nHost")[0].decode() + str(len(raw)),
+)
+def test_the_shortcut_sends_what_asgi_sends(raw: bytes) -> None:
+    """Byte for byte but the date, the same application under uvicorn's own protocol gives the same answer."""
+    found = []
+    for protocol in (Protocol, HttpToolsProtocol):
+        with serving(make(), protocol) as live, connected(live) as connection:
+            connection.sendall(raw)
+            found.append(without_date(everything(connection)))
+    assert found[0] == found[1]
+    assert found[0].startswith(b"HTTP/1.1 ")
+
+
+def test_an_application_without_the_shortcut_is_called() -> None:
+    """The protocol serves any ASGI application, such as one that a user wrapped."""
+    app = make()
+
+    async def wrapped(scope: object, receive: object, send: object) -> None:
+        await app(scope, receive, send)  # type: ignore[arg-type]
+
+    with serving(wrapped) as live:  # type: ignore[arg-type]
+        assert len(live.request("prime", "/api/v1/sandbox?per_page=2").json()["sandboxes"]) == 2
+
+
+def test_requests_in_one_packet_are_answered_in_order() -> None:
+    """Also when some take their time: an answer never overtakes the one before it."""
+    pages = [*range(1, 21)]
+    lines = [f"GET /prime{LISTINGS['prime']}?per_page=1&page={page}" for page in pages]
+    slow = ["Prefer: delay=30ms"]
+    raw = b"".join(request(line, KEY, *(slow if index % 7 == 3 else [])) for index, line in enumerate(lines))
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(raw)
+        found = answers(connection, len(pages))
+    assert [int(re.findall(rb'"page":(\d+)', body)[0]) for _, body in found] == pages
+
+
+def test_many_requests_in_one_packet_leave_room_for_others() -> None:
+    """Only the first is answered at once; between the others, every other connection gets its turn."""
+    count = 2_000
+    raw = b"GET /prime/x HTTP/1.1\r\n\r\n" * count
+    with serving(make()) as live, connected(live) as busy, connected(live) as other:
+        busy.sendall(raw)
+        busy.recv(1)
+        other.sendall(request("GET /nobody"))
+        answers(other, 1)
+        journal = live.app.world.journal.total
+        left = everything_of(busy, count)
+    assert left == count
+    assert 0 < journal < count
+
+
+def everything_of(connection: socket.socket, count: int) -> int:
+    """How many answers arrive, until as many as wanted have."""
+    text = b"H"
+    while (seen := text.count(b"TTP/1.1 404")) < count or not text.endswith(b"}"):
+        piece = connection.recv(1 << 16)
+        if not piece:
+            break
+        text += piece
+    return seen
+
+
+def test_an_idle_timer_does_not_end_a_slow_answer() -> None:
+    """The answer at once has armed the timer of idle connections; the slow one behind it in the packet disarms it."""
+    with serving(make(), keep_alive_seconds=1) as live, connected(live) as connection:
+        connection.sendall(request(PRIME, KEY) + request(PRIME, KEY, "Prefer: delay=1.5s"))
+        assert len(answers(connection, 2)) == 2
+
+
+def test_idle_connections_are_ended() -> None:
+    with serving(make(), keep_alive_seconds=1) as live, connected(live) as connection:
+        connection.sendall(request(PRIME, KEY))
+        answers(connection, 1)
+        began = time.monotonic()
+        assert connection.recv(1) == b""
+    assert 0.5 < time.monotonic() - began < SECONDS
+
+
+def test_nothing_is_answered_after_the_last_request() -> None:
+    """What stands in the packet behind `Connection: close` reaches nobody, the journal included."""
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(request(PRIME, KEY, "Connection: close") + request(PRIME, KEY))
+        assert everything(connection).count(b"HTTP/1.1 200") == 1
+        assert live.app.world.journal.total == 1
+
+
+@pytest.mark.parametrize("packets", [1, 2_000])
+def test_a_client_that_does_not_read_is_waited_for(packets: int) -> None:
+    """Its answers do not pile up in memory: the server stops making them until there is room."""
+    count = 2_000
+    lines = request(f"GET /prime{LISTINGS['prime']}?per_page=100", KEY) * (count // packets)
+    with serving(make()) as live, connected(live) as connection:
+        journal = live.app.world.journal
+        for _ in range(packets):
+            connection.sendall(lines)
+        seen = -1
+        while journal.total != seen:
+            seen = journal.total
+            time.sleep(0.3)
+        assert 0 < seen < count
+        assert live.request("superserve", "/sandboxes", key="unknown").status_code == 401
+
+
+def test_the_server_stands_on_what_it_overrides() -> None:
+    """uvicorn's names that the shortcut relies on; without one of them it would be passed by in silence."""
+    for name in ("data_received", "on_headers_complete", "on_body", "on_message_complete"):
+        assert callable(getattr(HttpToolsProtocol, name)), name
+    config = server_config(make())
+    config.load()
+    assert config.http_protocol_class is Protocol
+    assert config.loaded_app.at_once
+
+
+def test_a_header_that_would_begin_another_is_never_sent() -> None:
+    """Neither on the short way, where uvicorn does not look, nor through ASGI."""
+
+    class Split:
+        def at_once(self, scope: Scope) -> Answer:
+            return Answer(200, b"{}", {"X-Note": "a\r\nset-cookie: b"})
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await send_answer(self.at_once(scope), scope, receive, send)
+
+    for protocol in (Protocol, HttpToolsProtocol):
+        with serving(Split(), protocol) as live, connected(live) as connection:  # type: ignore[arg-type]
+            connection.sendall(request(PRIME, "Connection: close"))
+            answer = everything(connection)
+        assert answer.startswith(b"HTTP/1.1 500"), answer
+        assert b"set-cookie" not in answer
+
+
+def test_finished_answers_are_let_go() -> None:
+    """A connection that lives long keeps nothing of the pipelined answers that it has had."""
+    slow = request("GET /superserve/sandboxes", "X-API-Key: superserve-admin-key", "Prefer: delay=1ms")
+    with running() as server:
+        port = int(server.base_url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+            for _ in range(20):
+                connection.sendall(slow + request("GET /nobody"))
+                answers(connection, 2)
+            (kept,) = (each for each in server._server.server_state.connections if each.waiting)  # type: ignore[union-attr]
+            assert len(kept.waiting) == 1  # type: ignore[union-attr]
+            assert ANSWER not in kept.waiting[0].scope  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("before", [b"", request("GET /nobody")])
+def test_trailers_are_no_headers(before: bytes) -> None:
+    """What comes behind a body authenticates nobody, wherever in a packet the request stands."""
+    chunked = request(PRIME, "Transfer-Encoding: chunked", "Connection: close") + f"0\r\n{KEY}\r\n\r\n".encode()
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(before + chunked)
+        assert b"HTTP/1.1 401" in everything(connection)

@@ -1,0 +1,509 @@
+"""The command line as a user meets it: a process of its own, in another folder, with its exit code and its lines."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.support.server import BIGGEST_PAGE, LISTINGS, credential
+
+ROOT = Path(__file__).parents[2]
+SLUGS = [*LISTINGS]
+EPOCH = "2026-01-18T10:30:00Z"
+START_SECONDS = 20.0
+FAKESERVER = (sys.executable, "-m", "fakeserver")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user's environment: an empty home, no settings of SDKs, and the command on the path."""
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "SYSTEMROOT") if name in os.environ}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "HOME": str(home), "NO_PROXY": "127.0.0.1"}
+
+
+def run(
+    folder: Path, *arguments: str, command: tuple[str, ...] = FAKESERVER, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends, from another folder than the checkout."""
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=folder,
+        env={**environment(folder), **more},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=START_SECONDS,
+        check=False,
+    )
+
+
+def refused(outcome: subprocess.CompletedProcess[str], *causes: str) -> None:
+    """Exit code 2, and on stderr one line that names the cause."""
+    assert outcome.returncode == 2, outcome.stderr
+    assert outcome.stdout == ""
+    assert outcome.stderr.count("\n") == 1, outcome.stderr
+    assert outcome.stderr.startswith("fakeserver")
+    assert "Traceback" not in outcome.stderr
+    for cause in causes:
+        assert cause in outcome.stderr
+
+
+@dataclass
+class Served:
+    """A running server: its process, its first screen, and where it answers."""
+
+    process: subprocess.Popen[bytes]
+    screen: str
+    stderr: Path
+
+    @property
+    def base_url(self) -> str:
+        return self.screen.splitlines()[0]
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(self.base_url + path, headers=headers, trust_env=False, verify=False)
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, command: tuple[str, ...] = FAKESERVER, **more: str) -> Iterator[Served]:
+    """`fakeserver serve` on a free port, with its first screen printed."""
+    out, err = folder / "stdout", folder / "stderr"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, "serve", "--port", "0", *arguments],
+            cwd=folder,
+            env={**environment(folder), **more},
+            stdout=stdout,
+            stderr=stderr,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (screen := out.read_text("utf-8")).endswith("\n\n"):
+            assert process.poll() is None, err.read_text("utf-8")
+            assert time.monotonic() < deadline, "the server did not start in time"
+            time.sleep(0.01)
+        served = Served(process, screen, err)
+        yield served
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with the default arguments."""
+    with serving(tmp_path_factory.mktemp("served")) as started:
+        yield started
+
+
+# Serving.
+
+
+def test_first_line_is_the_base_url(served: Served) -> None:
+    """The first line of stdout is the base URL and nothing else, and it answers."""
+    assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", served.base_url)
+    assert served.get("/__admin/health").status_code == 200
+
+
+def test_screen_shows_every_provider(served: Served) -> None:
+    """One screen says where each provider answers and with which credential, and both work."""
+    assert len(served.screen.splitlines()) <= 24
+    for slug, path in LISTINGS.items():
+        line = next(line for line in served.screen.splitlines() if line.split()[:1] == [slug])
+        _, base_url, key = line.split()
+        assert base_url == f"{served.base_url}/{slug}"
+        answer = httpx.get(base_url + path, headers=credential(slug, key), trust_env=False, verify=False)
+        assert answer.status_code == 200
+
+
+@needs_curl
+def test_curl_of_the_screen_works(served: Served, tmp_path: Path) -> None:
+    """The request to try is a curl that answers rows when it is pasted."""
+    pasted = next(line for line in served.screen.splitlines() if "curl" in line)
+    command = shlex.split(pasted[pasted.index("curl") :])
+    outcome = run(tmp_path, "--silent", "--show-error", "--fail", *command[1:], command=("curl",))
+    assert outcome.returncode == 0, outcome.stderr
+    assert yaml.safe_load(outcome.stdout)["items"]
+
+
+@needs_bash
+@needs_curl
+def test_sdk_line_of_the_screen_works(served: Served, tmp_path: Path) -> None:
+    """The line for SDKs sets what it promises when it is pasted into a shell."""
+    pasted = next(line for line in served.screen.splitlines() if "eval" in line)
+    script = pasted[pasted.index("eval") :] + '\necho "$DREADNODE_SERVER $DREADNODE_API_KEY $DREADNODE_ORGANIZATION"'
+    outcome = run(tmp_path, "-c", script, command=("bash",))
+    assert outcome.stdout.split() == [f"{served.base_url}/dreadnode", "dreadnode-admin-key", "acme"], outcome.stderr
+
+
+def test_only_answers_at_the_root_too(tmp_path: Path) -> None:
+    """`--only prime` serves prime under its prefix and at the root, and no other provider."""
+    with serving(tmp_path, "--only", "prime", "--size", "20") as only:
+        key = credential("prime", "prime-admin-key")
+        under, root = only.get("/prime/api/v1/sandbox", **key), only.get("/api/v1/sandbox", **key)
+        assert (under.status_code, root.status_code) == (200, 200)
+        assert under.content == root.content
+        for slug in ("dreadnode", "instavm", "superserve"):
+            assert only.get(f"/{slug}{LISTINGS[slug]}", **credential(slug, f"{slug}-admin-key")).status_code == 404
+            assert slug not in only.screen
+
+
+def test_only_twice_serves_two(tmp_path: Path) -> None:
+    """Two `--only` serve both providers under their prefixes, and neither at the root."""
+    with serving(tmp_path, "--only", "prime", "--only", "superserve", "--size", "20") as only:
+        for slug in ("prime", "superserve"):
+            headers = credential(slug, f"{slug}-admin-key")
+            assert only.get(f"/{slug}{LISTINGS[slug]}", **headers).status_code == 200
+            assert only.get(LISTINGS[slug], **headers).status_code == 404
+
+
+def worlds(served: Served) -> dict[str, bytes]:
+    """Every provider's first big page, byte for byte."""
+    return {
+        slug: served.get(f"/{slug}{path}{BIGGEST_PAGE[slug]}", **credential(slug, f"{slug}-admin-key")).content
+        for slug, path in LISTINGS.items()
+    }
+
+
+def test_epoch_gives_identical_bytes(tmp_path: Path) -> None:
+    """Two processes with one epoch and one seed send the same bytes; another seed or epoch sends others."""
+    seen = {}
+    for name, arguments, hashing in (
+        ("first", ["--epoch", EPOCH], "1"),
+        ("second", ["--epoch", EPOCH, "--seed", "0"], "2"),
+        ("seed", ["--epoch", EPOCH, "--seed", "7"], "1"),
+        ("epoch", ["--epoch", "2026-01-18T12:30:01+02:00"], "1"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        with serving(folder, *arguments, PYTHONHASHSEED=hashing) as started:
+            seen[name] = worlds(started)
+    assert seen["first"] == seen["second"]
+    for slug in SLUGS:
+        assert len({seen[name][slug] for name in ("first", "seed", "epoch")}) == 3, slug
+
+
+def test_size_is_documents_per_provider(tmp_path: Path) -> None:
+    """`--size` bounds what a provider's tenants hold together, and 0 is an empty world that still answers."""
+    with serving(tmp_path, "--size", "0") as empty:
+        found = worlds(empty)
+    assert [yaml.safe_load(found[slug]) for slug in SLUGS] == [
+        {"items": [], "next_cursor": None},
+        [],
+        {"sandboxes": [], "total": 0, "page": 1, "per_page": 1_000, "has_next": False},
+        [],
+    ]
+    with serving(tmp_path, "--size", "40") as small:
+        found = worlds(small)
+    assert 0 < len(yaml.safe_load(found["superserve"])) <= 40
+
+
+def test_other_hosts_are_warned_about(tmp_path: Path) -> None:
+    """A server that other machines can reach says so; one on loopback does not."""
+    with serving(tmp_path, "--host", "0.0.0.0", "--size", "10") as reachable:
+        assert "other machines" in reachable.screen
+    with serving(tmp_path, "--host", "localhost", "--size", "10") as local:
+        assert "other machines" not in local.screen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_quietly(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and a plain kill end the server at once and without a word."""
+    with serving(tmp_path, "--size", "10") as started:
+        assert started.get("/__admin/health").status_code == 200
+        began = time.monotonic()
+        started.process.send_signal(number)
+        code = started.process.wait(START_SECONDS)
+        assert time.monotonic() - began < 5
+        assert code in (0, 128 + number, -number)
+        assert started.stderr.read_text() == ""
+
+
+# What cannot start.
+
+
+def test_port_in_use(tmp_path: Path) -> None:
+    """A port that is taken is named, with the way out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused(run(tmp_path, "serve", "--port", port), f"127.0.0.1:{port}", "Address already in use", "--port 0")
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_host_that_is_not_here(tmp_path: Path, host: str) -> None:
+    """A host that cannot be listened on is named."""
+    refused(run(tmp_path, "serve", "--port", "0", "--host", host), host)
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def unreadable(folder: Path) -> None:
+    (folder / "prime.yaml").unlink()
+    (folder / "prime.yaml").mkdir()
+
+
+BROKEN_FIXTURES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda folder: (folder / "prime.yaml").unlink(), "prime.yaml"),
+    "a folder": (unreadable, "prime.yaml"),
+    "no vocabularies": (lambda folder: (folder / "vocabularies.yaml").unlink(), "vocabularies.yaml"),
+    "not UTF-8": (lambda folder: (folder / "prime.yaml").write_bytes(b"callers: \xff\xfe"), "prime.yaml"),
+    "bad YAML": (lambda folder: (folder / "prime.yaml").write_text("callers: [\n"), "prime.yaml"),
+    "a tab": (lambda folder: (folder / "prime.yaml").write_text("callers:\n\tprime-admin-key: {}\n"), "prime.yaml"),
+    "empty": (lambda folder: (folder / "prime.yaml").write_text(""), "prime.yaml"),
+    "a list": (lambda folder: (folder / "prime.yaml").write_text("- callers\n"), "prime.yaml"),
+    "unknown tenant": (lambda folder: edited(folder / "prime.yaml", "research: admin", "nowhere: admin"), "nowhere"),
+    "unknown word": (lambda folder: edited(folder / "prime.yaml", "{teams}", "{teems}"), "teems"),
+    "unknown key": (lambda folder: edited(folder / "prime.yaml", "callers:", "colours: {}\ncallers:"), "colours"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_FIXTURES)
+def test_broken_fixtures(tmp_path: Path, name: str) -> None:
+    """Whatever is wrong with a recipe is one line that names the file or the word."""
+    folder = tmp_path / "recipes"
+    shutil.copytree(ROOT / "fixtures", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    damage, cause = BROKEN_FIXTURES[name]
+    damage(folder)
+    refused(run(tmp_path, "serve", "--port", "0", "--fixtures", str(folder)), cause)
+
+
+def test_fixtures_folder_that_does_not_exist(tmp_path: Path) -> None:
+    """A folder that is not there is named."""
+    refused(run(tmp_path, "serve", "--port", "0", "--fixtures", str(tmp_path / "absent")), "absent")
+
+
+def test_own_fixtures_are_served(tmp_path: Path) -> None:
+    """A copied recipe with another credential is what the server then knows and shows."""
+    folder = tmp_path / "recipes"
+    shutil.copytree(ROOT / "fixtures", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    edited(folder / "prime.yaml", "prime-admin-key:", "sesame:")
+    with serving(tmp_path, "--fixtures", str(folder), "--only", "prime", "--size", "20") as own:
+        assert "sesame" in own.screen
+        assert own.get("/api/v1/sandbox", **credential("prime", "sesame")).status_code == 200
+        assert own.get("/api/v1/sandbox", **credential("prime", "prime-admin-key")).status_code == 401
+
+
+BROKEN_SPECS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "bad YAML": (lambda spec: spec.write_text("openapi: ["), "prime.yaml"),
+    "missing": (lambda spec: spec.unlink(), "prime.yaml"),
+    "unknown operation": (lambda spec: edited(spec, "listSandboxes", "listBoxes"), "listBoxes"),
+    "unread parameter": (lambda spec: edited(spec, "name: status", "name: state"), "state"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_SPECS)
+def test_broken_specs(tmp_path: Path, name: str) -> None:
+    """A spec that cannot be read or that the provider does not fit is one line that names it."""
+    for part in ("fakeserver", "fixtures", "openapi"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    damage, cause = BROKEN_SPECS[name]
+    damage(tmp_path / "openapi" / "prime.yaml")
+    refused(run(tmp_path, "serve", "--port", "0", PYTHONPATH=str(tmp_path)), cause)
+
+
+# Usage.
+
+
+@pytest.mark.parametrize(
+    ("line", "causes"),
+    [
+        ("serv", ["'serv'", "'serve'"]),
+        ("opneapi prime", ["'openapi'"]),
+        ("serve --prot 1", ["'--prot'", "'--port'"]),
+        ("serve --sede=1", ["--sede", "'--seed'"]),
+        ("serve --only prme", ["'prme'", "'prime'"]),
+        ("serve --only bananas", ["'bananas'", "dreadnode", "instavm", "prime", "superserve"]),
+        ("env superserv", ["'superserve'"]),
+        ("openapi dreadnod", ["'dreadnode'"]),
+        ("env prime --base-ulr x", ["'--base-url'"]),
+        ("env", ["SLUG"]),
+        ("openapi", ["SLUG"]),
+        ("env prime instavm", ["'instavm'"]),
+        ("serve prime", ["'prime'"]),
+        ("serve --port", ["--port"]),
+        ("serve --port 65536", ["65536", "65535"]),
+        ("serve --port -1", ["--port"]),
+        ("serve --port ٣", ["--port"]),
+        ("serve --size 1e3", ["--size"]),
+        ("serve --seed 1.5", ["--seed"]),
+        ("serve --epoch yesterday", ["yesterday", "RFC 3339"]),
+        ("serve --epoch 2026-02-30T00:00:00Z", ["--epoch"]),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, line: str, causes: list[str]) -> None:
+    """A mistyped command, flag, slug or value is one line that names it, and suggests what was meant."""
+    refused(run(tmp_path, *line.split(), PYTHONUTF8="1"), *causes)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["serve", "--help"], ["env", "--help"], ["--version"]])
+def test_help(tmp_path: Path, arguments: list[str]) -> None:
+    """Help and version go to stdout, and are no error."""
+    outcome = run(tmp_path, *arguments)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert "fakeserver" in outcome.stdout
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_env_prints_exports_only(tmp_path: Path, slug: str) -> None:
+    """`env SLUG` prints shell exports and nothing else: the base URL, and the admin's key."""
+    outcome = run(tmp_path, "env", slug)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    lines = outcome.stdout.splitlines()
+    assert lines
+    assert all(re.fullmatch(r"export [A-Z_]+=\S*", line) for line in lines)
+    values = {shlex.split(line.partition("=")[2])[0] for line in lines}
+    assert {f"http://127.0.0.1:8000/{slug}", f"{slug}-admin-key"} <= values
+
+
+@needs_bash
+@needs_curl
+@pytest.mark.parametrize(
+    ("slug", "call"),
+    [
+        (
+            "dreadnode",
+            '-H "X-API-Key: $DREADNODE_API_KEY" "$DREADNODE_SERVER/api/v1/org/$DREADNODE_ORGANIZATION/sandboxes"',
+        ),
+        ("instavm", '-H "X-API-Key: $INSTAVM_API_KEY" "$INSTAVM_BASE_URL/v1/sessions/sandboxes"'),
+        ("prime", '-H "Authorization: Bearer $PRIME_API_KEY" "$PRIME_API_BASE_URL/api/v1/sandbox"'),
+        ("superserve", '-H "X-API-Key: $SUPERSERVE_API_KEY" "$SUPERSERVE_BASE_URL/sandboxes"'),
+    ],
+)
+def test_env_in_a_shell(served: Served, tmp_path: Path, slug: str, call: str) -> None:
+    """What `env SLUG` prints, evaluated by a shell, is enough to list."""
+    script = f'set -eu; eval "$(fakeserver env {slug} --base-url {served.base_url}/{slug}/)"; curl -sSf {call}'
+    outcome = run(tmp_path, "-c", script, command=("bash",))
+    assert outcome.returncode == 0, outcome.stderr
+    expected = served.get(f"/{slug}{LISTINGS[slug]}", **credential(slug, f"{slug}-admin-key")).text
+    assert outcome.stdout == expected
+
+
+@needs_bash
+def test_env_quotes_for_the_shell(tmp_path: Path) -> None:
+    """A base URL with signs that a shell would read arrives as it was given."""
+    url = 'http://127.0.0.1:1/it\'s a $HOME `id` "test"'
+    script = 'eval "$(fakeserver env instavm --base-url "$URL")"; printf %s "$INSTAVM_BASE_URL"'
+    assert run(tmp_path, "-c", script, command=("bash",), URL=url).stdout == url
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_openapi_prints_the_spec(tmp_path: Path, slug: str) -> None:
+    """`openapi SLUG` prints the very spec that is served from."""
+    outcome = run(tmp_path, "openapi", slug)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout == (ROOT / "openapi" / f"{slug}.yaml").read_text("utf-8")
+    assert yaml.safe_load(outcome.stdout)["openapi"].startswith("3.1")
+
+
+HELP = ["serve", "--help"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["openapi", "dreadnode"], ["env", "prime"], ["serve", "--port", "0", "--size", "10"], HELP]
+)
+def test_reader_that_is_gone(tmp_path: Path, arguments: list[str]) -> None:
+    """A closed stdout, as behind `| head -1`, is no failure and no traceback."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        outcome = subprocess.run(
+            [*FAKESERVER, *arguments],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=write,
+            stderr=subprocess.PIPE,
+            timeout=START_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (outcome.returncode, outcome.stderr) == (0, b"")
+
+
+@needs_bash
+def test_serving_into_head(tmp_path: Path) -> None:
+    """`serve | head -1` prints the base URL, and the server goes on without a reader until it is told to stop."""
+    command = shlex.join([*FAKESERVER, "serve", "--port", "0", "--size", "10"])
+    script = f"{command} 2>errors > >(head -1 >first) & echo $! >pid; wait"
+    process = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env=environment(tmp_path))
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        first = tmp_path / "first"
+        while not (first.exists() and first.read_text().endswith("\n")):
+            assert time.monotonic() < deadline, (tmp_path / "errors").read_text()
+            time.sleep(0.01)
+        answer = httpx.get(f"{first.read_text().strip()}/__admin/health", trust_env=False, verify=False)
+        assert answer.status_code == 200
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+        process.wait(START_SECONDS)
+    assert (tmp_path / "errors").read_text() == ""
+
+
+# The wheel.
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel in it; only its dependencies come from this one."""
+    pytest.importorskip("build", reason="build is not installed")
+    pytest.importorskip("hatchling", reason="hatchling is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    [wheel] = folder.glob("fakeserver-*-py3-none-any.whl")
+    fresh = folder / "fresh"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(fresh)], check=True, timeout=60)
+    python = fresh / "bin" / "python"
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", str(python), "install", *quiet, str(wheel)], check=True, timeout=60
+    )
+    [packages] = (fresh / "lib").glob("python*/site-packages")
+    # A line of a .pth adds a folder, and does not run the .pth files in it: the checkout stays out of sight.
+    (packages / "dependencies.pth").write_text(f"{Path(yaml.__file__).parent.parent}\n")
+    return fresh / "bin"
+
+
+def test_wheel_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:
+    """The installed command serves all providers from its own specs and fixtures, in an empty folder."""
+    own = {"PYTHONPATH": "", "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+    script = "import fakeserver; print(fakeserver.__file__)"
+    where = run(tmp_path, "-c", script, command=(str(installed / "python"),), **own)
+    assert Path(where.stdout.strip()).is_relative_to(installed.parent)
+    command = (str(installed / "fakeserver"),)
+    with serving(tmp_path, "--epoch", EPOCH, command=command, **own) as wheel:
+        found = worlds(wheel)
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    with serving(folder, "--epoch", EPOCH) as checkout:
+        assert found == worlds(checkout)
+    for slug in SLUGS:
+        spec = run(tmp_path, "openapi", slug, command=command, **own)
+        assert spec.stdout == (ROOT / "openapi" / f"{slug}.yaml").read_text("utf-8")
+        assert run(tmp_path, "env", slug, command=command, **own).returncode == 0
