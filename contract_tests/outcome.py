@@ -21,11 +21,11 @@ class Tier(Enum):
 
     MUST = "MUST"
     SHOULD = "SHOULD"
-    PROBE = "PROBE"
+    INFO = "INFO"
 
     @property
     def rank(self) -> int:
-        return ("PROBE", "SHOULD", "MUST").index(self.value)
+        return ("INFO", "SHOULD", "MUST").index(self.value)
 
 
 class Verdict(StrEnum):
@@ -117,7 +117,7 @@ class Snapshot:
     """How many requests had been sent when it was complete."""
 
 
-class Unjudgeable(Exception):
+class ListUnreadable(Exception):
     """The unfiltered list itself is no listing; there is nothing to hold answers against."""
 
     def __init__(self, reply: Reply) -> None:

@@ -9,17 +9,25 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import ModuleType
 
-from contract_tests.judging.check import NO_5XX, Check, Enough
+from contract_tests.judging.check import NO_5XX, Check, StopEarly
 from contract_tests.judging.judge import Breach
 from contract_tests.judging.target import Target, target
 from contract_tests.laws import laws_for
 from contract_tests.laws.plan import planned
-from contract_tests.outcome import Options, Outcome, RunRecord, Snapshot, Unjudgeable
+from contract_tests.outcome import ListUnreadable, Options, Outcome, RunRecord, Snapshot
 from contract_tests.reporting.exit_codes import MIN_POWER
 from contract_tests.reporting.ledger import Accepted, applied
 from contract_tests.reporting.report import Power, Report, fails
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import Ask, Handler, InProcess, Spent, Stopped, Transport, Unreachable
+from contract_tests.sending.transport import (
+    Ask,
+    BudgetExhausted,
+    Handler,
+    InProcess,
+    SendingStopped,
+    Transport,
+    Unreachable,
+)
 
 LIMITS: Mapping[str, tuple[int | None, int | None]] = {
     "polite": (25, 25),
@@ -67,7 +75,7 @@ def preflight(check: Check) -> None:
     check.law = "pages.limits"  # The snapshot asks for the largest page.
     try:
         check.snapshot()
-    except Unjudgeable as error:
+    except ListUnreadable as error:
         reply = error.reply
         what = check.slug
         if any(each.status == 200 for each in check.transport.replies if each is not reply):
@@ -80,7 +88,7 @@ def preflight(check: Check) -> None:
                 if other.status == 200:
                     check.law = "credentials.channels"
                     check.fail("the documented header is refused, another one is taken", reply.ask, other.ask)
-                    raise Spent("the main credential header is refused") from None
+                    raise BudgetExhausted("the main credential header is refused") from None
             raise CouldNotCheck(f"{what}: the credential was refused (401), so nothing could be judged") from None
         if reply.status in (403, 404):
             hint = f"; is the org {check.home!r} right?" if check.slug == "dreadnode" else "; is the base URL right?"
@@ -131,7 +139,7 @@ def judge(
             for law in laws:
                 if law not in quiet:
                     check.run(law)
-        except Spent as reason:
+        except BudgetExhausted as reason:
             notes.append(f"{reason}; the laws behind it were not exercised")
         recorder.limit = laws_limit
         check.finish()
@@ -140,11 +148,11 @@ def judge(
             stage[0] = "oracle"
             recorder.limit = limit
             extra = list(oracle.run(check))
-    except Enough:
+    except StopEarly:
         pass
-    except Spent as reason:
+    except BudgetExhausted as reason:
         notes.append(str(reason))
-    except Stopped as reason:
+    except SendingStopped as reason:
         if not any(reply.status == 200 for reply in recorder.replies) and NO_5XX not in check.breaches:
             raise CouldNotCheck(f"{where.slug}: {reason}") from None
         notes.append(cut_short := str(reason))
@@ -156,7 +164,7 @@ def judge(
         notes.append(cut_short := "interrupted; the rest was not exercised")
         if interrupted is not None:
             interrupted.append(True)
-    except Unjudgeable:
+    except ListUnreadable:
         notes.append("the unfiltered list could not be read")
     for law in laws:
         if law.run.__module__.endswith(".answers"):
@@ -307,7 +315,7 @@ def check(
         except KeyboardInterrupt:
             notes.append(cut_short := f"interrupted during {name}")
             stopped.append(True)
-        except (Spent, Stopped, Unreachable, Unjudgeable) as reason:
+        except (BudgetExhausted, SendingStopped, Unreachable, ListUnreadable) as reason:
             notes.append(cut_short := f"{name}: {reason}")
     if ledger:
         accepted, said = applied(outcomes, ledger, slug, date.today())

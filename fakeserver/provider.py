@@ -11,7 +11,7 @@ from typing import Any
 
 from fakeserver.documents.seeded import Make
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Counting, Listing
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.problems import Document, Problem
 
 Switches = Mapping[str, Any]
@@ -33,7 +33,7 @@ class Provider:
 
     slug: str
     errors: ErrorDialect
-    operations: Mapping[str, Listing | Counting]
+    operations: Mapping[str, Listing | Facets]
     make: Make
     created: str
     identity: str

@@ -23,7 +23,15 @@ from schemathesis.engine import events
 
 from contract_tests.conformance.traces import no_traces
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
-from contract_tests.sending.transport import Ask, Reply, Security, Spent, Stopped, Transport, Unreachable
+from contract_tests.sending.transport import (
+    Ask,
+    BudgetExhausted,
+    Reply,
+    Security,
+    SendingStopped,
+    Transport,
+    Unreachable,
+)
 from fakeserver.spec.reader import load_yaml, resource
 
 LAYER = "conformance"
@@ -238,7 +246,7 @@ def check(planned: Plan, transport: Transport, *, fail_fast: bool = False) -> li
                         record.failed(case, failure, ask, gate.asked[-1], response.status_code)
                 if fail_fast and record.failures:
                     break
-    except (Spent, Stopped, Unreachable) as error:
+    except (BudgetExhausted, SendingStopped, Unreachable) as error:
         record.stopped = str(error)
     finally:
         gate.transport = None

@@ -11,10 +11,10 @@ from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.judge import Body, Breach, Question, body_of
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
-from contract_tests.outcome import Options, Outcome, Row, Snapshot, Tier, Unjudgeable, Verdict
-from contract_tests.promises.form import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Query
+from contract_tests.outcome import ListUnreadable, Options, Outcome, Row, Snapshot, Tier, Verdict
+from contract_tests.promises.form import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Pairs
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import Ask, Reply, Stopped
+from contract_tests.sending.transport import Ask, Reply, SendingStopped
 
 MAX_SNAPSHOT_PAGES = 400
 MIN_SNAPSHOT_PAGES = 12
@@ -44,7 +44,7 @@ class Inconclusive(Exception):
     """A law could not be exercised; the reason is one sentence."""
 
 
-class Enough(Exception):
+class StopEarly(Exception):
     """A promise is broken, and the caller wants to know no more."""
 
 
@@ -107,7 +107,7 @@ class Check:
     def path(self, scope: str | None = None) -> str:
         return self.listing.path_in(self.home if scope is None else scope)
 
-    def filters(self, scope: str | None = None) -> Query:
+    def filters(self, scope: str | None = None) -> Pairs:
         return (("team_id", scope),) if self.slug == "prime" and scope else ()
 
     # Snapshots.
@@ -140,7 +140,7 @@ class Check:
         size = paging.most if paging.style in (NUMBERED, CURSOR, LIMITED) else None
         complete, cursor, cursors, number = False, "", set[str](), 1
         while len(asks) < MAX_SNAPSHOT_PAGES and self._worth_it(asks, rows, size):
-            page: Query = ((paging.size, str(size)),) if size is not None else ()
+            page: Pairs = ((paging.size, str(size)),) if size is not None else ()
             if cursor:
                 page = (*page, ("cursor", cursor))
             elif number > 1:
@@ -152,7 +152,7 @@ class Check:
             asks.append(question.ask)
             body = self.accept(question, reply)
             if body is None:
-                raise Unjudgeable(reply)
+                raise ListUnreadable(reply)
             rows += [row for row in body.rows if row[self.listing.identity] not in seen]
             seen |= {row[self.listing.identity] for row in body.rows}
             if paging.style == CURSOR:
@@ -188,7 +188,7 @@ class Check:
 
     def question(
         self,
-        filters: Query = (),
+        filters: Pairs = (),
         *,
         size: int | None = None,
         number: int = 1,
@@ -196,8 +196,8 @@ class Check:
         cursor: str = "",
         anchor: str = "",
         scope: str | None = None,
-        extra: Query = (),
-        sent: Query | None = None,
+        extra: Pairs = (),
+        sent: Pairs | None = None,
         raw: str = "",
         tier: Tier = Tier.MUST,
         whole: bool = False,
@@ -211,7 +211,7 @@ class Check:
         scope = self.home if scope is None else scope
         paging = self.listing.paging
         base = self.filters(scope)
-        page: Query = ()
+        page: Pairs = ()
         if size is not None:
             page = ((paging.size, str(size)),)
         if paging.style == NUMBERED and number != 1:
@@ -365,7 +365,7 @@ class Check:
         if reply.status == 200:
             return True
         if reply.status == 429:
-            raise Stopped("the deployment limits requests; ask more slowly (--rate)")
+            raise SendingStopped("the deployment limits requests; ask more slowly (--rate)")
         if reply.status < 500:
             self.breach(Breach(f"a valid request was answered with {reply.status}", (ask,), tier=tier))
         return False
@@ -399,7 +399,7 @@ class Check:
         if self.options.fail_fast and (
             breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
         ):
-            raise Enough
+            raise StopEarly
 
     def convict(self, law: str, probe: str, found: Sequence[Breach]) -> None:
         for breach in found:
@@ -432,7 +432,7 @@ class Check:
             law.run(self)
         except Inconclusive as reason:
             self.inconclusive(str(reason))
-        except Unjudgeable:
+        except ListUnreadable:
             pass  # The status and schema laws hold the reason.
         except (TypeError, AttributeError, KeyError, ValueError, IndexError):
             if not self.breaches.get("schema.body"):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contract_tests.judging.judge import Breach
-from contract_tests.outcome import Context, Snapshot, Unjudgeable
+from contract_tests.outcome import Context, ListUnreadable, Snapshot
 from contract_tests.promises.form import Listing
-from contract_tests.sending.transport import Ask, Reply, Spent
+from contract_tests.sending.transport import Ask, BudgetExhausted, Reply
 
 CONFIRMATIONS = 3
 MANY_CONFIRMATIONS = 8
@@ -140,7 +140,7 @@ class Confirmation:
         for scope in dict.fromkeys(each.before.scope for each in pending):
             try:
                 finals[scope] = self.check.refresh(scope)
-            except (Spent, Unjudgeable):
+            except (BudgetExhausted, ListUnreadable):
                 finals[scope] = None
         confirmed, fleeting = False, sum(each.times for each in pending if not each.steady)
         for suspicion in sorted(pending, key=lambda each: not each.steady):
@@ -172,7 +172,7 @@ class Confirmation:
                 after = self.check.refresh(before.scope)
                 still = soft(look(before, after))
                 before = after
-        except (Spent, Unjudgeable):
+        except (BudgetExhausted, ListUnreadable):
             return []
         return still
 
@@ -184,7 +184,7 @@ class Confirmation:
             found = soft(suspicion.again()(final, final))
             if found and len(final.asks) == 1:
                 self.check.refresh(final.scope)
-        except (Spent, Unjudgeable):
+        except (BudgetExhausted, ListUnreadable):
             return True
         return not self.check.moved and bool(self._about(found) & self._about(suspicion.breaches))
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from contract_tests.outcome import Row, Snapshot, Tier
-from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Query, instant
+from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Pairs, instant
 from contract_tests.sending.transport import Ask, Reply
 
 TOTAL_HEADER = "x-total-count"
@@ -39,7 +39,7 @@ class Question:
 
     ask: Ask
     scope: str
-    filters: Query = ()
+    filters: Pairs = ()
     size: int | None = None
     """Rows on one page, None for all of them."""
     offset: int = 0
@@ -390,7 +390,7 @@ def spread(low: int, slack: int) -> str:
     return f"{low}" if slack == 0 else f"{low} to {low + slack}"
 
 
-def shown(filters: Query) -> str:
+def shown(filters: Pairs) -> str:
     return "&".join(f"{name}={text}" for name, text in filters) or "no filter"
 
 

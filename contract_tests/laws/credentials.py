@@ -7,7 +7,7 @@ from contract_tests.judging.judge import body_of
 from contract_tests.laws.facets import facets
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises.form import Query
+from contract_tests.promises.form import Pairs
 from contract_tests.sending.transport import Ask, Reply
 
 BAD = {
@@ -59,7 +59,7 @@ def required(check: Check) -> None:
                 check.probe(probe)
                 rejected(check, Ask(check.path(), (), credential, channel), what)
     size = check.listing.paging.size
-    wrong: dict[str, Query] = {"none, bad value": ((size, "0"),), "none, bad word": ((size, "x"),)}
+    wrong: dict[str, Pairs] = {"none, bad value": ((size, "0"),), "none, bad word": ((size, "x"),)}
     for probe, query in wrong.items():
         if check.wants(probe):
             check.probe(probe)

@@ -8,13 +8,13 @@ from contract_tests.laws import mining
 from contract_tests.laws.filters import NOBODY, STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises.form import Query
+from contract_tests.promises.form import Pairs
 from contract_tests.sending.transport import Ask
 
 FACETS = {"dreadnode"}
 
 
-def facets(check: Check, filters: Query = (), sent: Query | None = None, scope: str | None = None) -> Question:
+def facets(check: Check, filters: Pairs = (), sent: Pairs | None = None, scope: str | None = None) -> Question:
     scope = check.home if scope is None else scope
     path = check.listing.facets.replace("{org}", scope)
     return Question(Ask(path, filters if sent is None else sent), scope, filters)
@@ -50,7 +50,7 @@ def counts(check: Check) -> None:
 @law("facets.spellings", providers=FACETS, page="001")
 def spellings(check: Check) -> None:
     """States repeated or comma-separated, in any order: the same counts."""
-    both: Query = (("state", "paused"), ("state", "killed"))
+    both: Pairs = (("state", "paused"), ("state", "killed"))
     check.counts("comma", facets(check, both, (("state", "killed,paused"),)))
     check.counts("three", facets(check, (), (("state", "killed,paused"), ("state", "running"))))
     question = facets(check, both, ())

@@ -10,7 +10,7 @@ from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import Query
+from contract_tests.promises.form import Pairs
 
 STATUSES = ("RUNNING", "TERMINATED", "PAUSED", "ERROR", "PENDING", "PROVISIONING")
 STATES = ("running", "paused", "killed")
@@ -31,11 +31,11 @@ def pairs(row: Row) -> frozenset[tuple[str, str]]:
     return frozenset((name, text) for name, text in (row.get("metadata") or {}).items() if isinstance(text, str))
 
 
-def metadata(value: Any) -> Query:
+def metadata(value: Any) -> Pairs:
     return (("metadata", json.dumps(value, ensure_ascii=False, separators=(",", ":"))),)
 
 
-def tags(*given: tuple[str, str]) -> Query:
+def tags(*given: tuple[str, str]) -> Pairs:
     return tuple((f"metadata.{name}", text) for name, text in given)
 
 

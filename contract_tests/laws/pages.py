@@ -9,12 +9,12 @@ from contract_tests.laws import mining
 from contract_tests.laws.filters import labels, metadata, pairs, tags
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Query
+from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Pairs
 
 INT32 = 2_147_483_647
 
 
-def common_filter(check: Check) -> Query:
+def common_filter(check: Check) -> Pairs:
     """A filter that selects about half of the rows."""
     rows = check.snapshot().rows
     if check.slug == "prime":
@@ -29,7 +29,7 @@ def common_filter(check: Check) -> Query:
     return metadata(dict(found_pairs[:1])) if check.slug == "instavm" else tags(found_pairs[0])
 
 
-def matching(check: Check, filters: Query) -> int:
+def matching(check: Check, filters: Pairs) -> int:
     keeps = check.listing.keeps(filters)
     return sum(1 for row in check.snapshot().rows if keeps(row))
 
@@ -140,7 +140,7 @@ class Place:
     anchor: str
 
 
-def walk(check: Check, probe: str, filters: Query, size: int, pages: int, *, scope: str | None = None) -> list[Place]:
+def walk(check: Check, probe: str, filters: Pairs, size: int, pages: int, *, scope: str | None = None) -> list[Place]:
     """Follow the cursor for some pages, each held against its window of the list; the cursors that were met."""
     check.probe(probe)
     places: list[Place] = []

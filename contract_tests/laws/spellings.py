@@ -11,12 +11,12 @@ from contract_tests.laws import mining
 from contract_tests.laws.filters import STATES, full, labels, metadata, pairs, tags
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import Query
+from contract_tests.promises.form import Pairs
 from contract_tests.sending.transport import encoded
 
 
 def spelt(
-    check: Check, probe: str, meaning: Query, sent: Query | None = None, raw: str = "", tier: Tier = Tier.MUST
+    check: Check, probe: str, meaning: Pairs, sent: Pairs | None = None, raw: str = "", tier: Tier = Tier.MUST
 ) -> None:
     check.expect(probe, check.question(meaning, size=full(check), sent=sent, raw=raw, tier=tier))
 
@@ -31,7 +31,7 @@ def lists(check: Check) -> None:
             check.inconclusive("all rows are in one state")
             return
         one, two = present[0], present[1]
-        both: Query = (("state", one), ("state", two))
+        both: Pairs = (("state", one), ("state", two))
         spelt(check, "comma", both, (), f"state={one},{two}")
         spelt(check, "encoded comma", both, (("state", f"{two},{one}"),))
         spelt(check, "turned", both, (("state", two), ("state", one)))
@@ -207,7 +207,7 @@ def values(check: Check) -> None:
         check.inconclusive("this provider's filters take closed sets of values; values.closed asks for others")
 
 
-def refused(check: Check, query: Query) -> None:
+def refused(check: Check, query: Pairs) -> None:
     """Either nothing or a refusal, never somebody's rows."""
     question = check.question(query)
     reply = check.send(question.ask)
@@ -215,7 +215,7 @@ def refused(check: Check, query: Query) -> None:
         check.accept(question, reply)
 
 
-def _near(check: Check, probe: str, meaning: Query, tier: Tier = Tier.MUST) -> None:
+def _near(check: Check, probe: str, meaning: Pairs, tier: Tier = Tier.MUST) -> None:
     count = sum(1 for row in check.snapshot().rows if check.listing.keeps(meaning)(row))
     check.expect(probe, check.question(meaning, size=full(check), tier=tier), witness=f"{probe}: {count} rows")
 

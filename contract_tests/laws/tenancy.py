@@ -8,8 +8,8 @@ from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import NOBODY, oneself
 from contract_tests.laws.pages import walk
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Row, Tier, Unjudgeable
-from contract_tests.promises.form import Query
+from contract_tests.outcome import ListUnreadable, Row, Tier
+from contract_tests.promises.form import Pairs
 from contract_tests.sending.transport import Ask
 
 UNKNOWN = "no-such-org-71c3"
@@ -45,7 +45,7 @@ def foreign(check: Check) -> None:
                 "facets, asked by a stranger",
                 (403,),
             )
-            query: Query = (("state", "running"), ("limit", "2"))
+            query: Pairs = (("state", "running"), ("limit", "2"))
             closed(
                 check,
                 "other caller, filtered",
@@ -128,7 +128,7 @@ def apart(check: Check) -> None:
     mine = check.snapshot()
     try:
         others = check.others()
-    except Unjudgeable:
+    except ListUnreadable:
         check.fail("the other caller gets no list", Ask(check.path(), credential="other"))
         return
     identity = check.listing.identity

@@ -8,7 +8,7 @@ from contract_tests.judging.check import Check
 from contract_tests.laws.filters import STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.promises.form import Query
+from contract_tests.promises.form import Pairs
 from contract_tests.sending.transport import Ask
 
 REFUSAL = {"dreadnode": 422, "instavm": 422, "prime": 422, "superserve": 400}
@@ -33,7 +33,7 @@ def named(slug: str, body: Any) -> str:
 def bad(
     check: Check,
     probe: str,
-    query: Query,
+    query: Pairs,
     parameters: tuple[str, ...],
     *,
     tier: Tier = Tier.MUST,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.judging.judge import TOTAL_HEADER, spread
-from contract_tests.oracle.questions import Query, next_cursor
+from contract_tests.oracle.questions import OracleQuestion, next_cursor
 from contract_tests.oracle.twin import Twin
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.sending.transport import Ask, Reply
@@ -107,7 +107,7 @@ def fields(issues: Sequence[Any]) -> set[str]:
     return {str(each["loc"][1] if len(each["loc"]) > 1 else each["loc"][0]) for each in issues}
 
 
-def differences(query: Query, replies: Sequence[Reply], before: Side, after: Side) -> list[Difference]:
+def differences(query: OracleQuestion, replies: Sequence[Reply], before: Side, after: Side) -> list[Difference]:
     """What contradicts the rows that are certain; nothing where the list may just have moved."""
     first = replies[0]
     if any(reply.status == LIMITED_WITHOUT_REFUSAL for reply in replies):
@@ -144,7 +144,7 @@ def differences(query: Query, replies: Sequence[Reply], before: Side, after: Sid
     return found
 
 
-def wrong_move(query: Query, replies: Sequence[Reply], before: Side) -> Iterator[Difference]:
+def wrong_move(query: OracleQuestion, replies: Sequence[Reply], before: Side) -> Iterator[Difference]:
     """A cursor that is sent with other filters: refused (Assumed), as long as the filters are others."""
     one = before.twin.matching(replies[0].ask)
     two = before.twin.matching(replies[-1].ask)
@@ -152,7 +152,7 @@ def wrong_move(query: Query, replies: Sequence[Reply], before: Side) -> Iterator
         yield Difference("cursor", "a cursor is accepted together with other filters than its own", Tier.SHOULD)
 
 
-def wrong_status(query: Query, reply: Reply, expected: Reply) -> Iterator[Difference]:
+def wrong_status(query: OracleQuestion, reply: Reply, expected: Reply) -> Iterator[Difference]:
     slug = slug_of(expected)
     if reply.status == 403 and "user_id" in query.names:
         return  # Whether this caller may ask for others is known to the deployment only.
@@ -206,7 +206,7 @@ class Order:
 class Listing:
     """The pages of one question, between two snapshots."""
 
-    query: Query
+    query: OracleQuestion
     replies: list[Reply]
     lists: list[list[Row]]
     bodies: list[Any]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from contract_tests.judging.target import target
 from contract_tests.oracle.differences import Difference, Side, agrees, differences
-from contract_tests.oracle.questions import Query, questions
+from contract_tests.oracle.questions import OracleQuestion, questions
 from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
 from contract_tests.planted import BUGS, correct
-from contract_tests.sending.transport import Ask, Handler, Reply, Spent, Stopped, Unreachable
+from contract_tests.sending.transport import Ask, BudgetExhausted, Handler, Reply, SendingStopped, Unreachable
 
 LAYER = "oracle"
 PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."
@@ -58,7 +58,7 @@ class Tally:
 class Finding:
     """A proven difference: the simplest question that shows it."""
 
-    query: Query
+    query: OracleQuestion
     asks: tuple[Ask, ...]
     difference: Difference
 
@@ -76,18 +76,18 @@ class Oracle:
     stopped: str = ""
     moved: bool = False
 
-    def ask(self, query: Query) -> list[Reply]:
+    def ask(self, query: OracleQuestion) -> list[Reply]:
         return query.put(self.context, self.context.transport.send)
 
-    def expected(self, query: Query, side: Side) -> list[Reply]:
+    def expected(self, query: OracleQuestion, side: Side) -> list[Reply]:
         return query.put(self.context, side.twin.send)
 
-    def differs(self, query: Query, replies: list[Reply], before: Side, after: Side) -> list[Difference]:
+    def differs(self, query: OracleQuestion, replies: list[Reply], before: Side, after: Side) -> list[Difference]:
         if agrees(self.context.slug, replies, self.expected(query, before), before.twin.items):
             return []
         return differences(query, replies, before, after)
 
-    def compare(self, query: Query) -> None:
+    def compare(self, query: OracleQuestion) -> None:
         """Ask once; what differs is looked at again before it counts."""
         expected = self.expected(query, self.side)
         tally = self.tallies[self.topic(query, expected)]
@@ -106,7 +106,7 @@ class Oracle:
         else:
             self.findings.append(finding)
 
-    def proven(self, query: Query, replies: list[Reply]) -> Finding | None:
+    def proven(self, query: OracleQuestion, replies: list[Reply]) -> Finding | None:
         """The difference, where every further look confirms it: one where nothing moves, more where something does."""
         before = self.side
         self.side = self.refreshed(query.scope)
@@ -126,7 +126,7 @@ class Oracle:
             return self.finding(query, replies, difference)
         return self.simplified(query, replies, difference)
 
-    def simplified(self, query: Query, replies: list[Reply], difference: Difference) -> Finding:
+    def simplified(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
         """Leave out whatever the difference does not need."""
         tries = MAX_SIMPLER
         progress = True
@@ -143,7 +143,7 @@ class Oracle:
                     break
         return self.finding(query, replies, difference)
 
-    def finding(self, query: Query, replies: list[Reply], difference: Difference) -> Finding:
+    def finding(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
         listing = self.side.snapshots[query.scope].asks[:1]
         return Finding(query, (*listing, *(reply.ask for reply in replies)), difference)
 
@@ -156,14 +156,14 @@ class Oracle:
         """Requests that a snapshot of this scope takes."""
         return len(self.side.snapshots[scope].asks)
 
-    def topic(self, query: Query, expected: Sequence[Reply]) -> str:
+    def topic(self, query: OracleQuestion, expected: Sequence[Reply]) -> str:
         if expected[0].status != 200:
             return "refusals"
         if query.facets:
             return "facets"
         return "pages" if query.paged else "filters"
 
-    def witnessed(self, query: Query, expected: Sequence[Reply]) -> bool:
+    def witnessed(self, query: OracleQuestion, expected: Sequence[Reply]) -> bool:
         """Whether the question selects a proper part of the rows that is not empty, or is refused."""
         matching = self.side.twin.matching(expected[0].ask)
         if matching is None:
@@ -171,7 +171,7 @@ class Oracle:
         rows = len(self.side.snapshots[query.scope].rows)
         return len(matching) > 0 and (len(matching) < rows or query.paged or query.facets)
 
-    def explained(self, query: Query) -> bool:
+    def explained(self, query: OracleQuestion) -> bool:
         """Whether a finding already shows what this question would show."""
         return any(
             set(finding.query.pairs) <= set(query.pairs) and finding.query.facets == query.facets
@@ -181,7 +181,7 @@ class Oracle:
             for finding in self.findings
         )
 
-    def run(self, planned: Sequence[Query]) -> None:
+    def run(self, planned: Sequence[OracleQuestion]) -> None:
         """Ask until the budget is used up."""
         for query in planned:
             needed = query.cost
@@ -193,7 +193,7 @@ class Oracle:
                 continue
             try:
                 self.compare(query)
-            except (Spent, Stopped, Unreachable) as error:
+            except (BudgetExhausted, SendingStopped, Unreachable) as error:
                 self.stopped = str(error)
                 break
 
@@ -240,7 +240,7 @@ def run(context: Context) -> list[Outcome]:
         return [inconclusive("oracle.filters", reason, layer=LAYER, promise=PROMISE)]
 
 
-def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> list[Query]:
+def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> list[OracleQuestion]:
     """The questions to ask, the most telling first; those at the end are there in case earlier ones cost nothing."""
     seed = context.options.seed
     known = [questions(context.slug, scope, snapshot.rows) for scope, snapshot in snapshots.items()]
@@ -258,7 +258,7 @@ def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> li
     return list(dict.fromkeys([*planned, *rest, *essential]))
 
 
-Told = dict[Query, set[str]]
+Told = dict[OracleQuestion, set[str]]
 """By question: the bugs that it tells from the correct server."""
 
 
@@ -268,10 +268,10 @@ class Planner:
 
     context: Context
     snapshots: Mapping[str, Snapshot]
-    candidates: Sequence[Query]
-    _right: dict[Query, object] = field(default_factory=dict)
+    candidates: Sequence[OracleQuestion]
+    _right: dict[OracleQuestion, object] = field(default_factory=dict)
 
-    def chosen(self, always: Sequence[Query], budget: int) -> list[Query]:
+    def chosen(self, always: Sequence[OracleQuestion], budget: int) -> list[OracleQuestion]:
         """Again and again the candidate that tells most bugs, per request, which no earlier one told.
 
         Every bug against every candidate would take too long: the cover of some bugs is tried on all, and completed
@@ -295,10 +295,10 @@ class Planner:
             plan += greedy(told, set(some), budget - sum(query.cost for query in plan))
         return plan
 
-    def tells(self, query: Query, handler: Handler) -> bool:
+    def tells(self, query: OracleQuestion, handler: Handler) -> bool:
         return self.answer(handler, query) != self._right[query]
 
-    def answer(self, handler: Handler, query: Query) -> object:
+    def answer(self, handler: Handler, query: OracleQuestion) -> object:
         """What a server in process answers; compared as it stands, since both sides are ours."""
         headers = {"authorization": f"Bearer {self.key}", "x-api-key": self.key}
 
@@ -317,9 +317,9 @@ class Planner:
         return f"{self.context.slug}-admin-key"
 
 
-def greedy(told: Told, bugs: set[str], budget: int) -> list[Query]:
+def greedy(told: Told, bugs: set[str], budget: int) -> list[OracleQuestion]:
     """A cover of these bugs, the best question first."""
-    chosen: list[Query] = []
+    chosen: list[OracleQuestion] = []
     while bugs:
         affordable = [query for query in told if query.cost <= budget and query not in chosen]
         best = max(affordable, key=lambda query: len(told[query] & bugs) / query.cost, default=None)

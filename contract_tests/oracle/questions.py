@@ -36,7 +36,7 @@ LISTED = ("active", "paused", "resuming")
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class OracleQuestion:
     """One question. `follow` more pages are read by their cursors; `moved` are other filters that the first page's
     cursor is then sent with."""
 
@@ -59,7 +59,7 @@ class Query:
     def paged(self) -> bool:
         return bool(self.names & PAGE_PARAMETERS)
 
-    def simpler(self) -> Iterator[Query]:
+    def simpler(self) -> Iterator[OracleQuestion]:
         """Questions that ask for less: without one of the pairs, or with fewer pages."""
         if self.moved is None:
             for index in range(len(self.pairs)):
@@ -102,17 +102,17 @@ def next_cursor(reply: Reply) -> str | None:
 class Questions:
     """What can be asked about these rows: a list by hand, and the choices that random questions are drawn from."""
 
-    essential: tuple[Query, ...]
+    essential: tuple[OracleQuestion, ...]
     choices: Choices
     scope: str
-    boundaries: tuple[Query, ...] = ()
+    boundaries: tuple[OracleQuestion, ...] = ()
     """Questions at the exact end of this very list, which no smaller sample of its rows can plan."""
     facets: bool = False
     cursors: bool = False
 
-    def drawn(self, seed: int, count: int) -> list[Query]:
+    def drawn(self, seed: int, count: int) -> list[OracleQuestion]:
         """Random questions, equal for equal seeds."""
-        found: dict[Query, None] = {}
+        found: dict[OracleQuestion, None] = {}
         parts = [st.one_of(st.just(()), st.sampled_from(list(pairs))) for pairs in self.choices.values() if pairs]
 
         @hypothesis.seed(seed)
@@ -128,11 +128,11 @@ class Questions:
             pairs = tuple(pair for part in chosen for pair in part)
             if self.facets and facets:
                 pairs = tuple(pair for pair in pairs if pair[0] not in PAGE_PARAMETERS)
-                found[Query(self.scope, pairs, facets=True)] = None
+                found[OracleQuestion(self.scope, pairs, facets=True)] = None
             elif self.cursors and any(name == "limit" for name, _ in pairs):
-                found[Query(self.scope, pairs, follow=follow)] = None
+                found[OracleQuestion(self.scope, pairs, follow=follow)] = None
             else:
-                found[Query(self.scope, pairs)] = None
+                found[OracleQuestion(self.scope, pairs)] = None
 
         with no_traces():
             collect()
@@ -144,8 +144,8 @@ def questions(slug: str, scope: str, rows: Sequence[Row]) -> Questions:
     return MINERS[slug](scope, rows)
 
 
-def singles(scope: str, name: str, texts: Iterable[str]) -> list[Query]:
-    return [Query(scope, ((name, text),)) for text in texts]
+def singles(scope: str, name: str, texts: Iterable[str]) -> list[OracleQuestion]:
+    return [OracleQuestion(scope, ((name, text),)) for text in texts]
 
 
 def frequent(values: Iterable[Any]) -> list[Any]:
@@ -187,29 +187,29 @@ def prime(scope: str, rows: Sequence[Row]) -> Questions:
     reversed_pairs = [tuple(reversed(pairs)) for pairs in several[:1]]
     joined = [(("labels", ",".join(text for _, text in pairs)),) for pairs in several[:1]]
     essential = [
-        Query(scope),
+        OracleQuestion(scope),
         *singles(scope, "status", states),
         *singles(scope, "is_active", ("true", "false", "1")),
-        Query(scope, (("is_active", "true"), ("status", "TERMINATED"))),
+        OracleQuestion(scope, (("is_active", "true"), ("status", "TERMINATED"))),
         *singles(scope, "labels", [*known, UNKNOWN]),
-        *(Query(scope, pairs) for pairs in [*several, *reversed_pairs, *joined]),
-        *(Query(scope, (("labels", text),)) for label in known[:2] for text in near(label)),
-        *(Query(scope, (("labels", label), ("labels", UNKNOWN))) for label in known[:1]),
-        *(Query(scope, (("labels", label), ("labels", label))) for label in known[:1]),
-        *(Query(scope, (("status", state), ("labels", label))) for state in states[:2] for label in known[:2]),
+        *(OracleQuestion(scope, pairs) for pairs in [*several, *reversed_pairs, *joined]),
+        *(OracleQuestion(scope, (("labels", text),)) for label in known[:2] for text in near(label)),
+        *(OracleQuestion(scope, (("labels", label), ("labels", UNKNOWN))) for label in known[:1]),
+        *(OracleQuestion(scope, (("labels", label), ("labels", label))) for label in known[:1]),
+        *(OracleQuestion(scope, (("status", state), ("labels", label))) for state in states[:2] for label in known[:2]),
         *singles(scope, "user_id", [*users, UNKNOWN]),
         *singles(scope, "labels", TEXTS),
-        *(Query(scope, tuple(("labels", label) for label in row["labels"][:3])) for row in threes),
+        *(OracleQuestion(scope, tuple(("labels", label) for label in row["labels"][:3])) for row in threes),
         *singles(scope, "per_page", map(str, per_page)),
-        *(Query(scope, (("page", page), split)) for page in ("2", "3", "4")),
-        *(Query(scope, (("status", state), ("per_page", "2"), ("page", "2"))) for state in states[:2]),
-        *(Query(scope, (("is_active", "true"), ("per_page", "7"), ("page", page))) for page in ("1", "2")),
-        *(Query(scope, (("labels", label), ("per_page", "1"), ("page", "2"))) for label in known[:1]),
+        *(OracleQuestion(scope, (("page", page), split)) for page in ("2", "3", "4")),
+        *(OracleQuestion(scope, (("status", state), ("per_page", "2"), ("page", "2"))) for state in states[:2]),
+        *(OracleQuestion(scope, (("is_active", "true"), ("per_page", "7"), ("page", page))) for page in ("1", "2")),
+        *(OracleQuestion(scope, (("labels", label), ("per_page", "1"), ("page", "2"))) for label in known[:1]),
         *singles(scope, "page", ("2", "1000000", "0", "-1", "x", "1.5")),
         *singles(scope, "per_page", ("0", "1001", "x", "")),
         *singles(scope, "status", ("running", "NO_SUCH_STATUS", "RUNNING ", "RUNNING,PAUSED")),
         *singles(scope, "is_active", ("maybe",)),
-        Query(scope, (("page", "0"), ("per_page", "0"))),
+        OracleQuestion(scope, (("page", "0"), ("per_page", "0"))),
     ]
     choices: Choices = {
         "status": [(("status", state),) for state in states],
@@ -219,17 +219,17 @@ def prime(scope: str, rows: Sequence[Row]) -> Questions:
         "per_page": [(("per_page", str(size)),) for size in per_page],
     }
     third = -(-len(rows) // 3)
-    last = Query(scope, (("page", str(-(-len(rows) // third))), split)) if rows else None
+    last = OracleQuestion(scope, (("page", str(-(-len(rows) // third))), split)) if rows else None
     ends = [exact(scope, rows, "status", "status", "per_page", 1_000), last]
     return Questions(tuple(dict.fromkeys(essential)), choices, scope, tuple(filter(None, ends)))
 
 
-def exact(scope: str, rows: Sequence[Row], field: str, name: str, size: str, most: int) -> Query | None:
+def exact(scope: str, rows: Sequence[Row], field: str, name: str, size: str, most: int) -> OracleQuestion | None:
     """A page that is exactly as long as the rows with the field's commonest value that still fits."""
     counted = [(str(value), count) for value, count in Counter(row.get(field) for row in rows).most_common() if value]
     for value, count in counted:
         if count <= most:
-            return Query(scope, ((name, value), (size, str(count))))
+            return OracleQuestion(scope, ((name, value), (size, str(count))))
     return None
 
 
@@ -261,16 +261,16 @@ def dreadnode(scope: str, rows: Sequence[Row]) -> Questions:
         *((("project_id", text),) for text in ("x", UNKNOWN_UUID[:-1])),
     ]
     essential = [
-        *(Query(scope, pairs, facets=facets) for pairs in filters for facets in (False, True)),
-        *(Query(scope, pairs, facets=facets) for pairs in bad for facets in (False, True)),
-        *(Query(scope, (("limit", str(limit)),), follow=2) for limit in limits),
-        *(Query(scope, (*pairs, ("limit", "2")), follow=2) for pairs in filters[1:6]),
-        *(Query(scope, (*pairs, ("limit", "7")), follow=1) for pairs in filters[1:6]),
+        *(OracleQuestion(scope, pairs, facets=facets) for pairs in filters for facets in (False, True)),
+        *(OracleQuestion(scope, pairs, facets=facets) for pairs in bad for facets in (False, True)),
+        *(OracleQuestion(scope, (("limit", str(limit)),), follow=2) for limit in limits),
+        *(OracleQuestion(scope, (*pairs, ("limit", "2")), follow=2) for pairs in filters[1:6]),
+        *(OracleQuestion(scope, (*pairs, ("limit", "7")), follow=1) for pairs in filters[1:6]),
         *(
-            Query(scope, (("state", two[0]), ("limit", "2")), moved=moved)
+            OracleQuestion(scope, (("state", two[0]), ("limit", "2")), moved=moved)
             for moved in ((("state", two[1]), ("limit", "2")), (("limit", "2"),))
         ),
-        Query(scope, (("limit", "2"),), moved=(("limit", "3"),)),
+        OracleQuestion(scope, (("limit", "2"),), moved=(("limit", "3"),)),
         *singles(scope, "limit", ("1", "100", "0", "101", "x", "-1", "")),
         *singles(scope, "cursor", ("x", "AAAA", "")),
     ]
@@ -321,19 +321,19 @@ def instavm(scope: str, rows: Sequence[Row]) -> Questions:
     escaped = [json.dumps(each) for each in metadata if not dense(each).isascii()][:1]
     limits = sizes(len(rows), rows, "started_at", 1_000)
     essential = [
-        Query(scope),
+        OracleQuestion(scope),
         *singles(scope, "metadata", ["{}", *texts, dense({UNKNOWN: UNKNOWN}), *forms, *escaped, *sloppy]),
         *singles(scope, "limit", [*map(str, limits), "1000", "0", "1001", "x", "-1", ""]),
-        *(Query(scope, (("metadata", text), ("limit", limit))) for text in texts[:2] for limit in ("1", "2")),
-        *(Query(scope, (("metadata", dense({UNKNOWN: text})),)) for text in TEXTS),
+        *(OracleQuestion(scope, (("metadata", text), ("limit", limit))) for text in texts[:2] for limit in ("1", "2")),
+        *(OracleQuestion(scope, (("metadata", dense({UNKNOWN: text})),)) for text in TEXTS),
         *singles(scope, "metadata", ("not json", "[]", '"text"', "{", "null", "1")),
-        *(Query(scope, (("metadata", dense({name: None})),)) for each in metadata[:1] for name in each),
+        *(OracleQuestion(scope, (("metadata", dense({name: None})),)) for each in metadata[:1] for name in each),
     ]
     choices: Choices = {
         "metadata": [(("metadata", text),) for text in [*texts, *sloppy[:4]]],
         "limit": [(("limit", str(limit)),) for limit in limits],
     }
-    ends = (Query(scope, (("limit", str(len(rows))),)),) if 1 <= len(rows) <= 1_000 else ()
+    ends = (OracleQuestion(scope, (("limit", str(len(rows))),)),) if 1 <= len(rows) <= 1_000 else ()
     return Questions(tuple(dict.fromkeys(essential)), choices, scope, ends)
 
 
@@ -386,25 +386,28 @@ def superserve(scope: str, rows: Sequence[Row]) -> Questions:
     limits = [(("limit", str(size)),) for size in sizes(len(rows), rows, "created_at", 200)]
     offsets = [(("offset", str(size)),) for size in sizes(len(rows), rows, "created_at", 10**6)]
     essential = [
-        Query(scope),
-        *(Query(scope, (pair,)) for pair in known),
-        *(Query(scope, pairs) for pairs in [*several, *(tuple(reversed(pairs)) for pairs in several[:1]), *sloppy]),
-        *(Query(scope, (pair, ("metadata." + UNKNOWN, "x"))) for pair in known[:1]),
-        *(Query(scope, ((name, text),)) for name, _ in known[:1] for text in (UNKNOWN, *TEXTS)),
-        *(Query(scope, ((f"metadata.{text}", "x"),)) for text in TEXTS[:7]),
-        *(Query(scope, ((name, f"{value},{UNKNOWN}"),)) for name, value in known[:1]),
-        *(Query(scope, ((name, ""),)) for name, _ in known[:1]),
+        OracleQuestion(scope),
+        *(OracleQuestion(scope, (pair,)) for pair in known),
+        *(
+            OracleQuestion(scope, pairs)
+            for pairs in [*several, *(tuple(reversed(pairs)) for pairs in several[:1]), *sloppy]
+        ),
+        *(OracleQuestion(scope, (pair, ("metadata." + UNKNOWN, "x"))) for pair in known[:1]),
+        *(OracleQuestion(scope, ((name, text),)) for name, _ in known[:1] for text in (UNKNOWN, *TEXTS)),
+        *(OracleQuestion(scope, ((f"metadata.{text}", "x"),)) for text in TEXTS[:7]),
+        *(OracleQuestion(scope, ((name, f"{value},{UNKNOWN}"),)) for name, value in known[:1]),
+        *(OracleQuestion(scope, ((name, ""),)) for name, _ in known[:1]),
         *singles(scope, "status", [*states, ",".join(states[:2]), ",".join(states), "starting", ""]),
-        *(Query(scope, (pair, ("status", state))) for pair in known[:2] for state in states[:2]),
-        *(Query(scope, pairs) for pairs in [*limits, *offsets]),
-        *(Query(scope, (("limit", "2"), ("offset", offset))) for offset in ("1", "2", "3")),
-        *(Query(scope, (pair, ("limit", "2"), ("offset", "1"))) for pair in known[:2]),
-        *(Query(scope, (("status", state), ("limit", "3"), ("offset", "2"))) for state in states[:2]),
+        *(OracleQuestion(scope, (pair, ("status", state))) for pair in known[:2] for state in states[:2]),
+        *(OracleQuestion(scope, pairs) for pairs in [*limits, *offsets]),
+        *(OracleQuestion(scope, (("limit", "2"), ("offset", offset))) for offset in ("1", "2", "3")),
+        *(OracleQuestion(scope, (pair, ("limit", "2"), ("offset", "1"))) for pair in known[:2]),
+        *(OracleQuestion(scope, (("status", state), ("limit", "3"), ("offset", "2"))) for state in states[:2]),
         *singles(scope, "limit", ("201", "0", "-1", "x", "")),
         *singles(scope, "offset", ("-1", "x", "1000000")),
         *singles(scope, "status", ("NO_SUCH_STATUS", states[0].upper())),
         *singles(scope, "metadata.", ("x",)),
-        *(Query(scope, (pair, pair)) for pair in known[:1]),
+        *(OracleQuestion(scope, (pair, pair)) for pair in known[:1]),
     ]
     choices: Choices = {
         "metadata": [*((pair,) for pair in known), *several],

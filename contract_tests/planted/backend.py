@@ -21,7 +21,7 @@ from fakeserver.documents.collection import Collection, newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
-from fakeserver.listing.listing import Counting, Listing, Scope
+from fakeserver.listing.listing import Facets, Listing, Scope
 from fakeserver.listing.pages import Context
 from fakeserver.problems import Document, Issue, Problem, internal, method_not_allowed, not_found, unauthenticated
 from fakeserver.provider import Provider
@@ -98,7 +98,7 @@ class Backend:
 
         return replace(self, around=(*self.around, guarded))
 
-    def meaning(self, operation: str, change: Callable[[Any], Listing | Counting]) -> Backend:
+    def meaning(self, operation: str, change: Callable[[Any], Listing | Facets]) -> Backend:
         """With another meaning of one operation."""
         known = self.provider.operations
         changed = {**known, operation: change(known[operation])}
@@ -174,7 +174,7 @@ class Backend:
         collection = self.tenants[scope.tenant]
         found = select(meaning.filters, collection, scope, values)
         headers = dict(self.provider.headers)
-        if isinstance(meaning, Counting):
+        if isinstance(meaning, Facets):
             counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
             return Answer(200, orjson.dumps(counts), headers)
         context = Context(SECRET, EPOCH, lambda: binding(operation, meaning.filters, scope, values))
@@ -249,7 +249,7 @@ def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] 
             checks=[_check_of(each) for each in meaning.filters if hasattr(each, "check")],
         )
         for name, meaning in provider.operations.items()
-        if isinstance(meaning, Listing | Counting)
+        if isinstance(meaning, Listing | Facets)
     }
 
 

@@ -144,9 +144,9 @@ def _baked(backend: Backend, operation: str) -> Backend:
 
     def change(request: Request, following: Next) -> Answer:
         query = query_of(request)
-        remembered = filters.get(dict(query).get("cursor", ""))
-        if remembered is not None:
-            query = [*remembered, *(pair for pair in query if pair[0] not in ("state", "project_id"))]
+        cached = filters.get(dict(query).get("cursor", ""))
+        if cached is not None:
+            query = [*cached, *(pair for pair in query if pair[0] not in ("state", "project_id"))]
             request = with_query(request, query)
         answer = following(request)
         following_cursor = orjson.loads(answer.body).get("next_cursor") if answer.status == 200 else None

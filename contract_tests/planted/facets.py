@@ -39,7 +39,7 @@ class WrongFacet(Facet):
     seen: Callable[[BitMap, Collection], BitMap] = lambda found, collection: found
 
     def counts(self, found: BitMap, collection: Collection) -> list[Document]:
-        right = Facet(self.field, self.bucket, self.tie, self.filing)
+        right = Facet(self.field, self.bucket, self.tie, self.keys)
         return right.counts(self.seen(found, collection), collection)
 
 
@@ -49,7 +49,7 @@ def counting(seen: Callable[[BitMap, Collection], BitMap], *fields: str) -> Plan
     def change(facet: Facet) -> Facet:
         if fields and facet.field not in fields:
             return facet
-        return WrongFacet(facet.field, facet.bucket, facet.tie, facet.filing, seen)
+        return WrongFacet(facet.field, facet.bucket, facet.tie, facet.keys, seen)
 
     return lambda backend, operation: backend.facets(change)
 

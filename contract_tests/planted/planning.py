@@ -68,7 +68,7 @@ def matrix(slug: str, size: int) -> dict[str, frozenset[str]]:
         except run.CouldNotCheck:
             continue
         kills[f"{bug.operation} {bug.name}"] = frozenset(
-            breach.probe for found in judgement.breaches.values() for breach in found if breach.tier is not Tier.PROBE
+            breach.probe for found in judgement.breaches.values() for breach in found if breach.tier is not Tier.INFO
         )
     return kills
 

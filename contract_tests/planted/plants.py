@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from contract_tests.planted.backend import FACETS, ITEMS, LIST, Answer, Backend, Next, Request, crash
 from contract_tests.planted.bug import Plant
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.keys import Filing, Index, whole
+from fakeserver.documents.keys import Index, KeyFunction, whole
 from fakeserver.listing.filters import Predicate
 from fakeserver.listing.filters import Rows as Found
 from fakeserver.listing.pages import Context, Page
@@ -236,7 +236,7 @@ class Wrong:
     parameter: str
     field: str
     holds: Callable[[Document, Any], bool]
-    filing: Filing = whole
+    keys: KeyFunction = whole
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: self.holds(document, value)

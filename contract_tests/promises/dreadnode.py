@@ -9,7 +9,7 @@ from contract_tests.promises.form import (
     Keeps,
     Listing,
     Paging,
-    Query,
+    Pairs,
     negative,
     ordered,
     present,
@@ -20,7 +20,7 @@ from contract_tests.promises.form import (
 # Dreadnode: reference pages 000 and 001.
 
 
-def dreadnode_keeps(query: Query) -> Keeps:
+def dreadnode_keeps(query: Pairs) -> Keeps:
     states = {piece for text in texts(query, "state") for piece in text.split(",") if piece}
     project = texts(query, "project_id")
 

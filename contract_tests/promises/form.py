@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from contract_tests.outcome import Row, Tier
 
-Query = tuple[tuple[str, str], ...]
+Pairs = tuple[tuple[str, str], ...]
 Keeps = Callable[[Row], bool]
 
 NUMBERED, CURSOR, LIMITED, WHOLE = "numbered", "cursor", "limited", "whole"
@@ -49,7 +49,7 @@ class Listing:
     created: str
     paging: Paging
     filters: frozenset[str]
-    keeps: Callable[[Query], Keeps]
+    keeps: Callable[[Pairs], Keeps]
     invariants: tuple[Invariant, ...]
     statuses: frozenset[int]
     """Refusals that the page documents; those that only the spec has are Assumed or Observed."""
@@ -69,7 +69,7 @@ def instant(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def texts(query: Query, name: str) -> list[str]:
+def texts(query: Pairs, name: str) -> list[str]:
     return [text for each, text in query if each == name]
 
 

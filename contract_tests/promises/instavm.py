@@ -13,7 +13,7 @@ from contract_tests.promises.form import (
     Keeps,
     Listing,
     Paging,
-    Query,
+    Pairs,
     ordered,
     present,
     texts,
@@ -37,7 +37,7 @@ def contains(document: Any, query: Any) -> bool:
     return bool(document == query) if both_numbers else type(document) is type(query) and bool(document == query)
 
 
-def instavm_keeps(query: Query) -> Keeps:
+def instavm_keeps(query: Pairs) -> Keeps:
     given = texts(query, "metadata")
     wanted = json.loads(given[-1]) if given else {}
     return lambda row: contains(row.get("metadata"), wanted)

@@ -9,7 +9,7 @@ from contract_tests.promises.form import (
     Keeps,
     Listing,
     Paging,
-    Query,
+    Pairs,
     negative,
     ordered,
     present,
@@ -20,7 +20,7 @@ from contract_tests.promises.form import (
 # Prime: reference page 003.
 
 
-def prime_keeps(query: Query) -> Keeps:
+def prime_keeps(query: Pairs) -> Keeps:
     labels = texts(query, "labels")
     status, user, team = texts(query, "status"), texts(query, "user_id"), texts(query, "team_id")
     active = [text.lower() in ("true", "1", "yes", "on") for text in texts(query, "is_active")]

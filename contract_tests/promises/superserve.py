@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import WHOLE, Invariant, Keeps, Listing, Paging, Query, texts, when
+from contract_tests.promises.form import WHOLE, Invariant, Keeps, Listing, Paging, Pairs, texts, when
 
 # Superserve: reference page 004.
 
 
-def superserve_keeps(query: Query) -> Keeps:
+def superserve_keeps(query: Pairs) -> Keeps:
     pairs = [(name.removeprefix("metadata."), text) for name, text in query if name.startswith("metadata.")]
     states = {piece for text in texts(query, "status") for piece in text.split(",") if piece}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from contract_tests.sending.transport import Ask, Reply, Spent, Stopped, Transport
+from contract_tests.sending.transport import Ask, BudgetExhausted, Reply, SendingStopped, Transport
 
 
 def failed(reply: Reply) -> bool:
@@ -41,7 +41,7 @@ class Recorder:
 
     def _room(self, wanted: int) -> None:
         if self.limit is not None and self.sent + wanted > self.limit:
-            raise Spent(f"the budget of {self.limit} requests is used up")
+            raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
 
     def send(self, ask: Ask) -> Reply:
         return self._repeated(self._sent([ask], lambda: [self.inner.send(ask)])[0])
@@ -54,7 +54,7 @@ class Recorder:
         self.prices[self.label()] += len(asks)
         try:
             replies = sending()
-        except Stopped:
+        except SendingStopped:
             if len(self._in_a_row) > 1:
                 self.failing(
                     "different requests failed one after the other",
@@ -76,7 +76,7 @@ class Recorder:
         if reply.failures < 2:
             try:
                 again = self._sent([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
-            except Spent:
+            except BudgetExhausted:
                 return reply  # Asked once, which proves nothing.
         if failed(again):
             self.failing(f"{again.status}, twice in a row", (reply.ask,))

@@ -32,15 +32,15 @@ CREDENTIALS = ("token", "other", "none", "garbage", "malformed", "truncated", "r
 """`malformed` is the token behind the wrong scheme, `truncated` lacks its last character, `recased` swaps its case."""
 
 
-class Refused(ValueError):
+class NeverSent(ValueError):
     """A request that the kit never sends."""
 
 
-class Spent(Exception):
+class BudgetExhausted(Exception):
     """The request budget is used up."""
 
 
-class Stopped(Exception):
+class SendingStopped(Exception):
     """The deployment asked for a pause, or cannot answer; nothing more is sent."""
 
 
@@ -131,20 +131,20 @@ class Security:
     def header_for(self, credential: str, channel: str, credentials: Mapping[str, str]) -> tuple[str, str] | None:
         """The header that carries this credential, or None where nothing is sent."""
         if credential not in CREDENTIALS:
-            raise Refused(f"no credential is called {credential!r}")
+            raise NeverSent(f"no credential is called {credential!r}")
         if credential == "none":
             return None
         scheme = self.schemes[0]
         if channel:
             found = [each for each in self.schemes if each.header.lower() == channel.lower()]
             if not found:
-                raise Refused(f"the spec documents no credential in {channel!r}")
+                raise NeverSent(f"the spec documents no credential in {channel!r}")
             scheme = found[0]
         if credential == "garbage":
             return scheme.header, scheme.prefix + GARBAGE
         secret = credentials.get("other" if credential == "other" else "token")
         if secret is None:
-            raise Refused(f"the credential {credential!r} was not given")
+            raise NeverSent(f"the credential {credential!r} was not given")
         shown = secret.startswith("$")
         match credential:
             case "malformed":
@@ -211,16 +211,16 @@ class Guarded:
     def headers(self, ask: Ask) -> dict[str, str]:
         """Check the ask, count it, and give its headers; nothing leaves before this has passed."""
         if ask.method not in METHODS:
-            raise Refused(f"{ask.method} is never sent; the kit only reads")
+            raise NeverSent(f"{ask.method} is never sent; the kit only reads")
         if not ask.path.startswith("/") or ask.path.startswith("//"):
-            raise Refused(f"{ask.path!r} is not a path on the deployment")
+            raise NeverSent(f"{ask.path!r} is not a path on the deployment")
         headers = {"accept": "application/json"} | {name.lower(): text for name, text in ask.headers}
         carried = self.security.header_for(ask.credential, ask.channel, self.credentials)
         if carried is not None:
             headers[carried[0].lower()] = carried[1]
         with self._counting:
             if self.budget is not None and self.sent >= self.budget:
-                raise Spent(f"the budget of {self.budget} requests is used up")
+                raise BudgetExhausted(f"the budget of {self.budget} requests is used up")
             self.sent += 1
         return headers
 
@@ -340,10 +340,10 @@ class Wire(Guarded):
 
     def _exchange(self, ask: Ask, headers: dict[str, str]) -> Reply:
         if self._failures >= FAILURES_IN_A_ROW:
-            raise Stopped(f"{FAILURES_IN_A_ROW} answers in a row were 429 or 5xx; nothing more was sent")
+            raise SendingStopped(f"{FAILURES_IN_A_ROW} answers in a row were 429 or 5xx; nothing more was sent")
         url = httpx.URL(self.base_url + ask.target)
         if url.netloc.decode() != self._host.rpartition("@")[2]:
-            raise Refused("the request would leave for another host")
+            raise NeverSent("the request would leave for another host")
         self._pace.wait()
         started = time.perf_counter()
         try:

@@ -32,7 +32,7 @@ from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem, Json
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.world import Ground, World
+from fakeserver.worlds.world import SeededDocuments, World
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 LOOPBACK_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -56,31 +56,31 @@ class Admin:
     """The endpoints; `request.scope["world"]` is the world that the path names."""
 
     def __init__(
-        self, services: Mapping[str, Service], ground: Ground, worlds: Worlds, token: str | None = None
+        self, services: Mapping[str, Service], seeded: SeededDocuments, worlds: Worlds, token: str | None = None
     ) -> None:
         self.services = services
-        self.ground = ground
+        self.seeded = seeded
         self.worlds = worlds
         self.token = token
 
     # What the fake says about itself
 
     async def health(self, request: Request) -> Response:
-        recipe = world_of(request).ground.recipe
+        seeding = world_of(request).seeded.seeding
         return answered(
             {
                 "status": "ok",
                 "version": __version__,
                 "namespace": world_of(request).name or None,
-                "seed": recipe.seed,
-                "size": recipe.size,
-                "epoch": at(recipe.epoch),
+                "seed": seeding.seed,
+                "size": seeding.size,
+                "epoch": at(seeding.epoch),
                 "specs": {slug: service.spec.digest for slug, service in self.services.items()},
             }
         )
 
     async def errors(self, request: Request) -> Response:
-        return answered(errors.errors(self.services, self.ground))
+        return answered(errors.errors(self.services, self.seeded))
 
     async def contract(self, request: Request) -> Response:
         return Response(CONTRACT.read_bytes(), media_type="application/yaml")
@@ -326,7 +326,9 @@ async def no_body(request: Request) -> None:
     await raw_body(request)
 
 
-def application(services: Mapping[str, Service], ground: Ground, worlds: Worlds, token: str | None = None) -> Starlette:
+def application(
+    services: Mapping[str, Service], seeded: SeededDocuments, worlds: Worlds, token: str | None = None
+) -> Starlette:
     """The admin API as an ASGI application; its paths begin behind `/__admin`."""
 
     async def own(request: Request, error: Exception) -> Response:
@@ -343,7 +345,7 @@ def application(services: Mapping[str, Service], ground: Ground, worlds: Worlds,
         return problem_response(FakeProblem(500, "The admin API failed; the server's log says why"))
 
     starlette = Starlette(
-        routes=Admin(services, ground, worlds, token).routes(),
+        routes=Admin(services, seeded, worlds, token).routes(),
         exception_handlers={FakeProblem: own, HTTPException: refuse, Exception: fail},
     )
     starlette.router.redirect_slashes = False

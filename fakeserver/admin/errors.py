@@ -10,16 +10,16 @@ from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document
 from fakeserver.spec.reader import Operation, Parameter
-from fakeserver.worlds.world import Ground, World
+from fakeserver.worlds.world import SeededDocuments, World
 
 NOBODY = "nobody"
 
 
-def errors(services: Mapping[str, Service], ground: Ground) -> list[Document]:
+def errors(services: Mapping[str, Service], seeded: SeededDocuments) -> list[Document]:
     """One row per provider, operation, status and named example, with each recipe that causes it."""
     rows = []
     # The requests that look for causes go to a world of their own, so that no journal or limit sees them.
-    world = World(ground, "catalogue", rate_limits=False)
+    world = World(seeded, "catalogue", rate_limits=False)
     for slug, service in services.items():
         key = next(iter(service.fixture.callers))
         for route in service.routes:

@@ -28,7 +28,7 @@ from fakeserver.worlds.entries import Entry
 from fakeserver.worlds.journal import MAX_ENTRIES, MAX_WARNINGS, Journal
 from fakeserver.worlds.rate_limits import MAX_COUNTERS, Limits
 from fakeserver.worlds.settings import Settings
-from fakeserver.worlds.world import Recipe, World
+from fakeserver.worlds.world import Seeding, World
 
 VERSION = 1
 SECRET_BYTES = 32
@@ -115,7 +115,7 @@ def taken(world: World, services: Mapping[str, Service]) -> Document:
     """The world as it is now."""
     return {
         "version": VERSION,
-        "recipe": dataclasses.asdict(world.ground.recipe),
+        "recipe": dataclasses.asdict(world.seeded.seeding),
         "fixtures": {slug: service.fixture.digest for slug, service in services.items()},
         "secret": base64.b64encode(world.secret).decode(),
         "clock": world.clock.state(),
@@ -147,11 +147,11 @@ def rebuilt(snapshot: Part, world: World, services: Mapping[str, Service]) -> Wo
     """A new world from a snapshot, made aside, so that a bad one breaks nothing."""
     if snapshot.members("fixtures") != {slug: service.fixture.digest for slug, service in services.items()}:
         raise FakeProblem(409, "The snapshot was taken with other providers or fixtures", field="fixtures")
-    new = World(world.ground_of(recipe_of(snapshot.part("recipe"))), world.name)
+    new = World(world.seeded_of(seeding_of(snapshot.part("recipe"))), world.name)
     new.secret = secret_of(snapshot.text("secret"))
-    new.clock.restore(clock_of(snapshot.part("clock"), new.ground.recipe.epoch))
+    new.clock.restore(clock_of(snapshot.part("clock"), new.seeded.seeding.epoch))
     new.settings = settings_of(snapshot.part("settings"), new.settings, services)
-    new.faults = faults_of(snapshot, new.ground.recipe.seed, services)
+    new.faults = faults_of(snapshot, new.seeded.seeding.seed, services)
     new.limits = limits_of(snapshot.elements("limits", MAX_COUNTERS), services)
     restore_journal(new.journal, snapshot.part("journal"))
     tenants = snapshot.part("tenants")
@@ -180,14 +180,14 @@ def secret_of(text: str) -> bytes:
     return secret
 
 
-def recipe_of(part: Part) -> Recipe:
-    recipe = Recipe(
+def seeding_of(part: Part) -> Seeding:
+    seeding = Seeding(
         seed=part.whole("seed", 0, MAX_SEED),
         size=part.whole("size", 0, MAX_SIZE),
         epoch=part.whole("epoch", EARLIEST_EPOCH, LATEST_EPOCH),
     )
     part.end()
-    return recipe
+    return seeding
 
 
 def clock_of(part: Part, epoch: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pyroaring import BitMap
 
-from fakeserver.documents.keys import Filing, Key, whole
+from fakeserver.documents.keys import Key, KeyFunction, whole
 from fakeserver.documents.seeded import EMPTY, FIRST, OWNER, Postings, Seeded, encoded, refile
 from fakeserver.instants import instant
 from fakeserver.problems import Document, Json
@@ -51,13 +51,13 @@ class Collection:
         self._owners: dict[int, str] = {}
         self._since: dict[int, int] = {}
         self._bodies: dict[int, bytes] = {}
-        self._filed: dict[tuple[str, Filing], Postings] = {}
+        self._filed: dict[tuple[str, KeyFunction], Postings] = {}
         self._ranks = source.ranks if source else EMPTY
         self._aged: dict[int, Document | None] = {}
         self._aged_by = 0
-        self._aged_filed: dict[tuple[str, Filing], Postings] = {}
+        self._aged_filed: dict[tuple[str, KeyFunction], Postings] = {}
         self._everything = self._ranks
-        self._remembered: dict[Hashable, Any] = {}
+        self._cached: dict[Hashable, Any] = {}
         self.version = 0
 
     @property
@@ -72,55 +72,55 @@ class Collection:
     def __len__(self) -> int:
         return len(self._everything)
 
-    def filed(self, field: str, filing: Filing, key: Key) -> BitMap:
+    def filed(self, field: str, keys: KeyFunction, key: Key) -> BitMap:
         """The ranks of the documents that are filed under this key."""
-        return self.postings(field, filing).get(key, EMPTY)
+        return self.postings(field, keys).get(key, EMPTY)
 
-    def postings(self, field: str, filing: Filing) -> Postings:
+    def postings(self, field: str, keys: KeyFunction) -> Postings:
         """Every key of a field with the ranks filed under it."""
-        stored = self._stored_postings(field, filing)
+        stored = self._stored_postings(field, keys)
         if not self._aged:
             return stored
-        found = self._aged_filed.get((field, filing))
+        found = self._aged_filed.get((field, keys))
         if found is None:
             found = dict(stored)
             gone: dict[Key, list[int]] = {}
             come: dict[Key, list[int]] = {}
             for rank, document in self._aged.items():
-                for key in filing(self._field(self._stored_document(rank), rank, field)):
+                for key in keys(self._field(self._stored_document(rank), rank, field)):
                     gone.setdefault(key, []).append(rank)
-                for key in filing(self._field(document, rank, field)) if document is not None else ():
+                for key in keys(self._field(document, rank, field)) if document is not None else ():
                     come.setdefault(key, []).append(rank)
             for key in gone.keys() | come.keys():
                 found[key] = found.get(key, EMPTY) - BitMap(gone.get(key, ())) | BitMap(come.get(key, ()))
-            self._aged_filed[field, filing] = found
+            self._aged_filed[field, keys] = found
         return found
 
-    def _stored_postings(self, field: str, filing: Filing) -> Postings:
-        found = self._filed.get((field, filing))
+    def _stored_postings(self, field: str, keys: KeyFunction) -> Postings:
+        found = self._filed.get((field, keys))
         if found is None:
-            found = self._source.postings(field, filing) if self._source else {}
+            found = self._source.postings(field, keys) if self._source else {}
             if self._stored:
                 found = dict(found)
             for rank, document in self._stored.items():
                 if self._source and rank in self._source.ranks:
                     seeded = self._source.document(rank - FIRST)
                     owner = self._source.owner(rank - FIRST)
-                    refile(found, rank, filing(owner if field == OWNER else seeded.get(field)), remove=True)
+                    refile(found, rank, keys(owner if field == OWNER else seeded.get(field)), remove=True)
                 if rank in self._ranks:
-                    refile(found, rank, filing(self._field(document, rank, field)))
-            self._filed[field, filing] = found
+                    refile(found, rank, keys(self._field(document, rank, field)))
+            self._filed[field, keys] = found
         return found
 
-    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, kept until a document changes: an account's users ask the same questions all day."""
         try:
-            found: T = self._remembered[key]
+            found: T = self._cached[key]
         except KeyError:
             found = make()
-            if len(self._remembered) >= MAX_REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[key] = found
+            if len(self._cached) >= MAX_REMEMBERED:
+                del self._cached[next(iter(self._cached))]
+            self._cached[key] = found
         return found
 
     def owned_by(self, owner: str) -> BitMap:
@@ -171,7 +171,7 @@ class Collection:
         return (self.document(rank) for rank in self._everything)
 
     def order(self, rank: int) -> OrderKey:
-        return self.remembered(rank, lambda: self._order(self.document(rank)))
+        return self.cached(rank, lambda: self._order(self.document(rank)))
 
     def after(self, key: OrderKey, hint: int) -> int:
         """The first rank behind this place in the order; `hint` is the rank that probably has it."""
@@ -183,7 +183,7 @@ class Collection:
             index += 1
         return int(ranks[index]) if index < len(ranks) else LAST
 
-    def see(self, aged: int) -> None:
+    def advance_to(self, aged: int) -> None:
         """Show the documents as they are `aged` microseconds later than they were stored."""
         if aged == self._aged_by or self._ageing is None:
             return
@@ -204,7 +204,7 @@ class Collection:
                 view[rank] = after
         # All at once and last, so that a view is never half of one instant and half of another.
         self._aged, self._aged_by = view, aged
-        self._aged_filed, self._bodies, self._remembered = {}, {}, {}
+        self._aged_filed, self._bodies, self._cached = {}, {}, {}
         gone = [rank for rank, document in view.items() if document is None]
         self._everything = self._ranks - BitMap(gone) if gone else self._ranks
 
@@ -254,11 +254,11 @@ class Collection:
 
     def _changed(self, ranks: BitMap) -> None:
         self._ranks = self._everything = ranks
-        self._filed, self._bodies, self._remembered = {}, {}, {}
+        self._filed, self._bodies, self._cached = {}, {}, {}
         self.version += 1
         aged, self._aged_by = self._aged_by, 0
         self._aged, self._aged_filed = {}, {}
-        self.see(aged)
+        self.advance_to(aged)
 
     def state(self) -> Document:
         """What `restore` needs to make the same collection from the same seed."""

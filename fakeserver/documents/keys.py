@@ -1,4 +1,4 @@
-"""Keys: what an index files a document under, for each way of filing one of its fields."""
+"""Keys: what an index files a document under, for each way of keys one of its fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from fakeserver.problems import Json
 
 Key = Hashable
-Filing = Callable[[Json], Iterable[Key]]
+KeyFunction = Callable[[Json], Iterable[Key]]
 
 
 class Index(Protocol):
@@ -20,7 +20,7 @@ class Index(Protocol):
     @property
     def everything(self) -> BitMap: ...
 
-    def filed(self, field: str, filing: Filing, key: Key) -> BitMap: ...
+    def filed(self, field: str, keys: KeyFunction, key: Key) -> BitMap: ...
 
 
 def whole(value: Json) -> Iterator[Key]:

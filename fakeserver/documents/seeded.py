@@ -13,7 +13,7 @@ import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents.draws import UNIQUE, Column, Draw, substitute
-from fakeserver.documents.keys import Filing, Key
+from fakeserver.documents.keys import Key, KeyFunction
 from fakeserver.problems import Document, Json
 
 FIRST = 2**31
@@ -58,7 +58,7 @@ class Seeded:
         self._vocabularies = vocabularies
         self._pins = {ordinal: pin for ordinal, pin in pins.items() if ordinal < size}
         self._bodies: dict[int, bytes] = {}
-        self._postings: dict[tuple[str, Filing], Postings] = {}
+        self._postings: dict[tuple[str, KeyFunction], Postings] = {}
 
     def document(self, ordinal: int) -> Document:
         body = self._bodies.get(FIRST + ordinal)
@@ -104,28 +104,28 @@ class Seeded:
             return str(pin.draw["owner"])
         return str(self._columns["owner"].value(self._key, ordinal))
 
-    def postings(self, field: str, filing: Filing) -> Postings:
+    def postings(self, field: str, keys: KeyFunction) -> Postings:
         """Every key with the ranks filed under it: from the column in bulk, else from the documents one by one."""
-        found = self._postings.get((field, filing))
+        found = self._postings.get((field, keys))
         if found is None:
-            found = self._postings[field, filing] = self._file(field, filing)
+            found = self._postings[field, keys] = self._file(field, keys)
         return found
 
-    def _file(self, field: str, filing: Filing) -> Postings:
+    def _file(self, field: str, keys: KeyFunction) -> Postings:
         column = self._columns.get("owner" if field == OWNER else field)
         postings: Postings = {}
         if column is None:
             for ordinal in range(self.size):
-                for key in filing(self.document(ordinal).get(field)):
+                for key in keys(self.document(ordinal).get(field)):
                     postings.setdefault(key, BitMap()).add(FIRST + ordinal)
             return postings
         for value, ordinals, template in column.groups(self._key, self.size):
             ranks = BitMap(ordinals).shift(FIRST)
             if not ranks:
                 continue
-            keys = list(filing(value))
-            unique = [key for key in keys if substitute(key, UNIQUE, "") != key] if template else []
-            for key in keys:
+            filed = list(keys(value))
+            unique = [key for key in filed if substitute(key, UNIQUE, "") != key] if template else []
+            for key in filed:
                 if key not in unique:
                     postings[key] = postings[key] | ranks if key in postings else ranks
             for rank in ranks if unique else ():
@@ -133,8 +133,8 @@ class Seeded:
                     postings[column.expanded(key, self._key, rank - FIRST)] = BitMap((rank,))
         for ordinal in self._pins:
             value = self.owner(ordinal) if field == OWNER else self.document(ordinal).get(field)
-            refile(postings, FIRST + ordinal, filing(column.value(self._key, ordinal)), remove=True)
-            refile(postings, FIRST + ordinal, filing(value))
+            refile(postings, FIRST + ordinal, keys(column.value(self._key, ordinal)), remove=True)
+            refile(postings, FIRST + ordinal, keys(value))
         return postings
 
 

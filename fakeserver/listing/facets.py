@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.keys import Filing, whole
+from fakeserver.documents.keys import KeyFunction, whole
 from fakeserver.problems import Document
 
 
@@ -20,12 +20,12 @@ class Facet:
     field: str
     bucket: Callable[[Document], Document]
     tie: str
-    filing: Filing = whole
+    keys: KeyFunction = whole
 
     def counts(self, found: BitMap, collection: Collection) -> list[Document]:
         """The buckets, most documents first; documents without a value, and empty buckets, are left out."""
         buckets = []
-        for value, ranks in collection.postings(self.field, self.filing).items():
+        for value, ranks in collection.postings(self.field, self.keys).items():
             count = 0 if value is None else ranks.intersection_cardinality(found)
             if count:
                 # The name is that of the newest document that was found, not of one that the caller may not see.

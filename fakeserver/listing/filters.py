@@ -1,7 +1,7 @@
 """Filter kinds: what a filter means, once as a predicate and once as set algebra over an index.
 
 `predicate` is the definition of truth. `rows` answers the same question from the bitmaps of an index, in which each
-document is filed under the keys that its `filing` gives for the field; a law in the tests holds the two equal. Where
+document is filed under the keys that its `keys` gives for the field; a law in the tests holds the two equal. Where
 the keys cannot decide alone, `rows` says so (`exact=False`) and the predicate is asked about the rows that are left.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from fakeserver.documents.keys import Filing, Index, elements, entries, paths, whole
+from fakeserver.documents.keys import Index, KeyFunction, elements, entries, paths, whole
 from fakeserver.listing.containment import _array_of_containers, contains
 from fakeserver.problems import Document, Issue
 
@@ -38,7 +38,7 @@ class Filter(Protocol):
     @property
     def field(self) -> str: ...
     @property
-    def filing(self) -> Filing: ...
+    def keys(self) -> KeyFunction: ...
 
     def predicate(self, value: Any) -> Predicate: ...
     def rows(self, index: Index, value: Any) -> Rows: ...
@@ -57,13 +57,13 @@ class Equal:
 
     parameter: str
     field: str
-    filing: Filing = whole
+    keys: KeyFunction = whole
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: bool(document.get(self.field) == value)
 
     def rows(self, index: Index, value: Any) -> Rows:
-        return Rows(index.filed(self.field, self.filing, value))
+        return Rows(index.filed(self.field, self.keys, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ class AnyOf:
     parameter: str
     field: str
     commas: bool = False
-    filing: Filing = whole
+    keys: KeyFunction = whole
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
         return lambda document: document.get(self.field) in wanted
 
     def rows(self, index: Index, value: Any) -> Rows:
-        found = [index.filed(self.field, self.filing, each) for each in value]
+        found = [index.filed(self.field, self.keys, each) for each in value]
         return Rows(functools.reduce(operator.or_, found) if found else BitMap())
 
 
@@ -90,14 +90,14 @@ class AllOf:
 
     parameter: str
     field: str
-    filing: Filing = elements
+    keys: KeyFunction = elements
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
         return lambda document: wanted <= frozenset(document.get(self.field) or ())
 
     def rows(self, index: Index, value: Any) -> Rows:
-        found = (index.filed(self.field, self.filing, each) for each in value)
+        found = (index.filed(self.field, self.keys, each) for each in value)
         return Rows(intersection(found, index.everything))
 
 
@@ -108,7 +108,7 @@ class Excluding:
     parameter: str
     field: str
     values: frozenset[str]
-    filing: Filing = whole
+    keys: KeyFunction = whole
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: not value or document.get(self.field) not in self.values
@@ -116,7 +116,7 @@ class Excluding:
     def rows(self, index: Index, value: Any) -> Rows:
         if not value:
             return Rows(index.everything)
-        excluded = [index.filed(self.field, self.filing, each) for each in self.values]
+        excluded = [index.filed(self.field, self.keys, each) for each in self.values]
         return Rows(functools.reduce(operator.sub, excluded, index.everything))
 
 
@@ -126,14 +126,14 @@ class Containing:
 
     parameter: str
     field: str
-    filing: Filing = paths
+    keys: KeyFunction = paths
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: contains(document.get(self.field), value)
 
     def rows(self, index: Index, value: Any) -> Rows:
         keys = [*paths(value)]
-        found = (index.filed(self.field, self.filing, key) for key in keys)
+        found = (index.filed(self.field, self.keys, key) for key in keys)
         return Rows(intersection(found, index.everything), exact=not _array_of_containers(value))
 
 
@@ -144,11 +144,11 @@ class Pairs:
     parameter: str
     field: str
     check: Callable[[tuple[tuple[str, str], ...]], Iterable[Issue]] = lambda value: ()
-    filing: Filing = entries
+    keys: KeyFunction = entries
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: all((document.get(self.field) or {}).get(name) == text for name, text in value)
 
     def rows(self, index: Index, value: Any) -> Rows:
-        found = (index.filed(self.field, self.filing, pair) for pair in value)
+        found = (index.filed(self.field, self.keys, pair) for pair in value)
         return Rows(intersection(found, index.everything))

@@ -39,7 +39,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class Facets:
     """An operation that counts the documents that a listing with the same filters would find."""
 
     tenant: TenantRule

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.filters import Filter
-from fakeserver.listing.listing import Counting, Scope
+from fakeserver.listing.listing import Facets, Scope
 from fakeserver.listing.pages import Page
 from fakeserver.spec.parameters import Values
 
@@ -33,7 +33,7 @@ def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, va
     return collection.everything if found is None else found
 
 
-def counted(meaning: Counting, found: BitMap, collection: Collection) -> bytes:
+def count_facets(meaning: Facets, found: BitMap, collection: Collection) -> bytes:
     """The facets' body."""
     return orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
 

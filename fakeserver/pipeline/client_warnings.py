@@ -1,4 +1,4 @@
-"""A client's manners: what it sends that the real API would ignore or misunderstand."""
+"""A client's warnings: what it sends that the real API would ignore or misunderstand."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from fakeserver.listing.filters import AnyOf, Pairs
-from fakeserver.listing.listing import Counting, Listing
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.problems import Issue, SpecError, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
@@ -30,20 +30,20 @@ class Reading:
 class Route:
     """An operation with its meaning and its decoder."""
 
-    def __init__(self, operation: Operation, meaning: Listing | Counting, decoder: Decoder) -> None:
+    def __init__(self, operation: Operation, meaning: Listing | Facets, decoder: Decoder) -> None:
         self.operation = operation
         self.meaning = meaning
         self.decoder = decoder
         # A GET answers HEAD as well.
         self.methods = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
         self._filters = [each.parameter for each in meaning.filters]
-        self._remembered = functools.lru_cache(MAX_READINGS)(self._read)
+        self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Reading:
         """The typed values of a request, or a Problem. The same text always means the same, so it is read once."""
         parts = tuple(segments.items())
         short = len(query) + sum(len(text) for _, text in parts) <= LONGEST_READING
-        return (self._remembered if short else self._read)(parts, query)
+        return (self._cached if short else self._read)(parts, query)
 
     def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Reading:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())

@@ -9,9 +9,9 @@ import orjson
 
 from fakeserver.faults import on_request
 from fakeserver.faults.scripts import Failure
-from fakeserver.listing.listing import Counting
+from fakeserver.listing.listing import Facets
 from fakeserver.listing.pages import Context
-from fakeserver.listing.select import body_of, counted, select
+from fakeserver.listing.select import body_of, count_facets, select
 from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Exchange, Request, own_refusal
 from fakeserver.pipeline.routes import Matcher, route_of
 from fakeserver.problems import (
@@ -103,10 +103,10 @@ class Service:
         scope = meaning.tenant(caller, values, tenants)
         collection = tenants[scope.tenant]
         question = (scope.owner, reading.question)
-        found = collection.remembered(question, lambda: select(meaning.filters, collection, scope, values))
+        found = collection.cached(question, lambda: select(meaning.filters, collection, scope, values))
         headers = {**self.provider.headers, **reported}
-        if isinstance(meaning, Counting):
-            counts = collection.remembered((Counting, question), lambda: counted(meaning, found, collection))
+        if isinstance(meaning, Facets):
+            counts = collection.cached((Facets, question), lambda: count_facets(meaning, found, collection))
             return Answer(200, counts, headers)
         context = Context(world.secret, world.seen, lambda: scope.tenant.encode() + b" " + reading.question)
         page = meaning.pages.page(found, values, collection, context)

@@ -10,7 +10,7 @@ from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, at, instant
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import AnyOf, Equal
-from fakeserver.listing.listing import Counting, Listing, Scope
+from fakeserver.listing.listing import Facets, Listing, Scope
 from fakeserver.listing.pages import Cursor
 from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
 from fakeserver.provider import Provider, Switches
@@ -159,7 +159,7 @@ PROVIDER = Provider(
     errors=errors,
     operations={
         "listSandboxes": Listing(tenant=member_of_org, filters=FILTERS, pages=Cursor(items="items", life=CURSOR_LIFE)),
-        "getSandboxFacets": Counting(
+        "getSandboxFacets": Facets(
             tenant=member_of_org,
             filters=FILTERS,
             facets={

@@ -18,7 +18,7 @@ from fakeserver.documents.draws import CODES, UNIQUE, Column, substitute, table
 from fakeserver.documents.seeded import Pin
 from fakeserver.problems import Json, SpecError
 from fakeserver.provider import Provider
-from fakeserver.recipes.located import PLACEHOLDER, Place, kind, near
+from fakeserver.recipes.located import PLACEHOLDER, Located, kind, near
 from fakeserver.recipes.located import FixtureError as FixtureError
 from fakeserver.recipes.trial import Part, check
 from fakeserver.spec import reader
@@ -69,7 +69,7 @@ def load_vocabularies(folder: Path) -> dict[str, list[Json]]:
     path = folder / "vocabularies.yaml"
     value = _read(path)
     try:
-        return _vocabularies(Place(value), {} if _built_in(path) else load_vocabularies(reader.resource("fixtures")))
+        return _vocabularies(Located(value), {} if _built_in(path) else load_vocabularies(reader.resource("fixtures")))
     except FixtureError as error:
         raise FixtureError(f"{path}: {error}") from error
 
@@ -79,7 +79,7 @@ def load(folder: Path, provider: Provider, contract: reader.Spec, vocabularies: 
     path = folder / f"{provider.slug}.yaml"
     value = _read(path)
     try:
-        fixture, parts = _fixture(Place(value), vocabularies, provider)
+        fixture, parts = _fixture(Located(value), vocabularies, provider)
         if not _built_in(path):
             check(provider, contract, fixture.vocabularies, parts)
     except FixtureError as error:
@@ -126,7 +126,7 @@ def _refuse_repeats(node: yaml.Node | None, path: Path, seen: set[int]) -> None:
 # The recipe
 
 
-def _vocabularies(place: Place, others: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
+def _vocabularies(place: Located, others: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
     """Lists of words: text, or mappings with the same keys; of a name that others have, the words are like theirs."""
     for name, words in place.members().items():
         listed = words.entries()
@@ -140,11 +140,11 @@ def _vocabularies(place: Place, others: Mapping[str, list[Json]]) -> dict[str, l
     return dict(place.value)
 
 
-def _fixture(place: Place, vocabularies: Mapping[str, list[Json]], provider: Provider) -> tuple[Fixture, list[Part]]:
+def _fixture(place: Located, vocabularies: Mapping[str, list[Json]], provider: Provider) -> tuple[Fixture, list[Part]]:
     default_tenant = provider.default_tenant
     known = ("callers", "tenants", "columns", "vocabularies", "switches")
     parts = place.members(known, needed=("callers", "tenants"))
-    nothing = Place({})
+    nothing = Located({})
     words = {**vocabularies, **_vocabularies(parts.get("vocabularies", nothing), vocabularies)}
     shares: dict[str, int] = {}
     shared = _columns(parts.get("columns", nothing), words)
@@ -176,7 +176,7 @@ def _fixture(place: Place, vocabularies: Mapping[str, list[Json]], provider: Pro
     return Fixture(callers, tenants, words, switches, digest), found
 
 
-def _caller(key: str, place: Place, tenants: Collection[str]) -> Caller:
+def _caller(key: str, place: Located, tenants: Collection[str]) -> Caller:
     if CREDENTIAL.fullmatch(key) is None:
         raise place.wrong("a credential is printable ASCII without spaces and without a plus")
     parts = place.members(CALLER, needed=CALLER)
@@ -184,15 +184,15 @@ def _caller(key: str, place: Place, tenants: Collection[str]) -> Caller:
     return Caller(parts["name"].text(), parts["user"].text(), parts["home"].one_of(tenants), roles)
 
 
-def _pins(place: Place, words: Collection[str], provider: Provider) -> dict[int, Pin]:
+def _pins(place: Located, words: Collection[str], provider: Provider) -> dict[int, Pin]:
     pins = {}
     if not isinstance(place.value, dict):
         raise place.wrong(f"must be a mapping of ordinals, not {kind(place.value)}")
     for ordinal, raw in place.value.items():
-        Place(ordinal, f"{place.where}: an ordinal").whole(0, MAX_ORDINAL)
-        each = Place(raw, f"{place.where}.{ordinal}")
+        Located(ordinal, f"{place.where}: an ordinal").whole(0, MAX_ORDINAL)
+        each = Located(raw, f"{place.where}.{ordinal}")
         parts = each.members(("draw", "set", "drop"))
-        drawn, laid = (parts.get(name, Place({})) for name in ("draw", "set"))
+        drawn, laid = (parts.get(name, Located({})) for name in ("draw", "set"))
         drawn_values = {name: one.json(words, literal=True) for name, one in drawn.members().items()}
         values = {name: one.json(words, literal=True) for name, one in laid.members().items()}
         dropped = {one.text() for one in parts["drop"].entries()} if "drop" in parts else set()
@@ -207,12 +207,12 @@ def _pins(place: Place, words: Collection[str], provider: Provider) -> dict[int,
     return pins
 
 
-def _columns(place: Place, words: Mapping[str, list[Json]]) -> dict[str, tuple[Column, list[str]]]:
+def _columns(place: Located, words: Mapping[str, list[Json]]) -> dict[str, tuple[Column, list[str]]]:
     """Each column, and the place that each of its values comes from."""
     return {field: _column(field, each, words) for field, each in place.members().items()}
 
 
-def _column(field: str, place: Place, words: Mapping[str, list[Json]]) -> tuple[Column, list[str]]:
+def _column(field: str, place: Located, words: Mapping[str, list[Json]]) -> tuple[Column, list[str]]:
     """A column from `[{value, weight, variants?}, …]`, or from `{starts, values: [{value, weights}, …]}`."""
     listed, starts = place, [0]
     if isinstance(place.value, dict):
@@ -246,7 +246,7 @@ def _column(field: str, place: Place, words: Mapping[str, list[Json]]) -> tuple[
     return Column(field, tuple(values), tuple(starts), tables, unique), wheres
 
 
-def _weights(entry: Place, parts: Mapping[str, Place], bands: int) -> list[int]:
+def _weights(entry: Located, parts: Mapping[str, Located], bands: int) -> list[int]:
     """How common a value is in each band of ordinals."""
     if ("weight" in parts) == ("weights" in parts):
         raise entry.wrong("needs either the key 'weight' or the key 'weights'")
@@ -258,7 +258,7 @@ def _weights(entry: Place, parts: Mapping[str, Place], bands: int) -> list[int]:
     return found
 
 
-def _filled(place: Place, value: Json, index: int, words: Mapping[str, list[Json]]) -> Json:
+def _filled(place: Located, value: Json, index: int, words: Mapping[str, list[Json]]) -> Json:
     """The value with each `{vocabulary}` replaced by that vocabulary's word number `index`."""
     if isinstance(value, dict):
         return {_filled(place, name, index, words): _filled(place, each, index, words) for name, each in value.items()}

@@ -25,7 +25,7 @@ class FixtureError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Located:
     """A value of a recipe and where it stands there; whatever is wrong with it is said of the place."""
 
     value: Any
@@ -34,10 +34,10 @@ class Place:
     def wrong(self, detail: str) -> FixtureError:
         return FixtureError(f"{self.where}: {detail}" if self.where else detail)
 
-    def inner(self, name: object, value: Json) -> Place:
-        return Place(value, f"{self.where}[{name}]" if isinstance(name, int) else f"{self.where}.{name}".lstrip("."))
+    def inner(self, name: object, value: Json) -> Located:
+        return Located(value, f"{self.where}[{name}]" if isinstance(name, int) else f"{self.where}.{name}".lstrip("."))
 
-    def members(self, known: Collection[str] | None = None, needed: Collection[str] = ()) -> dict[str, Place]:
+    def members(self, known: Collection[str] | None = None, needed: Collection[str] = ()) -> dict[str, Located]:
         """A mapping of text to anything."""
         if not isinstance(self.value, dict):
             raise self.wrong(f"must be a mapping, not {kind(self.value)}")
@@ -51,7 +51,7 @@ class Place:
                 raise self.wrong(f"the key {name!r} is missing")
         return {name: self.inner(name, each) for name, each in self.value.items()}
 
-    def entries(self) -> list[Place]:
+    def entries(self) -> list[Located]:
         """A list with something in it."""
         if not isinstance(self.value, list) or not self.value:
             raise self.wrong(f"must be a list with something in it, not {kind(self.value)}")

@@ -20,7 +20,7 @@ from fakeserver.serving.cors import EXPOSED, LOOPBACK, ORIGIN, LoopbackCORS
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.world import Ground, Recipe, World
+from fakeserver.worlds.world import SeededDocuments, Seeding, World
 
 ADMIN = "/__admin"
 PREPARED_SIZE = 20_000
@@ -58,16 +58,16 @@ class App:
         epoch = settings.epoch if settings.epoch is not None else int(time.time()) * SECOND
         self.services = services
         self.settings = settings
-        self.ground = Ground(
-            Recipe(settings.seed, settings.size, epoch),
+        self.seeded = SeededDocuments(
+            Seeding(settings.seed, settings.size, epoch),
             {slug: service.fixture for slug, service in services.items()},
         )
         if settings.size >= PREPARED_SIZE:
             for service in services.values():
-                self.ground.prepare(service.provider)
-        self.worlds = Worlds(lambda name: World(self.ground, name, rate_limits=settings.rate_limits))
+                self.seeded.prepare(service.provider)
+        self.worlds = Worlds(lambda name: World(self.seeded, name, rate_limits=settings.rate_limits))
         self.root = next(iter(services.values())) if len(settings.only) == 1 else None
-        self.admin = api.application(services, self.ground, self.worlds, settings.admin_token)
+        self.admin = api.application(services, self.seeded, self.worlds, settings.admin_token)
         self.browser = LoopbackCORS(
             self.serve,
             allow_origin_regex=LOOPBACK.pattern,

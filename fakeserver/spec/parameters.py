@@ -33,7 +33,7 @@ Pairs = Sequence[tuple[str, str]]
 Values = dict[str, Any]
 
 
-class Refused(Exception):
+class ValueRefused(Exception):
     """One text that is not a value: why, and pydantic's type for it."""
 
     def __init__(self, msg: str, type: str) -> None:
@@ -51,9 +51,11 @@ def read_text(schema: Mapping[str, Json]) -> Read:
 
     def read(text: str) -> str:
         if len(text) < shortest:
-            raise Refused(f"String should have at least {shortest} character{'s'[: shortest > 1]}", "string_too_short")
+            raise ValueRefused(
+                f"String should have at least {shortest} character{'s'[: shortest > 1]}", "string_too_short"
+            )
         if longest is not None and len(text) > longest:
-            raise Refused(f"String should have at most {longest} characters", "string_too_long")
+            raise ValueRefused(f"String should have at most {longest} characters", "string_too_long")
         return text
 
     return read
@@ -66,7 +68,7 @@ def read_choice(schema: Mapping[str, Json]) -> Read:
 
     def read(text: str) -> str:
         if text not in choices:
-            raise Refused(f"Input should be {expected}", "enum")
+            raise ValueRefused(f"Input should be {expected}", "enum")
         return text
 
     return read
@@ -77,14 +79,14 @@ def read_integer(schema: Mapping[str, Json]) -> Read:
 
     def read(text: str) -> int:
         if INTEGER.fullmatch(text) is None:
-            raise Refused("Input should be a valid integer, unable to parse string as an integer", "int_parsing")
+            raise ValueRefused("Input should be a valid integer, unable to parse string as an integer", "int_parsing")
         if len(text.lstrip("+-0")) > MAX_INTEGER_DIGITS:
-            raise Refused(f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
+            raise ValueRefused(f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
         value = int(text)
         if least is not None and value < least:
-            raise Refused(f"Input should be greater than or equal to {least}", "greater_than_equal")
+            raise ValueRefused(f"Input should be greater than or equal to {least}", "greater_than_equal")
         if most is not None and value > most:
-            raise Refused(f"Input should be less than or equal to {most}", "less_than_equal")
+            raise ValueRefused(f"Input should be less than or equal to {most}", "less_than_equal")
         return value
 
     return read
@@ -96,12 +98,12 @@ def read_boolean(text: str) -> bool:
         return True
     if lowered in FALSE:
         return False
-    raise Refused("Input should be a valid boolean, unable to interpret input", "bool_parsing")
+    raise ValueRefused("Input should be a valid boolean, unable to interpret input", "bool_parsing")
 
 
 def read_uuid(text: str) -> str:
     if UUID.fullmatch(text) is None:
-        raise Refused("Input should be a valid UUID", "uuid_parsing")
+        raise ValueRefused("Input should be a valid UUID", "uuid_parsing")
     return text.lower()
 
 
@@ -112,15 +114,15 @@ def _refuse_constant(name: str) -> None:
 def read_json(text: str) -> Json:
     """JSON as PostgreSQL reads it: exact numbers, no NaN, no lone surrogate, a bounded depth."""
     if len(text) > MAX_JSON_CHARACTERS:
-        raise Refused(f"Invalid JSON: more than {MAX_JSON_CHARACTERS} characters", "json_invalid")
+        raise ValueRefused(f"Invalid JSON: more than {MAX_JSON_CHARACTERS} characters", "json_invalid")
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=Decimal)
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, InvalidOperation, RecursionError) as error:
         # The input is never echoed: it may hold what no answer can carry.
-        raise Refused("Invalid JSON", "json_invalid") from error
+        raise ValueRefused("Invalid JSON", "json_invalid") from error
     if _depth(value) > MAX_JSON_DEPTH:
-        raise Refused(f"Invalid JSON: nested deeper than {MAX_JSON_DEPTH}", "json_invalid")
+        raise ValueRefused(f"Invalid JSON: nested deeper than {MAX_JSON_DEPTH}", "json_invalid")
     return value
 
 
@@ -140,7 +142,7 @@ def _depth(value: Json) -> int:
 def read_json_object(text: str) -> Json:
     value = read_json(text)
     if not isinstance(value, dict):
-        raise Refused("Input should be a valid dictionary", "dict_type")
+        raise ValueRefused("Input should be a valid dictionary", "dict_type")
     return value
 
 
@@ -177,7 +179,7 @@ class Single:
             return self.default
         try:
             return self.read(texts[-1])
-        except Refused as refused:
+        except ValueRefused as refused:
             issues.append(Issue((self.where, self.name), refused.msg, refused.type))
             return None
 
@@ -204,7 +206,7 @@ class Repeated:
         for index, text in enumerate(texts):
             try:
                 values.append(self.read(text))
-            except Refused as refused:
+            except ValueRefused as refused:
                 issues.append(Issue((self.where, self.name, index), refused.msg, refused.type))
         return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values) or None
 

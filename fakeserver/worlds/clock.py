@@ -51,7 +51,7 @@ class Clock:
         return self._added + (self._passed if self.factor != 1.0 else 0)
 
     @property
-    def coarse(self) -> int:
+    def stepped(self) -> int:
         """`aged`, but in steps while the clock is scaled, so that not every request finds all documents older."""
         step = int(self.factor * STEP) if self.factor != 1.0 and not self.frozen else 1
         return self.aged // step * step

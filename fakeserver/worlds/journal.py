@@ -72,12 +72,12 @@ class Journal:
         last, self._last = self._last, record
         self._repeated = self._repeated + 1 if last is not None and _same(last, record) else 1
         if self._repeated == LOOP or self._retry_at:
-            record.late = tuple(self._manners(record))
+            record.late = tuple(self._repeat_warnings(record))
         if retry_after is not None and retry_after.isdigit():
             self._retry_at[record.provider, record.asked[2]] = record.instant + int(retry_after) * SECOND
         self._ring.append(record)
 
-    def _manners(self, record: Record) -> Iterable[str]:
+    def _repeat_warnings(self, record: Record) -> Iterable[str]:
         if self._retry_at:
             due = self._retry_at.pop((record.provider, record.asked[2]), None)
             if due is not None and record.instant < due:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fakeserver.documents.collection import Ageing, Collection, newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.faults.scripts import Faults
-from fakeserver.listing.listing import Counting
+from fakeserver.listing.listing import Facets
 from fakeserver.problems import FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
@@ -23,7 +23,7 @@ MAX_AGEING = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Seeding:
     """What every world is made from: `size` documents per provider, their dates counted from `epoch`
     (microseconds since 1970)."""
 
@@ -32,11 +32,11 @@ class Recipe:
     epoch: int
 
 
-class Ground:
-    """The seeded documents of one recipe, made once and shared by all worlds; a world keeps only what differs."""
+class SeededDocuments:
+    """The seeded documents of one seeding, made once and shared by all worlds; a world keeps only what differs."""
 
-    def __init__(self, recipe: Recipe, fixtures: Mapping[str, Fixture]) -> None:
-        self.recipe = recipe
+    def __init__(self, seeding: Seeding, fixtures: Mapping[str, Fixture]) -> None:
+        self.seeding = seeding
         self.fixtures = fixtures
         self._sources: dict[str, dict[str, Seeded]] = {}
 
@@ -46,7 +46,7 @@ class Ground:
         if sources is None:
             sources = self._sources[provider.slug] = self._seeded(provider)
         order = newest_first(provider.created, provider.identity)
-        ageing = None if provider.age is None else Ageing(provider.age, self.recipe.epoch, *provider.ages)
+        ageing = None if provider.age is None else Ageing(provider.age, self.seeding.epoch, *provider.ages)
         return {name: Collection(source, order, ageing) for name, source in sources.items()}
 
     def prepare(self, provider: Provider) -> None:
@@ -54,23 +54,23 @@ class Ground:
         for collection in self.collections(provider).values():
             collection.owned_by("")
             for meaning in provider.operations.values():
-                looked_up = [*meaning.filters, *(meaning.facets.values() if isinstance(meaning, Counting) else ())]
+                looked_up = [*meaning.filters, *(meaning.facets.values() if isinstance(meaning, Facets) else ())]
                 for each in looked_up:
-                    collection.postings(each.field, each.filing)
+                    collection.postings(each.field, each.keys)
 
     def _seeded(self, provider: Provider) -> dict[str, Seeded]:
         fixture = self.fixtures[provider.slug]
         return {
             name: Seeded(
                 provider.make,
-                key=_key(self.recipe.seed, provider.slug, name),
-                epoch=self.recipe.epoch,
+                key=_key(self.seeding.seed, provider.slug, name),
+                epoch=self.seeding.epoch,
                 size=size,
                 columns=fixture.tenants[name].columns,
                 vocabularies=fixture.vocabularies,
                 pins=fixture.tenants[name].pins,
             )
-            for name, size in fixture.sizes(self.recipe.size, provider.default_tenant).items()
+            for name, size in fixture.sizes(self.seeding.size, provider.default_tenant).items()
         }
 
 
@@ -81,14 +81,14 @@ def _key(*parts: object) -> bytes:
 class World:
     """Documents, clock, faults, rate limits, journal and settings of one namespace; the one at the root has no name."""
 
-    def __init__(self, ground: Ground, name: str = "", *, rate_limits: bool = True) -> None:
-        self.ground = self._origin = ground
+    def __init__(self, seeded: SeededDocuments, name: str = "", *, rate_limits: bool = True) -> None:
+        self.seeded = self._origin = seeded
         self.name = name
-        self.secret = _key(ground.recipe.seed, name)
-        self.clock = Clock(ground.recipe.epoch)
+        self.secret = _key(seeded.seeding.seed, name)
+        self.clock = Clock(seeded.seeding.epoch)
         self.limits = Limits()
         self.journal = Journal()
-        self.faults = Faults(ground.recipe.seed)
+        self.faults = Faults(seeded.seeding.seed)
         self._rate_limits = rate_limits
         self._tenants: dict[str, dict[str, Collection]] = {}
         self._seen_at: dict[str, int] = {}
@@ -96,7 +96,7 @@ class World:
 
     def initial_settings(self) -> Settings:
         """The settings that the server was started with."""
-        fixtures = self.ground.fixtures
+        fixtures = self.seeded.fixtures
         return Settings(
             journal=True,
             rate_limits=dict.fromkeys(fixtures, "default" if self._rate_limits else "off"),
@@ -107,8 +107,8 @@ class World:
     def touched(self) -> bool:
         """Whether somebody changed anything here, so that it must not be dropped in silence."""
         return (
-            self.ground is not self._origin
-            or self.secret != _key(self._origin.recipe.seed, self.name)
+            self.seeded is not self._origin
+            or self.secret != _key(self._origin.seeding.seed, self.name)
             or self.clock.moved
             or bool(self.faults.scripts)
             or bool(self.faults.wishes)
@@ -119,19 +119,19 @@ class World:
     @property
     def seen(self) -> int:
         """The instant that the documents are seen at: the epoch, and the time that somebody added."""
-        return self.ground.recipe.epoch + self.clock.aged
+        return self.seeded.seeding.epoch + self.clock.aged
 
     def tenants(self, provider: Provider) -> dict[str, Collection]:
         """The provider's tenants and what they own, as of now."""
         found = self._tenants.get(provider.slug)
         if found is None:
-            found = self._tenants[provider.slug] = self.ground.collections(provider)
+            found = self._tenants[provider.slug] = self.seeded.collections(provider)
             self._seen_at[provider.slug] = 0
-        aged = self.clock.coarse
+        aged = self.clock.stepped
         if aged != self._seen_at.get(provider.slug, 0):
             self._seen_at[provider.slug] = aged
             for each in found.values():
-                each.see(aged)
+                each.advance_to(aged)
         return found
 
     def check_ageing(self, provider: Provider) -> None:
@@ -148,10 +148,10 @@ class World:
         """Back to the seed that the server was started with: what a new world of this name would be."""
         self.take_over(World(self._origin, self.name, rate_limits=self._rate_limits))
 
-    def ground_of(self, recipe: Recipe) -> Ground:
-        """The seeded documents of a recipe: this world's own where it is theirs."""
-        known = (each for each in (self._origin, self.ground) if each.recipe == recipe)
-        return next(known, None) or Ground(recipe, self.ground.fixtures)
+    def seeded_of(self, seeding: Seeding) -> SeededDocuments:
+        """The seeded documents of a seeding: this world's own where it is theirs."""
+        known = (each for each in (self._origin, self.seeded) if each.seeding == seeding)
+        return next(known, None) or SeededDocuments(seeding, self.seeded.fixtures)
 
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""

@@ -113,7 +113,7 @@ def test_contract_describes_every_route(app: App) -> None:
     """Routes and contract name the same paths and methods."""
     served = {
         (method, route.path)
-        for route in Admin(app.services, app.ground, app.worlds).routes()
+        for route in Admin(app.services, app.seeded, app.worlds).routes()
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert served == {(method, path) for method, path, _ in described()}

@@ -509,8 +509,8 @@ def test_a_scaled_clock_ages_the_documents_in_steps() -> None:
     clock.scale(60)
     seen = set()
     for real[0] in range(0, SECOND, SECOND // 1_000):
-        seen.add(clock.coarse)
+        seen.add(clock.stepped)
 
     assert len(seen) == 10
     clock.freeze()
-    assert clock.coarse == clock.aged
+    assert clock.stepped == clock.aged

@@ -109,7 +109,7 @@ def test_the_tables_are_complete() -> None:
     for flag in set(re.findall(r"`(--[a-z-]+)", README)):
         assert flag in helps, flag
     table = README[README.index("| call | does |") : README.index("Seeded sandboxes age")]
-    for route in api.Admin(app.services, app.ground, app.worlds).routes():
+    for route in api.Admin(app.services, app.seeded, app.worlds).routes():
         assert route.path.split("/")[1].partition(".")[0] in table, route.path
 
 
@@ -143,4 +143,4 @@ def test_the_clock_is_as_the_readme_says() -> None:
     app = app_of()
     app.world.clock.advance(3_600 * SECOND)
 
-    assert 0 <= app.worlds.named("fresh").clock.now - app.ground.recipe.epoch < SECONDS * SECOND
+    assert 0 <= app.worlds.named("fresh").clock.now - app.seeded.seeding.epoch < SECONDS * SECOND

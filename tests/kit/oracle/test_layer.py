@@ -10,7 +10,7 @@ import pytest
 from contract_tests.judging.target import target
 from contract_tests.oracle import layer
 from contract_tests.oracle.differences import Side, differences
-from contract_tests.oracle.questions import Query, questions
+from contract_tests.oracle.questions import OracleQuestion, questions
 from contract_tests.outcome import Outcome, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.bug import Bug
@@ -139,7 +139,7 @@ def test_only_certain_rows_convict() -> None:
     slug = "prime"
     context = reader(slug, correct(slug, size=30))
     rows = context.snapshot().rows
-    query = Query("", (("per_page", "1000"),))
+    query = OracleQuestion("", (("per_page", "1000"),))
     ask = Ask(context.path(), query.pairs)
     whole = Side.of(slug, {"": Snapshot("", rows, True, (ask,), 1)})
     gone = Side.of(slug, {"": Snapshot("", rows[1:], True, (ask,), 2)})

@@ -20,7 +20,7 @@ from contract_tests.planted.witnesses import lacks
 from contract_tests.sending.transport import Ask
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import load_services
-from fakeserver.worlds.world import Ground, Recipe, World
+from fakeserver.worlds.world import SeededDocuments, Seeding, World
 
 LEAST = {
     ("dreadnode", LIST): 45,
@@ -45,7 +45,7 @@ def test_the_correct_server_answers_as_the_fake(operation: tuple[str, str]) -> N
     """What bugs are planted in is the fake without what surrounds it: both answer every probe alike."""
     slug = operation[0]
     service = load_services((slug,))[slug]
-    world = World(Ground(Recipe(0, 1_000, EPOCH), {slug: service.fixture}), rate_limits=False)
+    world = World(SeededDocuments(Seeding(0, 1_000, EPOCH), {slug: service.fixture}), rate_limits=False)
 
     def fake(method: str, path: str, query: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         answer = service.answer(Request(method, path, query, headers), world)

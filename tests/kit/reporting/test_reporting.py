@@ -27,7 +27,7 @@ from contract_tests.planted.false_alarms import handler
 from contract_tests.reporting import exit_codes, ledger, reports
 from contract_tests.reporting.report import Report
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import Ask, Handler, InProcess, Stopped, Wire
+from contract_tests.sending.transport import Ask, Handler, InProcess, SendingStopped, Wire
 from fakeserver.serving.app import Settings
 from fakeserver.testing.server import running
 
@@ -179,7 +179,7 @@ def test_different_requests_that_fail_in_a_row_are_a_failure_that_repeats() -> N
     wire = Wire("http://127.0.0.1:1", where.security, {"token": CANARY}, client=client)
     check = Check(where, Recorder(wire), Options())
     asks = [Ask("/sandbox", (("page", str(page)),)) for page in (1, 2, 3)]
-    with pytest.raises(Stopped):
+    with pytest.raises(SendingStopped):
         check.together(asks)
     assert check.breaches[NO_5XX][0].asks == tuple(asks)
 

@@ -10,13 +10,13 @@ import pytest
 from contract_tests.judging.target import target
 from contract_tests.sending.transport import (
     Ask,
+    BudgetExhausted,
     InProcess,
+    NeverSent,
     Pace,
-    Refused,
     Scheme,
     Security,
-    Spent,
-    Stopped,
+    SendingStopped,
     Unreachable,
     Wire,
     is_loopback,
@@ -46,10 +46,10 @@ def test_nothing_but_get_and_head_leaves(method: str) -> None:
         seen.append(request.method)
         return silent(request)
 
-    with pytest.raises(Refused):
+    with pytest.raises(NeverSent):
         wire(answer).send(Ask("/api", method=method))
     local = InProcess(lambda *each: (200, {}, b"[]"), SECURITY, {"token": SECRET})
-    with pytest.raises(Refused):
+    with pytest.raises(NeverSent):
         local.send(Ask("/api", method=method))
     assert (seen, local.sent) == ([], 0)
 
@@ -57,7 +57,7 @@ def test_nothing_but_get_and_head_leaves(method: str) -> None:
 @pytest.mark.parametrize("path", ["//evil.test/x", "evil.test", "@evil.test/", ""])
 def test_the_host_is_pinned(path: str) -> None:
     """A path cannot lead to another host."""
-    with pytest.raises(Refused):
+    with pytest.raises(NeverSent):
         wire(silent).send(Ask(path))
 
 
@@ -119,7 +119,7 @@ def test_three_failures_in_a_row_end_the_run(status: int) -> None:
     found = wire(lambda request: httpx.Response(status, json={}))
     for _ in range(3):
         found.send(Ask("/api"))
-    with pytest.raises(Stopped):
+    with pytest.raises(SendingStopped):
         found.send(Ask("/api"))
 
 
@@ -128,7 +128,7 @@ def test_the_budget_is_never_exceeded() -> None:
     found = wire(silent, budget=3)
     for _ in range(3):
         found.send(Ask("/api"))
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetExhausted):
         found.together([Ask("/api"), Ask("/api")])
     assert found.sent == 3
 

@@ -1,4 +1,4 @@
-"""Reading a request's texts: what is remembered, and what tells two questions apart."""
+"""Reading a request's texts: what is cached, and what tells two questions apart."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from fakeserver.documents.draws import Draw
 from fakeserver.problems import Document
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import FixtureError
-from fakeserver.recipes.located import Place
+from fakeserver.recipes.located import Located
 from fakeserver.serving.app import load_services
 from tests.support.admin import admin, done
 from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, app_of, get
@@ -491,7 +491,7 @@ def test_what_nobody_foresaw_is_no_traceback(tmp_path: Path, monkeypatch: pytest
 def test_half_a_character_is_refused() -> None:
     """Only the slower of the two YAML readers lets it through."""
     with pytest.raises(FixtureError, match="label: holds half a character"):
-        Place("\ud800", "label").json(())
+        Located("\ud800", "label").json(())
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
