@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 SLUGS = [*LISTINGS]
 EPOCH = "2026-01-18T10:30:00Z"
 START_SECONDS = 20.0
+TYPES_SECONDS = 120.0
 FAKESERVER = (sys.executable, "-m", "fakeserver")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -507,3 +508,33 @@ def test_wheel_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:
         spec = run(tmp_path, "openapi", slug, command=command, **own)
         assert spec.stdout == (ROOT / "openapi" / f"{slug}.yaml").read_text("utf-8")
         assert run(tmp_path, "env", slug, command=command, **own).returncode == 0
+
+
+def test_wheel_brings_its_types(installed: Path, tmp_path: Path) -> None:
+    """A user's `mypy --strict` takes the types of the package that the README and the examples import from."""
+    (line,) = re.findall(r"`(from fakeserver\.testing import \w+)`", (ROOT / "README.md").read_text("utf-8"))
+    name = line.split()[-1]
+    uses = ["reveal_type(fakeserver.clock)", "fakeserver.nobody"]
+    code = [line, f"def test_mine(fakeserver: {name}) -> None:", *(f"    {use}" for use in uses), ""]
+    (tmp_path / "test_mine.py").write_text("\n".join(code), "utf-8")
+    examples = sorted((ROOT / "examples").glob("*.py"))
+    assert examples
+    for example in examples:
+        shutil.copy(example, tmp_path)
+
+    strict = ["-m", "mypy", "--strict", "--python-executable", str(installed / "python"), "--cache-dir", "cache"]
+    found = subprocess.run(
+        [sys.executable, *strict, "test_mine.py", *(each.name for each in examples)],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=TYPES_SECONDS,
+        check=False,
+    )
+
+    # Types that are there make a slip an error; a package without its marker would be `Any`, and take everything.
+    assert re.search(r'Revealed type is "fakeserver\.\S*Clock', found.stdout), found.stdout + found.stderr
+    assert re.findall(r"(\S+):\d+: error: (.*)", found.stdout) == [
+        ("test_mine.py", f'"{name}" has no attribute "nobody"  [attr-defined]')
+    ]
