@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM_PACKAGES := node_modules/.installed
+LOCK := requirements/dev.lock
+LOWEST := .venv-lowest
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve test check lint types contract bench bugs false-alarms vocabularies clean
+.PHONY: serve test check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -35,22 +38,40 @@ bugs: $(VENV)/.dev
 false-alarms: $(VENV)/.dev
 	$(BIN)/python -m contract_tests.planted.false_alarms $(ARGS)
 
+# What git checks before a commit.
+hooks: $(VENV)/.dev
+	$(BIN)/pre-commit install
+
+# The versions that everybody develops with; ARGS=--upgrade takes the newest that pyproject.toml allows.
+lock: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' --output-file $(LOCK) $(ARGS) pyproject.toml
+
+# The oldest versions that pyproject.toml allows.
+lowest: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest -n auto -p no:cacheprovider $(ARGS)
+
 vocabularies: $(VENV)/.dev
 	$(BIN)/python fixtures/vocabularies.py $(ARGS) > fixtures/vocabularies.new && mv fixtures/vocabularies.new fixtures/vocabularies.yaml
 
 clean:
-	rm -rf $(VENV) node_modules dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) node_modules dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; PYTHON=… names one")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.serve: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(BIN)/uv: | $(BIN)/python
+	$(PIP) uv
+
+$(VENV)/.serve: pyproject.toml $(LOCK) | $(BIN)/python
+	$(PIP) --editable .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
+	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.serve
 
 # The OpenAPI linter and a provider's JavaScript SDK; without npm their tests are skipped and say so.
