@@ -1,0 +1,67 @@
+"""The tools around the code: what git, an editor and a commit are told fits what is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+PATTERNS = [
+    line.split()[0].lstrip("/")
+    for line in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith(("#", "*"))
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_generated_file_is_there(pattern: str) -> None:
+    """What .gitattributes says about a file is about a file that exists."""
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / pattern).parent.iterdir()]
+    assert any(fnmatch(file, pattern) for file in files)
+
+
+def test_hooks_download_nothing() -> None:
+    """Every hook before a commit is a command of the checkout's own environment."""
+    assert [each["repo"] for each in HOOKS] == ["local"]
+    for hook in HOOKS[0]["hooks"]:
+        assert hook["language"] == "system"
+        command = hook["entry"].split()[0]
+        assert command.startswith(".venv/bin/")
+        assert (Path(sys.executable).parent / Path(command).name).exists(), command
+
+
+def test_hooks_are_understood() -> None:
+    """pre-commit takes the configuration as it stands."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-config", ".pre-commit-config.yaml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_packages_are_marked_as_typed() -> None:
+    """Without its marker a type checker takes nothing of an installed package."""
+    for package in ("fakeserver", "contract_tests"):
+        assert (ROOT / package / "py.typed").read_bytes() == b""
+
+
+def test_editors_and_linter_agree_on_the_length_of_a_line() -> None:
+    lengths = re.findall(
+        r"^(?:max_line_length|line-length) = (\d+)$",
+        (ROOT / ".editorconfig").read_text(encoding="utf-8") + (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(lengths) == 2
+    assert len(set(lengths)) == 1
