@@ -88,7 +88,7 @@ def arrive(app: App, path: str, *, client: str = "127.0.0.1", method: str = "GET
 
     runner.run(app(scope, receive, send))
     found = {name.decode(): text.decode() for name, text in sent[0]["headers"]}
-    return Reply(sent[0]["status"], found, b"".join(each.get("body", b"") for each in sent[1:]), 0.0)
+    return Reply(sent[0]["status"], found, b"".join(each.get("body", b"") for each in sent[1:]))
 
 
 @functools.cache

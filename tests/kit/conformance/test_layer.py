@@ -32,6 +32,8 @@ VALUES: Mapping[str, Mapping[str, list[str]]] = {
 CANARY = "canary-7d1f0c-token"
 PRISM = ROOT / "node_modules" / ".bin" / "prism"
 START_SECONDS = 30
+MOST_REQUESTS = 150
+"""Of one provider in the default profile; a deployment is asked slowly."""
 
 
 def plan(slug: str, profile: str = "polite", seed: int = 0) -> layer.Plan:
@@ -50,13 +52,11 @@ def test_the_fake_behind_a_socket_holds(live: Live) -> None:
     """One provider over real HTTP: every check holds, and no more was sent than was said before."""
     planned = plan("prime", "default")
     wire = Wire(live.base_url("prime"), target("prime").security, {"token": "prime-admin-key"}, timeout=10)
-    started = time.process_time()
     outcomes = layer.check(planned, wire)
     wire.close()
     assert not failed(outcomes)
     assert all(each.verdict is Verdict.HOLDS for each in outcomes)
-    assert wire.sent <= planned.requests
-    assert time.process_time() - started < 10
+    assert wire.sent <= planned.requests <= MOST_REQUESTS
 
 
 @pytest.mark.parametrize("slug", SLUGS)
