@@ -7,7 +7,7 @@ LOCK := requirements/dev.lock
 LOWEST := .venv-lowest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve test check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
+.PHONY: serve test soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -15,6 +15,10 @@ serve: $(VENV)/.serve
 
 test: $(VENV)/.dev $(NPM_PACKAGES)
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# What counts in thousands, for about an hour; writes benchmarks/SOAK.md.
+soak: $(VENV)/.dev $(NPM_PACKAGES)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 check: lint types test
 

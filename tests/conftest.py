@@ -9,11 +9,17 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.asgi import app_of
 from tests.support.server import Live, serving
+from tests.support.soak import FACTOR, examples
 
 # The same examples in every run: a gate must not fail one time in four. And a shared machine is slow at times: how
-# long an example takes says nothing about the fake.
+# long an example takes says nothing about the fake. Only a soak, which says its seed, looks for other examples.
 settings.register_profile(
-    "tests", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "tests",
+    max_examples=examples(100),
+    derandomize=FACTOR == 1,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
 

@@ -21,6 +21,7 @@ from fakeserver.serving.app import App
 from tests.support.admin import FREEZE, admin, app_of, arrive, done, listing, refused
 from tests.support.asgi import EPOCH, PATHS, SLUGS, main_tenant, rows
 from tests.support.redocly import lint
+from tests.support.soak import examples
 
 Node = dict[str, Any]
 
@@ -745,7 +746,7 @@ BODIES = st.one_of(
 FUZZED = app_of(size=20)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(call=st.sampled_from(BODY_CALLS), body=BODIES, ns=st.sampled_from(PLACES))
 def test_any_body_is_taken_or_refused_whole(call: tuple[str, str], body: bytes, ns: str) -> None:
     """Whatever is sent is answered with a documented status; a refusal is problem+json and changes nothing."""
@@ -772,7 +773,7 @@ def snapshot_of_everything() -> bytes:
     return admin(app, "GET", "/snapshot").body
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(data=st.data())
 def test_any_change_to_a_snapshot_is_taken_or_refused(data: st.DataObject) -> None:
     """A snapshot with any one place replaced never breaks the server: it is refused, or the world still answers."""

@@ -18,6 +18,7 @@ from fakeserver.serving.app import App, Settings
 from fakeserver.testing.server import running
 from tests.support.admin import FREEZE, admin, app_of, done, listing
 from tests.support.asgi import EPOCH, PATHS, credential
+from tests.support.soak import examples
 
 SPACES = ("", "one", "two")
 SECOND = 1_000_000
@@ -166,7 +167,7 @@ class Control(RuleBasedStateMachine):
             assert done(admin(self.app, "GET", "/requests", ns=ns))["meta"]["total"] == model.calls
 
 
-Control.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Control.TestCase.settings = settings(max_examples=examples(30), stateful_step_count=25)
 test_worlds_follow_the_model = Control.TestCase
 
 

@@ -19,6 +19,7 @@ from fakeserver.listing.pages import Context, Cursor, Limited, Numbered, Whole
 from fakeserver.listing.select import body_of
 from fakeserver.problems import Problem
 from tests.support.asgi import FACETS, Reply, Row, app_of, get, ids, main_tenant, rows
+from tests.support.soak import examples
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 CONTEXT = Context(secret=b"secret", now=1_000_000, binding=lambda: b"listing of this tenant")
@@ -60,7 +61,7 @@ def part_of(count: int, chosen: set[int]) -> tuple[Collection, BitMap, list[str]
 # Numbered, limited and whole.
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(part=subsets, size=st.integers(1, 30))
 def test_numbered_pages_concatenate_to_the_whole(part: tuple[int, set[int]], size: int) -> None:
     """For every page size the numbered pages hold every found document once, in order, and then come empty pages."""
@@ -77,7 +78,7 @@ def test_numbered_pages_concatenate_to_the_whole(part: tuple[int, set[int]], siz
     assert seen == whole
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(part=subsets, limit=st.integers(1, 30))
 def test_limited_is_the_newest(part: tuple[int, set[int]], limit: int) -> None:
     """A limited listing is the beginning of the whole."""
@@ -86,7 +87,7 @@ def test_limited_is_the_newest(part: tuple[int, set[int]], limit: int) -> None:
     assert [each["id"] for each in listed] == whole[:limit]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(part=subsets, limit=st.none() | st.integers(1, 30), offset=st.none() | st.integers(0, 30))
 def test_whole_is_a_slice(part: tuple[int, set[int]], limit: int | None, offset: int | None) -> None:
     """A window of a whole listing is Python's slice of it, its limit clamped; the total counts everything found."""
@@ -337,7 +338,7 @@ def test_facets_take_no_cursor(app: Any, cursor: str) -> None:
     assert get(app, "dreadnode", f"cursor={cursor}", path=FACETS).body == get(app, "dreadnode", path=FACETS).body
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     count=st.integers(1, 24),
     limit=st.integers(1, 6),

@@ -13,6 +13,7 @@ from contract_tests.planted.false_alarms import EPOCH, SERVICES
 from contract_tests.promises.dreadnode import DREADNODE
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import Settings, create_app
+from tests.support.soak import examples
 
 HEADERS = {"authorization": "Bearer dreadnode-admin-key"}
 SIZE = 30
@@ -72,5 +73,5 @@ class Walks(RuleBasedStateMachine):
 
 TestWalks = Walks.TestCase
 TestWalks.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=examples(25), stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )

@@ -28,6 +28,7 @@ from fakeserver.listing.select import select
 from fakeserver.serving.app import App
 from fakeserver.spec.parameters import read_json
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
+from tests.support.soak import examples
 
 WORDS = ["", "a", "b", "A", "a,b", "größe", "x y"]
 words = st.sampled_from(WORDS)
@@ -108,7 +109,7 @@ def by_index(kind: Filter, collection: Collection, value: Any) -> list[Row]:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(chance=st.data())
 def test_predicate_and_index_say_what_the_comprehension_says(name: str, chance: st.DataObject) -> None:
     """Every filter kind keeps exactly the documents of a one-line comprehension, by predicate and by index."""
@@ -125,7 +126,7 @@ def test_predicate_and_index_say_what_the_comprehension_says(name: str, chance: 
     assert not rows.exact or len(loose) == len(expected), "the index claims to be exact and is not"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(chance=st.data())
 def test_conjunctions_keep_what_every_filter_keeps(chance: st.DataObject) -> None:
     """Several filters together, some of them not given, keep the documents that each given one keeps."""
@@ -157,7 +158,7 @@ def test_conjunctions_keep_what_every_filter_keeps(chance: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("read_between", [False, True], ids=["index", "bodies"])
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(chance=st.data())
 def test_index_and_bodies_follow_every_change(read_between: bool, chance: st.DataObject) -> None:
     """However documents are added, changed, removed and replaced, index, order and bodies are those of the result."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.asgi import FACETS, PATHS, Reply, app_of, get, ids, main_tenant, rows
+from tests.support.soak import examples
 
 ISSUE_NAMES = {"loc", "msg", "type"}
 Loc = tuple[str | int, ...]
@@ -329,7 +330,7 @@ def test_pairs_are_limited_in_number(count: int) -> None:
     assert get(app(), "superserve", query).status == (200 if count == 64 else 400)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     slug=st.sampled_from(["dreadnode", "instavm", "prime", "superserve"]),
     fields=st.lists(

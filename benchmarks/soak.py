@@ -1,0 +1,272 @@
+"""`python -m benchmarks.soak`: what counts in thousands, and too long for every change; the result is SOAK.md.
+
+Every planted bug and every mechanical mutant is judged by the laws, correct servers are judged for false alarms under
+every seed, and the tests run that a usual run leaves out: all hostile requests, and many more random examples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+from xml.etree import ElementTree
+
+from benchmarks.machine import HERE, Machine, describe
+from contract_tests.planted import BUGS, false_alarms, mutants
+from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids
+from contract_tests.planted.bug import Bug
+from contract_tests.promises.listings import LISTINGS
+
+ROOT = HERE.parent
+DRAFT = ROOT / "build" / "benchmarks"
+PAGE = "SOAK.md"
+EXAMPLES = 20
+"""Random examples, for each one of a usual run."""
+LEAST_MUTANTS = 0.95
+"""Share of the mutants that a run must catch. Some tell themselves by nothing that a law may rely on."""
+MOST_LINES = 60
+"""Failures that the page names per part."""
+CHUNK = 4
+"""Units that a process takes at a time."""
+
+Unit = TypeVar("Unit")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much a run takes. `every` third bug, mutant and trial is a third of the work; `seeds` are those of trials."""
+
+    seed: int = 0
+    seeds: int = false_alarms.SEEDS
+    examples: int = EXAMPLES
+    every: int = 1
+    providers: tuple[str, ...] = tuple(LISTINGS)
+    jobs: int = os.cpu_count() or 1
+
+
+FULL = Plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one part found: how much was tried, the outcome in a sentence, and a line for each failure."""
+
+    part: str
+    tried: int
+    outcome: str
+    passed: bool
+    failures: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The commit that was judged; `changed` where the files are not those of the commit."""
+
+    commit: str
+    changed: bool
+
+
+def named(bug: Bug) -> str:
+    return f"{bug.slug}, {bug.operation}, `{bug.name}`: {bug.summary}"
+
+
+# One unit of work each, in a process of the pool.
+
+
+def judge_bug(number: int) -> str:
+    """A planted bug that no law caught, else nothing."""
+    bug = BUGS[number]
+    return "" if by_laws(bug, bug.handler()) else named(bug)
+
+
+def judge_mutant(number: int) -> tuple[str, str]:
+    """What became of a mechanical change, and the mutant where no law caught it."""
+    placed = mutants.place(mutants.everything()[number])
+    if isinstance(placed, str):
+        return placed, ""
+    return ("caught", "") if by_laws_with_known_ids(placed, placed.handler()) else ("missed", named(placed))
+
+
+def judge_correct(trial: tuple[str, int, int, float]) -> str:
+    """What a correct server was accused of, else nothing."""
+    slug, seed, size, churn = trial
+    found = false_alarms.trial(slug, seed, size, churn).accusations
+    said = "; ".join(f"{each.law}: {each.sentence}" for each in found)
+    return f"{slug}, seed {seed}, {size} rows, churn {churn:g}: {said}" if found else ""
+
+
+def spread(judge: Callable[[Unit], Found], units: Sequence[Unit], plan: Plan) -> list[Found]:
+    """The findings about all units, from as many processes as the plan has, each with a fresh interpreter."""
+    with ProcessPoolExecutor(plan.jobs, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(judge, units, chunksize=CHUNK))
+
+
+# The parts.
+
+
+def planted(plan: Plan) -> Result:
+    numbers = [number for number, bug in enumerate(BUGS) if bug.slug in plan.providers][:: plan.every]
+    missed = [line for line in spread(judge_bug, numbers, plan) if line]
+    caught = len(numbers) - len(missed)
+    return Result("planted bugs", len(numbers), f"{caught} of {len(numbers)} caught", not missed, tuple(missed))
+
+
+def mechanical(plan: Plan) -> Result:
+    found = spread(judge_mutant, range(len(mutants.everything()))[:: plan.every], plan)
+    fates = Counter(fate for fate, _ in found)
+    missed = tuple(line for _, line in found if line)
+    live = fates["caught"] + fates["missed"]
+    sentence = (
+        f"{fates['caught']} of {live} mutants caught; of the other changes {fates['equivalent']} change no answer, "
+        f"{fates['stillborn']} do not start, {fates['stuck']} never answer"
+    )
+    return Result("mechanical mutants", len(found), sentence, fates["caught"] >= LEAST_MUTANTS * live, missed)
+
+
+def correct(plan: Plan) -> Result:
+    trials = [
+        (slug, seed, size, churn)
+        for slug in plan.providers
+        for size in false_alarms.SIZES
+        for churn in false_alarms.CHURNS
+        for seed in range(plan.seed, plan.seed + plan.seeds)
+    ][:: plan.every]
+    accused = tuple(line for line in spread(judge_correct, trials, plan) if line)
+    return Result("false alarms", len(trials), f"{len(accused)} correct servers accused", not accused, accused)
+
+
+def random_tests(plan: Plan) -> Result:
+    """All hostile requests, and the properties with more examples, drawn from the seed."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-n", str(plan.jobs), "-m", "soak or hypothesis"]
+        subprocess.run(
+            [*command, f"--hypothesis-seed={plan.seed}", f"--junit-xml={report}", "-p", "no:cacheprovider"],
+            cwd=ROOT,
+            env={**os.environ, "FAKESERVER_SOAK": str(plan.examples)},
+            stdout=sys.stderr,
+            check=False,
+        )
+        return of_tests(report.read_text(encoding="utf-8") if report.exists() else "", plan.examples)
+
+
+def of_tests(junit: str, examples: int) -> Result:
+    """The result that pytest's report tells; without a report nothing passed."""
+    part = "hostile requests and random examples"
+    if not junit:
+        return Result(part, 0, "the tests did not run", False)
+    cases = list(ElementTree.fromstring(junit).iter("testcase"))
+    failures = tuple(
+        f"{case.get('classname')}.{case.get('name')}"
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    )
+    sentence = f"{len(failures)} tests failed, with {examples} times the usual examples"
+    return Result(part, len(cases), sentence, bool(cases) and not failures, failures)
+
+
+PARTS: Mapping[str, Callable[[Plan], Result]] = {
+    "bugs": planted,
+    "mutants": mechanical,
+    "alarms": correct,
+    "tests": random_tests,
+}
+
+
+# The page.
+
+
+def source() -> Source:
+    """What git says about the checkout."""
+
+    def said(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+    return Source(said("rev-parse", "HEAD"), bool(said("status", "--porcelain", "--", ".", f":!benchmarks/{PAGE}")))
+
+
+def page(results: Sequence[Result], plan: Plan, where: Source, machine: Machine, date: str) -> str:
+    """The results as Markdown."""
+    changed = ", with changes that are in no commit" if where.changed else ""
+    lines = [
+        "# Soak",
+        "",
+        "Written by `make soak`.",
+        "",
+        f"- commit: `{where.commit}`{changed}",
+        f"- date: {date}",
+        f"- seed: {plan.seed}",
+        f"- providers: {', '.join(plan.providers)}",
+        f"- machine: {machine.processors} processors ({machine.model}), Python {machine.python}",
+        "",
+        "| part | tried | outcome | passed | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results:
+        minutes = result.seconds / 60
+        verdict = "yes" if result.passed else "**no**"
+        lines.append(f"| {result.part} | {result.tried:,} | {result.outcome} | {verdict} | {minutes:.1f} |")
+    for result in results:
+        if result.failures:
+            lines += ["", f"## {result.part.capitalize()}: what was missed", ""]
+            lines += [f"- {line}" for line in result.failures[:MOST_LINES]]
+            if len(result.failures) > MOST_LINES:
+                lines.append(f"- and {len(result.failures) - MOST_LINES} more")
+    return "\n".join([*lines, ""])
+
+
+def run(plan: Plan, parts: Iterable[str]) -> list[Result]:
+    """The results of the parts, one after the other, with what each took."""
+    found = []
+    for part in parts:
+        began = time.perf_counter()
+        result = PARTS[part](plan)
+        seconds = time.perf_counter() - began
+        found.append(Result(result.part, result.tried, result.outcome, result.passed, result.failures, seconds))
+        print(f"{result.part}: {result.outcome} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="What counts in thousands.")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
+    parser.add_argument("--provider", choices=LISTINGS, action="append", help="only this provider; may be repeated")
+    parser.add_argument("--seed", type=int, default=0, help="of the worlds and of the random examples (default: 0)")
+    parser.add_argument("--seeds", type=int, default=FULL.seeds, help="worlds per size and churn (default: 20)")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="random examples for each usual one")
+    parser.add_argument("--every", type=int, default=1, help="only every so many bugs, mutants and correct servers")
+    parser.add_argument("--jobs", type=int, default=FULL.jobs, help="processes (default: one per processor)")
+    parser.add_argument(
+        "--out", type=Path, help="folder to write to (by default only a full run replaces what is kept)"
+    )
+    given = parser.parse_args(arguments)
+    providers = tuple(given.provider or LISTINGS)
+    plan = Plan(given.seed, given.seeds, given.examples, given.every, providers, given.jobs)
+    parts = tuple(given.part or PARTS)
+    whole = parts == tuple(PARTS) and plan == Plan(seed=plan.seed, jobs=plan.jobs)
+    where = source()
+    results = run(plan, parts)
+    text = page(results, plan, where, describe(), datetime.now(UTC).date().isoformat())
+    folder = given.out or (HERE if whole else DRAFT)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE).write_text(text, encoding="utf-8")
+    print(text)
+    return 0 if all(result.passed for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""What a usual run takes a part of, and `make soak` the whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+FACTOR = int(os.environ.get("FAKESERVER_SOAK", "1"))
+"""Random examples for each one of a usual run."""
+
+
+def examples(count: int) -> int:
+    """So many random examples in a usual run, and more of them in a soak."""
+    return count * FACTOR
+
+
+def every_pair(
+    ones: Sequence[Any],
+    others: Sequence[Any],
+    *,
+    name: Callable[[Any], str] = str,
+    also: Callable[[Any, Any], bool] = lambda one, other: False,
+) -> list[Any]:
+    """Parameters for each with each; tuples are taken apart. In a usual run every one of the others meets one of the
+    ones, in turn, and those that `also` says; the rest waits for a soak."""
+    found = []
+    for number, other in enumerate(others):
+        for index, one in enumerate(ones):
+            values = [*(one if isinstance(one, tuple) else (one,)), *(other if isinstance(other, tuple) else (other,))]
+            usual = number % len(ones) == index or also(one, other)
+            marks = () if usual else pytest.mark.soak
+            found.append(pytest.param(*values, id=f"{name(other) or 'empty'}-{name(one)}", marks=marks))
+    return found
