@@ -7,11 +7,15 @@ LOCK := requirements/dev.lock
 LOWEST := .venv-lowest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve test soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
+.PHONY: serve quick test soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
 	$(BIN)/fakeserver serve $(ARGS)
+
+# While you write: what neither starts a process nor opens a socket nor takes over a second, of these folders.
+quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -q -m 'not slow and not soak' tests/unit tests/house tests/kit/laws tests/kit/judging $(ARGS)
 
 test: $(VENV)/.dev $(NPM_PACKAGES)
 	$(BIN)/python -m pytest -n auto $(ARGS)

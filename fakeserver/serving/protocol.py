@@ -39,21 +39,26 @@ def server_config(app: ASGIApp, *, log_level: str = "warning", shutdown_seconds:
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with two additions. An answer that the application has `at_once` and whole leaves in one
     system call and without a task of its own, which would cost as much as making it; and the connection is handed to
-    the application, which may have to break it."""
+    the application, which may have to break it. All of it stands on private parts of uvicorn, so pyproject.toml holds
+    uvicorn to one minor, and each override says what it is needed for."""
 
+    # The application's shortcut is looked up once per connection and not once per request.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self.waiting: deque[RequestResponseCycle] = deque()
 
+    # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def data_received(self, packet: bytes) -> None:
         self.turn = True
         super().data_received(packet)
 
+    # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
         super().on_message_begin()
         cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
 
+    # The last moment before uvicorn makes a task, and the first at which all that an answer depends on is there.
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return
@@ -87,7 +92,7 @@ class Protocol(HttpToolsProtocol):
             self.waiting.append(before)
 
     def send_now(self, answer: Answer) -> bool:
-        """Send the answer if it is whole and due."""
+        """Send the answer if it is whole and due, in the bytes that uvicorn's cycle would make of it."""
         if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
             return False
         try:
@@ -106,6 +111,8 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
         return True
 
+    # uvicorn takes for granted that a request has a cycle; one that was answered at once may have none, so its body is
+    # let pass here, and its end in the next.
     def on_body(self, body: bytes) -> None:
         if self.cycle is not None:
             super().on_body(body)
@@ -114,8 +121,8 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None:
             super().on_message_complete()
 
+    # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
         for cycle in self.waiting:
             if not cycle.response_complete:
                 cycle.disconnected = True

@@ -19,6 +19,8 @@ from tests.support.admin import Machine
 from tests.support.asgi import app_of, get
 from tests.support.server import Live
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECONDS = 120

@@ -12,6 +12,8 @@ from benchmarks.soak import FULL, Plan, Result, Source, main, of_tests, page
 from contract_tests.planted import BUGS, correct, false_alarms, mutants
 from tests.support.soak import FACTOR, every_pair, examples
 
+pytestmark = pytest.mark.slow
+
 MACHINE = Machine(2, "a processor", 8, "Linux", "3.11", {})
 SOURCE = Source("0123abc", changed=False)
 SMALL = Plan(every=len(BUGS), jobs=1, seeds=1)

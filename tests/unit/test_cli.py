@@ -22,6 +22,8 @@ import yaml
 
 from tests.support.server import BIGGEST_PAGE, LISTINGS, credential
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SLUGS = [*LISTINGS]
 EPOCH = "2026-01-18T10:30:00Z"

@@ -502,6 +502,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from places(each, (*place, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_no_recipe_starts_a_server_that_fails(tmp_path: Path, slug: str) -> None:
     """Any place of a recipe with a value that nobody expects there: refused at start, or served without a failure."""

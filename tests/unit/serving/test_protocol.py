@@ -19,6 +19,8 @@ from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.testing.server import running
 from tests.support.server import LISTINGS, Live, serving
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10.0
 EPOCH = instant("2026-01-01T00:00:00Z")
 PRIME = f"GET /prime{LISTINGS['prime']}?per_page=2"

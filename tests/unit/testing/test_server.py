@@ -18,6 +18,8 @@ from fakeserver.testing.handles import AdminError, World
 from fakeserver.testing.server import Server, running
 from tests.support.asgi import PATHS, ROOT, SLUGS, credential
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples"
 BIN = Path(sys.executable).parent
 
