@@ -8,9 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
 
 from contract_tests import run
@@ -21,6 +19,7 @@ from contract_tests.reporting import exit_codes, ledger, reports
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report
 from contract_tests.sending.transport import DEFAULT_RATE, Wire, is_loopback
+from fakeserver.arguments import Parser, UsageError, one_of
 
 PROFILES = ("default", "polite", "deep")
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
@@ -29,17 +28,6 @@ FAKE_ORG = "acme"
 TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
 EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
 proves too little. The environment may hold the token as FAKESERVER_TOKEN, the other one as FAKESERVER_OTHER_TOKEN."""
-
-
-class UsageError(Exception):
-    """Wrong usage, in one line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake with one line and, where it can, with what was meant."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +53,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = found.add_argument
-    add("slug", metavar="PROVIDER", help=", ".join(sorted(LISTINGS)))
+    add("slug", metavar="PROVIDER", type=one_of(sorted(LISTINGS), "provider"), help=", ".join(sorted(LISTINGS)))
     add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
     add("--token", help=f"the credential (or {TOKEN} in the environment)")
     add(
@@ -88,6 +76,7 @@ def parser() -> Parser:
     add("--seed", type=int, default=0, metavar="N", help="same seed, same requests (default 0)")
     add(
         "--profile",
+        type=one_of(PROFILES, "profile"),
         default="default",
         help="polite (at most 25 requests and no conformance), default (120) or deep (800)",
     )
@@ -100,74 +89,82 @@ def parser() -> Parser:
         help="known fault types that the run must be able to catch (default %(default)s)",
     )
     add("--accept", type=Path, metavar="FILE", help="a YAML list of known deviations: law, reason, expires")
-    add("--only-layer", action="append", default=[], metavar="LAYER", help="laws, oracle, conformance or power")
+    add(
+        "--only-layer",
+        action="append",
+        type=one_of(run.LAYERS, "layer"),
+        default=[],
+        metavar="LAYER",
+        help="laws, oracle, conformance or power",
+    )
     return found
-
-
-def chosen(value: str, allowed: Sequence[str], what: str) -> str:
-    """The value, or a usage error that guesses what was meant."""
-    if value in allowed:
-        return value
-    close = get_close_matches(value, allowed, 1, 0.5)
-    hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(allowed))}"
-    raise UsageError(f"unknown {what} {value!r}{hint}")
 
 
 def parsed(argv: Sequence[str]) -> Given:
     """The command line as values, or a UsageError."""
     known = parser()
-    raw, unknown = known.parse_known_args(list(argv))
-    if unknown:
-        flags = [flag for action in known._actions for flag in action.option_strings]
-        name = unknown[0].partition("=")[0]
-        close = get_close_matches(name, flags, 1, 0.6) if name.startswith("-") else []
-        raise UsageError(f"unknown argument {name}" + (f"; did you mean {close[0]}?" if close else ""))
-    slug = chosen(raw.slug, tuple(LISTINGS), "provider")
-    parts = urlsplit(raw.base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--base-url {raw.base_url!r} is no http or https URL")
-    if parts.query or parts.fragment or parts.username:
-        raise UsageError("--base-url holds no query, no fragment and no credential")
-    if parts.scheme == "http" and not is_loopback(raw.base_url):
-        print("warning: the token travels unencrypted over http", file=sys.stderr)
-    token = raw.token or os.environ.get(TOKEN, "")
-    if not token:
-        raise UsageError(f"a token is needed: --token, or {TOKEN} in the environment")
-    other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
-    for name, text in (("--token", token), ("--other-token", other)):
-        if not (text.isascii() and text.isprintable()) or " " in text:
-            raise UsageError(f"{name} has a character that no header may carry")
-    if slug == "dreadnode" and not raw.org:
-        if not is_loopback(raw.base_url):
-            raise UsageError("dreadnode needs --org, the slug of the organization")
-        print(f"no --org was given: taking the fake's own, {FAKE_ORG}", file=sys.stderr)
-        raw.org = [FAKE_ORG]
+    raw = known.parse_args(argv)
+    base_url = base_url_of(known, raw.base_url)
+    credentials = credentials_of(known, raw)
     match = RATE.fullmatch(raw.rate)
     if match is None or not float(match[1]):
-        raise UsageError(f"--rate {raw.rate!r} is not a number of requests per second, such as 5/s")
+        known.error(f"--rate {raw.rate!r} is not a number of requests per second, such as 5/s")
     if not 0 <= raw.min_power <= 1:
-        raise UsageError("--min-power is a share between 0 and 1")
-    accepted = ledger.read(raw.accept) if raw.accept else ()
+        known.error("--min-power is a share between 0 and 1")
+    try:
+        accepted = ledger.read(raw.accept) if raw.accept else ()
+    except ledger.LedgerError as error:
+        known.error(str(error))
     files = {name: path for name in reports.FORMATS if (path := getattr(raw, name)) is not None}
     for name, path in files.items():
         if not path.parent.is_dir():
-            raise UsageError(f"--{name}: the folder {path.parent} does not exist")
-    layers = tuple(chosen(each, run.LAYERS, "layer") for each in raw.only_layer)
-    profile = chosen(raw.profile, PROFILES, "profile")
+            known.error(f"--{name}: the folder {path.parent} does not exist")
+    layers = tuple(raw.only_layer)
     if not layers:
-        layers = run.LAYERS if profile != "polite" else tuple(each for each in run.LAYERS if each != "conformance")
+        layers = run.LAYERS if raw.profile != "polite" else tuple(each for each in run.LAYERS if each != "conformance")
     options = Options(
-        orgs=tuple(raw.org),
-        has_other=bool(other),
+        orgs=orgs_of(known, raw),
+        has_other="other" in credentials,
         known=tuple(raw.known),
         seed=raw.seed,
-        profile=profile,
+        profile=raw.profile,
         strict=raw.strict,
     )
-    credentials = {"token": token} | ({"other": other} if other else {})
-    return Given(
-        slug, raw.base_url.rstrip("/"), credentials, options, float(match[1]), raw.min_power, layers, accepted, files
-    )
+    return Given(raw.slug, base_url, credentials, options, float(match[1]), raw.min_power, layers, accepted, files)
+
+
+def base_url_of(known: Parser, text: str) -> str:
+    """Where the API is served; a warning where the token would travel in the clear."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        known.error(f"--base-url {text!r} is not an http or https URL")
+    if parts.query or parts.fragment or parts.username:
+        known.error("--base-url holds no query, no fragment and no credential")
+    if parts.scheme == "http" and not is_loopback(text):
+        print("warning: the token travels unencrypted over http", file=sys.stderr)
+    return text.rstrip("/")
+
+
+def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
+    """The token and, where there is one, the other caller's, from the command line or the environment."""
+    token = raw.token or os.environ.get(TOKEN, "")
+    if not token:
+        known.error(f"a token is needed: --token, or {TOKEN} in the environment")
+    other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
+    for name, text in (("--token", token), ("--other-token", other)):
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            known.error(f"{name} has a character that no header may carry")
+    return {"token": token} | ({"other": other} if other else {})
+
+
+def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:
+    """The orgs that were named; where one is needed and the target is this machine, the fake's own."""
+    if raw.slug != "dreadnode" or raw.org:
+        return tuple(raw.org)
+    if not is_loopback(raw.base_url):
+        known.error("dreadnode needs --org, the slug of the organization")
+    print(f"no --org was given: taking the fake's own, {FAKE_ORG}", file=sys.stderr)
+    return (FAKE_ORG,)
 
 
 def budget(given: Given) -> str:
@@ -197,8 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one check; the exit status is the verdict."""
     try:
         given = parsed(sys.argv[1:] if argv is None else argv)
-    except (UsageError, ledger.LedgerError) as error:
-        print(f"fakeserver check: {error}", file=sys.stderr)
+    except UsageError as error:
+        print(error, file=sys.stderr)
         return exit_codes.USAGE
     print(budget(given), file=sys.stderr)
     _, limit = run.LIMITS[given.options.profile]

@@ -278,11 +278,11 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["prim", *USAGE], "did you mean prime?"),
-        (["prime", *USAGE, "--tokn", "x"], "did you mean --token?"),
-        (["prime", *USAGE, "--profile", "polit"], "did you mean polite?"),
-        (["prime", *USAGE, "--only-layer", "law"], "did you mean laws?"),
-        (["prime", "--base-url", "ftp://x", "--token", "x"], "no http or https URL"),
+        (["prim", *USAGE], "did you mean 'prime'?"),
+        (["prime", *USAGE, "--tokn", "x"], "did you mean '--token'?"),
+        (["prime", *USAGE, "--profile", "polit"], "did you mean 'polite'?"),
+        (["prime", *USAGE, "--only-layer", "law"], "did you mean 'laws'?"),
+        (["prime", "--base-url", "ftp://x", "--token", "x"], "not an http or https URL"),
         (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
         (["dreadnode", "--base-url", "https://dreadnode.example.com", "--token", "t"], "--org"),
         (["prime", *USAGE, "--rate", "fast"], "--rate"),

@@ -1,0 +1,53 @@
+"""What the command lines of the server and the contract kit share: a mistake is one line that says what was meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
+
+
+class UsageError(Exception):
+    """Wrong usage; the message is the one line that the caller reads."""
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the known one that was probably meant, or all in the order given."""
+    known = list(known)
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"
+
+
+def one_of(known: Sequence[str], noun: str) -> Callable[[str], str]:
+    """An argparse type that takes one of the known words, or suggests the nearest."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{near(text, known)}")
+        return text
+
+    return read
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are a UsageError of one line each, with a suggestion where something was mistyped."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}")
+
+    # Typeshed overloads it for namespaces of other types, which nobody gives here.
+    def parse_args(self, args: Sequence[str] | None = None, namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            flag = unknown[0].partition("=")[0]
+            self.error(f"unknown argument {flag!r}{near(flag, self.flags(parsed))}")
+        return parsed
+
+    def flags(self, parsed: argparse.Namespace) -> list[str]:
+        """The flags of the command that was chosen, or of the program where it has no commands."""
+        chosen = getattr(parsed, "command", None)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and chosen:
+                return [flag for each in action.choices[chosen]._actions for flag in each.option_strings]
+        return [flag for each in self._actions for flag in each.option_strings]

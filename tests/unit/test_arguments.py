@@ -1,0 +1,64 @@
+"""Arguments: a mistake is one line that names the program, what is wrong and what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from fakeserver.arguments import Parser, UsageError, near, one_of
+
+COLOURS = ("red", "green", "blue")
+
+
+def parser() -> Parser:
+    top = Parser(prog="paint", allow_abbrev=False)
+    top.add_argument("--version", action="version", version="1")
+    commands = top.add_subparsers(dest="command", parser_class=Parser)
+    wall = commands.add_parser("wall", allow_abbrev=False)
+    wall.add_argument("--colour", type=one_of(COLOURS, "colour"))
+    wall.add_argument("--coats", type=int)
+    return top
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "end"),
+    [
+        ("gren", COLOURS, "; did you mean 'green'?"),
+        ("violet", COLOURS, "; known are red, green, blue"),
+        (7, ("a", "b"), "; known are a, b"),
+        ("violet", (), "; known are none"),
+    ],
+)
+def test_what_was_probably_meant(name: object, known: Sequence[str], end: str) -> None:
+    """The nearest name, or all of them in the order given."""
+    assert near(name, known) == end
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (
+            ["wall", "--colour", "gren"],
+            "paint wall: argument --colour: colour 'gren' does not exist; did you mean 'green'?",
+        ),
+        (["wall", "--coat", "2"], "paint: unknown argument '--coat'; did you mean '--coats'?"),
+        (["wall", "--token=secret"], "paint: unknown argument '--token'; known are -h, --help, --colour, --coats"),
+        (["wall", "--coats", "two"], "paint wall: argument --coats: invalid int value: 'two'"),
+        (["--versoin"], "paint: unknown argument '--versoin'; did you mean '--version'?"),
+    ],
+)
+def test_a_mistake_is_one_line(argv: list[str], says: str) -> None:
+    """Only the flags of the chosen command are suggested, and what was given to an unknown one is not told."""
+    with pytest.raises(UsageError) as caught:
+        parser().parse_args(argv)
+    assert str(caught.value) == says
+
+
+def test_what_is_right_is_read() -> None:
+    """Words come through as they were given."""
+    assert parser().parse_args(["wall", "--colour", "red", "--coats", "2"]).__dict__ == {
+        "command": "wall",
+        "colour": "red",
+        "coats": 2,
+    }
