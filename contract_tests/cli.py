@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,9 @@ from contract_tests.promises.listings import LISTINGS
 from contract_tests.reporting import exit_codes, ledger, reports
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report
-from contract_tests.sending.transport import DEFAULT_RATE, Wire, is_loopback
+from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.pace import is_loopback
+from contract_tests.sending.wire import DEFAULT_RATE, Wire
 from fakeserver.arguments import Parser, UsageError, one_of
 
 PROFILES = ("default", "polite", "deep")
@@ -36,7 +38,7 @@ class Given:
 
     slug: str
     base_url: str
-    credentials: dict[str, str]
+    credentials: dict[str, str] = field(repr=False)
     options: Options
     rate: float
     min_power: float
@@ -179,15 +181,14 @@ def budget(given: Given) -> str:
     return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
 
 
-def written(given: Given, report: Report) -> None:
+def written(given: Given, report: Report, credentials: Credentials) -> None:
     """The files that were asked for, and the summary of the job that runs this."""
-    secrets = given.credentials.values()
     for name, path in given.files.items():
-        path.write_text(reports.redacted(reports.FORMATS[name](report), secrets), encoding="utf-8")
+        path.write_text(credentials.redacted(reports.FORMATS[name](report)), encoding="utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:
-            stream.write(reports.redacted(reports.markdown(report), secrets))
+            stream.write(credentials.redacted(reports.markdown(report)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,8 +217,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         wire.close()
         progress.done()
     text = reports.terminal(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(reports.redacted(text, given.credentials.values()))
-    written(given, report)
+    sys.stdout.write(wire.credentials.redacted(text))
+    written(given, report, wire.credentials)
     return exit_codes.decide(report)[0]
 
 

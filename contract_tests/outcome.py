@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
-from contract_tests.sending.transport import Ask, Reply, Transport
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.transport import Transport
 
 Row = dict[str, Any]
 """A document as the deployment served it."""

@@ -63,7 +63,7 @@ class Contract:
         from contract_tests.judging import check as checking
         from contract_tests.outcome import Tier, Verdict
         from contract_tests.reporting.report import Report, fails
-        from contract_tests.reporting.reports import redacted, shortened
+        from contract_tests.reporting.reports import shortened
 
         if not isinstance(law, checking.Law):
             law = checking.Law(law.__name__, law, Tier.MUST, "", frozenset({self.check.slug}))
@@ -78,10 +78,10 @@ class Contract:
             curls = [ask.curl(report.base_url, security) for ask in outcome.asks]
             rows = [f"row: {shortened(row)}" for row in outcome.rows]
             text = "\n".join([outcome.sentence, f"promised: {outcome.promise}", *curls, *rows])
-            secrets = getattr(self.check.transport.inner, "credentials", {}).values()
+            text = self.check.transport.credentials.redacted(text)
             if fails(outcome, strict=self._strict):
-                pytest.fail(redacted(text, secrets), pytrace=False)
-            pytest.skip(redacted(f"a warning ({outcome.tier.value}): {text}", secrets))
+                pytest.fail(text, pytrace=False)
+            pytest.skip(f"a warning ({outcome.tier.value}): {text}")
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     from contract_tests.laws.plan import planned
     from contract_tests.outcome import Options
     from contract_tests.sending.recorder import Recorder
-    from contract_tests.sending.transport import Wire
+    from contract_tests.sending.wire import Wire
 
     def given(name: str) -> Any:
         return request.config.getoption(name, None)

@@ -18,16 +18,10 @@ from contract_tests.outcome import ListUnreadable, Options, Outcome, RunRecord, 
 from contract_tests.reporting.exit_codes import MIN_POWER
 from contract_tests.reporting.ledger import Accepted, applied
 from contract_tests.reporting.report import Power, Report, fails
+from contract_tests.sending.ask import Ask
+from contract_tests.sending.in_process import Handler, InProcess
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import (
-    Ask,
-    BudgetExhausted,
-    Handler,
-    InProcess,
-    SendingStopped,
-    Transport,
-    Unreachable,
-)
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 
 LIMITS: Mapping[str, tuple[int | None, int | None]] = {
     "polite": (25, 25),

@@ -23,15 +23,9 @@ from schemathesis.engine import events
 
 from contract_tests.conformance.traces import no_traces
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
-from contract_tests.sending.transport import (
-    Ask,
-    BudgetExhausted,
-    Reply,
-    Security,
-    SendingStopped,
-    Transport,
-    Unreachable,
-)
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.security import Security
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 from fakeserver.spec.reader import load_yaml, resource
 
 LAYER = "conformance"

@@ -13,8 +13,9 @@ from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
 from contract_tests.outcome import ListUnreadable, Options, Outcome, Row, Snapshot, Tier, Verdict
 from contract_tests.promises.form import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Pairs
+from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import Ask, Reply, SendingStopped
+from contract_tests.sending.transport import SendingStopped
 
 MAX_SNAPSHOT_PAGES = 400
 MIN_SNAPSHOT_PAGES = 12
@@ -74,8 +75,18 @@ class Check:
     def __post_init__(self) -> None:
         self._validator = Validator(self.target)
         self._confirmation = Confirmation(self)
-        self.transport.label = lambda: f"{self.law}:{self._probe}"
-        self.transport.failing = lambda sentence, asks: self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
+        self.transport.watch(self)
+
+    # What the recorder asks and tells.
+
+    @property
+    def account(self) -> str:
+        """The law and the probe that the next request is sent for."""
+        return f"{self.law}:{self._probe}"
+
+    def failing(self, sentence: str, asks: Sequence[Ask]) -> None:
+        """The server failed these requests twice: a broken promise, whichever law asked."""
+        self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
 
     # What is checked.
 

@@ -13,7 +13,8 @@ from typing import Protocol
 from contract_tests.judging.judge import Breach
 from contract_tests.outcome import Context, ListUnreadable, Snapshot
 from contract_tests.promises.form import Listing
-from contract_tests.sending.transport import Ask, BudgetExhausted, Reply
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.transport import BudgetExhausted
 
 CONFIRMATIONS = 3
 MANY_CONFIRMATIONS = 8

@@ -14,7 +14,7 @@ from typing import Any
 
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Pairs, instant
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 TOTAL_HEADER = "x-total-count"
 

@@ -12,7 +12,7 @@ import yaml
 
 from contract_tests.promises.form import Listing
 from contract_tests.promises.listings import LISTINGS
-from contract_tests.sending.transport import Security
+from contract_tests.sending.security import Security
 
 PACKAGE = Path(__file__).parent.parent
 

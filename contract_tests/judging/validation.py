@@ -11,7 +11,7 @@ from typing import Any
 from contract_tests.judging.judge import TOTAL_HEADER, Breach
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Row, Tier
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 MAX_MESSAGE = 160
 MAX_SEARCHED = 20_000

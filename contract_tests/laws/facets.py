@@ -9,7 +9,7 @@ from contract_tests.laws.filters import NOBODY, STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
 from contract_tests.promises.form import Pairs
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 FACETS = {"dreadnode"}
 

@@ -8,7 +8,7 @@ from contract_tests.laws.filters import full
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 ROUNDS = 2
 

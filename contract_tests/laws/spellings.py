@@ -12,7 +12,7 @@ from contract_tests.laws.filters import STATES, full, labels, metadata, pairs, t
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row, Tier
 from contract_tests.promises.form import Pairs
-from contract_tests.sending.transport import encoded
+from contract_tests.sending.ask import encoded
 
 
 def spelt(

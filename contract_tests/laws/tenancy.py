@@ -10,7 +10,7 @@ from contract_tests.laws.pages import walk
 from contract_tests.laws.registry import law
 from contract_tests.outcome import ListUnreadable, Row, Tier
 from contract_tests.promises.form import Pairs
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 UNKNOWN = "no-such-org-71c3"
 

@@ -9,7 +9,7 @@ from contract_tests.laws.filters import STATES
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Tier
 from contract_tests.promises.form import Pairs
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 REFUSAL = {"dreadnode": 422, "instavm": 422, "prime": 422, "superserve": 400}
 ZERO, HUGE = "0", "99999999999999999999"

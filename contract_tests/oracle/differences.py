@@ -16,7 +16,7 @@ from contract_tests.judging.judge import TOTAL_HEADER, spread
 from contract_tests.oracle.questions import OracleQuestion, next_cursor
 from contract_tests.oracle.twin import Twin
 from contract_tests.outcome import Row, Snapshot, Tier
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 BUCKETS = {"projects": "project_id", "states": "value"}
 """By facet: the name of a bucket's key."""

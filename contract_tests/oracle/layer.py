@@ -15,7 +15,9 @@ from contract_tests.oracle.differences import Difference, Side, agrees, differen
 from contract_tests.oracle.questions import OracleQuestion, questions
 from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
 from contract_tests.planted import BUGS, correct
-from contract_tests.sending.transport import Ask, BudgetExhausted, Handler, Reply, SendingStopped, Unreachable
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.in_process import Handler
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
 
 LAYER = "oracle"
 PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from contract_tests.conformance.traces import no_traces
 from contract_tests.outcome import Context, Row
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 Pairs = tuple[tuple[str, str], ...]
 Choices = Mapping[str, Sequence[Pairs]]

@@ -11,7 +11,8 @@ from typing import Any
 
 from contract_tests.judging.target import target
 from contract_tests.outcome import Row
-from contract_tests.sending.transport import Ask, InProcess, Reply
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.in_process import InProcess
 from fakeserver.documents.collection import Collection, OrderKey
 from fakeserver.listing.listing import Listing
 from fakeserver.listing.pages import Cursor, Limited, Numbered, Whole

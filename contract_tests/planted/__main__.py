@@ -18,7 +18,7 @@ from contract_tests.planted.bug import Bug
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay, transport
 from contract_tests.promises.listings import LISTINGS
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 REPORT = Path(__file__).parent / "BUGS.md"
 MOST_LAWS = 3

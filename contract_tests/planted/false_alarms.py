@@ -17,7 +17,7 @@ from typing import Any
 from contract_tests import run
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.promises.listings import LISTINGS
-from contract_tests.sending.transport import Handler
+from contract_tests.sending.in_process import Handler
 from fakeserver.documents.collection import Collection
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import App, Settings, create_app, load_services

@@ -16,7 +16,7 @@ from contract_tests.planted.backend import Handler, Rows, correct
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.replay import Replay, same
 from contract_tests.planted.witnesses import missing
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 HOME = {"dreadnode": "acme", "instavm": "main", "prime": "main", "superserve": "main"}
 """The tenant that stands for the caller's own list."""

@@ -14,7 +14,8 @@ import orjson
 
 from contract_tests.judging.target import target
 from contract_tests.planted.backend import Handler
-from contract_tests.sending.transport import Ask, InProcess, Reply
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.in_process import InProcess
 
 CURSOR = "cursor"
 NEXT = "next_cursor"

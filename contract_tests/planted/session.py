@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract_tests.planted.replay import Replay, next_cursor, same
-from contract_tests.sending.transport import Ask, Reply
+from contract_tests.sending.ask import Ask, Reply
 
 Pair = tuple[str, str]
 MOST_VALUES = 12

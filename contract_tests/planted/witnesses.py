@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from contract_tests.outcome import Row
 from contract_tests.planted.backend import FACETS, Rows
 from contract_tests.planted.bug import Bug
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 
 CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}
 STATE = {"dreadnode": "state", "instavm": "status", "prime": "status", "superserve": "status"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 from xml.etree import ElementTree
@@ -15,17 +15,7 @@ from contract_tests.reporting.report import Report, fails
 
 MAX_ROW = 360
 MAX_UNSEEN = 5
-SHORTEST_SECRET = 4
-REDACTED = "[redacted]"
 MARKS = {Verdict.HOLDS: "ok", Verdict.BROKEN: "BROKEN", Verdict.INCONCLUSIVE: "?", Verdict.ACCEPTED: "accepted"}
-
-
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """The last line of defence: should a credential be in the text after all, it goes."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, REDACTED).replace(escape(secret), REDACTED)
-    return text
 
 
 def shortened(row: Row) -> str:

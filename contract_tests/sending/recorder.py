@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from contract_tests.sending.transport import Ask, BudgetExhausted, Reply, SendingStopped, Transport
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport
 
 
 def failed(reply: Reply) -> bool:
-    """Whether the server failed; that it knows no HEAD is no failure."""
+    """Whether the server failed; a server that knows no HEAD has not."""
     return reply.status >= 500 and not (reply.status == 501 and reply.ask.method == "HEAD")
+
+
+class Watcher(Protocol):
+    """Whoever sends through a recorder, and hears from it."""
+
+    @property
+    def account(self) -> str:
+        """What the next request is booked on."""
+        ...
+
+    def failing(self, sentence: str, asks: Sequence[Ask]) -> None:
+        """The server failed these requests, and that was not bad luck."""
+        ...
 
 
 class Recorder:
     """A transport that remembers every answer and obeys a limit of its own.
 
-    Whoever sends, a 5xx is asked once more, since one failure may be bad luck; what fails again is told to `failing`.
+    Whoever sends, a 5xx is asked once more, since one failure may be bad luck; what fails again is told to the watcher.
     """
 
     def __init__(self, inner: Transport, progress: Callable[[int], None] | None = None) -> None:
@@ -24,24 +40,23 @@ class Recorder:
         self.replies: list[Reply] = []
         self.limit: int | None = None
         self.progress = progress
-        self.label: Callable[[], str] = lambda: ""
         self.prices: Counter[str] = Counter()
-        """Requests by the probe that was running."""
-        self.failing: Callable[[str, Sequence[Ask]], None] = lambda sentence, asks: None
+        """Requests by the account that they were booked on."""
+        self._watcher: Watcher | None = None
         self._in_a_row: list[Reply] = []
         """The failures since the last answer that was none."""
+
+    def watch(self, watcher: Watcher) -> None:
+        """From now on, requests are booked on this watcher's account, and failures are told to it."""
+        self._watcher = watcher
 
     @property
     def sent(self) -> int:
         return self.inner.sent
 
-    @sent.setter
-    def sent(self, value: int) -> None:
-        self.inner.sent = value
-
-    def _room(self, wanted: int) -> None:
-        if self.limit is not None and self.sent + wanted > self.limit:
-            raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
+    @property
+    def credentials(self) -> Credentials:
+        return self.inner.credentials
 
     def send(self, ask: Ask) -> Reply:
         return self._repeated(self._sent([ask], lambda: [self.inner.send(ask)])[0])
@@ -50,16 +65,15 @@ class Recorder:
         return [self._repeated(reply) for reply in self._sent(asks, lambda: self.inner.together(asks))]
 
     def _sent(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
-        self._room(len(asks))
-        self.prices[self.label()] += len(asks)
+        if self.limit is not None and self.sent + len(asks) > self.limit:
+            raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
+        self.prices[self._watcher.account if self._watcher else ""] += len(asks)
         try:
             replies = sending()
         except SendingStopped:
             if len(self._in_a_row) > 1:
-                self.failing(
-                    "different requests failed one after the other",
-                    tuple(dict.fromkeys(reply.ask for reply in self._in_a_row)),
-                )
+                asks = tuple(dict.fromkeys(reply.ask for reply in self._in_a_row))
+                self._tell("different requests failed one after the other", asks)
             raise
         self.replies += replies
         for reply in replies:
@@ -79,5 +93,9 @@ class Recorder:
             except BudgetExhausted:
                 return reply  # Asked once, which proves nothing.
         if failed(again):
-            self.failing(f"{again.status}, twice in a row", (reply.ask,))
+            self._tell(f"{again.status}, twice in a row", (reply.ask,))
         return again
+
+    def _tell(self, sentence: str, asks: Sequence[Ask]) -> None:
+        if self._watcher is not None:
+            self._watcher.failing(sentence, asks)

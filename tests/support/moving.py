@@ -11,7 +11,9 @@ from contract_tests.judging.target import target
 from contract_tests.outcome import Options, Row, Snapshot
 from contract_tests.planted import Handler
 from contract_tests.planted.backend import Backend, collection_of, load
-from contract_tests.sending.transport import Ask, InProcess, Transport
+from contract_tests.sending.ask import Ask
+from contract_tests.sending.in_process import InProcess
+from contract_tests.sending.transport import Transport
 
 STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "dreadnode": ("state", ("running", "paused", "killed")),

@@ -20,7 +20,11 @@ from contract_tests.conformance import layer
 from contract_tests.judging.target import target
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.planted import BUGS, Handler, correct
-from contract_tests.sending.transport import Ask, InProcess, Reply, Unreachable, Wire
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.in_process import InProcess
+from contract_tests.sending.transport import Unreachable
+from contract_tests.sending.wire import Wire
 from tests.support.server import Live
 
 ROOT = Path(__file__).parents[3]
@@ -115,6 +119,7 @@ def test_an_unreachable_deployment_is_no_pass() -> None:
 
     class Gone:
         sent = 0
+        credentials = Credentials({})
 
         def send(self, ask: Ask) -> Reply:
             raise Unreachable("http://127.0.0.1 cannot be reached")

@@ -24,8 +24,9 @@ from contract_tests.promises.instavm import INSTAVM
 from contract_tests.promises.listings import LISTINGS
 from contract_tests.promises.prime import PRIME
 from contract_tests.promises.superserve import SUPERSERVE
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import Ask, InProcess, Reply
 
 HERE = Path(contract_tests.__file__).parent
 JUDGES = ("sending", "promises", "judging", "laws")

@@ -14,7 +14,7 @@ from contract_tests.oracle.questions import OracleQuestion, questions
 from contract_tests.outcome import Outcome, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.bug import Bug
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 from tests.support.moving import ORGS, moving, reader
 
 SLUGS = ("dreadnode", "instavm", "prime", "superserve")

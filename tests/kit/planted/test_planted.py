@@ -15,7 +15,7 @@ from contract_tests.planted.backend import EPOCH, FACETS, LIST, Rows, documents_
 from contract_tests.planted.probes import PROBES, session
 from contract_tests.planted.replay import Replay, transport
 from contract_tests.planted.witnesses import lacks
-from contract_tests.sending.transport import Ask
+from contract_tests.sending.ask import Ask
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import load_services
 from fakeserver.worlds.world import SeededDocuments, Seeding, World

@@ -1,0 +1,77 @@
+"""One request and its answer. A law says *which* credential travels, never the credential itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from contract_tests.sending.security import BEARER, SHELL, Security
+
+
+def encoded(text: str) -> str:
+    """Percent-encoded for a query; lone surrogates stand for bytes that are not UTF-8."""
+    return quote(text, safe="", errors="surrogateescape")
+
+
+def shell(text: str) -> str:
+    """The text in single quotes, for a POSIX shell."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, relative to the provider's base URL. The path is percent-encoded already."""
+
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    credential: str = "token"
+    channel: str = ""
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    raw: str = ""
+    """A query string that is sent as it stands, behind `query`."""
+
+    @property
+    def query_string(self) -> str:
+        pairs = "&".join(f"{encoded(name)}={encoded(text)}" for name, text in self.query)
+        return "&".join(part for part in (pairs, self.raw) if part)
+
+    @property
+    def target(self) -> str:
+        """Path and query as they go over the wire."""
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    def curl(self, base_url: str, security: Security | None = None) -> str:
+        """The request as one line for a shell; credentials are `$TOKEN` and `$OTHER_TOKEN`."""
+        url = base_url.rstrip("/") + self.target
+        parts = ["curl -s" if self.method == "GET" else "curl -sI"]
+        parts += [f"-H {shell(f'{name}: {text}')}" for name, text in self.headers]
+        header = (security or BEARER).header_for(self.credential, self.channel, SHELL)
+        if header is not None:
+            parts.append(f'-H "{header[0]}: {header[1]}"')
+        return " ".join([*parts, shell(url)])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer. Header names are in lower case."""
+
+    ask: Ask
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+    failures: int = 0
+    """How often this request was answered with a 5xx, where the transport itself has asked again."""
+
+    def json(self) -> Any:
+        """The body as strict JSON (UTF-8, no NaN), or ValueError."""
+        return orjson.loads(self.body)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,49 @@
+"""The secrets of a run: they reach the header that carries them, and no text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.security import Security
+
+SHORTEST_REDACTED = 4
+"""Shorter secrets are not looked for: a report would lose half of its words."""
+SHORTEST_REPEATED = 8
+"""A shorter secret may be in an answer by chance."""
+MAX_SEARCHED_BYTES = 200_000
+REDACTED = "[redacted]"
+
+
+class Credentials:
+    """The token and, as `other`, that of a second caller. A repr names them and shows none."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = dict(secrets)
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(self._secrets)})"
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._secrets
+
+    def header(self, security: Security, ask: Ask) -> tuple[str, str] | None:
+        """The header that carries the credential which the ask names, or None where nothing is sent."""
+        return security.header_for(ask.credential, ask.channel, self._secrets)
+
+    def redacted(self, text: str) -> str:
+        """The last line of defence: should a credential be in the text after all, it goes."""
+        for secret in sorted(self._secrets.values(), key=len, reverse=True):
+            if len(secret) >= SHORTEST_REDACTED:
+                text = text.replace(secret, REDACTED).replace(escape(secret), REDACTED)
+        return text
+
+    def repeated_by(self, reply: Reply) -> bool:
+        """Whether the answer holds one of the credentials, in a header or in a body that is not too long to search."""
+        body = reply.body if len(reply.body) < MAX_SEARCHED_BYTES else b""
+        return any(
+            secret.encode() in body or any(secret in text for text in reply.headers.values())
+            for secret in self._secrets.values()
+            if len(secret) >= SHORTEST_REPEATED
+        )
