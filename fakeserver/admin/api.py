@@ -16,7 +16,6 @@ from pathlib import Path
 
 import orjson
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -99,8 +98,9 @@ class Admin:
 
     async def put_documents(self, request: Request) -> Response:
         service, tenant = self.place(request)
-        # Holding many documents against the spec takes seconds, in which other requests get their turn.
-        documents = await run_in_threadpool(bodies.documents, await json_body(request), service)
+        documents = await json_body(request)
+        for _ in bodies.check_documents(documents, service):
+            await asyncio.sleep(0)
         owner = next(
             (each.user for each in service.fixture.callers.values() if each.administers(tenant)), service.provider.slug
         )

@@ -110,10 +110,13 @@ def whole_query(text: str | None, name: str) -> int | None:
 
 def deeper(value: Json, levels: int) -> bool:
     """Whether a value is nested deeper than so many levels."""
-    if not isinstance(value, dict | list):
+    if not isinstance(value, (dict, list)):
         return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(deeper(each, levels - 1) for each in inner)
+    if levels == 0:
+        return True
+    members = value.values() if isinstance(value, dict) else value
+    # Most members are plain; asking here saves them a call each.
+    return any(deeper(member, levels - 1) for member in members if isinstance(member, (dict, list)))
 
 
 def immense(value: Json) -> bool:

@@ -1,73 +1,127 @@
-"""Documents against their spec's schema: what the admin API takes in, and what a custom recipe makes. Loading the
-validator takes longer than starting the server, so it is imported where it is needed."""
+"""Documents against their spec's schema: what the admin API takes in, and what a custom recipe makes. Serving needs no
+validator, so whoever needs one imports this module then."""
 
 from __future__ import annotations
 
-from jsonschema import Draft202012Validator, FormatChecker
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
 from fakeserver.instants import instant
 from fakeserver.listing.listing import Listing
-from fakeserver.problems import Document, Json
+from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import UUID
 from fakeserver.spec.reader import Spec
+from fakeserver.spec.references import dereference
 
-FORMATS = FormatChecker(formats=())
+REASONS = {
+    "format": "must be a {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} entries",
+    "maxItems": "must have at most {} entries",
+    "pattern": "must match {}",
+    "const": "must be {}",
+    "additionalProperties": "is not a field of the spec",
+    "anyOf": "has none of the forms that the spec allows",
+    "oneOf": "does not have exactly one of the forms that the spec allows",
+    "falseSchema": "is not allowed",
+}
+MAX_REASON = 200
+"""Characters of a reason that the keyword's value may fill."""
 
 
-def _uuid(value: object) -> bool:
+def is_lower_case_uuid(text: str) -> bool:
     # Filters compare in lower case, as the providers write their ids.
-    return not isinstance(value, str) or (UUID.fullmatch(value) is not None and value == value.lower())
+    return UUID.fullmatch(text) is not None and text == text.lower()
 
 
-def _date_time(value: object) -> bool:
-    if isinstance(value, str):
-        instant(value)
-    return not isinstance(value, str) or "T" in value
+def is_date_time(text: str) -> bool:
+    try:
+        instant(text)
+    except (ValueError, OverflowError):
+        return False
+    return "T" in text
 
 
-FORMATS.checks("uuid")(_uuid)
-FORMATS.checks("date-time", raises=(ValueError, OverflowError))(_date_time)
+FORMATS = {"uuid": is_lower_case_uuid, "date-time": is_date_time}
 
 
-def issues_of(validator: Draft202012Validator, document: Json) -> list[tuple[str, str]]:
-    """What is wrong with a document: (field, why). Empty if it is as the spec says."""
-    found = []
-    for error in validator.iter_errors(document):
-        path = ".".join(str(part) for part in error.absolute_path)
-        if error.validator == "required":
-            missing = [name for name in error.validator_value if name not in error.instance]
-            found += [(f"{path}.{name}".lstrip("."), "is missing") for name in missing]
-        else:
-            found.append((path or "document", reason(error.validator, error.validator_value)))
-    return list(dict.fromkeys(found))
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a document is not what the spec says: the path to the value, the schema's keyword with what it
+    wants there, and the value (None where it is missing)."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    wanted: Json
+    value: Json
+
+    @property
+    def field(self) -> str:
+        """The path as one word, as in `labels.0`."""
+        return ".".join(map(str, self.path)) or "document"
+
+    @property
+    def reason(self) -> str:
+        """Why the value was refused, without repeating the value."""
+        match self.keyword:
+            case "required":
+                return "is missing"
+            case "type":
+                wanted = self.wanted if isinstance(self.wanted, list) else [self.wanted]
+                return f"must be of type {' or '.join(wanted)}"
+            case "enum":
+                return f"must be one of {', '.join(map(str, self.wanted))}"
+            case keyword:
+                return REASONS.get(keyword, f"breaks {keyword}: {{}}").format(self.wanted)[:MAX_REASON]
 
 
-def reason(keyword: object, wanted: Json) -> str:
-    """Why a value was refused, without repeating the value."""
-    match keyword:
-        case "type":
-            return f"must be of type {' or '.join(wanted) if isinstance(wanted, list) else wanted}"
-        case "enum":
-            return f"must be one of {', '.join(map(str, wanted))}"
-        case "format":
-            return f"must be a {wanted}"
-        case "minimum":
-            return f"must be at least {wanted}"
-        case _:
-            return f"breaks {keyword}: {wanted}"[:200]
+class DocumentSchema:
+    """The schema of one document of a provider, ready to hold documents against."""
 
+    def __init__(self, provider: Provider, contract: Spec) -> None:
+        item = item_schema(provider, contract)
+        self.fields: Mapping[str, Document] = item.get("properties", {})
+        # References stay references, so that a schema may lead back to itself.
+        self._schema: Document = {**item, "components": contract.document.get("components", {})}
+        try:
+            self._validator = Draft202012Validator(self._schema, formats=FORMATS, validate_formats=True, offline=True)
+        except ValidationError as error:
+            raise SpecError(f"{contract.name}.yaml: the schema of a document is not sound: {error.message}") from error
 
-def validator_of(provider: Provider, contract: Spec) -> Draft202012Validator:
-    """What holds one document of the provider against its spec."""
-    return Draft202012Validator(item_schema(provider, contract), format_checker=FORMATS)
+    def breaches(self, document: Json) -> Iterator[Breach]:
+        """What is wrong with a document; nothing if it is as the spec says. ValueError: it holds what JSON cannot."""
+        for error in self._validator.iter_errors(document):
+            path, value = tuple(error.instance_path), cast(Json, error.instance)
+            match error.kind:
+                case ValidationErrorKind.Required(name):
+                    yield Breach((*path, name), "required", True, None)
+                case ValidationErrorKind.AdditionalProperties(names):
+                    for name in names:
+                        yield Breach((*path, name), "additionalProperties", False, value[name])
+                case kind:
+                    yield Breach(path, kind.name, self._wanted(error), value)
+
+    def _wanted(self, error: ValidationError) -> Json:
+        """The keyword's value as the spec has it; the validator sorts some."""
+        found: Any = self._schema
+        for part in error.schema_path:
+            found = found[part]
+        return found
 
 
 def item_schema(provider: Provider, contract: Spec) -> Document:
-    """The schema of one document: the items of the listing's array, wherever its envelope puts them."""
-    listing = next(name for name, each in provider.operations.items() if isinstance(each, Listing))
-    schema = contract.resolved(contract.operations[listing].responses[200].schema)
+    """The schema of one document, its inner references unread: the items of the listing's array, wherever its envelope
+    puts them."""
+    listing = next(name for name, operation in provider.operations.items() if isinstance(operation, Listing))
+    schema = dereference(contract.document, contract.operations[listing].responses[200].schema)
     if schema.get("type") != "array":
-        schema = next(each for each in schema["properties"].values() if each.get("type") == "array")
-    items: Document = schema["items"]
-    return items
+        inner = [dereference(contract.document, each) for each in schema["properties"].values()]
+        schema = next(each for each in inner if each.get("type") == "array")
+    return dereference(contract.document, schema["items"])

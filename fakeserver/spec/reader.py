@@ -101,11 +101,6 @@ class Spec:
     document: Document
     digest: str
 
-    def resolved(self, schema: Document) -> Document:
-        """The schema with every local reference written out, for validators that are handed one schema."""
-        found: Document = expand(self.document, schema)
-        return found
-
 
 def resource(name: str) -> Path:
     """A folder of the repository; a wheel carries it inside the package."""

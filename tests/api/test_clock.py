@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at, instant
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
-from fakeserver.recipes.schema import FORMATS, item_schema
+from fakeserver.recipes.schema import DocumentSchema
 from fakeserver.serving.app import App
 from fakeserver.worlds.clock import LAST, Clock
 from tests.support.admin import SECOND, Machine, admin, app_of, done, listing, refused
-from tests.support.asgi import EPOCH, FACETS, SLUGS, call, credential, main_tenant, schema_of, tenants
+from tests.support.asgi import EPOCH, FACETS, SLUGS, call, credential, main_tenant, tenants
 
 DAY = 86_400 * SECOND
 HORIZON = 40 * DAY
@@ -402,16 +401,14 @@ LATER = [0, 1, 5 * SECOND, 19 * SECOND, 3_600 * SECOND, DAY]
 def test_documents_stay_consistent(machine: Machine, slug: str) -> None:
     """At any later instant every document is as the spec says, agrees with itself, and is found by what it says."""
     app = app_of(size=SIZE)
-    validator = Draft202012Validator(
-        schema_of(slug, item_schema(app.services[slug].provider, app.services[slug].spec)), format_checker=FORMATS
-    )
+    schema = DocumentSchema(app.services[slug].provider, app.services[slug].spec)
     chance = random.Random(f"later {slug}")
     for aged in [*LATER, *(chance.randrange(HORIZON) for _ in range(4)), HORIZON]:
         move(app, action="freeze", instant=at(EPOCH + aged))
         for collection in tenants(app, slug).values():
             assert len(collection) == len(list(collection.documents()))
             for document in collection.documents():
-                assert not [*validator.iter_errors(document)], document
+                assert not [*schema.breaches(document)], document
                 consistent(slug, document, now(app))
             for field in INDEXED[slug]:
                 predicate_holds(collection, field)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from tests.support.redocly import lint
@@ -582,15 +582,15 @@ def test_parameter_examples_are_those_of_the_page() -> None:
 @pytest.mark.parametrize("key", OPERATIONS)
 def test_every_example_fits_its_schema(key: tuple[str, str]) -> None:
     """Every example of a response or parameter is valid, formats included."""
-    checker = FormatChecker()
-    assert {"date-time", "uuid"} <= set(checker.checkers)
+    for text in ("date-time", "uuid"):
+        assert not Draft202012Validator({"format": text}, validate_formats=True).is_valid("neither")
     slug = key[0]
     places = [body(response) for response in responses(key).values()]
     for parameter in parameters(key).values():
         places += parameter.get("content", {"": parameter}).values()
     for place in places:
         schema = {**place["schema"], "components": SPECS[slug]["components"]}
-        validator = Draft202012Validator(schema, format_checker=checker)
+        validator = Draft202012Validator(schema, validate_formats=True)
         for name, value in examples(slug, place).items():
             assert [(name, each.message) for each in validator.iter_errors(value)] == []
 

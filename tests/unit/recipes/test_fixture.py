@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import shutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from fakeserver import cli
 from fakeserver.documents.draws import Draw
 from fakeserver.problems import Document
 from fakeserver.providers import PROVIDERS
-from fakeserver.recipes.fixture import FixtureError
+from fakeserver.recipes.fixture import FixtureError, load, load_vocabularies
 from fakeserver.recipes.located import Located
 from fakeserver.serving.app import load_services
+from fakeserver.spec import reader
 from tests.support.admin import admin, done
-from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, app_of, get
+from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, SPECS, app_of, get, main_tenant
 
 Change = Callable[[Any], object]
 ABSENT = object()
@@ -486,6 +488,37 @@ def test_what_nobody_foresaw_is_no_traceback(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(PROVIDERS, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
     line = refusal(recipes(tmp_path), "prime")
     assert line.startswith("prime.yaml: tenants.main: no document can be made: TypeError(")
+
+
+def test_a_document_that_json_cannot_hold_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is a provider that makes what no answer can carry."""
+    made = PROVIDERS["prime"].make
+
+    def make(draw: Draw) -> Document:
+        return {**made(draw), "createdAt": datetime.datetime(2026, 1, 1)}
+
+    monkeypatch.setitem(PROVIDERS, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
+    line = refusal(recipes(tmp_path), "prime")
+    assert line.startswith("prime.yaml: tenants.main: no document can be made: ValueError(")
+
+
+def test_a_recipe_of_documents_whose_schema_leads_back_to_itself(tmp_path: Path) -> None:
+    """A recursive schema holds a recipe against what it says, at any depth."""
+    document = deepcopy(SPECS["superserve"])
+    item = document["components"]["schemas"]["SandboxResponse"]
+    item["properties"]["parent"] = {"$ref": "#/components/schemas/SandboxResponse"}
+    (tmp_path / "superserve.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    contract = reader.load(tmp_path / "superserve.yaml")
+    folder, provider = recipes(tmp_path), PROVIDERS["superserve"]
+    parent = dict(next(iter(main_tenant(app_of(size=20), "superserve").documents())))
+    pin = ("tenants", "main", "pins", 5, "set")
+
+    damaged(folder, "superserve", put(*pin, value={"parent": {**parent, "parent": parent}}))
+    assert load(folder, provider, contract, load_vocabularies(folder)).tenants["main"].pins[5].set["parent"]["parent"]
+
+    damaged(folder, "superserve", put(*pin, value={"parent": {**parent, "parent": {**parent, "name": 7}}}))
+    with pytest.raises(FixtureError, match=r"pins\.5\.set: parent\.parent\.name must be of type string, not 7"):
+        load(folder, provider, contract, load_vocabularies(folder))
 
 
 def test_half_a_character_is_refused() -> None:
