@@ -10,7 +10,6 @@ import difflib
 import errno
 import gc
 import importlib
-import ipaddress
 import os
 import socket
 import sys
@@ -21,12 +20,13 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from fakeserver import __version__
 from fakeserver.instants import instant
+from fakeserver.loopback import ADDRESS, is_loopback
 from fakeserver.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-DEFAULT_HOST = "127.0.0.1"
+DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
 MAX_SIZE = 10_000_000
@@ -239,7 +239,7 @@ def serve(parsed: argparse.Namespace, out: TextIO) -> int:
         port = listener.getsockname()[1]
         host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
         base_url = f"http://{host}:{port}"
-        out.write(start_screen(app, base_url, loopback(parsed.host)))
+        out.write(start_screen(app, base_url, is_loopback(parsed.host)))
         out.flush()
         # What start made lives as long as the server; collecting it again and again costs every answer.
         gc.collect()
@@ -258,13 +258,6 @@ def run_server(app: ASGIApp, listener: socket.socket) -> None:
     from fakeserver.serving.protocol import server_config
 
     uvicorn.Server(server_config(app)).run(sockets=[listener])
-
-
-def loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,29 +1,27 @@
 """The admin API of one world: `/__admin/…`, and per namespace `/ns/<name>/__admin/…`. Its contract is `openapi.yaml`.
 
-Every refusal is RFC 9457 problem+json that names the field. Only loopback may call it, unless an admin token is set.
+Every refusal is RFC 9457 problem+json that names the field; `guard` says who may call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import hmac
-import ipaddress
-import json
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, errors, snapshots
 from fakeserver.admin.fields import whole_query
+from fakeserver.admin.guard import Endpoint, guard
+from fakeserver.admin.reading import json_body, no_body, world_of
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
@@ -31,13 +29,10 @@ from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem, Json
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.world import SeededDocuments, World
+from fakeserver.worlds.world import SeededDocuments
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-LOOPBACK_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 CONTRACT = Path(__file__).parent / "openapi.yaml"
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+NOTHING = 204
 
 
 def answered(value: Json, status: int = 200) -> Response:
@@ -46,9 +41,6 @@ def answered(value: Json, status: int = 200) -> Response:
 
 def problem_response(problem: FakeProblem) -> Response:
     return Response(orjson.dumps(problem.body), problem.status, media_type=PROBLEM_JSON)
-
-
-NOTHING = 204
 
 
 class Admin:
@@ -201,26 +193,6 @@ class Admin:
             raise FakeProblem(404, f"{slug} has no tenant {tenant[:64]!r}; it has {', '.join(tenants)}", field="tenant")
         return service, tenant
 
-    def guarded(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint behind the guard: who may call, and under which name of this machine."""
-
-        async def guard(request: Request) -> Response:
-            if self.token is not None:
-                scheme, _, given = request.headers.get("authorization", "").partition(" ")
-                if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
-                    raise FakeProblem(401, "The admin API needs the admin token as a bearer", field="Authorization")
-            elif request.client is not None and not is_loopback(request.client.host):
-                raise FakeProblem(403, "The admin API answers loopback only; --admin-token opens it")
-            elif LOOPBACK_HOST.fullmatch(request.headers.get("host", "localhost")) is None:
-                # A name that merely resolves to this machine may belong to a page that wants to use it.
-                raise FakeProblem(403, "The admin API is called by a loopback name only", field="Host")
-            origin = request.headers.get("origin")
-            if origin is not None and LOOPBACK_HOST.fullmatch(re.sub("^https?://", "", origin)) is None:
-                raise FakeProblem(403, "Pages on other origins may not call the admin API", field="Origin")
-            return await endpoint(request)
-
-        return guard
-
     def routes(self) -> list[Route]:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/health", self.health),
@@ -249,7 +221,7 @@ class Admin:
         ]
         paths: dict[str, dict[str, Endpoint]] = {}
         for method, path, endpoint in table:
-            paths.setdefault(path, {})[method] = self.guarded(endpoint)
+            paths.setdefault(path, {})[method] = guard(endpoint, self.token)
         return [Route(path, dispatch(methods), methods=list(methods)) for path, methods in paths.items()]
 
 
@@ -262,11 +234,6 @@ def dispatch(methods: dict[str, Endpoint]) -> Endpoint:
     return chosen
 
 
-def world_of(request: Request) -> World:
-    world: World = request.scope["world"]
-    return world
-
-
 async def array_of(collection: Collection) -> bytes:
     """A collection as a JSON array, made in pieces, so that other requests get their turn."""
     view = copy.copy(collection)
@@ -275,55 +242,6 @@ async def array_of(collection: Collection) -> bytes:
         rows += view.bodies(ranks[start : start + CHUNK_ROWS])
         await asyncio.sleep(0)
     return b"[%s]" % b",".join(rows)
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        return (mapped or parsed).is_loopback
-    except ValueError:
-        return address in ("localhost", "testclient")
-
-
-async def raw_body(request: Request) -> bytes:
-    """The body, refused as soon as it is longer than the limit."""
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY_BYTES:
-                raise FakeProblem(413, f"A body is at most {MAX_BODY_BYTES} bytes", field="body")
-    except ClientDisconnect as error:
-        raise FakeProblem(400, "The body ended early", field="body") from error
-    return bytes(body)
-
-
-async def json_body(request: Request) -> Json:
-    """The body as JSON (RFC 8259); a name that is given twice in one object is refused, since readers differ on it."""
-    body = await raw_body(request)
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise FakeProblem(400, f"The body is not JSON: {error}", field="body") from error
-    try:
-        json.loads(body, object_pairs_hook=unique, parse_int=float)
-    except RecursionError as error:
-        raise FakeProblem(400, "The body is nested too deeply", field="body") from error
-    return value
-
-
-def unique(pairs: list[tuple[str, Json]]) -> None:
-    names: set[str] = set()
-    for name, _ in pairs:
-        if name in names:
-            raise FakeProblem(400, f"{name[:64]!r} is given twice in one object", field=name[:64])
-        names.add(name)
-
-
-async def no_body(request: Request) -> None:
-    """A call without a body; one that is sent is read, bounded, and ignored."""
-    await raw_body(request)
 
 
 def application(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
+from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.instants import SECOND
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
@@ -16,7 +17,7 @@ from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
-from fakeserver.serving.cors import EXPOSED, LOOPBACK, ORIGIN, LoopbackCORS
+from fakeserver.serving.cors import EXPOSED, ORIGIN, LoopbackCORS
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.worlds.namespaces import Worlds
@@ -70,7 +71,7 @@ class App:
         self.admin = api.application(services, self.seeded, self.worlds, settings.admin_token)
         self.browser = LoopbackCORS(
             self.serve,
-            allow_origin_regex=LOOPBACK.pattern,
+            allow_origin_regex=loopback.ORIGIN.pattern,
             allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
             expose_headers=EXPOSED,

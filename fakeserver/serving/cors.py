@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -12,7 +10,6 @@ from fakeserver.admin import api
 from fakeserver.pipeline.exchange import FAULT_HEADER
 from fakeserver.problems import FakeProblem
 
-LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?")
 EXPOSED = (
     "Preference-Applied",
     "Retry-After",

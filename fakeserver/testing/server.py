@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from fakeserver.loopback import ADDRESS
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.serving.protocol import server_config
 from fakeserver.testing.handles import Admin, AdminError, World
 
-HOST = "127.0.0.1"
 START_SECONDS = 10.0
 
 
@@ -24,8 +24,8 @@ class Server:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.app = create_app(settings)
-        self._socket = socket.create_server((HOST, 0))
-        self.base_url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        self._socket = socket.create_server((ADDRESS, 0))
+        self.base_url = f"http://{ADDRESS}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(server_config(self.app, log_level="error", shutdown_seconds=1))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._numbers = itertools.count(1)

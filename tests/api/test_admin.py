@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
-from fakeserver.admin import api as admin_module
+from fakeserver.admin import reading
 from fakeserver.admin.api import CONTRACT, Admin
 from fakeserver.serving.app import App
 from tests.support.admin import FREEZE, admin, app_of, arrive, done, listing, refused
@@ -515,7 +515,7 @@ def test_admin_token() -> None:
 )
 def test_bodies_are_limited(app: App, monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
     """A body that is too long is a 413, also where a body is ignored."""
-    monkeypatch.setattr(admin_module, "MAX_BODY_BYTES", 1_000)
+    monkeypatch.setattr(reading, "MAX_BODY_BYTES", 1_000)
     refused(held(method, path, admin(app, method, path, b" " * 1_001)), 413, "body")
 
 
