@@ -14,7 +14,7 @@ from contract_tests.oracle.differences import Difference, Side, agrees, differen
 from contract_tests.oracle.questions import OracleQuestion
 from contract_tests.outcome import Context, Row, Tier
 from contract_tests.planted import correct
-from contract_tests.sending.transport import Reply
+from contract_tests.sending.ask import Reply
 from tests.support.moving import reader
 
 Damage = Callable[[Any], Any]
