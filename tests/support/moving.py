@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options, Row, Snapshot
-from contract_tests.planted import Handler
-from contract_tests.planted.backend import Backend, collection_of, load
+from contract_tests.planted import Handler, correct
+from contract_tests.planted.backend import Backend, collection_of, documents_of, load
 from contract_tests.sending.ask import Ask
 from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.transport import Transport
@@ -112,3 +114,43 @@ def reader(slug: str, handler: Handler, *, seed: int = 0, profile: str = "defaul
     """A reader of this server with the admin's credential."""
     transport = InProcess(handler, target(slug).security, {"token": token or f"{slug}-admin-key"})
     return Reader(slug, transport, Options(orgs=ORGS.get(slug, ()), seed=seed, profile=profile))
+
+
+@dataclass
+class Changing:
+    """A server in process that keeps a script: by the number of the request, how many of its newest rows are gone
+    (negative: how many of its oldest are left), what becomes of the rows of an answer, and what is refused."""
+
+    slug: str
+    gone: Callable[[int], int] = lambda number: 0
+    damage: Callable[[int, bytes, list[Row]], list[Row]] = lambda number, query, rows: rows
+    refuses: Callable[[int, bytes], bool] = lambda number, query: False
+    size: int = 60
+    number: int = field(default=0, init=False)
+    _handlers: dict[int, Handler] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __call__(
+        self, method: str, path: str, query: bytes, headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        with self._lock:
+            self.number += 1
+            if self.refuses(self.number, query):
+                return 404, {"content-type": "application/json"}, b'{"detail": "Not Found"}'
+            status, sent, body = self._handler(self.gone(self.number))(method, path, query, headers)
+            if status == 200 and method == "GET":
+                rows = json.loads(body)
+                left = self.damage(self.number, query, rows)
+                if left is not rows:
+                    body = json.dumps(left).encode()
+                    # A list that is short says so itself, so that only other answers contradict it.
+                    counted = {name: str(len(left)) for name in sent if name.lower() == "x-total-count"}
+                    sent = {**sent, **counted}
+        return status, sent, body
+
+    def _handler(self, gone: int) -> Handler:
+        if gone not in self._handlers:
+            tenant = {"dreadnode": "acme"}.get(self.slug, "main")
+            rows = documents_of(load(self.slug, size=self.size))[tenant]
+            self._handlers[gone] = correct(self.slug, {tenant: rows[gone:]})
+        return self._handlers[gone]
