@@ -12,17 +12,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from contract_tests import run
+from contract_tests.judging.session import BUDGETS, Layer
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options
+from contract_tests.planted.layers import LAYERS
 from contract_tests.promises.listings import LISTINGS
-from contract_tests.reporting import exit_codes, ledger, reports
+from contract_tests.reporting import exit_codes, html, json, junit, ledger, markdown, text
 from contract_tests.reporting.progress import Progress
-from contract_tests.reporting.report import Report
+from contract_tests.reporting.report import MIN_POWER, Report, decide
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import DEFAULT_RATE, Wire
 from fakeserver.arguments import Parser, UsageError, one_of
 
+FORMATS = {"junit": junit.render, "html": html.render, "json": json.render}
 PROFILES = ("default", "polite", "deep")
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
 FAKE_ORG = "acme"
@@ -42,7 +45,7 @@ class Given:
     options: Options
     rate: float
     min_power: float
-    layers: tuple[str, ...]
+    layers: tuple[Layer, ...]
     accepted: tuple[ledger.Accepted, ...]
     files: dict[str, Path]
 
@@ -86,7 +89,7 @@ def parser() -> Parser:
     add(
         "--min-power",
         type=float,
-        default=exit_codes.MIN_POWER,
+        default=MIN_POWER,
         metavar="SHARE",
         help="known fault types that the run must be able to catch (default %(default)s)",
     )
@@ -94,7 +97,7 @@ def parser() -> Parser:
     add(
         "--only-layer",
         action="append",
-        type=one_of(run.LAYERS, "layer"),
+        type=one_of([layer.name for layer in LAYERS], "layer"),
         default=[],
         metavar="LAYER",
         help="laws, oracle, conformance or power",
@@ -117,13 +120,10 @@ def parsed(argv: Sequence[str]) -> Given:
         accepted = ledger.read(raw.accept) if raw.accept else ()
     except ledger.LedgerError as error:
         known.error(str(error))
-    files = {name: path for name in reports.FORMATS if (path := getattr(raw, name)) is not None}
+    files = {name: path for name in FORMATS if (path := getattr(raw, name)) is not None}
     for name, path in files.items():
         if not path.parent.is_dir():
             known.error(f"--{name}: the folder {path.parent} does not exist")
-    layers = tuple(raw.only_layer)
-    if not layers:
-        layers = run.LAYERS if raw.profile != "polite" else tuple(each for each in run.LAYERS if each != "conformance")
     options = Options(
         orgs=orgs_of(known, raw),
         has_other="other" in credentials,
@@ -132,19 +132,28 @@ def parsed(argv: Sequence[str]) -> Given:
         profile=raw.profile,
         strict=raw.strict,
     )
+    layers = layers_of(raw.only_layer, raw.profile)
     return Given(raw.slug, base_url, credentials, options, float(match[1]), raw.min_power, layers, accepted, files)
 
 
-def base_url_of(known: Parser, text: str) -> str:
+def layers_of(names: Sequence[str], profile: str) -> tuple[Layer, ...]:
+    """The layers of these names, or those of the profile. A run of neither laws nor oracle has no power to weigh."""
+    if not names:
+        return tuple(layer for layer in LAYERS if layer.name != "conformance" or profile != "polite")
+    weighed = not {"laws", "oracle"}.isdisjoint(names)
+    return tuple(layer for layer in LAYERS if layer.name in names and (layer.name != "power" or weighed))
+
+
+def base_url_of(known: Parser, url: str) -> str:
     """Where the API is served; a warning where the token would travel in the clear."""
-    parts = urlsplit(text)
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        known.error(f"--base-url {text!r} is not an http or https URL")
+        known.error(f"--base-url {url!r} is not an http or https URL")
     if parts.query or parts.fragment or parts.username:
         known.error("--base-url holds no query, no fragment and no credential")
-    if parts.scheme == "http" and not is_loopback(text):
+    if parts.scheme == "http" and not is_loopback(url):
         print("warning: the token travels unencrypted over http", file=sys.stderr)
-    return text.rstrip("/")
+    return url.rstrip("/")
 
 
 def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
@@ -153,8 +162,8 @@ def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
     if not token:
         known.error(f"a token is needed: --token, or {TOKEN} in the environment")
     other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
-    for name, text in (("--token", token), ("--other-token", other)):
-        if not (text.isascii() and text.isprintable()) or " " in text:
+    for name, secret in (("--token", token), ("--other-token", other)):
+        if not (secret.isascii() and secret.isprintable()) or " " in secret:
             known.error(f"{name} has a character that no header may carry")
     return {"token": token} | ({"other": other} if other else {})
 
@@ -171,9 +180,9 @@ def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:
 
 def budget(given: Given) -> str:
     """What the run will send at most, before it does."""
-    _, limit = run.LIMITS[given.options.profile]
-    parts = [f"at most {limit} requests for laws and oracle"]
-    if "conformance" in given.layers:
+    most = BUDGETS[given.options.profile].shared
+    parts = [f"at most {most} requests for laws and oracle"]
+    if any(layer.name == "conformance" for layer in given.layers):
         parts.append("and those of the conformance layer, which states its own number")
     pace = (
         "not throttled, since the target is this machine" if is_loopback(given.base_url) else f"{given.rate:g} a second"
@@ -184,11 +193,11 @@ def budget(given: Given) -> str:
 def written(given: Given, report: Report, credentials: Credentials) -> None:
     """The files that were asked for, and the summary of the job that runs this."""
     for name, path in given.files.items():
-        path.write_text(credentials.redacted(reports.FORMATS[name](report)), encoding="utf-8")
+        path.write_text(credentials.redacted(FORMATS[name](report)), encoding="utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:
-            stream.write(credentials.redacted(reports.markdown(report)))
+            stream.write(credentials.redacted(markdown.render(report)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -199,8 +208,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return exit_codes.USAGE
     print(budget(given), file=sys.stderr)
-    _, limit = run.LIMITS[given.options.profile]
-    progress = Progress(sys.stderr, {"laws": limit, "oracle": limit})
+    most = BUDGETS[given.options.profile].shared
+    progress = Progress(sys.stderr, {"laws": most, "oracle": most})
     wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
     try:
         report = run.check(
@@ -216,10 +225,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         wire.close()
         progress.done()
-    text = reports.terminal(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(wire.credentials.redacted(text))
+    told = text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    sys.stdout.write(wire.credentials.redacted(told))
     written(given, report, wire.credentials)
-    return exit_codes.decide(report)[0]
+    return decide(report)[0]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
@@ -53,9 +53,6 @@ class Outcome:
     layer: str = "laws"
     """`laws`, `oracle` or `conformance`."""
 
-    def with_verdict(self, verdict: Verdict, sentence: str) -> Outcome:
-        return replace(self, verdict=verdict, sentence=sentence)
-
 
 def holds(law: str, witness: str = "", **more: Any) -> Outcome:
     return Outcome(law, Verdict.HOLDS, witness=witness, **more)
@@ -94,8 +91,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What `power.of` needs: who asked what, and the rows that were seen, per scope (org or team; "" is the
-    caller's own list)."""
+    """What a power figure is worked out from: who asked what, and the rows that were seen, per scope (org or team; ""
+    is the caller's own list)."""
 
     slug: str
     options: Options
@@ -103,7 +100,17 @@ class RunRecord:
     other_rows: tuple[Row, ...] | None = None
     replies: tuple[Reply, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
-    layers: tuple[str, ...] = ("laws", "oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """How many of the known bugs a run would have caught, and in sentences what it lacked for the others."""
+
+    caught: int
+    total: int
+    unseen: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """The bugs that it would not have caught."""
 
 
 @dataclass(frozen=True, slots=True)

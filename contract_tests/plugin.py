@@ -63,7 +63,7 @@ class Contract:
         from contract_tests.judging import check as checking
         from contract_tests.outcome import Tier, Verdict
         from contract_tests.reporting.report import Report, fails
-        from contract_tests.reporting.reports import shortened
+        from contract_tests.reporting.wording import shortened
 
         if not isinstance(law, checking.Law):
             law = checking.Law(law.__name__, law, Tier.MUST, "", frozenset({self.check.slug}))
@@ -87,12 +87,11 @@ class Contract:
 @pytest.fixture(scope="session")
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     """The deployment that the options name, ready for laws."""
-    from contract_tests import run
-    from contract_tests.judging.check import Check
+    from contract_tests.judging.session import CouldNotCheck
     from contract_tests.judging.target import target
-    from contract_tests.laws.plan import planned
+    from contract_tests.laws.preflight import preflight
     from contract_tests.outcome import Options
-    from contract_tests.sending.recorder import Recorder
+    from contract_tests.run import open_session
     from contract_tests.sending.wire import Wire
 
     def given(name: str) -> Any:
@@ -102,7 +101,6 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     token = given("--token") or os.environ.get("FAKESERVER_TOKEN")
     if not (slug and base_url and token):
         pytest.skip("needs --provider, --base-url and --token")
-    where = target(slug)
     credentials = {"token": token} | ({"other": given("--other-token")} if given("--other-token") else {})
     options = Options(
         orgs=tuple(given("--org") or ()),
@@ -110,12 +108,12 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
         known=tuple(given("--known") or ()),
         seed=given("--contract-seed") or 0,
     )
-    wire = Wire(base_url, where.security, credentials, rate=given("--rate"))
-    check = Check(where, Recorder(wire), options, planned(slug, "default"))
+    wire = Wire(base_url, target(slug).security, credentials, rate=given("--rate"))
+    check = open_session(slug, wire, options).check
     try:
-        run.preflight(check)
-    except run.CouldNotCheck as reason:
-        wire.close()
+        preflight(check)
+        yield Contract(check, base_url, strict=bool(given("--strict-contract")))
+    except CouldNotCheck as reason:
         pytest.fail(f"could not check: {reason}", pytrace=False)
-    yield Contract(check, base_url, strict=bool(given("--strict-contract")))
-    wire.close()
+    finally:
+        wire.close()

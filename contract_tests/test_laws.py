@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import pytest
 
 from contract_tests.judging.check import Law
 from contract_tests.laws import laws_for
-from contract_tests.plugin import Contract
+
+
+class Contract(Protocol):
+    """The fixture of `contract_tests.plugin`."""
+
+    def hold(self, law: Law) -> None: ...
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

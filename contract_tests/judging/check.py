@@ -35,6 +35,8 @@ class Law:
     tier: Tier
     page: str
     providers: frozenset[str]
+    passive: bool = False
+    """It sends nothing, and watches the answers to all that others send."""
 
     @property
     def promise(self) -> str:

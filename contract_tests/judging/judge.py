@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from contract_tests.outcome import Row, Snapshot, Tier
-from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Pairs, instant
+from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Pairs
 from contract_tests.sending.ask import Ask, Reply
 
 TOTAL_HEADER = "x-total-count"
@@ -398,7 +398,3 @@ def window(question: Question) -> str:
     if question.size is None:
         return ""
     return f" (rows {question.offset} to {question.offset + question.size - 1})"
-
-
-def age(row: Row, listing: Listing) -> float:
-    return instant(row[listing.created])

@@ -39,10 +39,6 @@ class Target:
     def slug(self) -> str:
         return self.listing.slug
 
-    @property
-    def spec_path(self) -> Path:
-        return specs() / f"{self.slug}.yaml"
-
     def operation(self, path: str) -> str:
         return "getSandboxFacets" if self.listing.facets and path.endswith("/facets") else "listSandboxes"
 

@@ -11,15 +11,23 @@ ALL = frozenset({"dreadnode", "instavm", "prime", "superserve"})
 LAWS: dict[str, Law] = {}
 
 
-def law(name: str, *, tier: Tier = Tier.MUST, providers: Iterable[str] = ALL, page: str = "") -> Callable[[Run], Run]:
-    """Register a function as a law: `check` is all it gets, and its docstring is the promise."""
+def law(
+    name: str,
+    *,
+    tier: Tier = Tier.MUST,
+    providers: Iterable[str] = ALL,
+    page: str = "",
+    passive: bool = False,
+) -> Callable[[Run], Run]:
+    """Register a function as a law: `check` is all it gets, and its docstring is the promise. A passive one sends
+    nothing; it is run when all others have sent what they had to send."""
 
     def register(run: Run) -> Run:
         if not (run.__doc__ or "").strip():
             raise ValueError(f"the law {name!r} needs a docstring: what is promised, and where")
         if name in LAWS:
             raise ValueError(f"there is a law {name!r} already")
-        LAWS[name] = Law(name, run, tier, page, frozenset(providers))
+        LAWS[name] = Law(name, run, tier, page, frozenset(providers), passive)
         return run
 
     return register

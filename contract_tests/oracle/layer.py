@@ -7,14 +7,15 @@ finding: the unfiltered list, and a question that asks for no more than it must.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.judging.target import target
 from contract_tests.oracle.differences import Difference, Side, agrees, differences
 from contract_tests.oracle.questions import OracleQuestion, questions
 from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
-from contract_tests.planted import BUGS, correct
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import Handler
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
@@ -45,6 +46,9 @@ OWN_LIST = "main"
 UNFIT = (KeyError, TypeError, AttributeError, ValueError)
 """What rows of the wrong types lead to."""
 TOPICS = ("filters", "pages", "facets", "refusals")
+
+Servers = Callable[[str, Mapping[str, Sequence[Row]]], tuple[Handler, Mapping[str, Handler]]]
+"""From a provider and rows by tenant: the correct server that holds these rows, and every broken one by its name."""
 
 
 @dataclass(slots=True)
@@ -227,14 +231,31 @@ class Oracle:
                 yield inconclusive(law, reason, **common)
 
 
-def run(context: Context) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class FakeAsOracle:
+    """Layer 3. `servers` are what its questions are planned for."""
+
+    servers: Servers
+    name: ClassVar[str] = "oracle"
+    account: ClassVar[str] = SHARED_ACCOUNT
+
+    def run(self, session: Session) -> Findings:
+        """Nothing, where the laws ended early or have seen the list move: both sides would not hold the same rows."""
+        check = session.check
+        if not session.complete or check.moved:
+            return Findings()
+        check.transport.limit = session.budget.shared
+        return Findings(tuple(compare(check, self.servers)))
+
+
+def compare(context: Context, servers: Servers) -> list[Outcome]:
     """Compare the deployment with the fake, as far as the budget goes."""
     snapshots = {scope: context.snapshot(scope) for scope in context.scopes}
     options = context.options
     budget = min(BUDGET.get(options.profile, BUDGET["default"]), context.remaining)
     try:
         oracle = Oracle(context, Side.of(context.slug, snapshots), budget)
-        oracle.run(plan(context, snapshots, budget))
+        oracle.run(plan(context, snapshots, budget, servers))
         return [*oracle.outcomes()]
     except UNFIT:
         # Such rows break the schema, which is another layer's finding; a filter has no meaning for them.
@@ -242,7 +263,7 @@ def run(context: Context) -> list[Outcome]:
         return [inconclusive("oracle.filters", reason, layer=LAYER, promise=PROMISE)]
 
 
-def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> list[OracleQuestion]:
+def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int, servers: Servers) -> list[OracleQuestion]:
     """The questions to ask, the most telling first; those at the end are there in case earlier ones cost nothing."""
     seed = context.options.seed
     known = [questions(context.slug, scope, snapshot.rows) for scope, snapshot in snapshots.items()]
@@ -255,7 +276,7 @@ def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int) -> li
     ]
     candidates = list(dict.fromkeys([*essential, *drawn]))
     always = [query for query in known[0].boundaries if query.cost <= budget // TAIL]
-    planned = Planner(context, snapshots, candidates).chosen(always, budget - budget // TAIL)
+    planned = Planner(context, snapshots, candidates, servers).chosen(always, budget - budget // TAIL)
     rest = [query for query in drawn if query not in planned]
     return list(dict.fromkeys([*planned, *rest, *essential]))
 
@@ -271,6 +292,7 @@ class Planner:
     context: Context
     snapshots: Mapping[str, Snapshot]
     candidates: Sequence[OracleQuestion]
+    servers: Servers
     _right: dict[OracleQuestion, object] = field(default_factory=dict)
 
     def chosen(self, always: Sequence[OracleQuestion], budget: int) -> list[OracleQuestion]:
@@ -280,11 +302,9 @@ class Planner:
         for those that it misses.
         """
         rows = {scope or OWN_LIST: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
-        bugs = [bug for bug in BUGS if bug.slug == self.context.slug]
         plan = list(always)
         try:
-            server = correct(self.context.slug, rows)
-            handlers = {bug.name: bug.handler(rows) for bug in bugs}
+            server, handlers = self.servers(self.context.slug, rows)
         except UNFIT:
             return plan  # Rows that cannot be ordered by date can be asked about, but not planned for.
         self._right = {query: self.answer(server, query) for query in [*always, *self.candidates]}

@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
-from contract_tests.conformance.traces import no_traces
+from contract_tests.judging.traces import no_traces
 from contract_tests.outcome import Context, Row
 from contract_tests.sending.ask import Ask, Reply
 

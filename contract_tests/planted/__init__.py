@@ -50,4 +50,10 @@ BUGS: tuple[Bug, ...] = (
     *state.SUPERSERVE,
 )
 
-__all__ = ["BUGS", "FAMILIES", "Bug", "Handler", "Rows", "correct"]
+
+def servers(slug: str, documents: Rows) -> tuple[Handler, dict[str, Handler]]:
+    """The correct server of a provider that holds these documents, and every broken one by the name of its bug."""
+    return correct(slug, documents), {bug.name: bug.handler(documents) for bug in BUGS if bug.slug == slug}
+
+
+__all__ = ["BUGS", "FAMILIES", "Bug", "Handler", "Rows", "correct", "servers"]

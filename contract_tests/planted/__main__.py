@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract_tests.judging.session import CouldNotCheck
 from contract_tests.planted import BUGS, correct, mutants
 from contract_tests.planted.backend import Handler
 from contract_tests.planted.bug import Bug
-from contract_tests.planted.probes import session
+from contract_tests.planted.exercise import default_options, exercise
+from contract_tests.planted.probes import session as recorded
 from contract_tests.planted.replay import Replay, transport
 from contract_tests.promises.listings import LISTINGS
+from contract_tests.reporting.report import failing
 from contract_tests.sending.ask import Ask
 
 REPORT = Path(__file__).parent / "BUGS.md"
@@ -39,13 +42,11 @@ Judge = Callable[[Bug, Handler], tuple[str, ...]]
 
 def by_laws(bug: Bug, handler: Handler, **more: object) -> tuple[str, ...]:
     """The laws (and the oracle) that call this server broken, with the kit's default profile."""
-    from contract_tests.run import CouldNotCheck, broken, default_credentials, default_options, in_process
-
     try:
-        found = in_process(bug.slug, handler, default_options(bug.slug, **more), default_credentials(bug.slug))
+        session = exercise(bug.slug, handler, default_options(bug.slug, **more))
     except CouldNotCheck as reason:
         return (f"could not check ({reason})",)
-    return tuple(dict.fromkeys(each.law for each in broken(found.outcomes, strict=True)))
+    return tuple(dict.fromkeys(outcome.law for outcome in failing(session.outcomes, strict=True)))
 
 
 def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
@@ -66,23 +67,23 @@ def known(slug: str) -> tuple[str, ...]:
 
 def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:
     """The first probe whose answer differs; used where the laws are left out."""
-    found = session(bug.slug, bug.operation).difference(Replay(bug.slug, handler))
+    found = recorded(bug.slug, bug.operation).difference(Replay(bug.slug, handler))
     return () if found is None else (f"`{found.target[:80]}`",)
 
 
 @functools.cache
 def plan(slug: str) -> Any:
     """The requests of Schemathesis, which are the same for every bug."""
-    from contract_tests.conformance import layer
+    from contract_tests.conformance import cases
 
-    return layer.plan(slug)
+    return cases.plan(slug)
 
 
 def by_schemathesis(bug: Bug, handler: Handler) -> tuple[str, ...]:
     """The checks of plain Schemathesis that fail: every phase, every check that reads only."""
-    from contract_tests.conformance import layer
+    from contract_tests.conformance import cases
 
-    outcomes = layer.check(plan(bug.slug), transport(bug.slug, handler))
+    outcomes = cases.check(plan(bug.slug), transport(bug.slug, handler))
     return tuple(dict.fromkeys(each.law for each in outcomes if each.verdict == "broken"))
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from contract_tests import run
 from contract_tests.outcome import Outcome, Verdict
+from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.promises.listings import LISTINGS
 from contract_tests.sending.in_process import Handler
 from fakeserver.documents.collection import Collection
@@ -138,16 +138,17 @@ def handler(slug: str, seed: int, size: int, churn: float = 0.0) -> Handler:
 
 def trial(slug: str, seed: int, size: int, churn: float, profile: str = "default") -> Trial:
     """One run of laws and oracle, strict, with both credentials."""
-    options = run.default_options(slug, seed=seed, profile=profile)
-    judgement = run.in_process(slug, handler(slug, seed, size, churn), options, run.default_credentials(slug))
+    options = default_options(slug, seed=seed, profile=profile)
+    session = exercise(slug, handler(slug, seed, size, churn), options)
+    outcomes = session.outcomes
     return Trial(
         slug,
         seed,
         size,
         churn,
-        tuple(each for each in judgement.outcomes if each.verdict is Verdict.BROKEN),
-        sum(1 for each in judgement.outcomes if each.verdict is Verdict.HOLDS),
-        judgement.requests,
+        tuple(outcome for outcome in outcomes if outcome.verdict is Verdict.BROKEN),
+        sum(1 for outcome in outcomes if outcome.verdict is Verdict.HOLDS),
+        session.transport.sent,
     )
 
 

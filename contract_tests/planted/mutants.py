@@ -217,7 +217,7 @@ def place(mutation: Mutation) -> Bug | str:
 
 @functools.cache
 def survey(every: int = 1) -> Survey:
-    """All changes (or every so-manieth), told from the correct server by the probes."""
+    """All changes (or every n-th), told from the correct server by the probes."""
     live: list[Bug] = []
     lost: dict[str, list[str]] = {"equivalent": [], "stillborn": [], "stuck": []}
     for mutation in everything()[::every]:
@@ -227,8 +227,3 @@ def survey(every: int = 1) -> Survey:
         else:
             lost[found].append(f"{mutation.name}: {mutation.before} → {mutation.after}")
     return Survey(tuple(live), *(tuple(each) for each in lost.values()))
-
-
-def live() -> tuple[Bug, ...]:
-    """The mutants that some request can tell from the correct server."""
-    return survey().live

@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from contract_tests import run
+from contract_tests.judging.session import CouldNotCheck
+from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import PLAN, plans
 from contract_tests.outcome import Tier
 from contract_tests.planted import BUGS, correct
+from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.promises.listings import LISTINGS
 
 MATRIX_SIZES = {"default": 250, "polite": 137}
@@ -52,23 +54,26 @@ Kills = Mapping[str, frozenset[str]]
 
 def prices_of(slug: str, size: int) -> Counter[str]:
     """What each probe costs on a correct server, in the order of the laws."""
-    options = run.default_options(slug, profile="matrix")
-    return Counter(run.in_process(slug, correct(slug, size=size), options, run.default_credentials(slug)).prices)
+    session = exercise(slug, correct(slug, size=size), default_options(slug, profile="matrix"), (Laws(),))
+    return Counter(session.check.transport.prices)
 
 
 def matrix(slug: str, size: int) -> dict[str, frozenset[str]]:
     """Bug → probes that catch it."""
-    options = run.default_options(slug, profile="matrix")
+    options = default_options(slug, profile="matrix")
     kills: dict[str, frozenset[str]] = {}
     for bug in BUGS:
         if bug.slug != slug:
             continue
         try:
-            judgement = run.in_process(slug, bug.handler(size=size), options, run.default_credentials(slug))
-        except run.CouldNotCheck:
+            session = exercise(slug, bug.handler(size=size), options, (Laws(),))
+        except CouldNotCheck:
             continue
         kills[f"{bug.operation} {bug.name}"] = frozenset(
-            breach.probe for found in judgement.breaches.values() for breach in found if breach.tier is not Tier.INFO
+            breach.probe
+            for breaches in session.check.breaches.values()
+            for breach in breaches
+            if breach.tier is not Tier.INFO
         )
     return kills
 

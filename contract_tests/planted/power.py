@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
-from contract_tests.outcome import Row, RunRecord, Verdict
+from contract_tests.judging.session import Findings, Session
+from contract_tests.outcome import Power, Row, RunRecord, Verdict
 from contract_tests.planted import BUGS
 from contract_tests.planted.backend import Handler, Rows, correct
 from contract_tests.planted.bug import Bug
@@ -29,23 +31,14 @@ Convict = Callable[[Bug, Handler], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
-    """How many of the known bugs the run would have caught, and what it lacked for the others."""
+class Weighing:
+    """Layer 4: what the run was able to see. It sends nothing."""
 
-    caught: int
-    total: int
-    unseen: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    """The bugs that it would not have caught."""
+    name: ClassVar[str] = "power"
+    account: ClassVar[str] = ""
 
-    @property
-    def share(self) -> float:
-        return self.caught / self.total if self.total else 0.0
-
-    @property
-    def sentence(self) -> str:
-        text = f"this run would have caught {self.caught} of {self.total} known fault types"
-        return f"{text}; not seen: {'; '.join(self.unseen)}" if self.unseen else text
+    def run(self, session: Session) -> Findings:
+        return Findings(power=of_record(session.record))
 
 
 def of_record(record: RunRecord, convict: Convict | None = None) -> Power:

@@ -28,8 +28,12 @@ Answer = tuple[int, tuple[str | None, ...], bytes]
 
 def transport(slug: str, handler: Handler) -> InProcess:
     """The server in process, with the fixtures' credentials."""
-    credentials = {"token": f"{slug}-admin-key", "other": f"{slug}-outsider-key"}
-    return InProcess(handler, target(slug).security, credentials)
+    return InProcess(handler, target(slug).security, default_credentials(slug))
+
+
+def default_credentials(slug: str) -> dict[str, str]:
+    """The admin of the default fixtures, and the outsider, who shares nothing with the admin."""
+    return {"token": f"{slug}-admin-key", "other": f"{slug}-outsider-key"}
 
 
 def normal(reply: Reply) -> Answer:

@@ -6,8 +6,6 @@ one row; a promise about pages is a style with its limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from contract_tests.promises.dreadnode import DREADNODE
 from contract_tests.promises.form import Listing
 from contract_tests.promises.instavm import INSTAVM
@@ -15,7 +13,3 @@ from contract_tests.promises.prime import PRIME
 from contract_tests.promises.superserve import SUPERSERVE
 
 LISTINGS: dict[str, Listing] = {each.slug: each for each in (DREADNODE, INSTAVM, PRIME, SUPERSERVE)}
-
-
-def slugs(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names)

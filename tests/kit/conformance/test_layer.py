@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 from schemathesis.checks import CHECKS, load_all_checks
 
-from contract_tests.conformance import layer
+from contract_tests.conformance import cases
 from contract_tests.judging.target import target
+from contract_tests.laws.layer import Laws
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.planted import BUGS, Handler, correct
+from contract_tests.planted.exercise import default_options
+from contract_tests.run import judge, open_session
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.in_process import InProcess
@@ -40,8 +43,8 @@ MOST_REQUESTS = 150
 """Of one provider in the default profile; a deployment is asked slowly."""
 
 
-def plan(slug: str, profile: str = "polite", seed: int = 0) -> layer.Plan:
-    return layer.plan(slug, seed=seed, profile=profile, values=VALUES.get(slug))
+def plan(slug: str, profile: str = "polite", seed: int = 0) -> cases.Plan:
+    return cases.plan(slug, seed=seed, profile=profile, values=VALUES.get(slug))
 
 
 def in_process(slug: str, handler: Handler, token: str = "") -> InProcess:
@@ -56,7 +59,7 @@ def test_the_fake_behind_a_socket_holds(live: Live) -> None:
     """One provider over real HTTP: every check holds, and no more was sent than was said before."""
     planned = plan("prime", "default")
     wire = Wire(live.base_url("prime"), target("prime").security, {"token": "prime-admin-key"}, timeout=10)
-    outcomes = layer.check(planned, wire)
+    outcomes = cases.check(planned, wire)
     wire.close()
     assert not failed(outcomes)
     assert all(each.verdict is Verdict.HOLDS for each in outcomes)
@@ -66,7 +69,7 @@ def test_the_fake_behind_a_socket_holds(live: Live) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_correct_server_raises_no_false_failure(slug: str) -> None:
     """Whatever Schemathesis draws, the correct server of each provider keeps its spec."""
-    assert not failed(layer.check(plan(slug), in_process(slug, correct(slug, size=60))))
+    assert not failed(cases.check(plan(slug), in_process(slug, correct(slug, size=60))))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_a_correct_server_raises_no_false_failure(slug: str) -> None:
 def test_a_broken_server_is_found(slug: str, name: str, check: str) -> None:
     """A schema bug and an open door are found, with the request as a line for a shell."""
     bug = next(bug for bug in BUGS if (bug.slug, bug.name) == (slug, name))
-    outcomes = layer.check(plan(slug), in_process(slug, bug.handler(size=60)))
+    outcomes = cases.check(plan(slug), in_process(slug, bug.handler(size=60)))
     broken = [each for each in outcomes if each.verdict is Verdict.BROKEN]
     assert check in {each.law.partition(": ")[2] for each in broken}
     assert all(each.asks for each in broken)
@@ -96,7 +99,7 @@ def test_nothing_but_reading_is_sent() -> None:
         return right(method, path, query, headers)
 
     planned = plan("dreadnode")
-    layer.check(planned, in_process("dreadnode", counting))
+    cases.check(planned, in_process("dreadnode", counting))
     assert set(methods) <= {"GET", "HEAD"}
     assert 0 < methods.total() <= planned.requests
 
@@ -110,7 +113,7 @@ def test_the_gate_refuses_other_methods() -> None:
 
 def test_a_wrong_token_is_no_pass() -> None:
     """Where every answer is a 401, nothing holds."""
-    outcomes = layer.check(plan("prime"), in_process("prime", correct("prime", size=60), token="wrong"))
+    outcomes = cases.check(plan("prime"), in_process("prime", correct("prime", size=60), token="wrong"))
     assert not [each for each in outcomes if each.verdict is Verdict.HOLDS]
 
 
@@ -127,7 +130,7 @@ def test_an_unreachable_deployment_is_no_pass() -> None:
         def together(self, asks: object) -> list[Reply]:
             return []
 
-    outcomes = layer.check(plan("instavm"), Gone())
+    outcomes = cases.check(plan("instavm"), Gone())
     assert {each.verdict for each in outcomes} == {Verdict.INCONCLUSIVE}
 
 
@@ -146,7 +149,7 @@ def test_the_token_is_nowhere(capfd: pytest.CaptureFixture[str], tmp_path: Path)
     before = Path.cwd()
     os.chdir(tmp_path)
     try:
-        outcomes = layer.check(plan(slug), in_process(slug, accepting, token=CANARY))
+        outcomes = cases.check(plan(slug), in_process(slug, accepting, token=CANARY))
     finally:
         os.chdir(before)
     assert failed(outcomes)
@@ -169,7 +172,7 @@ def test_every_exclusion_has_its_reason() -> None:
     """The table of what Schemathesis does not judge says why, and names checks that exist."""
     load_all_checks()
     names = {function.__name__ for function in CHECKS.get_all()}
-    for row in layer.EXCLUDED:
+    for row in cases.EXCLUDED:
         assert row.check in names
         assert len(row.reason) > 20
 
@@ -206,18 +209,17 @@ def prism(slug: str) -> Iterator[str]:
 )
 def test_a_server_of_examples_breaks_laws_that_are_true() -> None:
     """Prism sends one example whatever is asked: the kit must say that its filters filter nothing."""
-    from contract_tests import run
-
     slug = "superserve"
     with prism(slug) as base_url:
         wire = Wire(base_url, target(slug).security, {"token": "any"}, timeout=10)
-        judgement = run.judge(target(slug), wire, run.default_options(slug, has_other=False), with_oracle=False)
+        session = open_session(slug, wire, default_options(slug, has_other=False))
+        judge(session, (Laws(),))
         wire.close()
         with urllib.request.urlopen(
             urllib.request.Request(f"{base_url}/sandboxes?status=paused", headers={"X-API-Key": "any"}), timeout=10
         ) as reply:
             assert b'"active"' in reply.read(), "the law below would not be true"
-    broken = {each.law: each for each in judgement.outcomes if each.verdict is Verdict.BROKEN}
+    broken = {each.law: each for each in session.outcomes if each.verdict is Verdict.BROKEN}
     filters = [each for law, each in broken.items() if law.startswith("filters.")]
     assert filters
     assert all(each.asks for each in filters)

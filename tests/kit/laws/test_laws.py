@@ -10,20 +10,24 @@ from typing import Any
 import pytest
 
 import contract_tests
-from contract_tests import run
 from contract_tests.judging import judge
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Question, body_of
+from contract_tests.judging.session import CouldNotCheck
 from contract_tests.judging.target import target
 from contract_tests.laws import LAWS, law, laws_for
+from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import plans
 from contract_tests.outcome import Options, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct
+from contract_tests.planted.exercise import default_options, exercise
+from contract_tests.planted.replay import default_credentials
 from contract_tests.promises.dreadnode import DREADNODE
 from contract_tests.promises.instavm import INSTAVM
 from contract_tests.promises.listings import LISTINGS
 from contract_tests.promises.prime import PRIME
 from contract_tests.promises.superserve import SUPERSERVE
+from contract_tests.reporting.report import failing
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.recorder import Recorder
@@ -63,7 +67,7 @@ def test_every_law_says_what_is_promised(slug: str) -> None:
 def test_a_third_of_a_long_list_is_no_more_than_a_page() -> None:
     """An account of more than three of the largest pages is asked for no page that the reference page forbids."""
     where = target("prime")
-    transport = InProcess(correct("prime", size=4_500), where.security, run.default_credentials("prime"))
+    transport = InProcess(correct("prime", size=4_500), where.security, default_credentials("prime"))
     check = Check(where, Recorder(transport), Options())
     assert len(check.snapshot().rows) > 3 * 1_000
     check.run(LAWS["pages.windows"])
@@ -162,15 +166,13 @@ def test_a_sample_of_planted_bugs_is_caught(slug: str) -> None:
     """Every seventh bug of each provider, with the laws alone; `make bugs` has the whole table."""
     missed = []
     for bug in [each for each in BUGS if each.slug == slug][::7]:
-        options = run.default_options(slug, fail_fast=True)
+        options = default_options(slug, fail_fast=True)
         try:
-            judgement = run.in_process(
-                slug, bug.handler(size=250), options, run.default_credentials(slug), with_oracle=False
-            )
-        except run.CouldNotCheck:
+            session = exercise(slug, bug.handler(size=250), options, (Laws(),))
+        except CouldNotCheck:
             missed.append(bug.name)
             continue
-        if not run.broken(judgement.outcomes, strict=True):
+        if not failing(session.outcomes, strict=True):
             missed.append(bug.name)
     assert missed in ([], ["limit_clamped_500"])
 
@@ -188,7 +190,7 @@ def test_an_own_law_is_judged_like_ours() -> None:
     bug = next(each for each in BUGS if each.name == "status_ignored" and each.slug == "prime")
     found = []
     for handler in (bug.handler(size=100), BUGS[0].handler(size=100)):
-        check = Check(where, Recorder(InProcess(handler, where.security, run.default_credentials("prime"))), Options())
+        check = Check(where, Recorder(InProcess(handler, where.security, default_credentials("prime"))), Options())
         own = Law("ours", ours, Tier.MUST, "", frozenset({"prime"}))
         check.run(own)
         check.finish()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 
-from contract_tests import run
+from contract_tests.judging.session import Layer, Session
+from contract_tests.laws.layer import Laws
 from contract_tests.outcome import Verdict
+from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import CHURNS, handler, trial
+from contract_tests.planted.layers import JUDGES
 from contract_tests.promises.listings import LISTINGS
 
 SAMPLE = ((0, 11), (1, 12), (2, 13), (40, 14))
@@ -33,23 +39,26 @@ def test_the_polite_profile_stays_within_25_requests(slug: str) -> None:
 def test_the_deep_profile_leaves_no_probe_out(slug: str) -> None:
     """It sends all that the laws know, and more questions of the oracle than the default; it accuses nobody."""
 
-    def judged(profile: str) -> run.Judgement:
-        options = run.default_options(slug, profile=profile)
-        return run.in_process(slug, handler(slug, 0, 137), options, run.default_credentials(slug))
+    def judged(profile: str, layers: Sequence[Layer] = JUDGES) -> Session:
+        return exercise(slug, handler(slug, 0, 137), default_options(slug, profile=profile), layers)
 
     deep, default = judged("deep"), judged("default")
-    every = {probe for probe in judged("matrix").prices if not probe.startswith(":")}
-    assert every - deep.prices.keys() == set()
-    assert every - default.prices.keys() != set()
+    every = {probe for probe in prices(judged("matrix", (Laws(),))) if not probe.startswith(":")}
+    assert every - prices(deep).keys() == set()
+    assert every - prices(default).keys() != set()
     assert [(each.law, each.sentence) for each in deep.outcomes if each.verdict is Verdict.BROKEN] == []
-    assert deep.notes == ()
-    assert sum(deep.prices.values()) == deep.requests <= 800
+    assert deep.notes == []
+    assert sum(prices(deep).values()) == deep.transport.sent <= 800
     assert oracle_requests(deep) > oracle_requests(default)
 
 
-def oracle_requests(judgement: run.Judgement) -> int:
+def prices(session: Session) -> Counter[str]:
+    return session.check.transport.prices
+
+
+def oracle_requests(session: Session) -> int:
     """The oracle runs when no law does, so its probes have no law in front of them."""
-    return sum(price for probe, price in judgement.prices.items() if probe.startswith(":"))
+    return sum(price for probe, price in prices(session).items() if probe.startswith(":"))
 
 
 @pytest.mark.parametrize("slug", LISTINGS)

@@ -1,0 +1,391 @@
+"""Layer 1: Schemathesis over every documented operation, with our own transport between it and the deployment.
+
+Schemathesis plans its cases before anything is sent, so that their number is known, and equal for equal seeds. Then
+each case goes through the kit's transport, which sends GET and HEAD only. Schemathesis never learns the credential: its
+auth hook sets `$TOKEN`, and the gate tells the transport which credential is meant.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import schemathesis
+from schemathesis import engine
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.engine import events
+
+from contract_tests.judging.traces import no_traces
+from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.security import Security
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+from fakeserver.spec.reader import load_yaml, resource
+
+LAYER = "conformance"
+TOKEN = "$TOKEN"
+"""All that Schemathesis ever sees of the credential."""
+ORIGIN = "http://deployment.invalid"
+"""Where Schemathesis believes to send; the gate decides where a request really goes."""
+EXAMPLES = {"polite": 5, "default": 50, "deep": 200}
+"""Cases that the fuzzing phase draws per operation, by profile."""
+MAX_SENTENCE = 240
+ASSUMED = re.compile(r"\b(?:Assumed|Observed):")
+BLAMED = re.compile(r"parameters? ((?:`[^`]+`(?:, | and )?)+) in (?:query|path|header)")
+METHODS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A check of Schemathesis that does not judge here: never, or only not for what `applies` says."""
+
+    check: str
+    reason: str
+    parameter: str = ""
+    """Where given: only a failure that blames nothing but this query parameter is left out."""
+    applies: Callable[[list[str]], bool] | None = None
+    """Whether the parameter's texts are the ones that are left out; None is any."""
+
+
+def all_empty(texts: list[str]) -> bool:
+    return not any(piece for text in texts for piece in text.split(","))
+
+
+EXCLUDED = (
+    Excluded("unsupported_method", "it sends POST, PUT, PATCH and DELETE; the kit only reads"),
+    Excluded("allow_header_conformance", "it needs an answer to a method that the kit never sends"),
+    Excluded("use_after_free", "it deletes first; the kit only reads"),
+    Excluded("ensure_resource_availability", "it creates first; the kit only reads"),
+    Excluded("object_level_authorization", "it needs two identities; the tenancy laws have them"),
+    Excluded(
+        "positive_data_acceptance",
+        "a cursor is opaque: no random text is one, and a 400 is its documented answer",
+        parameter="cursor",
+    ),
+    Excluded(
+        "negative_data_rejection",
+        "an empty value, also between commas, filters nothing (Assumed)",
+        parameter="state",
+        applies=all_empty,
+    ),
+    Excluded(
+        "negative_data_rejection",
+        "an empty value, also between commas, filters nothing (Assumed)",
+        parameter="status",
+        applies=all_empty,
+    ),
+    Excluded(
+        "negative_data_rejection",
+        "a name outside metadata.{key} is an undeclared parameter, which is ignored, and every text is a string",
+        parameter="metadata",
+        applies=lambda texts: not texts,
+    ),
+)
+
+ONCE = "ignored_auth"
+"""This check sends requests of its own, so it runs at one answered case per operation and not at all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cases of one provider, and how many requests they take at most."""
+
+    slug: str
+    cases: tuple[Any, ...]
+    requests: int
+    gate: Gate
+    document: Mapping[str, Any]
+
+
+@dataclass
+class Gate:
+    """A WSGI application in the place of the deployment: whatever Schemathesis sends arrives here first."""
+
+    security: Security
+    transport: Transport | None = None
+    """None while planning: nothing is sent, and every case is answered alike."""
+    replies: dict[Ask, Reply] = field(default_factory=dict)
+    asked: list[Ask] = field(default_factory=list)
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if self.transport is None:
+            self.asked.append(self.ask(environ))
+            start_response("200 OK", [("content-type", "application/json")])
+            return [b"{}"]
+        reply = self.reply(self.ask(environ))
+        dropped = {"content-encoding", "content-length", "transfer-encoding", "connection"}
+        kept = [(name, text) for name, text in reply.headers.items() if name not in dropped]
+        start_response(f"{reply.status} answered", kept)
+        return [reply.body]
+
+    def ask(self, environ: Mapping[str, Any]) -> Ask:
+        """The request as the transport takes it; anything but GET and HEAD is refused here as well as there."""
+        method = environ["REQUEST_METHOD"]
+        if method not in METHODS:
+            raise AssertionError(f"{method} is never sent; the kit only reads")
+        target = environ["REQUEST_URI"]
+        parts = urlsplit(target if target.startswith("/") else "/" + target)
+        credential, headers = "none", []
+        for scheme in self.security.schemes:
+            text = environ.get("HTTP_" + scheme.header.upper().replace("-", "_"))
+            if text == scheme.prefix + TOKEN:
+                credential = "token"
+            elif text is not None:
+                headers.append((scheme.header, text))
+        return Ask(
+            parts.path, raw=environ["QUERY_STRING"], credential=credential, method=method, headers=tuple(headers)
+        )
+
+    def reply(self, ask: Ask) -> Reply:
+        """The deployment's answer; equal requests are sent once."""
+        assert self.transport is not None
+        self.asked.append(ask)
+        if ask not in self.replies:
+            self.replies[ask] = self.transport.send(ask)
+        return self.replies[ask]
+
+
+def plan(
+    slug: str, *, seed: int = 0, profile: str = "default", values: Mapping[str, Iterable[str]] | None = None
+) -> Plan:
+    """Every case that will be sent. `values` maps `path.org` or `query.team_id` to texts that the deployment knows."""
+    document = load_yaml(resource("openapi") / f"{slug}.yaml")
+    known = {name: list(texts) for name, texts in (values or {}).items()}
+    config = schemathesis.Config.from_dict(
+        {
+            "base-url": ORIGIN,
+            "seed": seed,
+            "continue-on-failure": True,
+            "cache": {"enabled": False},
+            "checks": {"enabled": False},
+            "generation": {"database": "none", "max-examples": EXAMPLES[profile], "allow-x00": False},
+            "dictionaries": {name: {"values": texts} for name, texts in known.items() if texts},
+            "parameters": {name: {"dictionary": name} for name, texts in known.items() if texts},
+            "phases": {"coverage": {"unexpected-methods": []}, "stateful": {"enabled": False}},
+        }
+    )
+    gate = Gate(Security.of_spec(document))
+    schema = schemathesis.openapi.from_dict(copy.deepcopy(document), config=config)
+    schema.app = gate
+    scheme = gate.security.schemes[0]
+
+    class Credential:
+        """Marks where the credential goes; the transport knows it, Schemathesis does not."""
+
+        def get(self, case: Any, context: Any) -> str:
+            return TOKEN
+
+        def set(self, case: Any, data: str, context: Any) -> None:
+            case.headers = {**(case.headers or {}), scheme.header: scheme.prefix + data}
+
+    schema.auth()(Credential)
+    with no_traces():
+        cases = [
+            node.value
+            for event in engine.from_schema(schema).execute()
+            if isinstance(event, events.ScenarioFinished)
+            for node in event.recorder.cases.values()
+        ]
+    operations = {identity(case) for case in cases}
+    # The check of ignored credentials asks once without any, and once per scheme with a wrong one.
+    extra = len(operations) * (1 + len(gate.security.schemes))
+    return Plan(slug, tuple(cases), len(set(gate.asked)) + extra, gate, document)
+
+
+def values_of(context: Context) -> dict[str, list[str]]:
+    """What the deployment knows, for the parameters that no random text fits."""
+    if context.slug == "dreadnode":
+        return {"path.org": list(context.scopes[:1])}
+    if context.slug == "prime":
+        users = {str(row["userId"]) for row in context.snapshot().rows if row.get("userId")}
+        teams = [scope for scope in context.scopes if scope]
+        return {"query.team_id": teams, "query.user_id": sorted(users)[:3]}
+    return {}
+
+
+def run(context: Context) -> list[Outcome]:
+    """Plan and check with the run's own options."""
+    options = context.options
+    planned = plan(context.slug, seed=options.seed, profile=options.profile, values=values_of(context))
+    return check(planned, context.transport, fail_fast=options.fail_fast)
+
+
+def check(planned: Plan, transport: Transport, *, fail_fast: bool = False) -> list[Outcome]:
+    """Send every case and judge every answer, past the first failure; one outcome per operation, check and failure."""
+    load_all_checks()
+    available = {function.__name__: function for function in CHECKS.get_all()}
+    never = {each.check for each in EXCLUDED if not each.parameter}
+    record = Record(planned, [name for name in available if name not in never])
+    gate = planned.gate
+    gate.transport, gate.replies, gate.asked = transport, {}, []
+    try:
+        with no_traces():
+            for case in planned.cases:
+                response = case.call()
+                ask = gate.asked[-1]
+                record.answered(case, ask, response.status_code)
+                chosen = [name for name in record.checks if name != ONCE]
+                if ask.credential == "token" and response.status_code == 200 and record.first_success(case):
+                    chosen.append(ONCE)
+                try:
+                    case.validate_response(response, checks=[available[name] for name in chosen])
+                except FailureGroup as group:
+                    for failure in group.exceptions:
+                        record.failed(case, failure, ask, gate.asked[-1], response.status_code)
+                if fail_fast and record.failures:
+                    break
+    except (BudgetExhausted, SendingStopped, Unreachable) as error:
+        record.stopped = str(error)
+    finally:
+        gate.transport = None
+    return [*record.outcomes()]
+
+
+def blamed(failure: Failure, case: Any) -> list[str]:
+    """The parameters that a failure names, else all that the case gives."""
+    found = BLAMED.search(failure.message)
+    return re.findall("`([^`]+)`", found[1]) if found else [*(case.query or {})]
+
+
+def excused(check: str, failure: Failure, case: Any, ask: Ask) -> bool:
+    """Whether the table leaves out every parameter that this failure blames."""
+    if check == "positive_data_acceptance":
+        return any(each.check == check and each.parameter in (case.query or {}) for each in EXCLUDED)
+    sent = parse_qsl(ask.raw, keep_blank_values=True)
+    names = blamed(failure, case)
+    return bool(names) and all(
+        any(
+            each.check == check
+            and each.parameter == name
+            and (each.applies is None or each.applies([text for other, text in sent if other == name]))
+            for each in EXCLUDED
+        )
+        for name in names
+    )
+
+
+@dataclass
+class Record:
+    """What was asked, answered and found."""
+
+    planned: Plan
+    checks: list[str]
+    statuses: dict[str, Counter[int]] = field(default_factory=dict)
+    """By operation: the statuses of the answers to the right credential."""
+    failures: dict[tuple[str, str, str, Tier], list[tuple[str, tuple[Ask, ...]]]] = field(default_factory=dict)
+    """By operation, check, title and tier: a sentence and the requests."""
+    stopped: str = ""
+
+    def answered(self, case: Any, ask: Ask, status: int) -> None:
+        if ask.credential == "token":
+            self.statuses.setdefault(identity(case), Counter())[status] += 1
+
+    def first_success(self, case: Any) -> bool:
+        return self.statuses[identity(case)][200] == 1
+
+    def failed(self, case: Any, failure: Failure, ask: Ask, last: Ask, status: int) -> None:
+        check = next((name for name in failure.checks if name in self.checks), "custom")
+        if excused(check, failure, case, ask):
+            return
+        tier = tier_of(self.planned.document, case, check, failure, status)
+        asks = (ask,) if last == ask else (ask, last)
+        key = identity(case), check, failure.title, tier
+        self.failures.setdefault(key, []).append((one_line(failure.message), asks))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What failed, then what held; where no request succeeded, nothing holds."""
+        failed = {(operation, check) for operation, check, _, _ in self.failures}
+        for (operation, check, title, tier), found in self.failures.items():
+            sentence, asks = min(found, key=lambda each: (len(each[1][0].target), each[1][0].target))
+            more = f" ({len(found)} requests show it)" if len(found) > 1 else ""
+            yield broken(
+                law_of(operation, check),
+                f"{title}{more}: {sentence}",
+                asks=asks,
+                tier=tier,
+                layer=LAYER,
+                promise=f"Schemathesis' check {check}",
+            )
+        for operation in dict.fromkeys(identity(case) for case in self.planned.cases):
+            statuses = self.statuses.get(operation, Counter())
+            for check in self.checks:
+                if (operation, check) in failed:
+                    continue
+                if not statuses[200] or self.stopped:
+                    yield inconclusive(law_of(operation, check), self.why_not(statuses), layer=LAYER)
+                else:
+                    witness = f"{statuses.total()} cases, {statuses[200]} of them answered with 200"
+                    yield holds(law_of(operation, check), witness, layer=LAYER)
+
+    def why_not(self, statuses: Counter[int]) -> str:
+        if self.stopped:
+            return f"not all cases were sent: {self.stopped}"
+        seen = ", ".join(str(status) for status in sorted(statuses)) or "nothing"
+        return f"no request was answered with 200, only with {seen}"
+
+
+def identity(case: Any) -> str:
+    """The operationId of a case."""
+    return str(case.operation.definition.raw["operationId"])
+
+
+def law_of(operation: str, check: str) -> str:
+    return f"{operation}: {check}"
+
+
+def one_line(message: str) -> str:
+    """The part of a message that fits into a sentence; the schema behind it is in the spec."""
+    text = " ".join(message.partition("\n\nValidated against")[0].partition("\n\nSchema")[0].split())
+    return text if len(text) <= MAX_SENTENCE else text[:MAX_SENTENCE] + "…"
+
+
+def tier_of(document: Mapping[str, Any], case: Any, check: str, failure: Failure, status: int) -> Tier:
+    """MUST where the page says it; SHOULD where our spec marks the parameter or the answer Assumed or Observed."""
+    if check == "not_a_server_error" or (check == ONCE and status < 300):
+        return Tier.MUST
+    raw = case.operation.definition.raw
+    if check in ("negative_data_rejection", "positive_data_acceptance"):
+        texts = described(document, raw)
+        assumed = any(ASSUMED.search(texts.get(name, "Assumed:")) for name in blamed(failure, case))
+        return Tier.SHOULD if assumed else Tier.MUST
+    if status < 300:
+        return Tier.MUST
+    response = raw["responses"].get(str(status))
+    if response is None:
+        # An undocumented refusal breaks a promise only where the page lists the refusals.
+        refusals = [resolved(document, each) for code, each in raw["responses"].items() if int(code) >= 400]
+        return Tier.MUST if listed_on_page(refusals) else Tier.SHOULD
+    return Tier.SHOULD if ASSUMED.search(description(resolved(document, response))) else Tier.MUST
+
+
+def listed_on_page(refusals: list[Mapping[str, Any]]) -> bool:
+    """Whether most refusals come from the page itself."""
+    own = [each for each in refusals if not description(each).startswith(("Assumed:", "Observed:"))]
+    return 2 * len(own) > len(refusals)
+
+
+def described(document: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
+    """The operation's parameters with their descriptions."""
+    found = [resolved(document, each) for each in raw.get("parameters", ())]
+    return {each["name"]: description(each) for each in found}
+
+
+def description(value: Mapping[str, Any]) -> str:
+    return str(value.get("description", ""))
+
+
+def resolved(document: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The value that a local reference leads to."""
+    reference = value.get("$ref")
+    if reference is None:
+        return value
+    found: Any = document
+    for part in str(reference)[2:].split("/"):
+        found = found[part]
+    return resolved(document, found)

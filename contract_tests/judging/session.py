@@ -1,0 +1,156 @@
+"""One run against one deployment: what its layers share, and what each of them has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from contract_tests.judging.check import Check, Law
+from contract_tests.judging.target import Target
+from contract_tests.outcome import Options, Outcome, Power, RunRecord
+from contract_tests.sending.recorder import Recorder
+from contract_tests.sending.transport import Transport
+
+SHARED_ACCOUNT = "laws and oracle"
+"""What the requests of the layers are booked on that work on the run's own check, within one budget."""
+
+Progress = Callable[[str, int], None]
+"""Called with a layer's name and the requests that were sent so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many requests may be sent; None is as many as they like."""
+
+    laws: int | None
+    shared: int | None
+    """By laws and oracle together."""
+
+
+BUDGETS: Mapping[str, Budget] = {
+    "polite": Budget(25, 25),
+    "default": Budget(95, 120),
+    "deep": Budget(600, 800),
+    "matrix": Budget(None, None),
+}
+"""By profile."""
+
+
+class CouldNotCheck(Exception):
+    """Nothing can be judged; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a layer has to say."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    power: Power | None = None
+
+
+class Layer(Protocol):
+    """One way to look at a deployment."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def account(self) -> str:
+        """What its requests are booked on: `SHARED_ACCOUNT`, its own name, or nothing where it sends none."""
+        ...
+
+    def run(self, session: Session) -> Findings:
+        """Look, as far as the budget goes. It may end early with any exception of sending; what the session holds by
+        then is reported."""
+        ...
+
+
+@dataclass
+class Session:
+    """What the layers of one run share: the deployment, the check of the laws, and what was found so far."""
+
+    target: Target
+    transport: Transport
+    options: Options
+    laws: tuple[Law, ...] = ()
+    plan: frozenset[str] | None = None
+    """The probes that the laws send; None for all."""
+    progress: Progress | None = None
+
+    check: Check = field(init=False)
+    """What laws and oracle work with."""
+    beside: Check | None = field(default=None, init=False)
+    """What a layer works with whose answers the laws do not watch."""
+    stage: str = field(default="", init=False)
+    complete: bool = field(default=False, init=False)
+    """Whether the laws came to their end, so that others may build on what they saw."""
+    found: list[Outcome] = field(default_factory=list, init=False)
+    """By the layers behind the laws."""
+    power: Power | None = field(default=None, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
+    cut_short: str = field(default="", init=False)
+    """Why the run ended before its end, if it did."""
+    requests: dict[str, int] = field(default_factory=dict, init=False)
+    """By account."""
+
+    def __post_init__(self) -> None:
+        self.check = Check(self.target, self._recorder(), self.options, self.plan)
+
+    def _recorder(self) -> Recorder:
+        return Recorder(self.transport, self._tell)
+
+    def _tell(self, sent: int) -> None:
+        if self.progress is not None:
+            self.progress(self.stage, sent)
+
+    @property
+    def budget(self) -> Budget:
+        return BUDGETS[self.options.profile]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any request of laws and oracle has succeeded."""
+        return any(reply.status == 200 for reply in self.check.transport.replies)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the laws and the layers behind them have to say."""
+        return (*(self.outcome_of(law, self.check) for law in self.laws), *self.found)
+
+    def outcome_of(self, law: Law, check: Check) -> Outcome:
+        """What a check saw of a law, with the page that promises it."""
+        return replace(check.outcome(law), page=law.page or self.target.listing.page)
+
+    @property
+    def record(self) -> RunRecord:
+        """What a power figure is worked out from."""
+        other = self.check.other_snapshot
+        return RunRecord(
+            self.target.slug,
+            self.options,
+            {scope: snapshot.rows for scope, snapshot in self.check.snapshots.items()},
+            None if other is None else other.rows,
+            tuple(self.check.transport.replies),
+            self.outcomes,
+        )
+
+    def enter(self, stage: str) -> None:
+        """From now on, requests belong to this layer."""
+        self.stage = stage
+        self._tell(self.transport.sent)
+
+    def check_beside(self) -> Check:
+        """A check of its own for a layer that sends much: it knows the snapshots, and has no part in the laws."""
+        self.beside = Check(self.target, self._recorder(), self.options)
+        self.beside.snapshots = self.check.snapshots
+        return self.beside
+
+    def cut(self, reason: str) -> None:
+        """Note why the run has ended before its end."""
+        self.notes.append(reason)
+        self.cut_short = reason
+
+    def book(self, account: str, requests: int) -> None:
+        if account:
+            self.requests[account] = self.requests.get(account, 0) + requests

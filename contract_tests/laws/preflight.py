@@ -1,0 +1,66 @@
+"""Before anything is judged: is this a listing at all, and if not, why?"""
+
+from __future__ import annotations
+
+from contract_tests.judging.check import Check
+from contract_tests.judging.session import CouldNotCheck
+from contract_tests.outcome import ListUnreadable
+from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.transport import BudgetExhausted
+
+GATEWAY = frozenset({502, 503, 504})
+"""What a gateway says of itself when the API behind it cannot be reached."""
+MAX_LOCATION = 80
+"""How much of a redirect's target a message repeats."""
+HTML = (b"<!doctype", b"<html")
+
+
+def preflight(check: Check) -> None:
+    """One authenticated request must be a listing; else the reason why nothing can be judged.
+
+    An answer that breaks a promise is judged all the same. Raises CouldNotCheck, or BudgetExhausted where only another
+    documented header lets the caller in: that is a broken promise, and no law could be exercised."""
+    check.law = "pages.limits"  # The snapshot asks for the largest page.
+    try:
+        check.snapshot()
+    except ListUnreadable as error:
+        reply = error.reply
+        if any(other.status == 200 for other in check.transport.replies if other is not reply):
+            return  # The list is there, and a later page of it is wrong: a broken promise.
+        if reply.status == 401:
+            try_other_channels(check, reply)
+        reason = why_not(check, reply)
+        if reason:
+            raise CouldNotCheck(f"{check.slug}: {reason}") from None
+
+
+def try_other_channels(check: Check, reply: Reply) -> None:
+    """Convict a deployment that refuses the main header and takes another one of those that are documented."""
+    for channel in check.target.security.channels[1:]:
+        other = check.transport.send(Ask(check.path(), channel=channel))
+        if other.status == 200:
+            check.law = "credentials.channels"
+            check.fail("the documented header is refused, another one is taken", reply.ask, other.ask)
+            raise BudgetExhausted("the main credential header is refused") from None
+
+
+def why_not(check: Check, reply: Reply) -> str:
+    """Why the answer in the place of the list leaves nothing to judge; empty where it breaks a promise."""
+    status = reply.status
+    if status in (400, 422):
+        return ""  # The largest documented page was refused.
+    if status == 401:
+        return "the credential was refused (401), so nothing could be judged"
+    if status in (403, 404):
+        hint = f"is the org {check.home!r} right?" if "{org}" in check.listing.path else "is the base URL right?"
+        return f"the list was answered with {status}; {hint}"
+    if 300 <= status < 400:
+        location = reply.headers.get("location", "?")[:MAX_LOCATION]
+        return f"the deployment redirects (to {location}); no credential follows a redirect"
+    if "html" in reply.media_type or reply.body[:200].lstrip().lower().startswith(HTML):
+        return "the base URL answers with an HTML page, not with the API"
+    if status in GATEWAY and reply.media_type != "application/json":
+        return f"a gateway answers with {status} in the place of the API"
+    if status == 200 or status >= 500:
+        return ""  # A listing of the wrong form, or a server error twice in a row.
+    return f"the list was answered with {status}"

@@ -1,0 +1,28 @@
+"""The kit against a server in this process: for planted bugs, false-alarm runs and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contract_tests.judging.session import Layer, Session
+from contract_tests.outcome import Options
+from contract_tests.planted.layers import JUDGES
+from contract_tests.planted.replay import transport
+from contract_tests.run import judge, open_session
+from contract_tests.sending.in_process import Handler
+
+ORGS = {"dreadnode": ("acme", "globex"), "prime": ("research",)}
+"""The orgs and teams of the default fixtures that the admin may read."""
+
+
+def default_options(slug: str, **more: object) -> Options:
+    """The fake's default fixtures, seen by the admin with the outsider beside: what planted bugs are measured with."""
+    given: dict[str, object] = {"orgs": ORGS.get(slug, ()), "has_other": True, "strict": True, **more}
+    return Options(**given)  # type: ignore[arg-type]
+
+
+def exercise(slug: str, handler: Handler, options: Options, layers: Sequence[Layer] = JUDGES) -> Session:
+    """What the layers say about a server, with the credentials of the fixtures. Raises CouldNotCheck."""
+    session = open_session(slug, transport(slug, handler), options)
+    judge(session, layers)
+    return session

@@ -1,0 +1,55 @@
+"""The report as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from html import escape
+
+from contract_tests.outcome import Outcome, Verdict
+from contract_tests.reporting.report import Report, decide
+from contract_tests.reporting.wording import curls, mark, power, said, shortened, spent
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+body { color: #1c1e21; background: #fff }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #d8dbe0; vertical-align: top }
+pre { font: 13px/1.45 ui-monospace, monospace; background: #f4f5f7; padding: .7rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere }
+.BROKEN { color: #b00020; font-weight: 600 } .ok { color: #0a6b2d } .warning, .accepted { color: #8a5a00 }
+@media (prefers-color-scheme: dark) {
+  body { background: #15171a; color: #e6e8ea } td, th { border-color: #34383d } pre { background: #202327 }
+  .BROKEN { color: #ff8a8a } .ok { color: #6fd08c } .warning, .accepted { color: #e0b060 }
+}
+"""
+
+
+def render(report: Report) -> str:
+    """One file without scripts or anything to load."""
+    code, sentence = decide(report)
+    rows = "".join(
+        f'<tr><td class="{mark(report, outcome)}">{mark(report, outcome)}</td><td>{outcome.tier.value}</td>'
+        f"<td>{escape(outcome.law)}</td><td>{escape(said(outcome))}</td></tr>"
+        for outcome in report.outcomes
+    )
+    details = "".join(_section(report, outcome) for outcome in report.outcomes if outcome.verdict is Verdict.BROKEN)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Contract of {escape(report.slug)}</title><style>{STYLE}</style>"
+        f"<h1>Contract of {escape(report.slug)}</h1><p><strong>{escape(sentence)}</strong> (exit {code})</p>"
+        f"<p>{escape(report.base_url)} · {escape(spent(report))} · {report.seconds:.1f} s</p>"
+        f"<p>{escape(power(report))}</p>{f'<ul>{notes}</ul>' if notes else ''}{details}"
+        "<h2>Laws</h2><table><thead><tr><th>Result</th><th>Tier</th><th>Law</th><th>Witness or reason</th></tr>"
+        f"</thead><tbody>{rows}</tbody></table></html>\n"
+    )
+
+
+def _section(report: Report, outcome: Outcome) -> str:
+    evidence = "\n".join(curls(report, outcome))
+    rows = "\n".join(shortened(row) for row in outcome.rows)
+    page = f" (reference page {escape(outcome.page)})" if outcome.page else ""
+    return (
+        f'<h2 class="{mark(report, outcome)}">{escape(outcome.law)}</h2><p>{escape(outcome.sentence)}</p>'
+        f"<p>Promised: {escape(outcome.promise)}{page}</p>"
+        f"{f'<pre>{escape(evidence)}</pre>' if evidence else ''}{f'<pre>{escape(rows)}</pre>' if rows else ''}"
+    )

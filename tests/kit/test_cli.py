@@ -1,0 +1,109 @@
+"""The command line of the kit: usage, exit codes and files. No artefact holds a credential."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from contract_tests import cli
+from contract_tests.conformance import cases
+from contract_tests.judging.session import BUDGETS
+from contract_tests.reporting import exit_codes
+from fakeserver.serving.app import Settings
+from fakeserver.testing.server import running
+
+CANARY = "prime-admin-key"
+
+
+USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["prim", *USAGE], "did you mean 'prime'?"),
+        (["prime", *USAGE, "--tokn", "x"], "did you mean '--token'?"),
+        (["prime", *USAGE, "--profile", "polit"], "did you mean 'polite'?"),
+        (["prime", *USAGE, "--only-layer", "law"], "did you mean 'laws'?"),
+        (["prime", "--base-url", "ftp://x", "--token", "x"], "not an http or https URL"),
+        (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
+        (["dreadnode", "--base-url", "https://dreadnode.example.com", "--token", "t"], "--org"),
+        (["prime", *USAGE, "--rate", "fast"], "--rate"),
+        (["prime", *USAGE, "--accept", "/no/such/file"], "/no/such/file"),
+        ([], "required"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 2 and one line that helps."""
+    monkeypatch.delenv("FAKESERVER_TOKEN", raising=False)
+    assert cli.main(argv) == exit_codes.USAGE
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_an_unreachable_deployment_is_exit_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence, no traceback."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    assert (
+        cli.main(["prime", "--base-url", f"http://127.0.0.1:{port}", "--token", CANARY]) == exit_codes.COULD_NOT_CHECK
+    )
+    out = capsys.readouterr()
+    assert f"127.0.0.1:{port} cannot be reached" in out.out
+    assert CANARY not in out.out + out.err
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with running() as server:
+        yield server.base_url
+
+
+@pytest.mark.parametrize("slug", ["dreadnode", "instavm", "prime", "superserve"])
+def test_the_fake_keeps_every_contract(
+    base: str, slug: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token, default fixtures, over a socket: exit 0 within the budget, and the token is in no artefact."""
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    files = {name: tmp_path / f"report.{name}" for name in ("junit", "html", "json")}
+    org = ["--org", "acme"] if slug == "dreadnode" else []
+    argv = [slug, "--base-url", f"{base}/{slug}", "--token", f"{slug}-admin-key", *org, "--only-layer", "laws"]
+    argv += ["--only-layer", "oracle", "--strict"]
+    assert cli.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(path)))]) == 0
+    out = capsys.readouterr()
+    told = json.loads(files["json"].read_text())
+    assert told["requests"]["laws and oracle"] <= 120
+    texts = [out.out, out.err, summary.read_text(), *(path.read_text() for path in files.values())]
+    assert not [text for text in texts if f"{slug}-admin-key" in text]
+    assert "at most 120 requests" in out.err
+
+
+def test_the_deep_profile_goes_beyond_the_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It announces its budget, asks more than the laws of the default may, and leaves nothing unsaid."""
+    monkeypatch.setitem(cases.EXAMPLES, "deep", 5)  # Drawing and sending all of them takes seconds.
+    told = tmp_path / "report.json"
+    with running(Settings(size=60)) as server:
+        argv = ["instavm", "--base-url", f"{server.base_url}/instavm", "--token", "instavm-admin-key", "--strict"]
+        argv += ["--other-token", "instavm-outsider-key", "--profile", "deep", "--json", str(told)]
+        argv += ["--only-layer", "laws", "--only-layer", "conformance"]  # The oracle plans for seconds.
+        assert cli.main(argv) == 0
+    report = json.loads(told.read_text())
+    assert {each["layer"] for each in report["laws"]} == {"laws", "conformance"}
+    # The fake sends no ETag, and no sandbox was named.
+    unsaid = {each["law"] for each in report["laws"] if each["result"] == "inconclusive"}
+    assert unsaid == {"caching.validators", "rows.known"}
+    assert "at most 800 requests" in capsys.readouterr().err
+    laws_of_default = BUDGETS["default"].laws
+    assert laws_of_default is not None
+    assert laws_of_default < report["requests"]["laws and oracle"] <= 800
