@@ -109,13 +109,13 @@ class Admin:
     # Faults
 
     async def get_faults(self, request: Request) -> Response:
-        return answered({"faults": [each.status() for each in world_of(request).faults.scripts.values()]})
+        return answered({"faults": [rule.status() for rule in world_of(request).faults.rules.values()]})
 
     async def post_fault(self, request: Request) -> Response:
         faults = world_of(request).faults
-        fault = bodies.fault(await json_body(request), self.services, faults.next_id)
-        faults.add(fault)
-        return answered(fault.status(), 201)
+        rule = bodies.fault_rule(await json_body(request), self.services, faults.next_id)
+        faults.add(rule)
+        return answered(rule.status(), 201)
 
     async def delete_faults(self, request: Request) -> Response:
         await no_body(request)
@@ -125,7 +125,7 @@ class Admin:
     async def delete_fault(self, request: Request) -> Response:
         await no_body(request)
         name = request.path_params["id"]
-        if world_of(request).faults.scripts.pop(name, None) is None:
+        if world_of(request).faults.rules.pop(name, None) is None:
             raise FakeProblem(404, f"Fault {name[:64]!r} does not exist", field="id")
         return Response(status_code=NOTHING)
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fakeserver.admin.fields import ABSENT, MAX_DEPTH, Fields, deeper, immense, refused
-from fakeserver.faults.scripts import Delay, Dribble, Fault, Fixed, LogNormal, Uniform, failure_of
+from fakeserver.faults.scripts import Delay, Dribble, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
@@ -95,7 +95,7 @@ def document_issues(
 # Faults
 
 
-def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> Fault:
+def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> FaultRule:
     """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
     fields = Fields(value)
     slug = fields.choice("provider", tuple(services))
@@ -120,7 +120,7 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
     if code is None and name is None and delay is None and dribble is None and example is None:
         raise refused("body", "needs at least one of code, fault, delay_ms")
     try:
-        failure = failure_of(
+        effect = make_effect(
             operations[operation],
             label="",
             code=code,
@@ -136,17 +136,17 @@ def fault(value: Json, services: Mapping[str, Service], next_id: Callable[[], st
         problem.status = problem.body["status"] = 422
         problem.body["title"] = HTTPStatus(422).phrase
         raise
-    number = next_id()
+    identity = next_id()
     parts = [f"code={code}"] if code else []
     parts += [f"example={example}"] if example else []
     parts += [f"fault={name}"] if name else []
     parts += ["delay"] if delay else []
-    label = f"{number}: {', '.join(parts) or 'dribble'}"
-    return Fault(
-        id=number,
+    label = f"{identity}: {', '.join(parts) or 'dribble'}"
+    return FaultRule(
+        id=identity,
         provider=slug,
         operation=operation,
-        failure=replace(failure, label=label),
+        effect=replace(effect, label=label),
         raw=value,
         times=times,
         after=after,

@@ -19,13 +19,13 @@ from fakeserver.admin.bodies import LEAST_FACTOR, MAX_RETRY_DIGITS
 from fakeserver.admin.fields import ABSENT, MAX_COUNT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper, refused
 from fakeserver.documents.collection import LAST, Collection, newest_first
 from fakeserver.documents.seeded import FIRST
-from fakeserver.faults.scripts import MAX_FAULTS, MAX_WISHES, Faults
+from fakeserver.faults.scripts import MAX_COUNTED, MAX_FAULTS, Faults
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.worlds.clock import MAX_FACTOR
-from fakeserver.worlds.entries import Entry
-from fakeserver.worlds.journal import MAX_ENTRIES, MAX_WARNINGS, Journal
+from fakeserver.worlds.entries import MAX_WARNINGS, Entry
+from fakeserver.worlds.journal import MAX_ENTRIES, Client, Journal
 from fakeserver.worlds.rate_limits import MAX_COUNTERS, Limits
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.world import Seeding, World
@@ -43,7 +43,7 @@ MAX_LABEL = 2**17
 """A label of the journal repeats what a request asked for in its headers, which may be long."""
 MAX_ENTRY_WARNINGS = 2 * MAX_WARNINGS
 FAULT_ID = re.compile(r"fault-([1-9][0-9]{0,14})")
-WISH = re.compile(r"[0-9a-f]{32}")
+DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 class Part(Fields):
@@ -120,10 +120,10 @@ def taken(world: World, services: Mapping[str, Service]) -> Document:
         "secret": base64.b64encode(world.secret).decode(),
         "clock": world.clock.state(),
         "settings": bodies.settings_row(world.settings),
-        "faults": [each.status() for each in world.faults.scripts.values()],
+        "faults": [rule.status() for rule in world.faults.rules.values()],
         "faults_made": world.faults.made,
-        "faults_failed": world.faults.failed,
-        "wishes": world.faults.wishes,
+        "faults_failed": world.faults.applied,
+        "wishes": world.faults.counters,
         "limits": [[list(key), used, instant] for key, (used, instant) in world.limits.counters.items()],
         "tenants": {slug: changed for slug, tenants in world.collections().items() if (changed := states(tenants))},
         "journal": world.journal.state(),
@@ -223,27 +223,27 @@ def faults_of(snapshot: Part, seed: int, services: Mapping[str, Service]) -> Fau
     faults = Faults(seed)
     rows = snapshot.elements("faults", MAX_FAULTS)
     faults.made = snapshot.whole("faults_made", len(rows.left), MAX_COUNT)
-    faults.failed = snapshot.whole("faults_failed", 0, MAX_COUNT)
+    faults.applied = snapshot.whole("faults_failed", 0, MAX_COUNT)
     for index in rows.names():
         row = rows.part(index)
         identity = row.text("id")
         number = FAULT_ID.fullmatch(identity)
-        if number is None or int(number[1]) > faults.made or identity in faults.scripts:
-            raise row.wrong("id", "is no name that a script of this world can have")
-        seen = row.whole("seen", 0, MAX_COUNT)
-        hits = row.whole("hits", 0, seen)
+        if number is None or int(number[1]) > faults.made or identity in faults.rules:
+            raise row.wrong("id", "is not a name that a script of this world can have")
+        matched = row.whole("seen", 0, MAX_COUNT)
+        hits = row.whole("hits", 0, matched)
         row.boolean("completed")
         with inside(f"faults.{index}"):
-            fault = bodies.fault(row.rest(), services, lambda identity=identity: identity)  # type: ignore[misc]
-        fault.seen, fault.hits = seen, hits
-        faults.add(fault)
-    wishes = snapshot.part("wishes")
-    if len(wishes.left) > MAX_WISHES:
-        raise refused("wishes", f"must have at most {MAX_WISHES} members")
-    for wish in wishes.names():
-        if WISH.fullmatch(wish) is None:
-            raise wishes.wrong(wish, "is no wish")
-        faults.wishes[wish] = wishes.whole(wish, 0, MAX_COUNT)
+            rule = bodies.fault_rule(row.rest(), services, lambda identity=identity: identity)  # type: ignore[misc]
+        rule.matched, rule.hits = matched, hits
+        faults.add(rule)
+    counters = snapshot.part("wishes")
+    if len(counters.left) > MAX_COUNTED:
+        raise refused("wishes", f"must have at most {MAX_COUNTED} members")
+    for digest in counters.names():
+        if DIGEST.fullmatch(digest) is None:
+            raise counters.wrong(digest, "is not the digest of a requested fault")
+        faults.counters[digest] = counters.whole(digest, 0, MAX_COUNT)
     return faults
 
 
@@ -256,7 +256,7 @@ def limits_of(rows: Part, services: Mapping[str, Service]) -> Limits:
         key = tuple(parts.text(place) for place in parts.names())
         limit = known.get(key[:2])
         if limit is None or len(key) != 2 + len(limit.by) or key in limits.counters:
-            raise row.wrong("key", "is no counter of a rate limit, or stands there twice")
+            raise row.wrong("key", "is not a counter of a rate limit, or is there twice")
         used = float(row.number("used", 0, limit.capacity if limit.bucket else MAX_COUNT))
         limits.counters[key] = used, row.whole("instant", FIRST_INSTANT, LAST_INSTANT)
     return limits
@@ -335,12 +335,12 @@ def restore_journal(journal: Journal, part: Part) -> None:
     entries: list[Entry] = []
     for index in rows.names():
         entries.append(entry_of(rows.part(index), after=entries[-1].number if entries else 0))
-    retry_at: dict[tuple[str | None, str | None], int] = {}
+    retry_at: dict[Client, int] = {}
     waits = part.elements("retry_at", MAX_ENTRIES)
     for index in waits.names():
         row = waits.row(index, ("provider", "caller", "instant"))
-        who = row.maybe("provider"), row.maybe("caller")
-        retry_at[who] = row.whole("instant", FIRST_INSTANT, LATEST_RETRY)
+        client = row.maybe("provider"), row.maybe("caller")
+        retry_at[client] = row.whole("instant", FIRST_INSTANT, LATEST_RETRY)
     total = part.whole("total", entries[-1].number if entries else 0, MAX_COUNT)
     repeated = part.whole("repeated", 0, MAX_COUNT)
     part.end()

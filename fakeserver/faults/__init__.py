@@ -1,1 +1,1 @@
-"""Failures that somebody asked for: by script, or with the request itself."""
+"""Faults that somebody asked for: by script, or with the request itself."""

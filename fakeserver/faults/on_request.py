@@ -1,4 +1,4 @@
-"""Failures that a request asks for: `Prefer: code=…`, `__code=…` in the query, or `+code=…` behind the credential."""
+"""Faults that a request asks for: `Prefer: code=…`, `__code=…` in the query, or `+code=…` behind the credential."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fakeserver.faults.scripts import Failure, Fixed, failure_of
+from fakeserver.faults.scripts import Effect, Fixed, make_effect
 from fakeserver.problems import FakeProblem
-from fakeserver.spec.parameters import Pairs
+from fakeserver.spec.credentials import Headers, credentials
+from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
 NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "handling")
@@ -20,20 +21,43 @@ PREFERENCE = re.compile(rf'\s*([^\s=;,"]+)\s*(?:=\s*({QUOTED}|[^\s;,"]*))?\s*(?:
 SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase)=)")
 DELAY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s)?")
 
+Preferences = dict[str, str]
+"""What is asked for, as text, by the names in `NAMES`."""
+
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a request asks for, checked. `times` of them fail, after the first `after` were let through."""
+class RequestedFault:
+    """What a request asks for, checked; `text` repeats it. Of the requests that ask for the same, `times` get the
+    effect (None: all), after the first `after` were let through."""
 
     text: str
-    failure: Failure
+    effect: Effect
     times: int | None = None
     after: int = 0
 
 
-def read_prefer(text: str) -> dict[str, str]:
+def read_request(operation: Operation, headers: Headers, query: bytes) -> tuple[list[str], RequestedFault | None]:
+    """The credentials of a request without their suffixes, and the fault that it asks for; a FakeProblem where it
+    asks for something unknown. The header wins over the query, the query over the credential."""
+    keys: list[str] = []
+    preferences: Preferences = {}
+    for credential in credentials(operation, headers):
+        if "+" in credential:
+            credential, suffix = split_credential(credential)
+            preferences |= suffix
+        keys.append(credential)
+    prefer = headers.get("prefer")
+    if prefer is None and not preferences and b"__" not in query:
+        return keys, None
+    preferences |= {QUERY_FORMS[name]: text for name, text in query_pairs(query) if name in QUERY_FORMS}
+    if prefer is not None:
+        preferences |= read_prefer(prefer)
+    return keys, read_preferences(preferences, operation)
+
+
+def read_prefer(text: str) -> Preferences:
     """The preferences of a Prefer header (RFC 7240), names in lower case."""
-    found: dict[str, str] = {}
+    preferences: Preferences = {}
     position = 0
     while position < len(text):
         match = PREFERENCE.match(text, position)
@@ -42,69 +66,63 @@ def read_prefer(text: str) -> dict[str, str]:
         value = match[2] or ""
         if value.startswith('"'):
             value = re.sub(r"\\(.)", r"\1", value[1:-1])
-        found.setdefault(match[1].lower(), value)
+        preferences.setdefault(match[1].lower(), value)
         position = match.end()
         if position < len(text):
             if text[position] != ",":
                 raise FakeProblem(400, "The Prefer header cannot be read", field="Prefer")
             position += 1
-    return found
+    return preferences
 
 
-def split_credential(credential: str) -> tuple[str, dict[str, str]]:
+def split_credential(credential: str) -> tuple[str, Preferences]:
     """The credential itself, and what its suffix asks for: `key+code=503,times=2`."""
-    if "+" not in credential:
-        return credential, {}
     key, *suffix = SUFFIX.split(credential, maxsplit=1)
-    wishes = {}
+    preferences = {}
     for part in suffix[0].split(",") if suffix else ():
         name, _, value = part.partition("=")
-        wishes[name.strip()] = value.strip()
-    return key, wishes
+        preferences[name.strip()] = value.strip()
+    return key, preferences
 
 
-def wish(prefer: str | None, query: Pairs, suffix: Mapping[str, str], operation: Operation) -> Wish | None:
-    """What is asked for, by header, query or credential; the header wins over the query over the credential."""
-    asked = dict(suffix)
-    asked |= {QUERY_FORMS[name]: text for name, text in query if name in QUERY_FORMS}
-    if prefer is not None:
-        asked |= read_prefer(prefer)
-    handling = asked.pop("handling", "strict")
+def read_preferences(preferences: Mapping[str, str], operation: Operation) -> RequestedFault | None:
+    """The fault that preferences ask for; None where they ask for nothing of the fake's."""
+    handling = preferences.get("handling", "strict")
     if handling not in ("strict", "lenient"):
         raise FakeProblem(400, "handling must be strict or lenient", field="handling")
-    unknown = sorted(set(asked) - set(NAMES) - REGISTERED)
+    unknown = sorted(set(preferences) - set(NAMES) - REGISTERED)
     if unknown and handling != "lenient":
-        raise FakeProblem(
-            400, f"Preference {unknown[0]!r} is not known; known are {', '.join(NAMES)}", field=unknown[0]
-        )
-    wanted = {name: asked[name] for name in NAMES if name in asked}
+        known = ", ".join(NAMES)
+        raise FakeProblem(400, f"Preference {unknown[0]!r} is not known; known are {known}", field=unknown[0])
+    wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"}
     if not wanted.keys() & {"code", "example", "delay", "fault"}:
         if wanted:
             name = next(iter(wanted))
             raise FakeProblem(400, f"{name} says how, but not what: add code, example, delay or fault", field=name)
         return None
     text = ", ".join(f"{name}={value}" for name, value in wanted.items())
-    failure = failure_of(
+    effect = make_effect(
         operation,
         label=text,
-        code=_whole("code", wanted["code"]) if "code" in wanted else None,
+        code=read_number("code", wanted["code"]) if "code" in wanted else None,
         example=wanted.get("example"),
-        delay=Fixed(_seconds(wanted["delay"])) if "delay" in wanted else None,
+        delay=Fixed(read_delay(wanted["delay"])) if "delay" in wanted else None,
         fault=wanted.get("fault"),
         phase=wanted.get("phase", "before"),
         lenient=handling == "lenient",
     )
-    times = _whole("times", wanted["times"]) if "times" in wanted else None
-    return Wish(text, failure, times, _whole("after", wanted.get("after", "0")))
+    times = read_number("times", wanted["times"]) if "times" in wanted else None
+    return RequestedFault(text, effect, times, read_number("after", wanted.get("after", "0")))
 
 
-def _whole(name: str, text: str) -> int:
+def read_number(name: str, text: str) -> int:
     if re.fullmatch(r"[0-9]{1,6}", text) is None:
         raise FakeProblem(400, f"{name} must be a whole number", field=name)
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def read_delay(text: str) -> float:
+    """Seconds, from `250`, `250ms` or `1.5s`."""
     match = DELAY.fullmatch(text)
     if match is None:
         raise FakeProblem(400, "delay must be milliseconds, as 250 or 250ms, or seconds, as 1.5s", field="delay")

@@ -1,4 +1,4 @@
-"""Failures: what is done to an answer, and the scripts that say to which.
+"""Faults: effects on answers, and the scripts that say which requests get them.
 
 Names of connection faults and delay distributions are WireMock's, so that a reader of its documentation knows ours.
 """
@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from fakeserver.problems import Document, FakeProblem
+from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
-FAULTS = (
+CONNECTION_FAULTS = (
     "EMPTY_RESPONSE",
     "MALFORMED_RESPONSE_CHUNK",
     "RANDOM_DATA_THEN_CLOSE",
@@ -29,7 +30,8 @@ FAULTS = (
 PHASES = ("before", "after")
 MAX_DELAY_SECONDS = 600.0
 MAX_FAULTS = 1_000
-MAX_WISHES = 10_000
+MAX_COUNTED = 10_000
+"""Requested faults that are counted; the oldest counter makes room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ class Dribble:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What is done to an answer. Without a code the answer is the real one, late or broken on the wire."""
+class Effect:
+    """What is done to an answer. Without a status the answer is the real one, late or broken on the wire; `label` says
+    in a header and in the journal what was done, and `fault` is the name of a connection fault."""
 
     label: str
     status: int | None = None
@@ -89,7 +92,7 @@ class Failure:
         return any((self.status, self.headers, self.delay, self.dribble, self.fault))
 
 
-def failure_of(
+def make_effect(
     operation: Operation,
     *,
     label: str,
@@ -101,28 +104,30 @@ def failure_of(
     fault: str | None = None,
     phase: str = "before",
     lenient: bool = False,
-) -> Failure:
-    """A failure that the operation documents; anything else is refused with the field that is wrong."""
-    status, body = _answer(operation, code, example, lenient)
+) -> Effect:
+    """An effect that the operation documents; anything else is a FakeProblem with the field that is wrong."""
+    status, body = _find_example(operation, code, example, lenient)
     if fault == "HTML_GATEWAY":
         status, body = 502, None
-    if fault is not None and fault not in FAULTS:
-        raise FakeProblem(400, f"fault {fault!r} is not known; known are {', '.join(FAULTS)}", field="fault")
+    if fault is not None and fault not in CONNECTION_FAULTS:
+        known = ", ".join(CONNECTION_FAULTS)
+        raise FakeProblem(400, f"fault {fault!r} is not known; known are {known}", field="fault")
     if phase not in PHASES:
         raise FakeProblem(400, "phase must be before or after", field="phase")
     if isinstance(delay, Fixed) and not 0 <= delay.seconds <= MAX_DELAY_SECONDS:
         raise FakeProblem(400, f"a delay is 0 to {MAX_DELAY_SECONDS:g} seconds", field="delay")
-    return Failure(label, status, body, dict(headers or {}), delay, dribble, fault, phase)
+    return Effect(label, status, body, dict(headers or {}), delay, dribble, fault, phase)
 
 
-def _answer(
+def _find_example(
     operation: Operation, code: int | None, example: str | None, lenient: bool
 ) -> tuple[int | None, bytes | None]:
     """The status to send and its body; (None, None) where a success, or no status at all, is asked for."""
     if code is None:
         if example is None:
             return None, None
-        code = next((each.status for each in operation.responses.values() if example in each.examples), None)
+        responses = operation.responses.values()
+        code = next((response.status for response in responses if example in response.examples), None)
         if code is None:
             raise FakeProblem(400, f"{operation.id} has no example {example!r}", field="example")
     documented = operation.responses.get(code)
@@ -132,7 +137,7 @@ def _answer(
                 # A header repeats what was asked for, so it must be a name that somebody chose.
                 raise FakeProblem(400, f"{operation.id} documents no {code} and so no example of it", field="example")
             return code, None
-        codes = ", ".join(str(each) for each in operation.responses)
+        codes = ", ".join(str(status) for status in operation.responses)
         raise FakeProblem(
             400,
             f"{operation.id} documents no {code}; documented are {codes} (handling=lenient sends it anyway)",
@@ -147,81 +152,96 @@ def _answer(
 
 
 @dataclass(slots=True)
-class Fault:
-    """A script: which requests of an operation fail, and how. `raw` is the body that asked for it."""
+class FaultRule:
+    """A script: which requests of an operation get an effect. `raw` is the body that asked for it; `matched` counts
+    the requests that it is about, `hits` those of them that got the effect."""
 
     id: str
     provider: str
     operation: str
-    failure: Failure
+    effect: Effect
     raw: Document
     times: int | None = None
     after: int = 0
     probability: float = 1.0
     caller: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
-    seen: int = 0
+    matched: int = 0
     hits: int = 0
+
+    def matches(self, provider: str, operation: str, caller: str | None, query: Mapping[str, str]) -> bool:
+        return (
+            (self.provider, self.operation) == (provider, operation)
+            and self.caller in (None, caller)
+            and all(query.get(name) == text for name, text in self.query.items())
+        )
 
     def status(self) -> Document:
         done = self.times is not None and self.hits >= self.times
-        return {**self.raw, "id": self.id, "seen": self.seen, "hits": self.hits, "completed": done}
+        return {**self.raw, "id": self.id, "seen": self.matched, "hits": self.hits, "completed": done}
 
 
 class Faults:
-    """The scripts of one world, and how often each wish of its callers was granted."""
+    """The rules of one world, and how often each counted fault was requested. `made` is how many rules it ever had,
+    `applied` how many answers got an effect."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.scripts: dict[str, Fault] = {}
-        self.wishes: dict[str, int] = {}
+        self.rules: dict[str, FaultRule] = {}
+        self.counters: dict[str, int] = {}
         self.made = 0
-        self.failed = 0
+        self.applied = 0
 
-    def add(self, fault: Fault) -> None:
-        if len(self.scripts) >= MAX_FAULTS:
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything here that a new world has not."""
+        return bool(self.rules) or bool(self.counters)
+
+    def add(self, rule: FaultRule) -> None:
+        if len(self.rules) >= MAX_FAULTS:
             raise FakeProblem(409, f"at most {MAX_FAULTS} faults can be set; DELETE them first")
-        self.scripts[fault.id] = fault
+        self.rules[rule.id] = rule
 
     def next_id(self) -> str:
-        """A name that no script of this world has had."""
+        """A name that no rule of this world has had."""
         self.made += 1
         return f"fault-{self.made}"
 
     def clear(self) -> None:
-        self.scripts.clear()
-        self.wishes.clear()
-        self.failed = 0
+        self.rules.clear()
+        self.counters.clear()
+        self.applied = 0
 
-    def due(self, provider: str, operation: str, caller: str | None, query: Mapping[str, str]) -> Failure | None:
-        """The failure that a script has for this request: the first script that matches and is not spent."""
-        for fault in self.scripts.values():
-            if fault.provider != provider or fault.operation != operation:
+    def match(self, provider: str, operation: str, caller: str | None, query: bytes) -> Effect | None:
+        """The effect that a script has for this request: that of the first rule that matches and is not spent. Of a
+        parameter that is repeated in the query, the last value counts."""
+        values: dict[str, str] | None = None
+        for rule in self.rules.values():
+            if rule.query and values is None:
+                # Most rules do not look at the query; for those that do, it is taken apart once.
+                values = dict(query_pairs(query))
+            if not rule.matches(provider, operation, caller, values or {}):
                 continue
-            if fault.caller is not None and fault.caller != caller:
+            rule.matched += 1
+            if rule.matched <= rule.after or (rule.times is not None and rule.hits >= rule.times):
                 continue
-            if any(query.get(name) != text for name, text in fault.query.items()):
+            if rule.probability < 1 and self.chance(rule.id, rule.matched).random() >= rule.probability:
                 continue
-            fault.seen += 1
-            if fault.seen <= fault.after or (fault.times is not None and fault.hits >= fault.times):
-                continue
-            if fault.probability < 1 and self.chance(fault.id, fault.seen).random() >= fault.probability:
-                continue
-            fault.hits += 1
-            return fault.failure
+            rule.hits += 1
+            return rule.effect
         return None
 
-    def grant(self, wish: str, times: int | None, after: int) -> bool:
-        """Whether this request is one of those that a wish is about."""
+    def admit(self, key: str, times: int | None, after: int) -> bool:
+        """Whether a requested fault happens this time: `times` of the requests with this key, after `after` others."""
         if times is None and not after:
             return True
-        # The wish names a credential, which nothing that can be read later may hold.
-        wish = hashlib.blake2b(wish.encode(), digest_size=16).hexdigest()
-        seen = self.wishes.pop(wish, 0) + 1
-        if len(self.wishes) >= MAX_WISHES:
-            del self.wishes[next(iter(self.wishes))]
-        self.wishes[wish] = seen
-        return seen > after and (times is None or seen <= after + times)
+        # The key holds a credential, which must not be found in a snapshot; a digest tells keys apart as well.
+        digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        count = self.counters.pop(digest, 0) + 1
+        if len(self.counters) >= MAX_COUNTED:
+            del self.counters[next(iter(self.counters))]
+        self.counters[digest] = count
+        return count > after and (times is None or count <= after + times)
 
     def chance(self, *parts: object) -> random.Random:
         """A random number generator of its own for each event, so that a run can be repeated."""

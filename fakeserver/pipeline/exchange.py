@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 import orjson
 
-from fakeserver.faults.scripts import Dribble, Failure
-from fakeserver.pipeline.client_warnings import declared, warnings
-from fakeserver.problems import (
-    FakeProblem,
-)
+from fakeserver.faults.scripts import Dribble, Effect, Faults
+from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
-from fakeserver.worlds.entries import MAX_TEXT, Entry, masked
-from fakeserver.worlds.journal import MAX_WARNINGS, Record
 
 FAULT_HEADER = "X-Fakeserver-Fault"
 JSON = "application/json"
@@ -52,33 +46,46 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
-class Exchange(Record):
-    """What is known about a request so far, for the journal and for the failure that somebody wants."""
+@dataclass(slots=True)
+class Progress:
+    """How far a request got: what its stages found, for the journal and for the effect that somebody wants.
+    `preference` is what the request asked the fake for, and got."""
 
+    instant: int
     operation: Operation | None = None
     caller: Caller | None = None
     values: Values | None = None
-    failure: Failure | None = None
-    applied: str | None = None
-    method = ""
-    status = 0
+    effect: Effect | None = None
+    preference: str | None = None
 
-    def write(self) -> Entry:
-        path, query, caller = self.asked
-        return Entry(
-            number=0,
-            instant=self.instant,
-            method=self.method,
-            path=f"/{self.provider}{path}"[:MAX_TEXT],
-            query=masked(query.decode("utf-8", "replace"), declared(self.operation)),
-            status=self.status,
-            provider=self.provider,
-            operation=None if self.operation is None else self.operation.id,
-            caller=caller,
-            values=self.values,
-            fault=None if self.failure is None else self.failure.label,
-            warnings=tuple(islice(warnings(path[:2], self.operation, query), MAX_WARNINGS)),
-        )
+    def inject(self, phase: str) -> None:
+        """Stop here if somebody wants another answer in this phase than the real one."""
+        effect, operation = self.effect, self.operation
+        if effect is not None and operation is not None and effect.status is not None and effect.phase == phase:
+            raise Injected(effect.status, effect.body, operation)
+
+
+class Injected(Exception):
+    """The answer that an effect puts in the place of the real one; without a body it is in the provider's dialect."""
+
+    def __init__(self, status: int, body: bytes | None, operation: Operation) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.operation = operation
+
+
+def apply(effect: Effect, answer: Answer, faults: Faults) -> None:
+    """Give the answer an effect's headers, delay and fault; a header says so."""
+    for name, text in effect.headers.items():
+        spelled = next((known for known in answer.headers if known.lower() == name.lower()), name.title())
+        answer.headers[spelled] = text
+    answer.headers[FAULT_HEADER] = effect.label
+    faults.applied += 1
+    if effect.delay is not None:
+        answer.delay = effect.delay.draw(faults.chance(effect.label, faults.applied))
+    answer.dribble = effect.dribble
+    answer.fault = effect.fault
 
 
 def own_refusal(problem: FakeProblem) -> Answer:

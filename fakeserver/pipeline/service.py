@@ -7,26 +7,20 @@ import logging
 
 import orjson
 
-from fakeserver.faults import on_request
-from fakeserver.faults.scripts import Failure
+from fakeserver.faults.on_request import RequestedFault, read_request
+from fakeserver.faults.scripts import Effect
 from fakeserver.listing.listing import Facets
 from fakeserver.listing.pages import Context
 from fakeserver.listing.select import body_of, count_facets, select
-from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Exchange, Request, own_refusal
+from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import Matcher, route_of
-from fakeserver.problems import (
-    FakeProblem,
-    Problem,
-    SpecError,
-    internal,
-    unauthenticated,
-)
+from fakeserver.problems import FakeProblem, Problem, SpecError, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
-from fakeserver.spec.credentials import Caller, credentials
-from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_size, query_pairs
+from fakeserver.spec.credentials import Caller
+from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_size
 from fakeserver.spec.reader import Operation, Spec
-from fakeserver.worlds.entries import MAX_TEXT
+from fakeserver.worlds.entries import MAX_TEXT, Exchange
 from fakeserver.worlds.rate_limits import meters_of
 from fakeserver.worlds.world import World
 
@@ -58,61 +52,57 @@ class Service:
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
-        exchange = Exchange()
-        exchange.instant = world.clock.now
+        progress = Progress(world.clock.now)
         try:
-            answer = self.respond(request, world, exchange)
-        except Problem as problem:
-            answer = self.refusal(problem, world)
-        except FakeProblem as problem:
-            answer = own_refusal(problem)
-        except Exception:
-            log.exception("%s %s: unforeseen", self.provider.slug, request.method)
-            answer = self.refusal(internal(), world)
-        if exchange.failure is not None and exchange.failure.phase == "after" and answer.status >= 400:
-            # Nothing was left to fail after the effect.
-            exchange.failure = exchange.applied = None
-        if exchange.failure is not None:
-            answer = self.failed(answer, exchange.failure, exchange.operation, world)
-        if exchange.applied:
-            answer.headers["Preference-Applied"] = exchange.applied
+            answer = self.respond(request, world, progress)
+            if progress.effect is not None:
+                progress.inject("after")
+        except Injected as injected:
+            answer = self.substitute(injected, world)
+        except Exception as error:
+            answer = self.refuse(error, request, progress.operation, world)
+            if progress.effect is not None and progress.effect.phase == "after":
+                # The request changed nothing, so there is no success to lose.
+                progress.effect = progress.preference = None
+        if progress.effect is not None:
+            apply(progress.effect, answer, world.faults)
+        if progress.preference is not None:
+            answer.headers["Preference-Applied"] = progress.preference
         if world.settings.journal:
-            self.note(request, exchange, answer, world)
+            self.note(request, progress, answer, world)
         return answer
 
-    def respond(self, request: Request, world: World, exchange: Exchange) -> Answer:
+    def respond(self, request: Request, world: World, progress: Progress) -> Answer:
         """The stages of a request, in order; each may refuse."""
         if len(request.headers) > MAX_HEADERS:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
         route, segments = self.match(request.method, request.path)
-        exchange.operation = operation = route.operation
+        progress.operation = operation = route.operation
         check_size(request.query)
-        keys, wanted = asked(request, operation)
-        caller = exchange.caller = self.caller(keys)
-        if wanted is not None or world.faults.scripts:
-            exchange.failure = self.due(request, wanted, keys, world, exchange)
-        failure = exchange.failure
-        if failure is not None and failure.status is not None and failure.phase == "before":
-            return Answer(failure.status, b"")
+        keys, requested = read_request(operation, request.headers, request.query)
+        caller = progress.caller = self.find_caller(keys)
+        if requested is not None or world.faults.rules:
+            progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
+            progress.inject("before")
         if caller is None:
             raise unauthenticated()
-        reported = self.limited(exchange, caller, request, world)
+        reported = self.count_request(request, caller, progress.instant, world)
         reading = route.read(segments, request.query)
-        values = exchange.values = reading.values
+        values = progress.values = reading.values
         meaning, tenants = route.meaning, world.tenants(self.provider)
         scope = meaning.tenant(caller, values, tenants)
         collection = tenants[scope.tenant]
         question = (scope.owner, reading.question)
-        found = collection.cached(question, lambda: select(meaning.filters, collection, scope, values))
+        ranks = collection.cached(question, lambda: select(meaning.filters, collection, scope, values))
         headers = {**self.provider.headers, **reported}
         if isinstance(meaning, Facets):
-            counts = collection.cached((Facets, question), lambda: count_facets(meaning, found, collection))
+            counts = collection.cached((Facets, question), lambda: count_facets(meaning, ranks, collection))
             return Answer(200, counts, headers)
         context = Context(world.secret, world.seen, lambda: scope.tenant.encode() + b" " + reading.question)
-        page = meaning.pages.page(found, values, collection, context)
+        page = meaning.pages.page(ranks, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
 
-    def caller(self, keys: list[str]) -> Caller | None:
+    def find_caller(self, keys: list[str]) -> Caller | None:
         """Who the first known credential belongs to."""
         for key in keys:
             caller = self.fixture.callers.get(key)
@@ -120,90 +110,82 @@ class Service:
                 return caller
         return None
 
-    def due(
-        self, request: Request, wanted: on_request.Wish | None, keys: list[str], world: World, exchange: Exchange
-    ) -> Failure | None:
-        """The failure that this request gets: the one it asks for itself, else the one that a script has for it."""
-        operation = exchange.operation
-        assert operation is not None
-        if wanted is not None:
-            wish = f"{self.provider.slug} {operation.id} {keys} {wanted.text}"
-            if not world.faults.grant(wish, wanted.times, wanted.after):
-                return None
-            exchange.applied = wanted.text
-            return wanted.failure if wanted.failure.acts else None
-        name = None if exchange.caller is None else exchange.caller.name
-        return world.faults.due(self.provider.slug, operation.id, name, dict(query_pairs(request.query)))
+    def effect_for(
+        self, request: Request, requested: RequestedFault | None, keys: list[str], progress: Progress, world: World
+    ) -> tuple[Effect | None, str | None]:
+        """What is done to the answer, and the preference that is followed thereby: what the request asks for itself
+        comes before what a script has for it."""
+        assert progress.operation is not None
+        slug, operation = self.provider.slug, progress.operation.id
+        if requested is None:
+            name = None if progress.caller is None else progress.caller.name
+            return world.faults.match(slug, operation, name, request.query), None
+        if not world.faults.admit(f"{slug} {operation} {keys} {requested.text}", requested.times, requested.after):
+            return None, None
+        return requested.effect if requested.effect.acts else None, requested.text
 
-    def limited(self, exchange: Exchange, caller: Caller, request: Request, world: World) -> dict[str, str]:
-        """The headers that report the caller's rate limits, or a 429."""
+    def count_request(self, request: Request, caller: Caller, instant: int, world: World) -> dict[str, str]:
+        """Count a request against the caller's rate limits: the headers that report them, or a 429."""
         mode = world.settings.rate_limits[self.provider.slug]
         if not self.provider.limits or mode == "off":
             return {}
         meters = self.meters(request.address, caller.name, caller.home)
-        return world.limits.take(meters, exchange.instant, enforced=True if mode == "enforced" else None)
+        return world.limits.take(meters, instant, enforced=True if mode == "enforced" else None)
 
-    def note(self, request: Request, exchange: Exchange, answer: Answer, world: World) -> None:
+    def refuse(self, error: Exception, request: Request, operation: Operation | None, world: World) -> Answer:
+        """The answer to what went wrong: the provider's own, unless the fake refuses; a 500 for what nobody foresaw."""
+        if isinstance(error, FakeProblem):
+            return own_refusal(error)
+        if not isinstance(error, Problem):
+            log.error("%s %s: unforeseen", self.provider.slug, request.method, exc_info=error)
+            error = internal()
+        return self.refusal(error, operation, world)
+
+    def refusal(self, problem: Problem, operation: Operation | None, world: World) -> Answer:
+        """The problem in the provider's dialect."""
+        status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
+        headers = {**self.provider.headers, **problem.headers, **challenge(operation, status)}
+        return Answer(status, orjson.dumps(body), headers)
+
+    def substitute(self, injected: Injected, world: World) -> Answer:
+        """The answer that somebody wants in the place of the real one: the spec's own example, where there is one."""
+        status, operation = injected.status, injected.operation
+        if injected.body is None:
+            problem = Problem(status, "forced", "A failure that the spec does not document")
+            answer = self.refusal(problem, operation, world)
+            answer.status = status
+            return answer
+        headers = dict(self.provider.headers)
+        if "Retry-After" in operation.responses[status].headers:
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        return Answer(status, injected.body, headers | challenge(operation, status))
+
+    def note(self, request: Request, progress: Progress, answer: Answer, world: World) -> None:
         """Put the exchange into the world's journal. The headers hold credentials, so they are not kept."""
-        path, query = request.path[:MAX_TEXT], request.query
+        query = request.query
         if len(query) > MAX_QUERY_BYTES:
             # It was refused, and three bytes a character are more than the journal shows.
             query = query[: 3 * MAX_TEXT]
-        exchange.asked = path, query, None if exchange.caller is None else exchange.caller.name
-        exchange.provider, exchange.method, exchange.status = self.provider.slug, request.method, answer.status
-        exchange.understood = exchange.values is not None
-        world.journal.add(exchange, answer.headers.get("Retry-After"))
-
-    def refusal(self, problem: Problem, world: World) -> Answer:
-        """The problem in the provider's dialect."""
-        status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
-        headers = dict(self.provider.headers) | problem.headers
-        documented = self.routes[0].operation.responses.get(status)
-        if documented is not None and "WWW-Authenticate" in documented.headers:
-            headers["WWW-Authenticate"] = "Bearer"
-        return Answer(status, orjson.dumps(body), headers)
-
-    def failed(self, answer: Answer, failure: Failure, operation: Operation | None, world: World) -> Answer:
-        """The answer, made to fail as somebody asked; a header says so."""
-        assert operation is not None
-        if failure.status is not None:
-            answer = self.documented(failure.status, failure.body, operation, world)
-        for name, text in failure.headers.items():
-            spelled = next((each for each in answer.headers if each.lower() == name.lower()), name.title())
-            answer.headers[spelled] = text
-        answer.headers[FAULT_HEADER] = failure.label
-        world.faults.failed += 1
-        if failure.delay is not None:
-            answer.delay = failure.delay.draw(world.faults.chance(failure.label, world.faults.failed))
-        answer.dribble = failure.dribble
-        answer.fault = failure.fault
-        return answer
-
-    def documented(self, status: int, body: bytes | None, operation: Operation, world: World) -> Answer:
-        """A failure with the spec's own example as its body; without one, in the provider's dialect."""
-        if body is None:
-            answer = self.refusal(Problem(status, "forced", "A failure that the spec does not document"), world)
-            answer.status = status
-            return answer
-        answer = Answer(status, body, dict(self.provider.headers))
-        declared = operation.responses[status].headers
-        if "Retry-After" in declared:
-            answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
-        if "WWW-Authenticate" in declared:
-            answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+        world.journal.add(
+            Exchange(
+                progress.instant,
+                self.provider.slug,
+                request.method,
+                request.path[:MAX_TEXT],
+                query,
+                progress.operation,
+                None if progress.caller is None else progress.caller.name,
+                progress.values,
+                answer.status,
+                None if progress.effect is None else progress.effect.label,
+                answer.headers.get("Retry-After"),
+            )
+        )
 
 
-def asked(request: Request, operation: Operation) -> tuple[list[str], on_request.Wish | None]:
-    """The credentials of a request without their suffixes, and the failure that it asks for."""
-    keys: list[str] = []
-    suffix: dict[str, str] = {}
-    for credential in credentials(operation, request.headers):
-        if "+" in credential:
-            credential, wishes = on_request.split_credential(credential)
-            suffix |= wishes
-        keys.append(credential)
-    prefer = request.headers.get("prefer")
-    if prefer is None and not suffix and b"__" not in request.query:
-        return keys, None
-    return keys, on_request.wish(prefer, query_pairs(request.query), suffix, operation)
+def challenge(operation: Operation | None, status: int) -> dict[str, str]:
+    """The header that says how to authenticate, where the operation documents it for this status."""
+    documented = None if operation is None else operation.responses.get(status)
+    if documented is None or "WWW-Authenticate" not in documented.headers:
+        return {}
+    return {"WWW-Authenticate": "Bearer"}

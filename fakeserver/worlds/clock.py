@@ -57,7 +57,8 @@ class Clock:
         return self.aged // step * step
 
     @property
-    def moved(self) -> bool:
+    def changed(self) -> bool:
+        """Whether somebody changed its time or its pace."""
         return bool(self._added) or self.frozen or self.factor != 1.0
 
     @property
@@ -66,7 +67,7 @@ class Clock:
 
     def freeze(self, instant: int | None = None) -> None:
         """Stop, at this instant if one is given."""
-        self._settle()
+        self._bank()
         if instant is not None:
             self.set(instant)
         self.frozen = True
@@ -75,7 +76,7 @@ class Clock:
         """Jump ahead; a frozen clock stays frozen."""
         if duration < 0:
             raise FakeProblem(422, "seconds must not be negative", field="seconds")
-        self._settle()
+        self._bank()
         if self._anchor + duration > LAST:
             raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="seconds")
         self._anchor += duration
@@ -89,19 +90,20 @@ class Clock:
         if instant < self._epoch:
             epoch = at(self._epoch)
             raise FakeProblem(422, f"the clock cannot go back beyond the world's epoch, {epoch}", field="instant")
-        self._settle()
+        self._bank()
         self._anchor, self._added = instant, instant - self._epoch
 
     def scale(self, factor: float) -> None:
         """Run faster or slower from now on."""
         if not 0 < factor <= MAX_FACTOR:
             raise FakeProblem(422, f"factor must be above 0 and at most {MAX_FACTOR:g}", field="factor")
-        self._settle()
+        self._bank()
         self.frozen = False
         self.factor = float(factor)
 
-    def _settle(self) -> None:
-        """Bank the time that has passed, so that the pace can change."""
+    def _bank(self) -> None:
+        """Bank the time that has passed, so that the pace can change. The machine's clock is read once: between two
+        readings time would be lost."""
         machine = self._machine()
         passed = 0 if self.frozen else int((machine - self._since) * self.factor)
         self._added += passed if self.factor != 1.0 else 0

@@ -1,22 +1,50 @@
-"""Entries of the journal: one request and its answer, as somebody reads it."""
+"""What the journal holds: exchanges as plain facts, and the entries that they become when somebody reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
-from urllib.parse import unquote_plus
 
 from fakeserver.instants import at
 from fakeserver.problems import Document, Json
+from fakeserver.spec.parameters import Values
+from fakeserver.spec.reader import Operation
+from fakeserver.worlds.client_warnings import find_warnings, parameters_of
+from fakeserver.worlds.masking import mask
 
 MAX_TEXT = 2_000
 """Characters of a path or query that are kept, and matched."""
+MAX_WARNINGS = 20
+"""Warnings about what one request sends; the journal adds those about what it repeats."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer, as it happened. `path` stands behind the provider's prefix, `caller` is a name,
+    `fault` an effect's label; `operation` and `values` are None where the request was refused before they were known,
+    and `remarks` are warnings that come from what was asked before."""
+
+    # Nobody changes it. Every request makes one, and `frozen` would make that four times as dear.
+    instant: int
+    provider: str
+    method: str
+    path: str
+    query: bytes
+    operation: Operation | None
+    caller: str | None
+    values: Values | None
+    status: int
+    fault: str | None
+    retry_after: str | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Entry:
-    """One request and its answer. `values` are the decoded parameters, None where the request was refused earlier."""
+    """One request and its answer, as somebody reads it. `values` are the decoded parameters, None where the request
+    was refused earlier."""
 
     number: int
     instant: int
@@ -41,39 +69,42 @@ class Entry:
             "provider": self.provider,
             "operation": self.operation,
             "caller": self.caller,
-            "values": None if self.values is None else {name: _plain(value) for name, value in self.values.items()},
+            "values": None if self.values is None else {name: plain(value) for name, value in self.values.items()},
             "status": self.status,
             "fault": self.fault,
             "warnings": list(self.warnings),
         }
 
 
-def _plain(value: Any) -> Json:
+def describe(exchange: Exchange, number: int) -> Entry:
+    """The exchange in words: cut, without credentials, and with the warnings about its client."""
+    operation = exchange.operation
+    query = exchange.query.decode("utf-8", "replace")[:MAX_TEXT]
+    return Entry(
+        number=number,
+        instant=exchange.instant,
+        method=exchange.method,
+        path=f"/{exchange.provider}{exchange.path}"[:MAX_TEXT],
+        query=mask(query, parameters_of(operation)),
+        status=exchange.status,
+        provider=exchange.provider,
+        operation=None if operation is None else operation.id,
+        caller=exchange.caller,
+        values=exchange.values,
+        fault=exchange.fault,
+        warnings=(
+            *islice(find_warnings(exchange.path, operation, exchange.query), MAX_WARNINGS),
+            *exchange.remarks,
+        ),
+    )
+
+
+def plain(value: Any) -> Json:
     """A decoded value as JSON; exact decimals are written as text."""
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(element) for element in value]
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(member) for name, member in value.items()}
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     return value if value is None or isinstance(value, str | bool | int) else str(value)
-
-
-def suspicious(text: str) -> bool:
-    """Whether a name in the text may be that of a credential."""
-    lowered = text.lower()
-    return any(each in lowered for each in ("key", "token", "secret", "auth", "passw", "credential"))
-
-
-def masked(query: str, declared: Callable[[str], bool]) -> str:
-    """The query as the journal keeps it: cut, and without what looks like a credential in an undeclared parameter."""
-    query = query[:MAX_TEXT]
-    if "%" not in query and not suspicious(query):
-        return query
-    parts = []
-    for part in query.split("&"):
-        name, equals, _ = part.partition("=")
-        plain = unquote_plus(name)
-        secret = suspicious(plain) and not declared(plain)
-        parts.append(f"{name}{equals}…" if secret else part)
-    return "&".join(parts)

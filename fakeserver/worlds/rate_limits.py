@@ -64,10 +64,12 @@ class Limits:
 
     def _bucket(self, meter: Meter, now: int) -> tuple[int, int, int]:
         """(tokens left, whole seconds until there is one again, and until the bucket is full)."""
+        # Nothing refills a bucket: it is kept as what was used and when, and the time since then pays tokens back at
+        # the next request. A clock that was set back pays nothing back.
         key, capacity, per_token = meter.key, meter.limit.capacity, meter.seconds_per_request
-        used, seen = self.counters.get(key, (0.0, now))
-        if now > seen:
-            used = max(0.0, used - (now - seen) / (per_token * SECOND))
+        used, counted_at = self.counters.get(key, (0.0, now))
+        if now > counted_at:
+            used = max(0.0, used - (now - counted_at) / (per_token * SECOND))
         if used + 1 > capacity:
             self._keep(key, used, now)
             return -1, 1 + int((used + 1 - capacity) * per_token), 1 + int(used * per_token)

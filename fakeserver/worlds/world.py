@@ -109,9 +109,8 @@ class World:
         return (
             self.seeded is not self._origin
             or self.secret != _key(self._origin.seeding.seed, self.name)
-            or self.clock.moved
-            or bool(self.faults.scripts)
-            or bool(self.faults.wishes)
+            or self.clock.changed
+            or self.faults.changed
             or self.settings != self.initial_settings()
             or any(not each.untouched for tenants in self._tenants.values() for each in tenants.values())
         )

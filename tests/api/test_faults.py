@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakeserver.faults.scripts import FAULTS, Fixed, LogNormal, Uniform
+from fakeserver.faults.scripts import CONNECTION_FAULTS, Fixed, LogNormal, Uniform
 from fakeserver.serving.app import App, Settings
 from fakeserver.testing.handles import World
 from fakeserver.testing.server import Server, running
@@ -439,7 +439,7 @@ def test_html_gateway(world: World) -> None:
 
 def test_every_fault_has_a_test_above() -> None:
     """The list of faults is the one that these tests go through."""
-    assert set(FAULTS) == {
+    assert set(CONNECTION_FAULTS) == {
         "EMPTY_RESPONSE",
         "MALFORMED_RESPONSE_CHUNK",
         "RANDOM_DATA_THEN_CLOSE",

@@ -15,8 +15,8 @@ from fakeserver.admin import bodies
 from fakeserver.pipeline.exchange import Request
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.testing.server import running
-from fakeserver.worlds.entries import MAX_TEXT
-from fakeserver.worlds.journal import LOOP, MAX_WARNINGS
+from fakeserver.worlds.entries import MAX_TEXT, MAX_WARNINGS, Exchange
+from fakeserver.worlds.journal import LOOP
 from tests.support.admin import admin, done, refused
 from tests.support.asgi import app_of, call, credential, get, main_tenant, runner, tenants
 
@@ -202,8 +202,9 @@ def test_the_journal_keeps_little_of_a_long_query() -> None:
     """A query that was refused for its length is not kept whole, and one of many fields is not taken apart."""
     app = app_of()
     get(app, "prime", "a=" + "b" * MAX_QUERY_BYTES)
-    (record,) = app.world.journal._ring
-    assert MAX_TEXT <= len(record.asked[1]) <= 3 * MAX_TEXT
+    (exchange,) = app.world.journal._ring
+    assert isinstance(exchange, Exchange)
+    assert MAX_TEXT <= len(exchange.query) <= 3 * MAX_TEXT
 
     get(app, "prime", "&".join(f"unknown{number}=1" for number in range(990)))
     newest, _ = done(admin(app, "GET", "/requests"))["requests"]

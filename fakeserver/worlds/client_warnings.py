@@ -12,15 +12,15 @@ MAX_NOTED = 100
 """Fields of a query that are looked at."""
 
 
-def warnings(path: str, operation: Operation | None, query_string: bytes) -> Iterator[str]:
-    """What the client did that the real API would ignore or misunderstand."""
+def find_warnings(path: str, operation: Operation | None, query: bytes) -> Iterator[str]:
+    """A sentence for everything in a request that the real API would ignore or misunderstand."""
     if path.startswith("//"):
         yield "the path begins with a double slash: does the base URL end in one?"
     if operation is None:
         return
     # The journal's readers wait for this, so the rest of a long query is not even taken apart.
-    query = query_pairs(b"&".join(query_string[:MAX_QUERY_BYTES].split(b"&", MAX_NOTED)[:MAX_NOTED]))
-    names = [name for name, _ in query]
+    pairs = query_pairs(b"&".join(query[:MAX_QUERY_BYTES].split(b"&", MAX_NOTED)[:MAX_NOTED]))
+    names = [name for name, _ in pairs]
     for parameter in operation.parameters:
         if (
             parameter.where == "query"
@@ -29,19 +29,19 @@ def warnings(path: str, operation: Operation | None, query_string: bytes) -> Ite
         ):
             yield f"parameter {parameter.name!r} was given more than once; the last value was used"
         if parameter.schema.get("type") == "boolean":
-            for name, text in query:
+            for name, text in pairs:
                 if name == parameter.name and text not in ("true", "false"):
                     yield f"{name}={text[:20]} is not how the page spells a boolean"
-    known = declared(operation)
+    known = parameters_of(operation)
     for name in dict.fromkeys(names):
         if name not in on_request.QUERY_FORMS and not known(name):
             yield f"parameter {name[:64]!r} is not on the reference page and was ignored"
 
 
-def declared(operation: Operation | None) -> Callable[[str], bool]:
-    """Whether a name in the query is a parameter of the operation."""
+def parameters_of(operation: Operation | None) -> Callable[[str], bool]:
+    """Whether a name in the query is a parameter of the operation, as a function of the name."""
     if operation is None:
         return lambda name: False
     names = operation.query_names
-    patterns = [each.pairs for each in operation.parameters if each.pairs is not None]
-    return lambda name: name in names or any(each.match(name) is not None for each in patterns)
+    patterns = [parameter.pairs for parameter in operation.parameters if parameter.pairs is not None]
+    return lambda name: name in names or any(pattern.match(name) is not None for pattern in patterns)

@@ -1,0 +1,56 @@
+"""Where a request stops for another answer, and what an effect does to one."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakeserver.faults.scripts import Dribble, Effect, Faults, Fixed, Uniform
+from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Injected, Progress, apply
+from tests.support.admin import services
+
+
+def progress(effect: Effect | None) -> Progress:
+    return Progress(0, operation=services()["prime"].routes[0].operation, effect=effect)
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_an_effect_stops_a_request_in_its_phase_only(phase: str) -> None:
+    """And only if it brings an answer of its own: one that is late or broken on the wire is the real one."""
+    other = {"before": "after", "after": "before"}[phase]
+    progress(Effect("x", 503, phase=other)).inject(phase)
+    progress(Effect("x", delay=Fixed(1), phase=phase)).inject(phase)
+    progress(None).inject(phase)
+    with pytest.raises(Injected) as injected:
+        progress(Effect("x", 503, b"{}", phase=phase)).inject(phase)
+    assert (injected.value.status, injected.value.body) == (503, b"{}")
+
+
+def test_an_effect_on_the_wire() -> None:
+    """Delay, dribble and fault are handed to whoever sends the answer; its body is not touched."""
+    answer = Answer(200, b"[]", {"retry-AFTER": "1"})
+    effect = Effect(
+        "why", headers={"Retry-After": "7", "x-mine": "a"}, delay=Fixed(2), dribble=Dribble(3, 4), fault="STALL"
+    )
+    apply(effect, answer, Faults(0))
+    assert answer == Answer(
+        200,
+        b"[]",
+        {"retry-AFTER": "7", "X-Mine": "a", FAULT_HEADER: "why"},
+        delay=2,
+        dribble=Dribble(3, 4),
+        fault="STALL",
+    )
+
+
+def test_each_delay_is_drawn_anew_and_each_run_alike() -> None:
+    def delays(seed: int) -> list[float]:
+        faults, answer = Faults(seed), Answer(200, b"")
+        drawn = []
+        for _ in range(20):
+            apply(Effect("x", delay=Uniform(0, 1)), answer, faults)
+            drawn.append(answer.delay)
+        assert faults.applied == 20
+        return drawn
+
+    assert len(set(delays(1))) == 20
+    assert delays(1) == delays(1) != delays(2)
