@@ -6,8 +6,10 @@ from collections.abc import Callable, Container
 
 import pytest
 
-from contract_tests import run
+from contract_tests.judging.session import Session
+from contract_tests.laws.layer import Laws
 from contract_tests.outcome import Outcome, Row, Verdict
+from contract_tests.planted.exercise import default_options, exercise
 from tests.support.moving import Changing
 
 SLUGS = ("instavm", "superserve")
@@ -27,12 +29,12 @@ def in_requests(numbers: Container[int]) -> Damage:
     return lambda number, query, rows: loses_a_row(number, query, rows) if number in numbers else rows
 
 
-def judged(server: Changing, profile: str = "deep", **more: object) -> run.Judgement:
-    options = run.default_options(server.slug, profile=profile, **more)
-    return run.in_process(server.slug, server, options, run.default_credentials(server.slug), with_oracle=False)
+def judged(server: Changing, profile: str = "deep", **more: object) -> Session:
+    """The laws alone, which are what confirms."""
+    return exercise(server.slug, server, default_options(server.slug, profile=profile, **more), (Laws(),))
 
 
-def broken(judgement: run.Judgement) -> list[Outcome]:
+def broken(judgement: Session) -> list[Outcome]:
     return [each for each in judgement.outcomes if each.verdict is Verdict.BROKEN]
 
 
@@ -100,7 +102,7 @@ def test_a_polite_run_keeps_its_budget_whatever_moves(slug: str) -> None:
     """Looking again is paid from the same 25 requests; what they do not settle is not claimed."""
     server = Changing(slug, lambda number: number // 4)
     judgement = judged(server, "polite")
-    assert server.number == judgement.requests <= 25
+    assert server.number == judgement.check.transport.sent <= 25
     assert broken(judgement) == []
 
 
@@ -122,4 +124,4 @@ def test_fail_fast_ends_with_the_first_conviction(slug: str) -> None:
     whole = judged(Changing(slug, damage=loses_a_row))
     first = judged(Changing(slug, damage=loses_a_row), fail_fast=True)
     assert len(broken(first)) == 1
-    assert first.requests < whole.requests / 2
+    assert first.check.transport.sent < whole.check.transport.sent / 2
