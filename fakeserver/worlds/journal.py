@@ -16,8 +16,8 @@ from fakeserver.worlds.entries import Entry, Exchange, describe
 from fakeserver.worlds.patterns import read_pattern
 
 MAX_ENTRIES = 1_000
-MAX_EFFORT = 100_000_000
-"""A pattern's size times the characters that it is held against: about a second's work."""
+MAX_EFFORT = 10_000_000_000
+"""A pattern's size times the characters of the journal: a second's work for the worst of expressions."""
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
 
@@ -95,7 +95,8 @@ class Journal:
         too much work for this journal."""
         wanted = read_pattern(pattern)
         entries = [*self.entries()]
-        if wanted.size * sum(len(entry.path) + len(entry.query) for entry in entries) > MAX_EFFORT:
+        characters = sum(len(entry.path) + len(entry.query) for entry in entries)
+        if wanted.size * characters > MAX_EFFORT:
             raise FakeProblem(
                 422,
                 "The pattern takes too long over this journal: make it shorter, or empty the journal first",

@@ -11,6 +11,7 @@ from fakeserver.problems import FakeProblem, Json
 from fakeserver.worlds.entries import MAX_TEXT, Entry
 from fakeserver.worlds.expressions import compile_expression
 
+MAX_PARAMETERS = 100
 NAMES = ("provider", "operation", "caller", "fault")
 """Fields that an entry may lack, for which null stands."""
 FIELDS = frozenset((*NAMES, *"method url urlPath urlPattern urlPathPattern queryParameters status".split()))
@@ -23,10 +24,11 @@ Subject = TypeVar("Subject")
 
 @dataclass(frozen=True, slots=True)
 class Condition(Generic[Subject]):
-    """One thing that must hold of an entry, a query or a value. No character of it costs more than `size` steps."""
+    """One thing that must hold of an entry, a query or a value. `size` is that of the expressions in it, beside which
+    nothing else costs anything."""
 
     holds: Callable[[Subject], bool]
-    size: int = 1
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Pattern:
 
     @property
     def size(self) -> int:
-        """Steps that a character of an entry may cost."""
+        """That of all expressions in it."""
         return sum(condition.size for condition in self.entry) + sum(condition.size for condition in self.query)
 
     def matches(self, entry: Entry) -> bool:
@@ -58,9 +60,13 @@ def read_pattern(value: Json) -> Pattern:
         raise FakeProblem(422, f"{unknown[0]!r} is not a field of a request pattern", field=unknown[0])
     for name, wanted in value.items():
         check_type(name, wanted)
+    parameters = value.get("queryParameters", {})
+    if len(parameters) > MAX_PARAMETERS:
+        detail = f"queryParameters must have at most {MAX_PARAMETERS} members"
+        raise FakeProblem(422, detail, field="queryParameters")
     return Pattern(
         tuple(read_condition(name, wanted) for name, wanted in value.items() if name != "queryParameters"),
-        tuple(read_parameter(name, operators) for name, operators in value.get("queryParameters", {}).items()),
+        tuple(read_parameter(name, operators) for name, operators in parameters.items()),
     )
 
 
@@ -127,7 +133,7 @@ def read_parameter(name: str, operators: Json) -> Condition[Query]:
         return Condition(lambda query: name not in query)
     return Condition(
         lambda query: any(all(condition.holds(value) for condition in conditions) for value in query.get(name, ())),
-        1 + sum(condition.size for condition in conditions),
+        sum(condition.size for condition in conditions),
     )
 
 

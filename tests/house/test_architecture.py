@@ -117,7 +117,7 @@ def test_the_server_needs_no_test_tool() -> None:
     """Serving imports only what the package depends on: no kit, no Faker, no test framework."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     allowed = {"fakeserver"} | {re.split(r"[<>=~; \[]", each)[0] for each in declared}
-    allowed = {{"pyyaml": "yaml", "google-re2": "re2"}.get(each, each.replace("-", "_")) for each in allowed}
+    allowed = {"yaml" if each == "pyyaml" else each.replace("-", "_") for each in allowed}
     for path in MODULES:
         extra = (
             {"pytest"} if name_of(path) == "pytest_plugin" else {"contract_tests"} if path.name == "cli.py" else set()

@@ -8,7 +8,8 @@ import pytest
 
 from fakeserver.problems import FakeProblem
 from fakeserver.worlds.entries import Entry
-from fakeserver.worlds.patterns import FIELDS, OPERATORS, read_pattern
+from fakeserver.worlds.expressions import compile_expression
+from fakeserver.worlds.patterns import FIELDS, MAX_PARAMETERS, OPERATORS, read_pattern
 
 ENTRY = Entry(
     1,
@@ -98,12 +99,19 @@ def test_in_whatever_case(operators: dict[str, str], found: bool) -> None:
 
 
 def test_the_size_of_a_pattern_is_that_of_its_parts() -> None:
-    """What is not an expression costs a step or two; nothing costs nothing."""
-    assert read_pattern({}).size == 0
-    small = read_pattern({"status": 200, "queryParameters": {"page": {"equalTo": "2"}}})
-    large = read_pattern({"urlPattern": "a{500}", "queryParameters": {"page": {"matches": "b{400}"}}})
-    assert 0 < small.size < 10
-    assert 900 <= large.size < 1_000
+    """An expression counts for what it is, and anything else for nothing."""
+    assert read_pattern({"status": 200, "queryParameters": {"page": {"equalTo": "2"}}}).size == 0
+    one, other = compile_expression("a{500}", "x").size, compile_expression("b{100}", "x").size
+    large = read_pattern({"urlPattern": "a{500}", "queryParameters": {"page": {"matches": "b{100}"}}})
+    assert large.size == one + other
+
+
+def test_a_pattern_names_only_so_many_parameters() -> None:
+    names = {f"name{number}": {"absent": True} for number in range(MAX_PARAMETERS)}
+    assert matches({"queryParameters": names})
+    with pytest.raises(FakeProblem) as refusal:
+        read_pattern({"queryParameters": {**names, "more": {"absent": True}}})
+    assert refusal.value.body["field"] == "queryParameters"
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1])
