@@ -30,7 +30,7 @@ coverage: $(VENV)/.dev $(NPM_PACKAGES)
 	$(BIN)/coverage report --skip-covered --include 'fakeserver/*' --fail-under $(COVERED)
 	$(BIN)/coverage report --skip-covered --include 'contract_tests/*' --fail-under $(COVERED)
 
-# What counts in thousands, for about an hour; writes benchmarks/SOAK.md.
+# What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.
 soak: $(VENV)/.dev $(NPM_PACKAGES)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 

@@ -202,6 +202,7 @@ def source() -> Source:
 def page(results: Sequence[Result], plan: Plan, where: Source, machine: Machine, date: str) -> str:
     """The results as Markdown."""
     changed = ", with changes that are in no commit" if where.changed else ""
+    sample = "everything" if plan.every == 1 else f"one in {plan.every} bugs, mutants and correct servers"
     lines = [
         "# Soak",
         "",
@@ -211,6 +212,7 @@ def page(results: Sequence[Result], plan: Plan, where: Source, machine: Machine,
         f"- date: {date}",
         f"- seed: {plan.seed}",
         f"- providers: {', '.join(plan.providers)}",
+        f"- how much: {sample}, {plan.seeds} worlds per size and churn, {plan.examples} times the usual examples",
         f"- machine: {machine.processors} processors ({machine.model}), Python {machine.python}",
         "",
         "| part | tried | outcome | passed | minutes |",
@@ -246,7 +248,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
     parser.add_argument("--provider", choices=LISTINGS, action="append", help="only this provider; may be repeated")
     parser.add_argument("--seed", type=int, default=0, help="of the worlds and of the random examples (default: 0)")
-    parser.add_argument("--seeds", type=int, default=FULL.seeds, help="worlds per size and churn (default: 20)")
+    parser.add_argument(
+        "--seeds", type=int, default=FULL.seeds, help=f"worlds per size and churn (default: {FULL.seeds})"
+    )
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="random examples for each usual one")
     parser.add_argument("--every", type=int, default=1, help="only every so many bugs, mutants and correct servers")
     parser.add_argument("--jobs", type=int, default=FULL.jobs, help="processes (default: one per processor)")

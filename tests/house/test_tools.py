@@ -58,6 +58,19 @@ def test_packages_are_marked_as_typed() -> None:
         assert (ROOT / package / "py.typed").read_bytes() == b""
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md"])
+def test_the_pages_for_people_are_right(page: str) -> None:
+    """The files, links and make targets that they name exist."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    quoted = re.findall(r"`([\w./-]+/[\w./-]*|[\w.-]+\.(?:toml|py|yaml|lock|md))`", text)
+    assert [name for name in quoted if not name.startswith("/") and not (ROOT / name).exists()] == []
+    for link in re.findall(r"\]\(([^)#]+)", text):
+        assert (ROOT / link).exists(), link
+    for target in re.findall(r"`make ([a-z-]+)", text):
+        assert f"\n{target}:" in makefile, target
+
+
 def test_editors_and_linter_agree_on_the_length_of_a_line() -> None:
     lengths = re.findall(
         r"^(?:max_line_length|line-length) = (\d+)$",
