@@ -17,7 +17,7 @@ from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
-from fakeserver.serving.cors import EXPOSED, ORIGIN, LoopbackCORS
+from fakeserver.serving.cors import ORIGIN, LoopbackCORS, exposed
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.worlds.namespaces import Worlds
@@ -74,7 +74,7 @@ class App:
             allow_origin_regex=loopback.ORIGIN.pattern,
             allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
-            expose_headers=EXPOSED,
+            expose_headers=exposed(service.spec for service in services.values()),
         )
 
     @property

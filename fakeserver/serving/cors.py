@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -9,19 +11,24 @@ from starlette.responses import Response
 from fakeserver.admin import api
 from fakeserver.pipeline.exchange import FAULT_HEADER
 from fakeserver.problems import FakeProblem
+from fakeserver.spec.reader import Spec
 
-EXPOSED = (
-    "Preference-Applied",
-    "Retry-After",
-    "X-Total-Count",
-    "WWW-Authenticate",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-    FAULT_HEADER,
-)
+OWN_HEADERS = ("Preference-Applied", "Retry-After", FAULT_HEADER)
+"""Headers that the fake sends of itself, with failures that somebody wanted."""
 ORIGIN = "origin"
 """The header that only pages in a browser send."""
+
+
+def exposed(specs: Iterable[Spec]) -> list[str]:
+    """The headers that a page may read: those that the specs declare for any answer, and the fake's own."""
+    declared = [
+        name
+        for spec in specs
+        for operation in spec.operations.values()
+        for response in operation.responses.values()
+        for name in response.headers
+    ]
+    return sorted({name.lower(): name for name in (*declared, *OWN_HEADERS)}.values(), key=str.lower)
 
 
 class LoopbackCORS(CORSMiddleware):
