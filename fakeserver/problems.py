@@ -84,8 +84,8 @@ def invalid(issues: Sequence[Issue]) -> Problem:
     return Problem(422, "invalid", detail, issues=issues)
 
 
-def bad_cursor(detail: str) -> Problem:
-    return Problem(400, "bad_cursor", detail, issues=(Issue(("query", "cursor"), detail, "invalid_cursor"),))
+def bad_cursor(detail: str, parameter: str) -> Problem:
+    return Problem(400, "bad_cursor", detail, issues=(Issue(("query", parameter), detail, "invalid_cursor"),))
 
 
 def internal() -> Problem:

@@ -15,7 +15,8 @@ from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
 from fakeserver.documents.collection import Collection, OrderKey
 from fakeserver.listing.listing import Listing
-from fakeserver.listing.pages import Cursor, Limited, Numbered, Whole
+from fakeserver.listing.pages import Cursor, First, Numbered
+from fakeserver.listing.pages import Window as WindowPosition
 from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import Service
@@ -105,16 +106,16 @@ class Twin:
         route, values = self._read(ask)
         if not isinstance(route.meaning, Listing):
             return Window(0, None)
-        pages = route.meaning.pages
-        if isinstance(pages, Numbered):
-            return Window((values[pages.number] - 1) * values[pages.size], values[pages.size])
-        if isinstance(pages, Whole):
-            limit = values[pages.limit]
-            return Window(values[pages.offset] or 0, None if limit is None else min(limit, pages.most))
-        if isinstance(pages, Cursor):
-            return Window(0, values[pages.limit], cursor=values[pages.cursor] is not None)
-        assert isinstance(pages, Limited)
-        return Window(0, values[pages.limit])
+        position = route.meaning.pages.position
+        if isinstance(position, Numbered):
+            return Window((values[position.number] - 1) * values[position.size], values[position.size])
+        if isinstance(position, WindowPosition):
+            limit = values[position.limit]
+            return Window(values[position.offset] or 0, None if limit is None else min(limit, position.most))
+        if isinstance(position, Cursor):
+            return Window(0, values[position.limit], cursor=values[position.cursor] is not None)
+        assert isinstance(position, First)
+        return Window(0, values[position.limit])
 
     def _read(self, ask: Ask) -> tuple[Route, dict[str, Any]]:
         route, segments = self.service.match("GET", ask.path)

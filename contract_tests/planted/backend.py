@@ -20,10 +20,11 @@ from contract_tests.judging.target import specs
 from fakeserver.documents.collection import Collection, newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
-from fakeserver.listing.filters import Filter
+from fakeserver.listing.filters import Filter, parsing
 from fakeserver.listing.listing import Facets, Listing, Scope
 from fakeserver.listing.pages import Context
-from fakeserver.problems import Document, Issue, Problem, internal, method_not_allowed, not_found, unauthenticated
+from fakeserver.listing.select import question_of
+from fakeserver.problems import Document, Problem, internal, method_not_allowed, not_found, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
@@ -40,12 +41,22 @@ Values = dict[str, Any]
 
 EPOCH = 1_735_689_600_000_000
 """1 January 2025, so that two servers of one seed send the same bytes."""
-SECRET = b"planted"
 JSON = "application/json"
 ITEMS = {"dreadnode": "items", "prime": "sandboxes"}
 """Where the rows stand in an envelope; the other providers send a bare array."""
 FACETS = "getSandboxFacets"
 LIST = "listSandboxes"
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose cursors they are: those of all planted servers, for all time."""
+
+    secret: bytes = b"planted"
+    as_of: int = EPOCH
+
+
+ISSUER = Issuer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +188,7 @@ class Backend:
         if isinstance(meaning, Facets):
             counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
             return Answer(200, orjson.dumps(counts), headers)
-        context = Context(SECRET, EPOCH, lambda: binding(operation, meaning.filters, scope, values))
+        context = Context(ISSUER, scope.tenant, question_of(operation.id, meaning.filters, values))
         page = meaning.pages.page(found, values, collection, context)
         rows = b",".join([collection.body(rank) for rank in page.ranks])
         return Answer(200, page.before + rows + page.after, headers | dict(page.headers or {}))
@@ -222,14 +233,6 @@ def select(filters: Sequence[Filter], collection: Collection, scope: Scope, valu
     return found
 
 
-def binding(operation: Operation, filters: Sequence[Filter], scope: Scope, values: Values) -> bytes:
-    """What a cursor belongs to."""
-    given = [values[each.parameter] for each in filters]
-    return repr(
-        (operation.id, scope.tenant, [sorted(each) if isinstance(each, tuple) else each for each in given])
-    ).encode()
-
-
 def crash() -> Problem:
     """What a server answers when its code has failed."""
     return internal()
@@ -246,15 +249,11 @@ def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] 
             contract.operations[name],
             commas=frozenset(each.parameter for each in meaning.filters if getattr(each, "commas", False)),
             optional_text=provider.optional_text,
-            checks=[_check_of(each) for each in meaning.filters if hasattr(each, "check")],
+            checks=[parsing(kind) for kind in meaning.filters],
         )
         for name, meaning in provider.operations.items()
         if isinstance(meaning, Listing | Facets)
     }
-
-
-def _check_of(pairs: Any) -> Callable[[Values, list[Issue]], None]:
-    return lambda values, issues: issues.extend(pairs.check(values[pairs.parameter] or ()))
 
 
 def load(slug: str, documents: Rows | None = None, *, size: int = 1000, seed: int = 0) -> Backend:

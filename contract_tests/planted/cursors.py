@@ -6,27 +6,29 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
-from pyroaring import BitMap
 
 from contract_tests.planted.backend import LIST, Answer, Backend, Next, Request, crash
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     Query,
+    WrongPosition,
     also,
     around,
     asking,
     body,
     paged,
+    positioned,
     query_of,
     swapped,
     with_query,
 )
 from fakeserver.documents.collection import Collection
-from fakeserver.listing.pages import Context, Cursor, Page
+from fakeserver.listing.envelopes import Page
+from fakeserver.listing.pages import Context, Cursor
 from fakeserver.problems import bad_cursor
 
 Place = Callable[[list[int], int, Callable[[int], str]], int]
@@ -43,36 +45,26 @@ def _more(ranks: list[int], start: int, limit: int) -> bool:
     return start + limit < len(ranks)
 
 
-@dataclass(frozen=True, slots=True)
-class WrongCursor(Cursor):
-    """Cursor pages in which the place behind a cursor, or the end, is found in another way."""
-
-    place: Place = _position
-    more: More = _more
-    bound: Callable[[Context], Context] = lambda context: context
-
-    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-        context = self.bound(context)
-        limit, text, ranks = values["limit"], values["cursor"], list(found)
-        start = 0
-        if text is not None:
-            rank = self.opened(text, context)[1]
-            start = self.place(ranks, rank, lambda each: str(collection.document(each)["created_at"]))
-        sent = ranks[start : start + limit]
-        following = b"null"
-        if sent and self.more(ranks, start, limit):
-            following = b'"%s"' % self.sealed(sent[-1], collection, context)
-        return Page(sent, b'{"items":[', b'],"next_cursor":%s}' % following)
-
-
 def cursor(
     place: Place = _position, more: More = _more, bound: Callable[[Context], Context] = lambda context: context
 ) -> Plant:
-    def plant(backend: Backend, operation: str) -> Backend:
-        style = WrongCursor(items="items", place=place, more=more, bound=bound)
-        return backend.meaning(operation, lambda meaning: replace(meaning, pages=style))
+    """Cursor pages in which the place behind a cursor, or the end, is found in another way, or whose cursors are bound
+    to less."""
 
-    return plant
+    def change(right: Cursor) -> WrongPosition:
+        def paging(found: list[int], values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
+            context = bound(context)
+            limit, text, start = values[right.limit], values[right.cursor], 0
+            if text is not None:
+                rank = right.opened(text, context)[1]
+                start = place(found, rank, lambda each: str(collection.document(each)["created_at"]))
+            sent = found[start : start + limit]
+            following = right.sealed(sent[-1], collection, context) if sent and more(found, start, limit) else None
+            return Page(sent, len(found), next=following)
+
+        return WrongPosition(right, paging)
+
+    return positioned(change)
 
 
 def _skipping_ties(ranks: list[int], rank: int, created: Callable[[int], str]) -> int:
@@ -92,7 +84,7 @@ def _repeating_ties(ranks: list[int], rank: int, created: Callable[[int], str]) 
 
 
 def _unbound(context: Context) -> Context:
-    return replace(context, binding=bytes)
+    return replace(context, tenant="", question=b"")
 
 
 def _loose_filters(query: Query) -> Query:
@@ -126,16 +118,9 @@ def _failing(request: Request, following: Next) -> Answer:
     return answer
 
 
-def _crossing_orgs(backend: Backend, operation: str) -> Backend:
+def _orgless(context: Context) -> Context:
     """The cursor is bound to the filters, but not to the org."""
-
-    def bound(context: Context) -> Context:
-        binding = context.binding()
-        for org in backend.tenants:
-            binding = binding.replace(f"'{org}'".encode(), b"''")
-        return replace(context, binding=lambda: binding)
-
-    return cursor(bound=bound)(backend, operation)
+    return replace(context, tenant="")
 
 
 def _baked(backend: Backend, operation: str) -> Backend:
@@ -163,11 +148,11 @@ def _plain_offset(found: list[int], values: Mapping[str, Any], collection: Colle
     try:
         start = int(base64.b64decode(text, validate=True)) if text is not None else 0
     except (ValueError, binascii.Error):
-        raise bad_cursor("The cursor is not one that this API handed out") from None
+        raise bad_cursor("The cursor is not one that this API handed out", "cursor") from None
     sent = found[max(0, start) :][:limit]
     more = start + limit < len(found)
-    text = b'"%s"' % base64.b64encode(b"%d" % (start + limit)) if more else b"null"
-    return Page(sent, b'{"items":[', b'],"next_cursor":%s}' % text)
+    following = base64.b64encode(b"%d" % (start + limit)).decode() if more else None
+    return Page(sent, len(found), next=following)
 
 
 def _unsigned(found: list[int], values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
@@ -177,19 +162,16 @@ def _unsigned(found: list[int], values: Mapping[str, Any], collection: Collectio
     if text is not None:
         digits = "".join(each for each in text if each.isdigit())[:10]
         if len(digits) < 8:
-            raise bad_cursor("The cursor is not one that this API handed out")
+            raise bad_cursor("The cursor is not one that this API handed out", "cursor")
         start = bisect_right(found, int(digits))
     sent = found[start : start + limit]
-    more = start + limit < len(found)
-    if not more:
-        return Page(sent, b'{"items":[', b'],"next_cursor":null}')
-    return Page(sent, b'{"items":[', b'],"next_cursor":"%010d"}' % sent[-1])
+    following = f"{sent[-1]:010d}" if start + limit < len(found) else None
+    return Page(sent, len(found), next=following)
 
 
 def _looping(backend: Backend, operation: str) -> Backend:
     """The last page's cursor leads back to the first page."""
-    style = WrongCursor(items="items", more=lambda ranks, start, limit: True)
-    backend = backend.meaning(operation, lambda meaning: replace(meaning, pages=style))
+    backend = cursor(more=lambda ranks, start, limit: True)(backend, operation)
 
     def change(request: Request, following: Next) -> Answer:
         answer = following(request)
@@ -246,7 +228,7 @@ DREADNODE = table(
     ),
     cursor_keeps_filter=("The cursor's filters win over those of the request.", _baked),
     cursor_unbound=("A cursor is taken for a list with other filters.", cursor(bound=_unbound)),
-    cursor_crosses_orgs=("A cursor of one org is taken for another.", _crossing_orgs),
+    cursor_crosses_orgs=("A cursor of one org is taken for another.", cursor(bound=_orgless)),
     cursor_is_offset=("The cursor is a plain offset that anyone can write.", paged(_plain_offset)),
     cursor_unsigned=("The cursor is a row's place, and any damaged one is taken.", paged(_unsigned)),
     cursor_keeps_limit=("Behind a cursor limit is not looked at.", asking(_page_sized)),

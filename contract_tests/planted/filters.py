@@ -12,7 +12,7 @@ from contract_tests.planted.backend import LIST, Backend
 from contract_tests.planted.bug import table
 from contract_tests.planted.plants import (
     Query,
-    WrongPages,
+    WrongPosition,
     asking,
     both,
     dropped,
@@ -25,7 +25,8 @@ from contract_tests.planted.plants import (
     unknown_ignored,
 )
 from fakeserver.documents.collection import Collection
-from fakeserver.listing.pages import Context, Page
+from fakeserver.listing.envelopes import Page
+from fakeserver.listing.pages import Context
 from fakeserver.problems import Document
 
 
@@ -38,10 +39,11 @@ def any_filter(backend: Backend, operation: str) -> Backend:
                 each.predicate(values[each.parameter]) for each in meaning.filters if values[each.parameter] is not None
             ]
             kept = [rank for rank in found if not holds or any(each(collection.document(rank)) for each in holds)]
-            page: Page = meaning.pages.page(BitMap(kept), values, collection, context)
+            page: Page = position.page(BitMap(kept), values, collection, context)
             return page
 
-        return replace(meaning, filters=(), pages=WrongPages(meaning.pages.parameters, paging))
+        position = meaning.pages.position
+        return replace(meaning, filters=(), pages=replace(meaning.pages, position=WrongPosition(position, paging)))
 
     return backend.meaning(operation, change)
 
@@ -51,7 +53,7 @@ def filtered_after_paging(backend: Backend, operation: str) -> Backend:
 
     def change(meaning: Any) -> Any:
         def paging(found: list[int], values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-            page: Page = meaning.pages.page(BitMap(found), values, collection, context)
+            page: Page = position.page(BitMap(found), values, collection, context)
             for each in meaning.filters:
                 value = values[each.parameter]
                 if value is not None:
@@ -59,7 +61,8 @@ def filtered_after_paging(backend: Backend, operation: str) -> Backend:
                     page = replace(page, ranks=[rank for rank in page.ranks if holds(collection.document(rank))])
             return page
 
-        return replace(meaning, filters=(), pages=WrongPages(meaning.pages.parameters, paging))
+        position = meaning.pages.position
+        return replace(meaning, filters=(), pages=replace(meaning.pages, position=WrongPosition(position, paging)))
 
     return backend.meaning(operation, change)
 

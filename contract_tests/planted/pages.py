@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyroaring import BitMap
@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from contract_tests.planted.backend import LIST, Answer, Backend, Next, Request
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
+    WrongPosition,
     answering,
     around,
     asking,
@@ -21,11 +22,13 @@ from contract_tests.planted.plants import (
     listed,
     mapped,
     paged,
+    positioned,
     query_of,
     with_query,
 )
 from fakeserver.documents.collection import Collection
-from fakeserver.listing.pages import Context, Page
+from fakeserver.listing.envelopes import BARE, Page
+from fakeserver.listing.pages import Context
 from fakeserver.problems import Document
 
 CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}
@@ -61,9 +64,7 @@ def numbered(
         first = max(0, start(sheet))
         ranks = found[first : first + max(0, count(sheet))]
         sheet = Sheet(sheet.number, sheet.size, sheet.total, sheet.everything, len(ranks))
-        more = b"true" if has_next(sheet) else b"false"
-        envelope = (total(sheet), number(sheet), size(sheet), more)
-        return Page(ranks, b'{"sandboxes":[', b'],"total":%d,"page":%d,"per_page":%d,"has_next":%s}' % envelope)
+        return Page(ranks, total(sheet), size(sheet), page=number(sheet), has_next=has_next(sheet))
 
     return paged(paging)
 
@@ -86,18 +87,16 @@ def shifted(name: str, by: int) -> Plant:
 def reordered(key: Callable[[Document], Any], *, reverse: bool = False) -> Plant:
     """The whole list in another order, of which pages are cut."""
 
-    def plant(backend: Backend, operation: str) -> Backend:
-        right: Any = backend.provider.operations[operation]
-
+    def change(right: Any) -> WrongPosition:
         def paging(found: list[int], values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
             ranks = sorted(found, key=lambda rank: key(collection.document(rank)), reverse=reverse)
-            # The right style cuts positions, which stand for the ranks in the wrong order.
-            cut = right.pages.page(BitMap(range(len(ranks))), values, collection, context)
-            return Page([ranks[each] for each in cut.ranks], cut.before, cut.after, cut.headers)
+            # The right position cuts indices, which stand for the ranks in the wrong order.
+            page: Page = right.page(BitMap(range(len(ranks))), values, collection, context)
+            return replace(page, ranks=[ranks[index] for index in page.ranks])
 
-        return paged(paging)(backend, operation)
+        return WrongPosition(right, paging)
 
-    return plant
+    return positioned(change)
 
 
 def shuffled(backend: Backend, operation: str) -> Backend:
@@ -213,7 +212,7 @@ PRIME = table(
 
 def limited(count: Callable[[int], int]) -> Plant:
     """InstaVM's list with another number of rows."""
-    return paged(lambda found, values, collection, context: Page(found[: count(values["limit"])], b"[", b"]"))
+    return paged(lambda found, values, collection, context: Page(found[: count(values["limit"])], len(found)))
 
 
 INSTAVM = table(
@@ -229,7 +228,7 @@ INSTAVM = table(
     limit_clamped_500=("A list has at most 500 rows.", limited(lambda limit: min(limit, 500))),
     limit_keeps_oldest=(
         "limit keeps the oldest rows, newest first.",
-        paged(lambda found, values, collection, context: Page(found[-values["limit"] :], b"[", b"]")),
+        paged(lambda found, values, collection, context: Page(found[-values["limit"] :], len(found))),
     ),
     twice_in_list=("One row comes twice, and another is lost.", listed(_twice)),
     oldest_first=("The oldest come first.", reordered(lambda row: row["started_at"])),
@@ -238,10 +237,14 @@ INSTAVM = table(
 )
 
 
+def _without_headers(backend: Backend, operation: str) -> Backend:
+    return backend.meaning(operation, lambda meaning: replace(meaning, pages=replace(meaning.pages, envelope=BARE)))
+
+
 def windowed(
     start: Callable[[int, int], int] = lambda offset, limit: offset,
     count: Callable[[int], int] = lambda limit: limit,
-    total: Callable[[int, int, int], int | None] = lambda total, sent, everything: total,
+    total: Callable[[int, int, int], int] = lambda total, sent, everything: total,
 ) -> Plant:
     """Superserve's window with one of its parts computed in another way; no limit is 0 here."""
 
@@ -250,8 +253,7 @@ def windowed(
         first = start(values["offset"] or 0, limit)
         most = count(limit)
         ranks = found[first : first + most if most else None]
-        counted = total(len(found), len(ranks), len(collection))
-        return Page(ranks, b"[", b"]", {} if counted is None else {"X-Total-Count": str(counted)})
+        return Page(ranks, total(len(found), len(ranks), len(collection)))
 
     return paged(paging)
 
@@ -269,7 +271,7 @@ SUPERSERVE = table(
     offset_in_pages=("offset counts pages, not rows.", windowed(start=lambda offset, limit: offset * (limit or 1))),
     total_of_page=("X-Total-Count counts the rows that are sent.", windowed(total=lambda total, sent, all_: sent)),
     total_unfiltered=("X-Total-Count counts before the filters.", windowed(total=lambda total, sent, all_: all_)),
-    total_missing=("X-Total-Count is not sent.", windowed(total=lambda total, sent, all_: None)),
+    total_missing=("X-Total-Count is not sent.", _without_headers),
     twice_in_list=("One row comes twice, and another is lost.", listed(_twice)),
     oldest_first=("The oldest come first.", reordered(lambda row: row["created_at"])),
     order_unstable=("The rows are in no fixed order.", shuffled),

@@ -13,10 +13,11 @@ from pyroaring import BitMap
 from contract_tests.planted.backend import FACETS, ITEMS, LIST, Answer, Backend, Next, Request, crash
 from contract_tests.planted.bug import Plant
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.keys import Index, KeyFunction, whole
-from fakeserver.listing.filters import Predicate
+from fakeserver.documents.keys import Index, KeyFunction, itself
+from fakeserver.listing.envelopes import Fact, Neighbours, Page
+from fakeserver.listing.filters import FieldFilter, Predicate
 from fakeserver.listing.filters import Rows as Found
-from fakeserver.listing.pages import Context, Page
+from fakeserver.listing.pages import Context, Position
 from fakeserver.problems import Document, Json
 
 Query = list[tuple[str, str]]
@@ -230,13 +231,11 @@ def unknown_ignored(name: str) -> Plant:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(FieldFilter):
     """A filter whose meaning is this function of document and value."""
 
-    parameter: str
-    field: str
     holds: Callable[[Document, Any], bool]
-    keys: KeyFunction = whole
+    keys: KeyFunction = itself
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: self.holds(document, value)
@@ -253,26 +252,43 @@ def filtered(parameter: str, holds: Callable[[Document, Any], bool]) -> Plant:
 
 
 Paging = Callable[[list[int], Mapping[str, Any], Collection, Context], Page]
-"""The ranks that were found, the values, the documents → a page."""
+"""The ranks that were found, the values, the documents → the rows of a page and what is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class WrongPages:
-    """A page style that is this function."""
+class WrongPosition:
+    """The right position, but for the pages, which are this function's."""
 
-    parameters: frozenset[str]
+    right: Position
     paging: Paging
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return self.right.parameters
+
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return self.right.facts
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         return self.paging(list(found), values, collection, context)
 
+    def neighbours(self, page: Page) -> Neighbours:
+        return self.right.neighbours(page)
+
+
+def positioned(change: Callable[[Any], Position]) -> Plant:
+    """Pages are cut by another position, made from the right one; the envelope around them stays."""
+
+    def changed(meaning: Any) -> Any:
+        return replace(meaning, pages=replace(meaning.pages, position=change(meaning.pages.position)))
+
+    return lambda backend, operation: backend.meaning(operation, changed)
+
 
 def paged(paging: Paging) -> Plant:
     """Pages are cut in another way."""
-    return lambda backend, operation: backend.meaning(
-        operation,
-        lambda meaning: replace(meaning, pages=WrongPages(meaning.pages.parameters, paging)),
-    )
+    return positioned(lambda right: WrongPosition(right, paging))
 
 
 def both(plant: Plant) -> Plant:

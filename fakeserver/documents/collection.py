@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pyroaring import BitMap
 
-from fakeserver.documents.keys import Key, KeyFunction, whole
+from fakeserver.documents.keys import Key, KeyFunction, itself
 from fakeserver.documents.seeded import EMPTY, FIRST, OWNER, Postings, Seeded, encoded, refile
 from fakeserver.instants import instant
 from fakeserver.problems import Document, Json
@@ -124,7 +124,7 @@ class Collection:
         return found
 
     def owned_by(self, owner: str) -> BitMap:
-        return self.filed(OWNER, whole, owner)
+        return self.filed(OWNER, itself, owner)
 
     def document(self, rank: int) -> Document:
         document = self._aged.get(rank)
@@ -213,7 +213,7 @@ class Collection:
         assert self._ageing is not None
         if self._ageing.field is None:
             return self._ranks
-        postings = self._stored_postings(self._ageing.field, whole)
+        postings = self._stored_postings(self._ageing.field, itself)
         return BitMap.union(EMPTY, *(postings.get(value, EMPTY) for value in self._ageing.values))
 
     def replace(self, documents: Iterable[tuple[Document, str]]) -> None:

@@ -23,7 +23,7 @@ class Index(Protocol):
     def filed(self, field: str, keys: KeyFunction, key: Key) -> BitMap: ...
 
 
-def whole(value: Json) -> Iterator[Key]:
+def itself(value: Json) -> Iterator[Key]:
     """File a document under the field's value as it stands."""
     yield value
 

@@ -10,7 +10,7 @@ def contains(document: Json, query: Json) -> bool:
     """PostgreSQL's `document @> query` on jsonb values."""
     if isinstance(document, list) and not isinstance(query, dict | list):
         # The one exception PostgreSQL makes, and only at the top: an array contains a bare scalar.
-        return any(_includes(each, query) for each in document)
+        return any(_includes(element, query) for element in document)
     return _includes(document, query)
 
 
@@ -20,14 +20,16 @@ def _includes(document: Json, query: Json) -> bool:
             name in document and _includes(document[name], inner) for name, inner in query.items()
         )
     if isinstance(query, list):
-        return isinstance(document, list) and all(any(_includes(each, inner) for each in document) for inner in query)
+        return isinstance(document, list) and all(
+            any(_includes(element, wanted) for element in document) for wanted in query
+        )
     if isinstance(document, dict | list):
         return False
     return scalar(document) == scalar(query)
 
 
-def _array_of_containers(value: Json) -> bool:
+def couples_paths(value: Json) -> bool:
     """True where two paths of the query must meet in the same element of an array, which filed keys cannot tell."""
     if isinstance(value, dict):
-        return any(_array_of_containers(inner) for inner in value.values())
-    return isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
+        return any(couples_paths(inner) for inner in value.values())
+    return isinstance(value, list) and any(isinstance(element, dict | list) for element in value)

@@ -1,41 +1,43 @@
-"""Cursors: opaque, bound to their question, and unforgeable."""
+"""Cursors: bound to their question, and unforgeable. They are signed, not encrypted: a fake has no secrets in them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import functools
-import hashlib
 import hmac
+import struct
 
 from fakeserver.documents.collection import OrderKey
-from fakeserver.problems import bad_cursor
 
+Binding = tuple[str, bytes, str]
+"""What a cursor belongs to: a tenant, a question and an order."""
 LONGEST_CURSOR = 512
 TAG_BYTES = 12
-ID_OFFSET = 20
+PLACE = struct.Struct(">Iqq")
+"""A row's rank and instant and the instant of issue, in front of the row's id. Packed, so that no client takes a
+cursor for text that may be read or written."""
 MAX_CURSORS = 4_096
 """Cursors whose meaning is kept at hand; any other is worked out again."""
+
+
+class CursorRefused(Exception):
+    """A text that is not a cursor, or not one for this question; the message says which."""
 
 
 # The same place has the same cursor, so a page that is read again costs its cryptography once.
 
 
 @functools.lru_cache(MAX_CURSORS)
-def seal(rank: int, instant: int, identity: str, now: int, secret: bytes, binding: bytes) -> bytes:
-    plain = (
-        rank.to_bytes(4, "big")
-        + instant.to_bytes(8, "big", signed=True)
-        + now.to_bytes(8, "big", signed=True)
-        + identity.encode()
-    )
-    tag = _tag(plain, secret, binding)
-    return base64.urlsafe_b64encode(tag + _masked(plain, tag, secret)).rstrip(b"=")
+def seal(rank: int, instant: int, identity: str, issued: int, secret: bytes, binding: Binding) -> str:
+    """The cursor behind the row with this rank and place in the order."""
+    plain = PLACE.pack(rank, instant, issued) + identity.encode()
+    return base64.urlsafe_b64encode(_tag(plain, secret, binding) + plain).rstrip(b"=").decode()
 
 
 @functools.lru_cache(MAX_CURSORS)
-def unseal(text: str, secret: bytes, binding: bytes) -> tuple[int, OrderKey, int]:
-    """(rank, place in the order, instant of issue)."""
+def unseal(text: str, secret: bytes, binding: Binding) -> tuple[int, OrderKey, int]:
+    """(rank, place in the order, instant of issue), or a `CursorRefused`."""
     try:
         if len(text) > LONGEST_CURSOR or "=" in text:
             raise ValueError
@@ -45,19 +47,14 @@ def unseal(text: str, secret: bytes, binding: bytes) -> tuple[int, OrderKey, int
         if base64.urlsafe_b64encode(sealed) != padded:
             raise ValueError  # Two spellings of one cursor would make it forgeable by a bit.
     except (ValueError, binascii.Error):
-        raise bad_cursor("The cursor is not one that this API handed out") from None
-    tag, plain = sealed[:TAG_BYTES], _masked(sealed[TAG_BYTES:], sealed[:TAG_BYTES], secret)
-    if len(plain) <= ID_OFFSET or not hmac.compare_digest(tag, _tag(plain, secret, binding)):
-        raise bad_cursor("The cursor is not one that this API handed out for these filters")
-    place = int.from_bytes(plain[4:12], "big", signed=True), plain[ID_OFFSET:].decode()
-    return int.from_bytes(plain[:4], "big"), place, int.from_bytes(plain[12:20], "big", signed=True)
+        raise CursorRefused("The cursor is not one that this API handed out") from None
+    tag, plain = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
+    if len(plain) <= PLACE.size or not hmac.compare_digest(tag, _tag(plain, secret, binding)):
+        raise CursorRefused("The cursor is not one that this API handed out for these filters")
+    rank, instant, issued = PLACE.unpack_from(plain)
+    return rank, (instant, plain[PLACE.size :].decode()), issued
 
 
-def _tag(plain: bytes, secret: bytes, binding: bytes) -> bytes:
-    return hmac.digest(secret, binding + b"\x00" + plain, "sha256")[:TAG_BYTES]
-
-
-def _masked(text: bytes, tag: bytes, secret: bytes) -> bytes:
-    """The text under a one-time key that follows from its tag: equal pages have equal cursors, and none can be read."""
-    mask = hashlib.shake_128(secret + tag).digest(len(text))
-    return (int.from_bytes(text, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(text), "big")
+def _tag(plain: bytes, secret: bytes, binding: Binding) -> bytes:
+    # `repr` keeps the parts of a binding apart, and its end from the place.
+    return hmac.digest(secret, repr(binding).encode() + plain, "sha256")[:TAG_BYTES]

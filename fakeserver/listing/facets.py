@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.keys import KeyFunction, whole
+from fakeserver.documents.keys import KeyFunction, itself
 from fakeserver.problems import Document
 
 
@@ -20,7 +20,7 @@ class Facet:
     field: str
     bucket: Callable[[Document], Document]
     tie: str
-    keys: KeyFunction = whole
+    keys: KeyFunction = itself
 
     def counts(self, found: BitMap, collection: Collection) -> list[Document]:
         """The buckets, most documents first; documents without a value, and empty buckets, are left out."""

@@ -7,6 +7,7 @@ the keys cannot decide alone, `rows` says so (`exact=False`) and the predicate i
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Iterable
@@ -15,9 +16,10 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from fakeserver.documents.keys import Index, KeyFunction, elements, entries, paths, whole
-from fakeserver.listing.containment import _array_of_containers, contains
+from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
+from fakeserver.listing.containment import contains, couples_paths
 from fakeserver.problems import Document, Issue
+from fakeserver.spec.parameters import ValueRefused, Values
 
 Predicate = Callable[[Document], bool]
 
@@ -40,8 +42,49 @@ class Filter(Protocol):
     @property
     def keys(self) -> KeyFunction: ...
 
+    def parse(self, value: Any, issues: list[Issue]) -> Any: ...
     def predicate(self, value: Any) -> Predicate: ...
     def rows(self, index: Index, value: Any) -> Rows: ...
+
+
+def as_decoded(value: Any) -> Any:
+    return value
+
+
+def nothing_wrong(value: Any) -> Iterable[Issue]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFilter:
+    """What every kind has. Where the spec's types do not say all, `decode` makes the value that the filter means from
+    the one that the spec's decoder gave, or raises `ValueRefused`; `check` may then refuse it with any issues."""
+
+    parameter: str
+    field: str
+    decode: Callable[[Any], Any] = dataclasses.field(default=as_decoded, kw_only=True)
+    check: Callable[[Any], Iterable[Issue]] = dataclasses.field(default=nothing_wrong, kw_only=True)
+
+    def parse(self, value: Any, issues: list[Issue]) -> Any:
+        """The value that the filter means; what is wrong with it joins the issues of the request."""
+        try:
+            value = self.decode(value)
+        except ValueRefused as refused:
+            issues.append(Issue(("query", self.parameter), refused.msg, refused.type))
+            return None
+        issues.extend(self.check(value))
+        return value
+
+
+def parsing(kind: Filter) -> Callable[[Values, list[Issue]], None]:
+    """A decoder's check that puts the value that a filter means in the place of the one that was decoded."""
+
+    def parse(values: Values, issues: list[Issue]) -> None:
+        value = values[kind.parameter]
+        if value is not None:
+            values[kind.parameter] = kind.parse(value, issues)
+
+    return parse
 
 
 def intersection(bitmaps: Iterable[BitMap], everything: BitMap) -> BitMap:
@@ -51,64 +94,72 @@ def intersection(bitmaps: Iterable[BitMap], everything: BitMap) -> BitMap:
     return functools.reduce(operator.and_, ordered) if ordered else everything
 
 
+class EveryKey(FieldFilter):
+    """A kind that keeps the documents that are filed under every one of some keys."""
+
+    __slots__ = ()
+    keys: KeyFunction
+
+    def wanted(self, value: Any) -> Iterable[Key]:
+        """The keys that a document must have; a value of several parts is a tuple of them."""
+        found: tuple[Key, ...] = value
+        return found
+
+    def decides(self, value: Any) -> bool:
+        """Whether a document that has the keys is always kept."""
+        return True
+
+    def rows(self, index: Index, value: Any) -> Rows:
+        found = (index.filed(self.field, self.keys, key) for key in self.wanted(value))
+        return Rows(intersection(found, index.everything), exact=self.decides(value))
+
+
 @dataclass(frozen=True, slots=True)
-class Equal:
+class Equal(EveryKey):
     """The field is this very value."""
 
-    parameter: str
-    field: str
-    keys: KeyFunction = whole
+    keys: KeyFunction = itself
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: bool(document.get(self.field) == value)
 
-    def rows(self, index: Index, value: Any) -> Rows:
-        return Rows(index.filed(self.field, self.keys, value))
+    def wanted(self, value: Any) -> Iterable[Key]:
+        return (value,)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(FieldFilter):
     """The field is one of these values. `commas` also takes them comma-separated in one parameter."""
 
-    parameter: str
-    field: str
     commas: bool = False
-    keys: KeyFunction = whole
+    keys: KeyFunction = itself
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
         return lambda document: document.get(self.field) in wanted
 
     def rows(self, index: Index, value: Any) -> Rows:
-        found = [index.filed(self.field, self.keys, each) for each in value]
+        found = [index.filed(self.field, self.keys, key) for key in value]
         return Rows(functools.reduce(operator.or_, found) if found else BitMap())
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(EveryKey):
     """The field is a list that holds every one of these values."""
 
-    parameter: str
-    field: str
     keys: KeyFunction = elements
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
         return lambda document: wanted <= frozenset(document.get(self.field) or ())
 
-    def rows(self, index: Index, value: Any) -> Rows:
-        found = (index.filed(self.field, self.keys, each) for each in value)
-        return Rows(intersection(found, index.everything))
-
 
 @dataclass(frozen=True, slots=True)
-class Excluding:
+class Excluding(FieldFilter):
     """When true, the field is none of `values`; when false, nothing is filtered."""
 
-    parameter: str
-    field: str
     values: frozenset[str]
-    keys: KeyFunction = whole
+    keys: KeyFunction = itself
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: not value or document.get(self.field) not in self.values
@@ -116,39 +167,31 @@ class Excluding:
     def rows(self, index: Index, value: Any) -> Rows:
         if not value:
             return Rows(index.everything)
-        excluded = [index.filed(self.field, self.keys, each) for each in self.values]
+        excluded = [index.filed(self.field, self.keys, key) for key in self.values]
         return Rows(functools.reduce(operator.sub, excluded, index.everything))
 
 
 @dataclass(frozen=True, slots=True)
-class Containing:
+class Containing(EveryKey):
     """The field, a JSON object, contains this one with the semantics of PostgreSQL's `@>`."""
 
-    parameter: str
-    field: str
     keys: KeyFunction = paths
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: contains(document.get(self.field), value)
 
-    def rows(self, index: Index, value: Any) -> Rows:
-        keys = [*paths(value)]
-        found = (index.filed(self.field, self.keys, key) for key in keys)
-        return Rows(intersection(found, index.everything), exact=not _array_of_containers(value))
+    def wanted(self, value: Any) -> Iterable[Key]:
+        return paths(value)
+
+    def decides(self, value: Any) -> bool:
+        return not couples_paths(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """The field, a flat object, holds each of these names with exactly this text. `check` may refuse a value."""
+class Pairs(EveryKey):
+    """The field, a flat object, holds each of these names with exactly this text."""
 
-    parameter: str
-    field: str
-    check: Callable[[tuple[tuple[str, str], ...]], Iterable[Issue]] = lambda value: ()
     keys: KeyFunction = entries
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: all((document.get(self.field) or {}).get(name) == text for name, text in value)
-
-    def rows(self, index: Index, value: Any) -> Rows:
-        found = (index.filed(self.field, self.keys, pair) for pair in value)
-        return Rows(intersection(found, index.everything))

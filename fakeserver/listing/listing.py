@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
+from fakeserver.listing.orders import OrderParameter
 from fakeserver.listing.pages import Pages
 from fakeserver.spec.credentials import Caller
+from fakeserver.spec.reader import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,31 @@ class Facets:
     @property
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters)
+
+
+def objections(meaning: Listing | Facets, operation: Operation) -> Iterator[str]:
+    """What an operation means although its spec, or one of the meaning's own parts, does not bear it out."""
+    claimed = [kind.parameter for kind in meaning.filters]
+    if isinstance(meaning, Listing):
+        claimed += meaning.pages.parameters
+    for name in sorted({name for name in claimed if claimed.count(name) > 1}):
+        yield f"parameter {name!r} is read by two parts of the meaning"
+    if isinstance(meaning, Listing):
+        yield from _objections_to_pages(meaning.pages, operation)
+
+
+def _objections_to_pages(pages: Pages, operation: Operation) -> Iterator[str]:
+    for fact in sorted(pages.envelope.facts - pages.position.facts):
+        yield f"the envelope tells {fact!r}, which a page of kind {type(pages.position).__name__} does not know"
+    success = operation.responses.get(200)
+    declared = {name.lower() for name in success.headers} if success else set()
+    for name in pages.envelope.headers:
+        if name.lower() not in declared:
+            yield f"header {name!r} is sent but not declared for status 200"
+    if isinstance(pages.order, OrderParameter):
+        parameter = next(each for each in operation.parameters if each.name == pages.order.parameter)
+        texts = parameter.schema.get("enum", [])
+        if sorted(texts) != sorted(pages.order.orders):
+            yield f"parameter {parameter.name!r} allows {texts}, and the orders are {[*pages.order.orders]}"
+        if parameter.schema.get("default") not in (None, next(iter(pages.order.orders))):
+            yield f"parameter {parameter.name!r} has a default that is not the first of the orders"

@@ -1,79 +1,135 @@
-"""Page styles: which of the found rows are sent, and the envelope around them.
+"""Pages: which of the found rows are sent (a position), and what stands around them (an envelope).
 
-Every style names the query parameters that it reads; the start-up check holds them against the spec.
+Every position names the query parameters that it reads; the start-up check holds them against the spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Protocol
 
 from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection, OrderKey
-from fakeserver.listing.cursors import seal, unseal
+from fakeserver.listing.cursors import Binding, CursorRefused, seal, unseal
+from fakeserver.listing.envelopes import BARE, Envelope, Fact, Neighbours, Page, link_header
+from fakeserver.listing.orders import NEWEST_FIRST, Order, OrderParameter
 from fakeserver.problems import bad_cursor
 
 
-@dataclass(slots=True)
-class Page:
-    """Rows to send, newest first, between the two halves of the envelope."""
+class Issuer(Protocol):
+    """Whose cursors they are (a world), and the instant that its documents are seen at, in microseconds since 1970."""
 
-    ranks: list[int]
-    before: bytes
-    after: bytes
-    headers: Mapping[str, str] | None = None
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def as_of(self) -> int: ...
 
 
 @dataclass(slots=True)
 class Context:
-    """What a cursor is bound to: the world's secret, and the operation, tenant and filters of the request."""
+    """What a page depends on besides rows and values. A cursor is bound to the issuer's secret, the tenant, the
+    `question` (the operation and its filters) and the order; links to other pages are made from the `query`."""
 
-    secret: bytes
-    now: int
-    binding: Callable[[], bytes]
+    issuer: Issuer
+    tenant: str
+    question: bytes
+    query: bytes = b""
+    order: Order = NEWEST_FIRST
+
+    @property
+    def binding(self) -> Binding:
+        return self.tenant, self.question, self.order.name
 
 
-class Pages(Protocol):
-    """One way of handing out a long list."""
+class Position(Protocol):
+    """One way of choosing a page's rows. `facts` is what it knows of them, `neighbours` where other pages are."""
 
     @property
     def parameters(self) -> frozenset[str]: ...
+    @property
+    def facts(self) -> frozenset[Fact]: ...
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page: ...
+    def neighbours(self, page: Page) -> Neighbours: ...
 
 
-def window(found: BitMap, offset: int, count: int) -> list[int]:
-    """The ranks from `offset` on, at most `count` of them."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """How an operation hands out a long list: any position in any envelope that asks for nothing unknown to it."""
+
+    position: Position
+    envelope: Envelope = BARE
+    order: Order | OrderParameter = NEWEST_FIRST
+    _surround: Callable[[Page], None] = field(init=False, repr=False, compare=False)
+    _links: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_surround", self.envelope.compile())
+        object.__setattr__(self, "_links", "links" in self.envelope.facts)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return self.position.parameters | self.order.parameters
+
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
+        if self.order is not NEWEST_FIRST:
+            context = replace(context, order=self.order.chosen(values))
+        page = self.position.page(found, values, collection, context)
+        if self._links:
+            page.links = link_header(self.position.neighbours(page), context.query)
+        self._surround(page)
+        return page
+
+
+def window(found: BitMap, offset: int, count: int, backwards: bool = False) -> list[int]:
+    """The ranks from `offset` on, at most `count` of them; `backwards` counts from the other end."""
+    if backwards:
+        end = len(found) - offset
+        first = max(0, end - count)
+        return window(found, first, end - first)[::-1]
     if offset >= len(found) or count <= 0:
         return []
     return list(islice(found.iter_equal_or_larger(found[offset]), count))
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A bare array of everything, unless the caller asks for a window (`limit` is clamped to `most`)."""
+class Window:
+    """Everything, unless the caller asks for a part (`limit` is clamped to `most`)."""
 
-    limit: str
-    offset: str
     most: int
-    total_header: str
+    limit: str = "limit"
+    offset: str = "offset"
 
     @property
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit, self.offset})
 
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return frozenset({"total", "count", "offset", "size", "has_next", "links"})
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-        limit, offset = values[self.limit], values[self.offset] or 0
-        count = len(found) if limit is None else min(limit, self.most)
-        return Page(window(found, offset, count), b"[", b"]", {self.total_header: str(len(found))})
+        size, offset, total = values[self.limit], values[self.offset] or 0, len(found)
+        if size is not None and size > self.most:
+            size = self.most
+        ranks = window(found, offset, total if size is None else size, context.order.backwards)
+        return Page(ranks, total, size, offset, None, offset + len(ranks) < total)
+
+    def neighbours(self, page: Page) -> Neighbours:
+        neighbours: dict[str, dict[str, str | None]] = {"first": {self.offset: "0"}}
+        if page.offset and page.size:
+            neighbours["prev"] = {self.offset: str(max(0, page.offset - page.size))}
+        if page.has_next and page.size:
+            neighbours["next"] = {self.offset: str((page.offset or 0) + page.size)}
+        return neighbours
 
 
 @dataclass(frozen=True, slots=True)
-class Limited:
-    """A bare array of the newest `limit` rows; there is no second page."""
+class First:
+    """The first `limit` rows; there is no second page."""
 
     limit: str = "limit"
 
@@ -81,15 +137,22 @@ class Limited:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit})
 
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return frozenset({"total", "count", "size"})
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-        return Page(window(found, 0, values[self.limit]), b"[", b"]")
+        limit = values[self.limit]
+        return Page(window(found, 0, limit, context.order.backwards), len(found), limit)
+
+    def neighbours(self, page: Page) -> Neighbours:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Pages by number, with `total`, `page`, `per_page` and `has_next` behind the rows."""
+    """Pages by number, from 1 on."""
 
-    items: str
     number: str = "page"
     size: str = "per_page"
 
@@ -97,51 +160,90 @@ class Numbered:
     def parameters(self) -> frozenset[str]:
         return frozenset({self.number, self.size})
 
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return frozenset({"total", "count", "offset", "size", "page", "pages", "has_next", "links"})
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         number, size, total = values[self.number], values[self.size], len(found)
-        has_next = b"true" if number * size < total else b"false"
-        return Page(
-            window(found, (number - 1) * size, size),
-            b'{"%s":[' % self.items.encode(),
-            b'],"total":%d,"page":%d,"per_page":%d,"has_next":%s}' % (total, number, size, has_next),
-        )
+        offset = (number - 1) * size
+        ranks = window(found, offset, size, context.order.backwards)
+        return Page(ranks, total, size, offset, number, number * size < total)
+
+    def neighbours(self, page: Page) -> Neighbours:
+        number, last = page.page or 1, max(1, page.pages or 1)
+        neighbours = {"first": {self.number: "1"}, "last": {self.number: str(last)}}
+        if number > 1:
+            neighbours["prev"] = {self.number: str(min(number - 1, last))}
+        if page.has_next:
+            neighbours["next"] = {self.number: str(number + 1)}
+        return neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Pages by opaque cursor. A cursor names the last row that was sent, so that it stays true while documents are
-    added; it is encrypted and signed together with the filters, so that it can be neither read, forged nor moved."""
+    added; it is signed together with the question, so that it can be neither forged nor moved. It may be used for
+    `life` microseconds of the documents' time."""
 
-    items: str
-    limit: str = "limit"
     cursor: str = "cursor"
-    next: str = "next_cursor"
+    limit: str = "limit"
     life: int | None = None
 
     @property
     def parameters(self) -> frozenset[str]:
         return frozenset({self.limit, self.cursor})
 
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return frozenset({"total", "count", "size", "has_next", "next", "links"})
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit, text = values[self.limit], values[self.cursor]
-        if text is None:
+        if context.order.backwards:
+            ranks = self._backwards(found, limit + 1, text, collection, context)
+        elif text is None:
             ranks = list(islice(found, limit + 1))
         else:
             start = collection.after(*self.opened(text, context))
             ranks = list(islice(found.iter_equal_or_larger(start), limit + 1))
-        following = b"null"
+        following = None
+        # One row more than the page has tells whether another page follows.
         if len(ranks) > limit:
             del ranks[limit:]
-            following = b'"%s"' % self.sealed(ranks[-1], collection, context)
-        return Page(ranks, b'{"%s":[' % self.items.encode(), b'],"%s":%s}' % (self.next.encode(), following))
+            following = self.sealed(ranks[-1], collection, context)
+        return Page(ranks, len(found), limit, None, None, following is not None, following)
 
-    def sealed(self, rank: int, collection: Collection, context: Context) -> bytes:
+    def neighbours(self, page: Page) -> Neighbours:
+        neighbours: dict[str, dict[str, str | None]] = {"first": {self.cursor: None}}
+        if page.next is not None:
+            neighbours["next"] = {self.cursor: page.next}
+        return neighbours
+
+    def _backwards(
+        self, found: BitMap, count: int, text: str | None, collection: Collection, context: Context
+    ) -> list[int]:
+        """The `count` rows in front of the cursor's, the nearest first."""
+        before = len(found)
+        if text is not None:
+            place, hint = self.opened(text, context)
+            # As many rows as stand up to the cursor's place; the row itself, where it is still there, was sent.
+            before = found.rank(collection.after(place, hint) - 1)
+            if before and collection.order(found[before - 1]) == place:
+                before -= 1
+        return window(found, len(found) - before, count, True)
+
+    def sealed(self, rank: int, collection: Collection, context: Context) -> str:
         """The cursor behind this row."""
-        return seal(rank, *collection.order(rank), context.now, context.secret, context.binding())
+        issuer = context.issuer
+        return seal(rank, *collection.order(rank), issuer.as_of, issuer.secret, context.binding)
 
     def opened(self, text: str, context: Context) -> tuple[OrderKey, int]:
         """The place that a cursor names and the rank it had, or a refusal."""
-        rank, place, issued = unseal(text, context.secret, context.binding())
-        if self.life is not None and context.now - issued > self.life:
-            raise bad_cursor("The cursor has expired")
+        try:
+            rank, place, issued = unseal(text, context.issuer.secret, context.binding)
+        except CursorRefused as refusal:
+            raise bad_cursor(str(refusal), self.cursor) from None
+        if self.life is not None and context.issuer.as_of - issued > self.life:
+            raise bad_cursor("The cursor has expired", self.cursor)
         return place, rank

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents.collection import Collection
+from fakeserver.listing.envelopes import Page
 from fakeserver.listing.filters import Filter
 from fakeserver.listing.listing import Facets, Scope
-from fakeserver.listing.pages import Page
 from fakeserver.spec.parameters import Values
 
 CHUNK_ROWS = 1_000
@@ -21,16 +22,40 @@ CHUNK_ROWS = 1_000
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
     """The ranks of the documents in the scope that every given filter lets through."""
     found = None if scope.owner is None else collection.owned_by(scope.owner)
-    for each in filters:
-        value = values[each.parameter]
+    for kind in filters:
+        value = values[kind.parameter]
         if value is None:
             continue
-        rows = each.rows(collection, value)
+        rows = kind.rows(collection, value)
         found = rows.rows if found is None else found & rows.rows
         if not rows.exact:
-            holds = each.predicate(value)
-            found = BitMap([rank for rank in found if holds({each.field: collection.value(rank, each.field)})])
+            holds = kind.predicate(value)
+            found = BitMap([rank for rank in found if holds({kind.field: collection.value(rank, kind.field)})])
     return collection.everything if found is None else found
+
+
+def question_of(operation: str, filters: Iterable[Filter], values: Values) -> bytes:
+    """What the filters of an operation were given, as a text that is the same for everything that means the same: 1
+    and 1.0 and true differ, but neither the order of a filter's values matters nor that of an object's names."""
+    asked = []
+    for kind in filters:
+        value = values[kind.parameter]
+        if value is not None:
+            # The parts of a value that has several may come in any order; what is inside of a part may not.
+            parts = sorted(map(_canonical, value)) if isinstance(value, tuple) else _canonical(value)
+            asked.append(f"{kind.parameter}={parts}")
+    return f"{operation} {asked}".encode()
+
+
+def _canonical(value: Any) -> str:
+    """A parsed value as a text that two equal ones share."""
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(_canonical, value)))}}}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(sorted(f'{name!r}: {_canonical(inner)}' for name, inner in value.items()))}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_canonical, value))}]"
+    return repr(value)
 
 
 def count_facets(meaning: Facets, found: BitMap, collection: Collection) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.listing.filters import AnyOf, Pairs
-from fakeserver.listing.listing import Facets, Listing
-from fakeserver.problems import Issue, SpecError, method_not_allowed, not_found
+from fakeserver.listing.filters import AnyOf, parsing
+from fakeserver.listing.listing import Facets, Listing, objections
+from fakeserver.listing.select import question_of
+from fakeserver.problems import SpecError, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
 from fakeserver.spec.reader import Operation, Spec
@@ -20,8 +21,7 @@ LONGEST_READING = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a path and a query ask an operation for. `question` is what its filters were given, as a text in which
-    1 and 1.0 and true differ, and the order of a filter's values does not matter."""
+    """What a path and a query ask an operation for; `question` is what its filters were given (`question_of`)."""
 
     values: Values
     question: bytes
@@ -36,7 +36,6 @@ class Route:
         self.decoder = decoder
         # A GET answers HEAD as well.
         self.methods = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
-        self._filters = [each.parameter for each in meaning.filters]
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Reading:
@@ -47,9 +46,7 @@ class Route:
 
     def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Reading:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
-        given = [(name, value) for name in self._filters if (value := values[name]) is not None]
-        asked = [(name, sorted(value) if isinstance(value, tuple) else value) for name, value in given]
-        return Reading(values, f"{self.operation.id} {asked}".encode())
+        return Reading(values, question_of(self.operation.id, self.meaning.filters, values))
 
 
 class Matcher:
@@ -93,6 +90,8 @@ def route_of(provider: Provider, spec: Spec, operation: Operation) -> Route:
         raise SpecError(
             f"{where}: the spec declares {missing} which nothing reads; the provider reads {extra} undeclared"
         )
+    for objection in objections(meaning, operation):
+        raise SpecError(f"{where}: {objection}")
     for response in operation.responses.values():
         if response.status >= 400 and not response.examples:
             raise SpecError(f"{where}: status {response.status} has no named example to answer with")
@@ -103,15 +102,6 @@ def route_of(provider: Provider, spec: Spec, operation: Operation) -> Route:
             operation,
             commas=frozenset(each.parameter for each in meaning.filters if isinstance(each, AnyOf) and each.commas),
             optional_text=provider.optional_text,
-            checks=[check_of(each) for each in meaning.filters if isinstance(each, Pairs)],
+            checks=[parsing(kind) for kind in meaning.filters],
         ),
     )
-
-
-def check_of(pairs: Pairs) -> Callable[[Values, list[Issue]], None]:
-    """A decoder's check that lets a filter refuse a value that the grammar allows."""
-
-    def check(values: Values, issues: list[Issue]) -> None:
-        issues.extend(pairs.check(values[pairs.parameter] or ()))
-
-    return check

@@ -98,7 +98,7 @@ class Service:
         if isinstance(meaning, Facets):
             counts = collection.cached((Facets, question), lambda: count_facets(meaning, ranks, collection))
             return Answer(200, counts, headers)
-        context = Context(world.secret, world.seen, lambda: scope.tenant.encode() + b" " + reading.question)
+        context = Context(world, scope.tenant, reading.question, request.query)
         page = meaning.pages.page(ranks, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
 

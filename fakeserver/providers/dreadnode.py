@@ -8,10 +8,11 @@ from typing import Any
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import AnyOf, Equal
 from fakeserver.listing.listing import Facets, Listing, Scope
-from fakeserver.listing.pages import Cursor
+from fakeserver.listing.pages import Cursor, Pages
 from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller
@@ -158,7 +159,11 @@ PROVIDER = Provider(
     slug="dreadnode",
     errors=errors,
     operations={
-        "listSandboxes": Listing(tenant=member_of_org, filters=FILTERS, pages=Cursor(items="items", life=CURSOR_LIFE)),
+        "listSandboxes": Listing(
+            tenant=member_of_org,
+            filters=FILTERS,
+            pages=Pages(Cursor(life=CURSOR_LIFE), Envelope("items", {"next_cursor": "next"})),
+        ),
         "getSandboxFacets": Facets(
             tenant=member_of_org,
             filters=FILTERS,

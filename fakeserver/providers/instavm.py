@@ -10,7 +10,7 @@ from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, instant, naive
 from fakeserver.listing.filters import Containing
 from fakeserver.listing.listing import Listing, Scope
-from fakeserver.listing.pages import Limited
+from fakeserver.listing.pages import First, Pages
 from fakeserver.problems import Document, Problem, fastapi_detail
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller
@@ -74,7 +74,7 @@ PROVIDER = Provider(
         "listSandboxes": Listing(
             tenant=own_account,
             filters=(Containing("metadata", field="metadata"),),
-            pages=Limited(),
+            pages=Pages(First()),
         ),
     },
     make=make,

@@ -8,10 +8,11 @@ from typing import Any
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AllOf, Equal, Excluding
 from fakeserver.listing.limit import Limit
 from fakeserver.listing.listing import Listing, Scope
-from fakeserver.listing.pages import Numbered
+from fakeserver.listing.pages import Numbered, Pages
 from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller
@@ -137,7 +138,10 @@ PROVIDER = Provider(
                 Excluding("is_active", field="status", values=frozenset({"TERMINATED"})),
                 AllOf("labels", field="labels"),
             ),
-            pages=Numbered(items="sandboxes"),
+            pages=Pages(
+                Numbered(),
+                Envelope("sandboxes", {"total": "total", "page": "page", "per_page": "size", "has_next": "has_next"}),
+            ),
         ),
     },
     make=make,

@@ -8,10 +8,11 @@ from typing import Any
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, at, instant
+from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AnyOf, Pairs
 from fakeserver.listing.limit import Limit
 from fakeserver.listing.listing import Listing, Scope
-from fakeserver.listing.pages import Whole
+from fakeserver.listing.pages import Pages, Window
 from fakeserver.problems import Document, Issue, Problem
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller
@@ -114,7 +115,7 @@ PROVIDER = Provider(
                 Pairs("metadata", field="metadata", check=metadata_limits),
                 AnyOf("status", field="status", commas=True),
             ),
-            pages=Whole(limit="limit", offset="offset", most=MAX_PAGE, total_header="X-Total-Count"),
+            pages=Pages(Window(most=MAX_PAGE), Envelope(headers={"X-Total-Count": "total"})),
         ),
     },
     make=make,

@@ -116,7 +116,7 @@ class World:
         )
 
     @property
-    def seen(self) -> int:
+    def as_of(self) -> int:
         """The instant that the documents are seen at: the epoch, and the time that somebody added."""
         return self.seeded.seeding.epoch + self.clock.aged
 

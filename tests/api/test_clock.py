@@ -378,13 +378,13 @@ def consistent(slug: str, document: dict[str, Any], moment: int) -> None:
 
 def predicate_holds(collection: Collection, field: str) -> None:
     """The index of a field says the same as the documents do, one by one."""
-    from fakeserver.documents.keys import whole
+    from fakeserver.documents.keys import itself
 
     expected: dict[object, BitMap] = {}
     for rank in collection.everything:
-        for key in whole(collection.document(rank).get(field)):
+        for key in itself(collection.document(rank).get(field)):
             expected.setdefault(key, BitMap()).add(rank)
-    found = {key: ranks for key, ranks in collection.postings(field, whole).items() if ranks}
+    found = {key: ranks for key, ranks in collection.postings(field, itself).items() if ranks}
     assert found == expected
 
 

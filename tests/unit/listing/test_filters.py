@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 
 from fakeserver.documents.collection import Collection, newest_first
 from fakeserver.listing.containment import contains
-from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs
+from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs, parsing
 from fakeserver.listing.listing import Scope
-from fakeserver.listing.select import select
+from fakeserver.listing.select import question_of, select
+from fakeserver.problems import Issue
 from fakeserver.serving.app import App
-from fakeserver.spec.parameters import read_json
+from fakeserver.spec.parameters import ValueRefused, read_json
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
 from tests.support.soak import examples
 
@@ -85,6 +86,85 @@ KINDS: dict[str, tuple[Filter, st.SearchStrategy[Any], st.SearchStrategy[Any], C
     ),
 }
 ORDER = newest_first("created", "id")
+
+
+# What a filter is given.
+
+
+def upper(text: str) -> str:
+    if not text:
+        raise ValueRefused("Input should not be empty", "empty")
+    return text.upper()
+
+
+def no_b(text: str) -> Iterator[Issue]:
+    for place, letter in enumerate(text):
+        if letter == "B":
+            yield Issue(("query", "p", place), "B is reserved", "reserved")
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning", "issues"),
+    [
+        (None, None, []),
+        ("a", "A", []),
+        ("bab", "BAB", [(("query", "p", 0), "reserved"), (("query", "p", 2), "reserved")]),
+        ("", None, [(("query", "p"), "empty")]),
+    ],
+)
+def test_a_filter_parses_its_value(value: str | None, meaning: str | None, issues: list[Any]) -> None:
+    """What was decoded becomes what the filter means, once; every issue joins those of the other parameters."""
+    earlier = Issue(("query", "limit"), "too small", "greater_than_equal")
+    values, found = {"p": value, "q": "untouched"}, [earlier]
+    parsing(Equal("p", field="f", decode=upper, check=no_b))(values, found)
+    assert values == {"p": meaning, "q": "untouched"}
+    assert found[0] is earlier
+    assert [(issue.loc, issue.type) for issue in found[1:]] == issues
+
+
+@pytest.mark.parametrize("kind", [kind for kind, *_ in KINDS.values()], ids=KINDS)
+def test_without_a_hook_a_filter_means_what_was_decoded(kind: Filter) -> None:
+    value, issues = object(), list[Issue]()
+    assert kind.parse(value, issues) is value
+    assert not issues
+
+
+def asked(value: Any) -> bytes:
+    return question_of("list", [Equal("p", field="f")], {"p": value})
+
+
+def shuffled(value: Any, chance: random.Random) -> Any:
+    """The same value in another order: the names of objects, and the parts of a value that has several."""
+    if isinstance(value, dict):
+        items = [(name, shuffled(inner, chance)) for name, inner in value.items()]
+        return dict(chance.sample(items, len(items)))
+    if isinstance(value, list):
+        return [shuffled(inner, chance) for inner in value]
+    return value
+
+
+@given(value=values | st.lists(st.tuples(words, words), unique=True).map(tuple), seed=st.integers(0, 99))
+def test_the_same_meaning_is_the_same_question(value: Any, seed: int) -> None:
+    """Neither the order of an object's names nor that of a filter's values makes another question."""
+    chance = random.Random(seed)
+    other = tuple(chance.sample(value, len(value))) if isinstance(value, tuple) else shuffled(value, chance)
+    assert asked(other) == asked(value)
+
+
+@given(one=values, other=values)
+def test_another_meaning_is_another_question(one: Any, other: Any) -> None:
+    """What JSON tells apart is asked apart; Python's own equality, in which true is 1, does not count."""
+    plain = [json.dumps(each, sort_keys=True) for each in (one, other)]
+    assert (asked(one) == asked(other)) == (plain[0] == plain[1])
+
+
+def test_a_pair_is_no_set() -> None:
+    """Of several pairs the order does not matter; in one pair it does, and so do quotes and commas in texts."""
+    assert asked((("a", "b"),)) != asked((("b", "a"),))
+    assert asked(("a", "b")) != asked(("a, b",))
+    assert asked(("a', 'b",)) != asked(("a", "b"))
+    assert asked(("a",)) != asked("a")
+    assert question_of("facets", [], {}) != question_of("list", [], {})
 
 
 def created(number: int) -> str:
