@@ -246,8 +246,7 @@ def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] 
     """The decoder of every operation."""
     return {
         name: factory(
-            contract.operations[name],
-            commas=frozenset(each.parameter for each in meaning.filters if getattr(each, "commas", False)),
+            contract.operations[name].parameters,
             optional_text=provider.optional_text,
             checks=[parsing(kind) for kind in meaning.filters],
         )
@@ -280,7 +279,7 @@ def documents_of(backend: Backend) -> dict[str, list[Document]]:
 def _parts(slug: str) -> tuple[Spec, Fixture, Decoders]:
     folder = reader.resource("fixtures")
     provider = PROVIDERS[slug]
-    contract = reader.load(specs() / f"{slug}.yaml")
+    contract = reader.load(specs() / f"{slug}.yaml", provider.operations)
     recipe = fixture.load(folder, provider, contract, fixture.load_vocabularies(folder))
     return contract, recipe, decoders_of(contract, provider)
 

@@ -38,6 +38,8 @@ BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "listing.orders": ("listing.pages",),
     "listing.pages": (),
     "listing.facets": (),
+    "spec.values": ("spec.json_text", "spec.parameters"),
+    "spec.json_text": ("spec.parameters",),
     "spec.parameters": (),
 }
 """The mutated modules, and those whose values are made from theirs; the providers are made from all of them."""
@@ -50,6 +52,8 @@ FAMILY = {
     "listing.orders": "pages",
     "listing.pages": "pages",
     "listing.facets": "facets",
+    "spec.values": "values",
+    "spec.json_text": "values",
     "spec.parameters": "values",
 }
 RULES = {
@@ -129,11 +133,12 @@ def mutated(backend: Backend, mutation: Mutation) -> Backend:
 
 @functools.cache
 def everything() -> tuple[Mutation, ...]:
-    """Every change, equivalent or not."""
+    """Every change, equivalent or not, of a function that some provider's requests reach."""
     found: list[Mutation] = []
     for module in BUILT_ON:
         source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
-        found += mutations(module, source)
+        # A spec may use keywords that none of these does, and nobody can tell what is wrong with their checks.
+        found += mutations(module, source, functools.partial(reached, module))
     for slug, rules in RULES.items():
         source = (PACKAGE / "providers" / f"{slug}.py").read_text(encoding="utf-8")
         found += mutations(f"providers.{slug}", source, frozenset(rules).__contains__)
@@ -160,6 +165,19 @@ def called(slug: str) -> frozenset[tuple[str, str]]:
     finally:
         sys.setprofile(None)
     return frozenset(seen)
+
+
+def reaches(slug: str, module: str, function: str) -> bool:
+    """Whether the probes of a provider reach a function, or one inside of it."""
+    return any(
+        called_module == module and (name == function or name.startswith(function + "."))
+        for called_module, name in called(slug)
+    )
+
+
+def reached(module: str, function: str) -> bool:
+    """Whether the probes of any provider reach a function."""
+    return any(reaches(slug, module, function) for slug in SLUGS)
 
 
 def operations_of(slug: str) -> tuple[str, ...]:
@@ -200,10 +218,7 @@ def place(mutation: Mutation) -> Bug | str:
     for slug in SLUGS:
         if mutation.module.startswith("providers.") and mutation.module != f"providers.{slug}":
             continue
-        if not any(
-            module == mutation.module and (name == function or name.startswith(function + "."))
-            for module, name in called(slug)
-        ):
+        if not reaches(slug, mutation.module, function):
             continue
         try:
             with time_limit(MOST_SECONDS):

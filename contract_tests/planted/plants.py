@@ -17,7 +17,7 @@ from fakeserver.documents.keys import Index, KeyFunction, itself
 from fakeserver.listing.envelopes import Fact, Neighbours, Page
 from fakeserver.listing.filters import FieldFilter, Predicate
 from fakeserver.listing.filters import Rows as Found
-from fakeserver.listing.pages import Context, Position
+from fakeserver.listing.pages import Context, Number, Position
 from fakeserver.problems import Document, Json
 
 Query = list[tuple[str, str]]
@@ -269,6 +269,10 @@ class WrongPosition:
     @property
     def facts(self) -> frozenset[Fact]:
         return self.right.facts
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return self.right.numbers
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         return self.paging(list(found), values, collection, context)

@@ -9,7 +9,8 @@ from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document
-from fakeserver.spec.reader import Operation, Parameter
+from fakeserver.spec.declared import Parameter
+from fakeserver.spec.reader import Operation
 from fakeserver.worlds.world import SeededDocuments, World
 
 NOBODY = "nobody"

@@ -12,14 +12,15 @@ import functools
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pyroaring import BitMap
 
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.listing.containment import contains, couples_paths
 from fakeserver.problems import Document, Issue
-from fakeserver.spec.parameters import ValueRefused, Values
+from fakeserver.spec.parameters import Values
+from fakeserver.spec.values import ValueRefused
 
 Predicate = Callable[[Document], bool]
 
@@ -32,6 +33,9 @@ class Rows:
     exact: bool = True
 
 
+SCALAR = frozenset({"string", "integer", "boolean"})
+
+
 class Filter(Protocol):
     """One query parameter's meaning on one field of the documents."""
 
@@ -41,6 +45,10 @@ class Filter(Protocol):
     def field(self) -> str: ...
     @property
     def keys(self) -> KeyFunction: ...
+    @property
+    def takes(self) -> frozenset[str]:
+        """The shapes of a parameter (`Parameter.shape`) whose values it understands; none for any."""
+        ...
 
     def parse(self, value: Any, issues: list[Issue]) -> Any: ...
     def predicate(self, value: Any) -> Predicate: ...
@@ -64,6 +72,13 @@ class FieldFilter:
     field: str
     decode: Callable[[Any], Any] = dataclasses.field(default=as_decoded, kw_only=True)
     check: Callable[[Any], Iterable[Issue]] = dataclasses.field(default=nothing_wrong, kw_only=True)
+
+    shapes: ClassVar[frozenset[str]] = frozenset()
+    """The shapes of a parameter (`Parameter.shape`) whose values the kind understands; none for any."""
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return self.shapes if self.decode is as_decoded else frozenset()
 
     def parse(self, value: Any, issues: list[Issue]) -> Any:
         """The value that the filter means; what is wrong with it joins the issues of the request."""
@@ -119,6 +134,7 @@ class Equal(EveryKey):
     """The field is this very value."""
 
     keys: KeyFunction = itself
+    shapes: ClassVar = SCALAR
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: bool(document.get(self.field) == value)
@@ -129,10 +145,10 @@ class Equal(EveryKey):
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(FieldFilter):
-    """The field is one of these values. `commas` also takes them comma-separated in one parameter."""
+    """The field is one of these values."""
 
-    commas: bool = False
     keys: KeyFunction = itself
+    shapes: ClassVar = frozenset({"array"})
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
@@ -148,6 +164,7 @@ class AllOf(EveryKey):
     """The field is a list that holds every one of these values."""
 
     keys: KeyFunction = elements
+    shapes: ClassVar = frozenset({"array"})
 
     def predicate(self, value: Any) -> Predicate:
         wanted = frozenset(value)
@@ -160,6 +177,7 @@ class Excluding(FieldFilter):
 
     values: frozenset[str]
     keys: KeyFunction = itself
+    shapes: ClassVar = frozenset({"boolean"})
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: not value or document.get(self.field) not in self.values
@@ -176,6 +194,7 @@ class Containing(EveryKey):
     """The field, a JSON object, contains this one with the semantics of PostgreSQL's `@>`."""
 
     keys: KeyFunction = paths
+    shapes: ClassVar = frozenset({"json"})
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: contains(document.get(self.field), value)
@@ -192,6 +211,7 @@ class Pairs(EveryKey):
     """The field, a flat object, holds each of these names with exactly this text."""
 
     keys: KeyFunction = entries
+    shapes: ClassVar = frozenset({"pairs"})
 
     def predicate(self, value: Any) -> Predicate:
         return lambda document: all((document.get(self.field) or {}).get(name) == text for name, text in value)

@@ -29,28 +29,31 @@ TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Sco
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An operation that filters, orders and pages documents."""
+    """An operation that filters, orders and pages documents. `path` names the parameters of the path, which the tenant
+    rule reads."""
 
     tenant: TenantRule
     pages: Pages
     filters: tuple[Filter, ...] = ()
+    path: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
-        return frozenset(each.parameter for each in self.filters) | self.pages.parameters
+        return frozenset(each.parameter for each in self.filters) | self.pages.parameters | frozenset(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """An operation that counts the documents that a listing with the same filters would find."""
+    """An operation that counts the documents that a listing with the same filters would find; `path` as there."""
 
     tenant: TenantRule
     facets: Mapping[str, Facet]
     filters: tuple[Filter, ...] = ()
+    path: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
-        return frozenset(each.parameter for each in self.filters)
+        return frozenset(each.parameter for each in self.filters) | frozenset(self.path)
 
 
 def objections(meaning: Listing | Facets, operation: Operation) -> Iterator[str]:

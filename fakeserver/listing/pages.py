@@ -44,6 +44,15 @@ class Context:
         return self.tenant, self.question, self.order.name
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What a page style needs of a parameter: a whole number from `least` on, always there unless it is `optional`."""
+
+    parameter: str
+    least: int
+    optional: bool = False
+
+
 class Position(Protocol):
     """One way of choosing a page's rows. `facts` is what it knows of them, `neighbours` where other pages are."""
 
@@ -51,6 +60,10 @@ class Position(Protocol):
     def parameters(self) -> frozenset[str]: ...
     @property
     def facts(self) -> frozenset[Fact]: ...
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Those parameters that pages are cut by; any other is text."""
+        ...
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page: ...
     def neighbours(self, page: Page) -> Neighbours: ...
@@ -73,6 +86,10 @@ class Pages:
     @property
     def parameters(self) -> frozenset[str]:
         return self.position.parameters | self.order.parameters
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return self.position.numbers
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         if self.order is not NEWEST_FIRST:
@@ -111,6 +128,10 @@ class Window:
     def facts(self) -> frozenset[Fact]:
         return frozenset({"total", "count", "offset", "size", "has_next", "links"})
 
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return Number(self.limit, 0, optional=True), Number(self.offset, 0, optional=True)
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         size, offset, total = values[self.limit], values[self.offset] or 0, len(found)
         if size is not None and size > self.most:
@@ -141,6 +162,10 @@ class First:
     def facts(self) -> frozenset[Fact]:
         return frozenset({"total", "count", "size"})
 
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return (Number(self.limit, 0),)
+
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit = values[self.limit]
         return Page(window(found, 0, limit, context.order.backwards), len(found), limit)
@@ -163,6 +188,10 @@ class Numbered:
     @property
     def facts(self) -> frozenset[Fact]:
         return frozenset({"total", "count", "offset", "size", "page", "pages", "has_next", "links"})
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return Number(self.number, 1), Number(self.size, 1)
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         number, size, total = values[self.number], values[self.size], len(found)
@@ -197,6 +226,10 @@ class Cursor:
     @property
     def facts(self) -> frozenset[Fact]:
         return frozenset({"total", "count", "size", "has_next", "next", "links"})
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return (Number(self.limit, 1),)
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit, text = values[self.limit], values[self.cursor]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from fakeserver.listing.filters import AnyOf, parsing
-from fakeserver.listing.listing import Facets, Listing, objections
+from fakeserver.listing.filters import parsing
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.select import question_of
-from fakeserver.problems import SpecError, method_not_allowed, not_found
+from fakeserver.pipeline.agreement import check_agreement
+from fakeserver.problems import Problem, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
-from fakeserver.spec.reader import Operation, Spec
+from fakeserver.spec.reader import Endpoint, Operation, Spec
 
 MAX_READINGS = 1_024
 LONGEST_READING = 1_024
 """Texts of path and query whose values an operation remembers, and the characters that one may have."""
+UNSERVED_HEADER = "X-Fakeserver-Unserved"
+"""Names an operation that the spec has and the fake has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,6 @@ class Route:
         self.operation = operation
         self.meaning = meaning
         self.decoder = decoder
-        # A GET answers HEAD as well.
-        self.methods = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Reading:
@@ -52,15 +55,20 @@ class Route:
 class Matcher:
     """Finds the operation at a path."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._patterns = [(route.operation.pattern, route) for route in routes]
+    def __init__(self, routes: Iterable[Route], unserved: Iterable[Endpoint] = ()) -> None:
         # A path without parameters needs no pattern.
         self._literal = {
             (method, route.operation.path): route
-            for _, route in self._patterns
-            for method in route.methods
+            for route in routes
+            for method in route.operation.methods
             if "{" not in route.operation.path
         }
+        self._patterns: list[tuple[re.Pattern[str], Endpoint, Route | None]] = [
+            *((route.operation.pattern, route.operation, route) for route in routes),
+            *((endpoint.pattern, endpoint, None) for endpoint in unserved),
+        ]
+        # Of two paths that fit, OpenAPI prefers the one that spells out more.
+        self._patterns.sort(key=lambda entry: ["{" in part for part in entry[1].path.split("/")])
 
     def __call__(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters, or a Problem."""
@@ -68,40 +76,41 @@ class Matcher:
         if literal is not None:
             return literal, {}
         allowed: list[str] = []
-        for pattern, route in self._patterns:
+        for pattern, endpoint, route in self._patterns:
             match = pattern.fullmatch(path)
             if match is None:
                 continue
-            if method in route.methods:
+            if method in endpoint.methods:
+                if route is None:
+                    raise unserved_problem(endpoint)
                 return route, match.groupdict()
-            allowed += route.methods
+            allowed += endpoint.methods
         raise method_not_allowed(allowed) if allowed else not_found()
 
 
-def route_of(provider: Provider, spec: Spec, operation: Operation) -> Route:
-    """Hold an operation's meaning against its spec: a declared parameter is served or refused, never dropped."""
-    meaning = provider.operations.get(operation.id)
-    where = f"openapi/{spec.name}.yaml: {operation.id}"
-    if meaning is None:
-        raise SpecError(f"{where}: has no meaning in providers/{provider.slug}.py")
-    if meaning.parameters != operation.query_names:
-        missing = sorted(operation.query_names - meaning.parameters)
-        extra = sorted(meaning.parameters - operation.query_names)
-        raise SpecError(
-            f"{where}: the spec declares {missing} which nothing reads; the provider reads {extra} undeclared"
-        )
-    for objection in objections(meaning, operation):
-        raise SpecError(f"{where}: {objection}")
-    for response in operation.responses.values():
-        if response.status >= 400 and not response.examples:
-            raise SpecError(f"{where}: status {response.status} has no named example to answer with")
-    return Route(
-        operation,
-        meaning,
-        decoder(
-            operation,
-            commas=frozenset(each.parameter for each in meaning.filters if isinstance(each, AnyOf) and each.commas),
-            optional_text=provider.optional_text,
-            checks=[parsing(kind) for kind in meaning.filters],
-        ),
+def unserved_problem(endpoint: Endpoint) -> Problem:
+    """The spec has this operation, and the fake has not; a header says so to whoever looks for the cause."""
+    name = endpoint.id or f"{endpoint.method} {endpoint.path}"
+    return Problem(
+        501,
+        "unserved",
+        f"The fake does not serve {endpoint.method} {endpoint.path}",
+        headers={UNSERVED_HEADER: quote(name, safe=" /{}")},
     )
+
+
+def routes_of(provider: Provider, spec: Spec) -> list[Route]:
+    """The operations that a provider serves, in the order of its spec, after both were held against each other."""
+    check_agreement(provider, spec)
+    return [
+        Route(
+            operation,
+            provider.operations[operation.id],
+            decoder(
+                operation.parameters,
+                optional_text=provider.optional_text,
+                checks=[parsing(filter_) for filter_ in provider.operations[operation.id].filters],
+            ),
+        )
+        for operation in spec.operations.values()
+    ]

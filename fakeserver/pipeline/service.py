@@ -13,8 +13,8 @@ from fakeserver.listing.listing import Facets
 from fakeserver.listing.pages import Context
 from fakeserver.listing.select import body_of, count_facets, select
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
-from fakeserver.pipeline.routes import Matcher, route_of
-from fakeserver.problems import FakeProblem, Problem, SpecError, internal, unauthenticated
+from fakeserver.pipeline.routes import Matcher, routes_of
+from fakeserver.problems import FakeProblem, Problem, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
@@ -39,11 +39,8 @@ class Service:
         self.provider = provider
         self.spec = spec
         self.fixture = fixture
-        self.routes = [route_of(provider, spec, operation) for operation in spec.operations.values()]
-        unknown = sorted(set(provider.operations) - set(spec.operations))
-        if unknown:
-            raise SpecError(f"openapi/{spec.name}.yaml: operation {unknown[0]!r} is served but not in the spec")
-        self.match = Matcher(self.routes)
+        self.routes = routes_of(provider, spec)
+        self.match = Matcher(self.routes, spec.unserved)
         self.meters = functools.lru_cache(MAX_METERS)(
             lambda address, caller, tenant: meters_of(
                 provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}

@@ -23,6 +23,7 @@ TYPES = {
     "forbidden": "forbidden_error",
     "not_found": "not_found_error",
     "internal": "server_error",
+    "unserved": "server_error",
 }
 CREDIT_SECONDS = 18
 """A thousand credits buy about five hours (Observed: the SDK's documentation)."""
@@ -153,7 +154,7 @@ REQUIRED = (
     "workspace_key", "created_at", "killed_at", "total_runtime_seconds",
 )  # fmt: skip
 
-FILTERS = (AnyOf("state", field="state", commas=True), Equal("project_id", field="project_id"))
+FILTERS = (AnyOf("state", field="state"), Equal("project_id", field="project_id"))
 
 PROVIDER = Provider(
     slug="dreadnode",
@@ -161,11 +162,13 @@ PROVIDER = Provider(
     operations={
         "listSandboxes": Listing(
             tenant=member_of_org,
+            path=("org",),
             filters=FILTERS,
             pages=Pages(Cursor(life=CURSOR_LIFE), Envelope("items", {"next_cursor": "next"})),
         ),
         "getSandboxFacets": Facets(
             tenant=member_of_org,
+            path=("org",),
             filters=FILTERS,
             facets={
                 "projects": Facet("project_id", bucket=project_of, tie="project_key"),

@@ -21,6 +21,7 @@ CODES = {
     "invalid": "bad_request",
     "unauthenticated": "auth_failed",
     "internal": "internal_error",
+    "unserved": "not_implemented",
     "method_not_allowed": "method_not_allowed",
 }
 # Observed: the limits of the provider's server on metadata, which its filter obeys as well.
@@ -113,7 +114,7 @@ PROVIDER = Provider(
             tenant=own_team,
             filters=(
                 Pairs("metadata", field="metadata", check=metadata_limits),
-                AnyOf("status", field="status", commas=True),
+                AnyOf("status", field="status"),
             ),
             pages=Pages(Window(most=MAX_PAGE), Envelope(headers={"X-Total-Count": "total"})),
         ),

@@ -13,9 +13,9 @@ from fakeserver.instants import instant
 from fakeserver.listing.listing import Listing
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
-from fakeserver.spec.parameters import UUID
 from fakeserver.spec.reader import Spec
-from fakeserver.spec.references import dereference
+from fakeserver.spec.schemas import fields_of, rows_of
+from fakeserver.spec.values import UUID
 
 REASONS = {
     "format": "must be a {}",
@@ -87,13 +87,13 @@ class DocumentSchema:
 
     def __init__(self, provider: Provider, contract: Spec) -> None:
         item = item_schema(provider, contract)
-        self.fields: Mapping[str, Document] = item.get("properties", {})
+        self.fields: Mapping[str, Json] = fields_of(contract.document, item)
         # References stay references, so that a schema may lead back to itself.
         self._schema: Document = {**item, "components": contract.document.get("components", {})}
         try:
             self._validator = Draft202012Validator(self._schema, formats=FORMATS, validate_formats=True, offline=True)
         except ValidationError as error:
-            raise SpecError(f"{contract.name}.yaml: the schema of a document is not sound: {error.message}") from error
+            raise SpecError(f"{contract.path}: the schema of a document is not sound: {error.message}") from error
 
     def breaches(self, document: Json) -> Iterator[Breach]:
         """What is wrong with a document; nothing if it is as the spec says. ValueError: it holds what JSON cannot."""
@@ -120,8 +120,8 @@ def item_schema(provider: Provider, contract: Spec) -> Document:
     """The schema of one document, its inner references unread: the items of the listing's array, wherever its envelope
     puts them."""
     listing = next(name for name, operation in provider.operations.items() if isinstance(operation, Listing))
-    schema = dereference(contract.document, contract.operations[listing].responses[200].schema)
-    if schema.get("type") != "array":
-        inner = [dereference(contract.document, each) for each in schema["properties"].values()]
-        schema = next(each for each in inner if each.get("type") == "array")
-    return dereference(contract.document, schema["items"])
+    answer = contract.operations[listing].responses.get(200)
+    row = None if answer is None else rows_of(contract.document, answer.schema)
+    if row is None:
+        raise SpecError(f"{contract.path}: {listing}: its response 200 is no list of rows")
+    return row

@@ -47,8 +47,9 @@ def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[
     words = fixture.load_vocabularies(folder)
     found = {}
     for slug in tuple(only) or PROVIDERS:
-        contract = reader.load(reader.resource("openapi") / f"{slug}.yaml")
-        found[slug] = Service(PROVIDERS[slug], contract, fixture.load(folder, PROVIDERS[slug], contract, words))
+        provider = PROVIDERS[slug]
+        contract = reader.load(reader.resource("openapi") / f"{slug}.yaml", provider.operations)
+        found[slug] = Service(provider, contract, fixture.load(folder, provider, contract, words))
     return found
 
 

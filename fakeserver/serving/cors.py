@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from fakeserver.admin import api
 from fakeserver.pipeline.exchange import FAULT_HEADER
+from fakeserver.pipeline.routes import UNSERVED_HEADER
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.reader import Spec
 
-OWN_HEADERS = ("Preference-Applied", "Retry-After", FAULT_HEADER)
+OWN_HEADERS = ("Preference-Applied", "Retry-After", FAULT_HEADER, UNSERVED_HEADER)
 """Headers that the fake sends of itself, with failures that somebody wanted."""
 ORIGIN = "origin"
 """The header that only pages in a browser send."""

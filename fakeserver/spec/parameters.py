@@ -1,7 +1,7 @@
 """Query strings and path segments → typed values, or one problem that lists every issue.
 
-Each declared parameter becomes a decoder at start; a request only walks them. Messages and types are pydantic's, since
-three of the four providers are FastAPI applications.
+Each declared parameter becomes a decoder at start; a request only walks them. A schema with a keyword that its decoder
+does not honour is a `SpecError`.
 """
 
 from __future__ import annotations
@@ -10,158 +10,20 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fakeserver.problems import Issue, Json, Problem, SpecError, invalid
-from fakeserver.spec.reader import Operation, Parameter
+from fakeserver.problems import Document, Issue, Problem, SpecError, invalid
+from fakeserver.spec.declared import Parameter
+from fakeserver.spec.json_text import READERS
+from fakeserver.spec.keywords import check_json, mapping, refuse_keywords, sequence, shown
+from fakeserver.spec.values import ANNOTATIONS, LISTS, Check, Read, ValueRefused, checks_of, reader_of
 
 MAX_QUERY_BYTES = 32_768
 MAX_QUERY_FIELDS = 1_000
-MAX_INTEGER_DIGITS = 19
-MAX_JSON_CHARACTERS = 16_384
-MAX_JSON_DEPTH = 64
-
-# `\d` would take digits of every script, and `int()` takes underscores and spaces.
-INTEGER = re.compile(r"[+-]?[0-9]+")
-UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
-FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 Pairs = Sequence[tuple[str, str]]
 Values = dict[str, Any]
-
-
-class ValueRefused(Exception):
-    """One text that is not a value: why, and pydantic's type for it."""
-
-    def __init__(self, msg: str, type: str) -> None:
-        super().__init__(msg)
-        self.msg = msg
-        self.type = type
-
-
-Read = Callable[[str], Any]
-
-
-def read_text(schema: Mapping[str, Json]) -> Read:
-    shortest = schema.get("minLength", 0)
-    longest = schema.get("maxLength")
-
-    def read(text: str) -> str:
-        if len(text) < shortest:
-            raise ValueRefused(
-                f"String should have at least {shortest} character{'s'[: shortest > 1]}", "string_too_short"
-            )
-        if longest is not None and len(text) > longest:
-            raise ValueRefused(f"String should have at most {longest} characters", "string_too_long")
-        return text
-
-    return read
-
-
-def read_choice(schema: Mapping[str, Json]) -> Read:
-    choices = [str(each) for each in schema["enum"]]
-    quoted = [f"'{each}'" for each in choices]
-    expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else quoted[0]
-
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueRefused(f"Input should be {expected}", "enum")
-        return text
-
-    return read
-
-
-def read_integer(schema: Mapping[str, Json]) -> Read:
-    least, most = schema.get("minimum"), schema.get("maximum")
-
-    def read(text: str) -> int:
-        if INTEGER.fullmatch(text) is None:
-            raise ValueRefused("Input should be a valid integer, unable to parse string as an integer", "int_parsing")
-        if len(text.lstrip("+-0")) > MAX_INTEGER_DIGITS:
-            raise ValueRefused(f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
-        value = int(text)
-        if least is not None and value < least:
-            raise ValueRefused(f"Input should be greater than or equal to {least}", "greater_than_equal")
-        if most is not None and value > most:
-            raise ValueRefused(f"Input should be less than or equal to {most}", "less_than_equal")
-        return value
-
-    return read
-
-
-def read_boolean(text: str) -> bool:
-    lowered = text.lower()
-    if lowered in TRUE:
-        return True
-    if lowered in FALSE:
-        return False
-    raise ValueRefused("Input should be a valid boolean, unable to interpret input", "bool_parsing")
-
-
-def read_uuid(text: str) -> str:
-    if UUID.fullmatch(text) is None:
-        raise ValueRefused("Input should be a valid UUID", "uuid_parsing")
-    return text.lower()
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def read_json(text: str) -> Json:
-    """JSON as PostgreSQL reads it: exact numbers, no NaN, no lone surrogate, a bounded depth."""
-    if len(text) > MAX_JSON_CHARACTERS:
-        raise ValueRefused(f"Invalid JSON: more than {MAX_JSON_CHARACTERS} characters", "json_invalid")
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=Decimal)
-        json.dumps(value, ensure_ascii=False, default=str).encode()
-    except (ValueError, InvalidOperation, RecursionError) as error:
-        # The input is never echoed: it may hold what no answer can carry.
-        raise ValueRefused("Invalid JSON", "json_invalid") from error
-    if _depth(value) > MAX_JSON_DEPTH:
-        raise ValueRefused(f"Invalid JSON: nested deeper than {MAX_JSON_DEPTH}", "json_invalid")
-    return value
-
-
-def _depth(value: Json) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-    return depth
-
-
-def read_json_object(text: str) -> Json:
-    value = read_json(text)
-    if not isinstance(value, dict):
-        raise ValueRefused("Input should be a valid dictionary", "dict_type")
-    return value
-
-
-def reader(parameter: Parameter, schema: Mapping[str, Json]) -> Read:
-    """The function that turns one text of this schema into a value."""
-    if parameter.json:
-        return read_json_object if schema.get("type") == "object" else read_json
-    if "enum" in schema:
-        return read_choice(schema)
-    match schema.get("type"), schema.get("format"):
-        case "string", "uuid":
-            return read_uuid
-        case "string", _:
-            return read_text(schema)
-        case "integer", _:
-            return read_integer(schema)
-        case "boolean", _:
-            return read_boolean
-    raise SpecError(f"parameter {parameter.name!r}: type {schema.get('type')!r} cannot be decoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +32,15 @@ class Single:
 
     name: str
     where: str
+    required: bool
     read: Read
     default: Any = None
     empty_is_absent: bool = False
 
     def decode(self, texts: Sequence[str], issues: list[Issue]) -> Any:
         if self.empty_is_absent and not texts[-1]:
+            if self.required:
+                issues.append(missing(self.where, self.name))
             return self.default
         try:
             return self.read(texts[-1])
@@ -186,13 +51,16 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A list, one value per repetition; split on commas only where the provider says so."""
+    """A list, one value per repetition. With `commas` also one per piece between commas, where an empty piece is none.
+    `checks` hold for the list as it was given; a value that is given twice then counts once."""
 
     name: str
     where: str
+    required: bool
     read: Read
     commas: bool
-    default: Any = None
+    default: tuple[Any, ...] | None = None
+    checks: tuple[Check, ...] = ()
 
     def decode(self, texts: Sequence[str], issues: list[Issue]) -> Any:
         if self.commas:
@@ -208,16 +76,115 @@ class Repeated:
                 values.append(self.read(text))
             except ValueRefused as refused:
                 issues.append(Issue((self.where, self.name, index), refused.msg, refused.type))
+        if self.checks and len(values) == len(texts):
+            try:
+                for check in self.checks:
+                    check(values)
+            except ValueRefused as refused:
+                issues.append(Issue((self.where, self.name), refused.msg, refused.type))
         return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values) or None
 
 
 @dataclass(frozen=True, slots=True)
+class Prefixed:
+    """A flat object whose keys stand in the *names* of the query's fields: `metadata.env=prod` → `("env", "prod")`."""
+
+    name: str
+    required: bool
+    pattern: re.Pattern[str]
+    prefix: str
+
+    def decode(self, query: Pairs, issues: list[Issue]) -> tuple[tuple[str, str], ...] | None:
+        found: dict[str, str] = {}
+        known = len(issues)
+        for name, text in query:
+            if not name.startswith(self.prefix):
+                continue
+            key = name.removeprefix(self.prefix)
+            if self.pattern.fullmatch(name) is None:
+                issues.append(Issue(("query", name), "the key after the dot is empty", "empty_key"))
+            elif key in found:
+                issues.append(Issue(("query", name), "the same key is given twice", "repeated_key"))
+            else:
+                found[key] = text
+        if self.required and not found and len(issues) == known:
+            issues.append(missing("query", self.name))
+        return tuple(found.items()) or None
+
+
+def missing(where: str, name: str) -> Issue:
+    return Issue((where, name), "Field required", "missing")
+
+
+# From a declaration to what decodes it
+
+
+def input_of(parameter: Parameter, *, empty_is_absent: bool = False) -> Single | Repeated | Prefixed:
+    """What decodes a parameter, or a `SpecError` that says what in its schema cannot be honoured."""
+    name, where, required, schema = parameter.name, parameter.where, parameter.required, parameter.schema
+    try:
+        if parameter.pairs is not None:
+            return Prefixed(name, required, parameter.pairs, parameter.prefix)
+        if parameter.json:
+            return Single(name, where, required, *_json_reader(schema), empty_is_absent)
+        if schema.get("type") == "array" and where == "query":
+            return _repeated(parameter)
+        reader = reader_of(schema, also="default")
+        default = reader.default(schema["default"]) if "default" in schema else None
+        return Single(name, where, required, reader.read, default, empty_is_absent)
+    except SpecError as error:
+        raise SpecError(f"parameter {name!r}: {error}") from error
+
+
+def _json_reader(schema: Document) -> tuple[Read, Any]:
+    """What reads JSON text, and the default."""
+    honoured = {"type", "default"}
+    refuse_keywords(set(schema) - honoured - ANNOTATIONS, "JSON text", honoured)
+    kind = schema.get("type", "")
+    if not isinstance(kind, str) or kind not in READERS:
+        raise SpecError(f"JSON text of the type {shown(kind)} cannot be decoded")
+    read = READERS[kind]
+    if "default" not in schema:
+        return read, None
+    check_json(schema["default"], "default")
+    try:
+        return read, read(json.dumps(schema["default"]))
+    except ValueRefused as refused:
+        raise SpecError(f"default: {shown(schema['default'])} is refused: {refused.msg}") from refused
+
+
+def _repeated(parameter: Parameter) -> Repeated:
+    schema = parameter.schema
+    honoured = {"type", "items", "default", *LISTS}
+    refuse_keywords(set(schema) - honoured - ANNOTATIONS, "a list", honoured)
+    try:
+        items = reader_of(mapping(schema.get("items"), "a list needs them"))
+    except SpecError as error:
+        raise SpecError(f"items: {error}") from error
+    checks = checks_of(items.kind, LISTS, schema)
+    default = None
+    if "default" in schema:
+        values = [items.default(value) for value in sequence(schema["default"], "default")]
+        try:
+            for check in checks:
+                check(values)
+        except ValueRefused as refused:
+            raise SpecError(f"default: {shown(schema['default'])} is refused: {refused.msg}") from refused
+        default = tuple(dict.fromkeys(values)) or None
+    return Repeated(parameter.name, "query", parameter.required, items.read, not parameter.explode, default, checks)
+
+
+# A whole operation
+
+
+@dataclass(frozen=True, slots=True)
 class Decoder:
-    """All declared inputs of one operation."""
+    """All declared inputs of one operation. `required` names those of the query's own names that must be there."""
 
     path: tuple[Single, ...]
     query: dict[str, Single | Repeated]
-    pairs: tuple[tuple[str, re.Pattern[str], str], ...]
+    pairs: tuple[Prefixed, ...]
+    required: tuple[str, ...]
     defaults: Values
     checks: tuple[Callable[[Values, list[Issue]], None], ...] = ()
 
@@ -235,8 +202,11 @@ class Decoder:
                 texts[name] = [text]
         for name, each in texts.items():
             values[name] = self.query[name].decode(each, issues)
-        for name, pattern, prefix in self.pairs:
-            values[name] = decode_pairs(query, pattern, prefix, issues) or None
+        for pairs in self.pairs:
+            values[pairs.name] = pairs.decode(query, issues)
+        for name in self.required:
+            if name not in texts:
+                issues.append(missing("query", name))
         for check in self.checks:
             check(values, issues)
         if issues:
@@ -244,63 +214,29 @@ class Decoder:
         return values
 
 
-def decode_pairs(
-    query: Pairs, pattern: re.Pattern[str], prefix: str, issues: list[Issue]
-) -> tuple[tuple[str, str], ...]:
-    """The query's fields whose *names* carry a key: `metadata.env=prod` → `("env", "prod")`."""
-    found: dict[str, str] = {}
-    for name, text in query:
-        if not name.startswith(prefix):
-            continue
-        key = name.removeprefix(prefix)
-        if pattern.fullmatch(name) is None:
-            issues.append(Issue(("query", name), "the key after the dot is empty", "empty_key"))
-        elif key in found:
-            issues.append(Issue(("query", name), "the same key is given twice", "repeated_key"))
-        else:
-            found[key] = text
-    return tuple(found.items())
-
-
 def decoder(
-    operation: Operation,
+    parameters: Iterable[Parameter],
     *,
-    commas: frozenset[str],
     optional_text: frozenset[str],
     checks: Iterable[Callable[[Values, list[Issue]], None]],
 ) -> Decoder:
-    """Compile an operation's declared parameters. `commas` names those whose values may be comma-separated,
-    `optional_text` those that count as absent when they are empty."""
+    """Compile an operation's declared parameters; those of `optional_text` count as absent when they are empty."""
     path: list[Single] = []
     query: dict[str, Single | Repeated] = {}
-    pairs = []
+    pairs: list[Prefixed] = []
     defaults: Values = {}
-    for parameter in operation.parameters:
-        schema = parameter.schema
-        if parameter.where not in ("path", "query"):
-            raise SpecError(f"{operation.id}: a parameter in {parameter.where!r} cannot be decoded")
-        if parameter.pairs is not None:
-            prefix = re.sub(r"\\(.)", r"\1", parameter.pairs.pattern.lstrip("^").split(".+")[0])
-            pairs.append((parameter.name, re.compile(parameter.pairs.pattern, re.DOTALL), prefix))
-        elif schema.get("type") == "array":
-            query[parameter.name] = Repeated(
-                parameter.name, "query", reader(parameter, schema["items"]), parameter.name in commas
-            )
+    for parameter in parameters:
+        each = input_of(parameter, empty_is_absent=parameter.name in optional_text)
+        if isinstance(each, Prefixed):
+            pairs.append(each)
+            defaults[each.name] = None
+        elif isinstance(each, Single) and parameter.where == "path":
+            path.append(each)
         else:
-            single = Single(
-                parameter.name,
-                parameter.where,
-                reader(parameter, schema),
-                schema.get("default"),
-                parameter.name in optional_text,
-            )
-            if parameter.where == "path":
-                path.append(single)
-            else:
-                query[parameter.name] = single
-        if parameter.where == "query":
-            defaults[parameter.name] = schema.get("default")
-    return Decoder(tuple(path), query, tuple(pairs), defaults, tuple(checks))
+            query[each.name] = each
+            defaults[each.name] = each.default
+    required = tuple(each.name for each in query.values() if each.required)
+    return Decoder(tuple(path), query, tuple(pairs), required, defaults, tuple(checks))
 
 
 def check_size(query_string: bytes) -> None:

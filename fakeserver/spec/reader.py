@@ -1,20 +1,26 @@
 """An OpenAPI 3.1 document as typed values: operations, parameters, responses, security.
 
-The reader fails closed: a keyword it does not know stops the start, so no rule is ever dropped in silence.
+The reader fails closed: what an operation that is served declares is honoured, or it stops the start with the file,
+the place and the cause. Annotations and `x-` keys are ignored. Operations that are not served are listed, and read no
+further.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec.references import dereference, expand
+from fakeserver.spec.declared import Parameter, read_parameter
+from fakeserver.spec.keywords import check_json, keywords, mapping, named, sequence, shown, text
+from fakeserver.spec.parameters import input_of
+from fakeserver.spec.references import dereference
+from fakeserver.spec.schemas import SchemaChecker
 
 try:
     from yaml import CSafeLoader as SafeLoader
@@ -22,39 +28,30 @@ except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
 PACKAGE = Path(__file__).parent.parent
+JSON = "application/json"
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-FORMATS = frozenset({"uuid", "date-time", "int32", "int64", "double", "float"})
-SCHEMA_KEYWORDS = frozenset(
-    "type enum const format minimum maximum minLength maxLength minItems maxItems uniqueItems pattern items "
-    "properties required additionalProperties patternProperties anyOf oneOf allOf default title description "
-    "examples example $ref".split()
+PATH_ITEM = keywords(" ".join(("$ref", "parameters", *METHODS)), "summary description servers")
+OPERATION = keywords(
+    "operationId parameters responses security",
+    "tags summary description externalDocs deprecated servers callbacks",
 )
-PARAMETER_KEYWORDS = frozenset("name in required description schema content style explode example examples".split())
-OPERATION_KEYWORDS = frozenset("operationId tags summary description parameters responses security requestBody".split())
-RESPONSE_KEYWORDS = frozenset("description content headers".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One declared input. `json` is true where the value is JSON text; `pairs` is the pattern of dynamic names."""
-
-    name: str
-    where: str
-    required: bool
-    schema: Document
-    explode: bool = True
-    json: bool = False
-    pairs: re.Pattern[str] | None = None
+RESPONSE = keywords("description content headers", "links")
+MEDIA_TYPE = keywords("schema examples", "example")
+EXAMPLE = keywords("value", "summary description")
+SCHEME = keywords("type name in scheme", "description bearerFormat flows openIdConnectUrl")
+STATUS = re.compile(r"[1-5][0-9]{2}")
+NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
+"""A name that stands unquoted in a header, a query and behind a credential, where examples are asked for."""
+TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the spec documents for one status: media type, schema and named examples."""
+    """What the spec documents for one status: description, and the schema and named examples of its JSON."""
 
     status: int
     description: str
-    media_type: str = "application/json"
-    schema: Document = field(default_factory=dict)
+    schema: Json = field(default_factory=dict)
     examples: Document = field(default_factory=dict)
     headers: tuple[str, ...] = ()
 
@@ -69,37 +66,60 @@ class SecurityScheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One method and path of a spec."""
+class Endpoint:
+    """One method and path of a spec; `id` is empty where the spec gives none."""
 
     id: str
     method: str
     path: str
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it answers: a GET answers HEAD as well."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The path as a pattern for `fullmatch`: `$` would let an encoded newline through."""
+        return _pattern(self.path, "[^/]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Endpoint):
+    """An endpoint that is served."""
+
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
 
     @property
-    def query_names(self) -> frozenset[str]:
-        return frozenset(each.name for each in self.parameters if each.where == "query")
+    def pattern(self) -> re.Pattern[str]:
+        """The path as a pattern whose groups are its parameters."""
+        return _pattern(self.path, "(?P<{}>[^/]+)")
 
     @property
-    def pattern(self) -> re.Pattern[str]:
-        """The path as a pattern for `fullmatch`: `$` would let an encoded newline through."""
-        parts = re.split(r"\{(\w+)\}", self.path)
-        return re.compile(
-            "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-        )
+    def query_names(self) -> frozenset[str]:
+        return frozenset(parameter.name for parameter in self.parameters if parameter.where == "query")
+
+
+def _pattern(path: str, place: str) -> re.Pattern[str]:
+    parts = TEMPLATE.split(path)
+    return re.compile("".join(place.format(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole document; `digest` tells two versions of a contract apart."""
+    """A whole document: the operations that are served, by id, and those that are not. `digest` tells two versions of
+    a contract apart."""
 
-    name: str
+    path: Path
     operations: dict[str, Operation]
+    unserved: tuple[Endpoint, ...]
     document: Document
     digest: str
+
+
+# The file
 
 
 def resource(name: str) -> Path:
@@ -113,138 +133,197 @@ def load_yaml(path: Path) -> Json:
     return _read(path)[1]
 
 
+class Loader(SafeLoader):
+    """YAML without repeated keys, of which YAML keeps the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, Json]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(set(names)) < len(names):
+            repeated = next(name for index, name in enumerate(names) if name in names[:index])
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: the key {repeated!r} is given twice")
+        return super().construct_mapping(node, deep)
+
+
 def _read(path: Path) -> tuple[str, Json]:
     try:
-        text = path.read_text(encoding="utf-8")
-        return text, yaml.load(text, Loader=SafeLoader)
+        content = path.read_text(encoding="utf-8")
+        return content, yaml.load(content, Loader=Loader)
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def load(path: Path) -> Spec:
-    """Read one OpenAPI file, or say in one sentence why it cannot be served."""
-    text, document = _read(path)
-    if not isinstance(document, dict) or re.fullmatch(r"3\.1(\.\d+)?", str(document.get("openapi", ""))) is None:
-        raise SpecError(f"{path}: not an OpenAPI 3.1 document")
+def load(path: Path, served: Collection[str]) -> Spec:
+    """Read one OpenAPI file, or say in one sentence why it cannot be served. `served` are the ids of the operations
+    that a provider gives a meaning to."""
+    content, document = _read(path)
     try:
-        operations: dict[str, Operation] = {}
-        for each in _operations(document):
-            if each.id in operations:
-                raise SpecError(f"{each.method} {each.path}: operationId {each.id!r} is used twice")
-            operations[each.id] = each
+        reader = Reader(_document_of(document), served)
+        for item_path, item in mapping(document.get("paths"), "paths").items():
+            reader.read_path(item_path, item)
+        reader.check_complete()
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, re.error) as error:
         raise SpecError(f"{path}: malformed OpenAPI near {error!r}") from error
-    return Spec(
-        name=path.stem,
-        operations=operations,
-        document=document,
-        digest=hashlib.sha256(text.encode()).hexdigest(),
-    )
+    return Spec(path, reader.operations, tuple(reader.unserved), document, hashlib.sha256(content.encode()).hexdigest())
 
 
-def _operations(document: Document) -> Iterator[Operation]:
-    for schema_name, schema in (document.get("components", {}).get("schemas") or {}).items():
-        _check_schema(schema, f"components.schemas.{schema_name}")
-    for path, item in document["paths"].items():
-        shared = item.get("parameters", [])
-        for method, body in item.items():
-            if method not in METHODS:
-                if method not in ("parameters", "summary", "description"):
-                    raise SpecError(f"{path}: unknown keyword {method!r}")
-                continue
-            yield _operation(document, path, method, body, shared)
+def _document_of(value: Json) -> Document:
+    """The document in the version that is read here; one of another version would be rewritten in this place."""
+    version = str(value.get("openapi", "")) if isinstance(value, dict) else ""
+    if re.fullmatch(r"3\.1(\.\d+)?", version) is None:
+        raise SpecError("not an OpenAPI 3.1 document")
+    document: Document = value
+    return document
 
 
-def _operation(document: Document, path: str, method: str, body: Document, shared: list[Document]) -> Operation:
-    where = f"{method.upper()} {path}"
-    _refuse_unknown(body, OPERATION_KEYWORDS, where)
-    if not body.get("operationId"):
-        raise SpecError(f"{where}: has no operationId")
-    return Operation(
-        id=body["operationId"],
-        method=method.upper(),
-        path=path,
-        parameters=tuple(_parameter(document, each, where) for each in (*shared, *body.get("parameters", ()))),
-        responses={int(code): _response(document, int(code), each, where) for code, each in body["responses"].items()},
-        security=_security(document, body),
-    )
+# Its operations
 
 
-def _parameter(document: Document, raw: Document, where: str) -> Parameter:
-    raw = dereference(document, raw)
-    where = f"{where}: parameter {raw.get('name')!r}"
-    _refuse_unknown(raw, PARAMETER_KEYWORDS, where)
-    content = raw.get("content")
-    schema = expand(document, content["application/json"]["schema"] if content else raw["schema"])
-    _check_schema(schema, where)
-    patterns = schema.get("patternProperties")
-    return Parameter(
-        name=raw["name"],
-        where=raw["in"],
-        required=bool(raw.get("required", False)),
-        schema=schema,
-        explode=bool(raw.get("explode", True)),
-        json=content is not None,
-        pairs=re.compile(next(iter(patterns))) if patterns else None,
-    )
+class Reader:
+    """Reads the operations of one document that are served, and lists the others."""
+
+    def __init__(self, document: Document, served: Collection[str]) -> None:
+        self.operations: dict[str, Operation] = {}
+        self.unserved: list[Endpoint] = []
+        self._document = document
+        self._served = served
+        self._schemas = SchemaChecker(document)
+
+    def read_path(self, path: str, item: Json) -> None:
+        """The operations of one path."""
+        item = dereference(self._document, mapping(item, path))
+        methods = {name: body for name, body in mapping(item, path).items() if name in METHODS}
+        serves = [name for name, body in methods.items() if self._id_of(body) in self._served]
+        if serves:
+            PATH_ITEM.read(item, path)
+        for name, body in methods.items():
+            endpoint = Endpoint(self._id_of(body), name.upper(), path)
+            if name not in serves:
+                self.unserved.append(endpoint)
+            elif endpoint.id in self.operations:
+                raise SpecError(f"{endpoint.method} {path}: operationId {endpoint.id!r} is used twice")
+            else:
+                self.operations[endpoint.id] = self._operation(endpoint, body, item.get("parameters", []))
+
+    def check_complete(self) -> None:
+        """Refuse a document that lacks an operation which should be served."""
+        for name in self._served:
+            if name not in self.operations:
+                others = ", ".join(sorted(endpoint.id for endpoint in self.unserved if endpoint.id))
+                raise SpecError(
+                    f"no operation has the operationId {name!r}, which the provider serves (others: {others or 'none'})"
+                )
+
+    def _id_of(self, body: Json) -> str:
+        name = body.get("operationId") if isinstance(body, dict) else None
+        return name if isinstance(name, str) else ""
+
+    def _operation(self, endpoint: Endpoint, body: Json, shared: Json) -> Operation:
+        try:
+            if "requestBody" in body:
+                raise SpecError("the keyword 'requestBody' is not honoured: request bodies are not decoded")
+            body = OPERATION.read(body, "the operation")
+            # What an operation says of a parameter replaces what its path says of it.
+            parameters = {**self._parameters(shared), **self._parameters(body.get("parameters", []))}
+            for parameter in parameters.values():
+                input_of(parameter)
+            responses = mapping(body.get("responses"), "responses")
+            return Operation(
+                endpoint.id,
+                endpoint.method,
+                endpoint.path,
+                _checked_names(endpoint, tuple(parameters.values())),
+                {int(code): self._response(code, raw) for code, raw in responses.items() if _is_status(code)},
+                _security(self._document, body),
+            )
+        except SpecError as error:
+            raise SpecError(f"{endpoint.id} ({endpoint.method} {endpoint.path}): {error}") from error
+
+    def _parameters(self, raws: Json) -> dict[tuple[str, str], Parameter]:
+        found: dict[tuple[str, str], Parameter] = {}
+        for raw in sequence(raws, "parameters"):
+            parameter = read_parameter(self._document, raw)
+            if (parameter.where, parameter.name) in found:
+                raise SpecError(f"parameter {parameter.name!r} is declared twice")
+            found[parameter.where, parameter.name] = parameter
+        return found
+
+    def _response(self, code: str, raw: Json) -> Response:
+        where = f"response {code}"
+        raw = RESPONSE.read(dereference(self._document, raw), where)
+        description = text(raw.get("description"), f"{where}: description")
+        headers = tuple(named(raw.get("headers", {}), f"{where}: headers"))
+        content = named(raw.get("content", {}), f"{where}: content")
+        schemas: dict[str, Json] = {}
+        examples: dict[str, Document] = {}
+        for media_type, body in content.items():
+            place = f"{where}: {media_type}"
+            body = MEDIA_TYPE.read(body, place)
+            schemas[media_type] = body.get("schema", {})
+            self._schemas.check(schemas[media_type], f"{place}: schema")
+            examples[media_type] = dict(self._examples(body.get("examples", {}), f"{place}: examples"))
+        if content and JSON not in content:
+            raise SpecError(f"{where}: only {JSON} can be sent, not {', '.join(content)}")
+        return Response(int(code), description, schemas.get(JSON, {}), examples.get(JSON, {}), headers)
+
+    def _examples(self, raws: Json, where: str) -> Iterator[tuple[str, Json]]:
+        for name, raw in named(raws, where).items():
+            place = f"{where}.{name}"
+            if NAME.fullmatch(name) is None:
+                raise SpecError(f"{place}: the name of an example must be letters, digits, '.', '_', '~' or '-'")
+            raw = EXAMPLE.read(dereference(self._document, raw), place)
+            if "value" not in raw:
+                raise SpecError(f"{place}: has no value")
+            check_json(raw["value"], place)
+            yield name, raw["value"]
 
 
-def _response(document: Document, status: int, raw: Document, where: str) -> Response:
-    raw = dereference(document, raw)
-    where = f"{where}: response {status}"
-    _refuse_unknown(raw, RESPONSE_KEYWORDS, where)
-    headers = tuple(raw.get("headers") or ())
-    for media_type, content in (raw.get("content") or {}).items():
-        _check_schema(content.get("schema", {}), where)
-        examples = {
-            name: dereference(document, each).get("value") for name, each in (content.get("examples") or {}).items()
-        }
-        return Response(status, raw["description"], media_type, content.get("schema", {}), examples, headers)
-    return Response(status, raw["description"], headers=headers)
+def _is_status(code: str) -> bool:
+    if STATUS.fullmatch(code) is None:
+        raise SpecError(f"response {code}: not the number of a status")
+    return True
 
 
-def _security(document: Document, body: Document) -> tuple[SecurityScheme, ...]:
-    declared = document.get("components", {}).get("securitySchemes") or {}
-    alternatives: list[Document] = body.get("security") or document.get("security") or []
-    schemes = []
-    for alternative in alternatives:
-        if len(alternative) != 1:
-            raise SpecError("a security alternative must name exactly one scheme")
-        (name,) = alternative
-        raw = declared[name]
-        if raw["type"] == "apiKey" and raw["in"] == "header":
-            schemes.append(SecurityScheme(name, raw["name"].lower()))
-        elif raw["type"] == "oauth2" or (raw["type"], raw.get("scheme")) == ("http", "bearer"):
-            schemes.append(SecurityScheme(name, "authorization", "bearer"))
-        else:
-            raise SpecError(f"security scheme {name!r} is of a kind that is not served")
-    return tuple(schemes)
+def _checked_names(endpoint: Endpoint, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """The parameters, each with a name of its own, and in the path exactly those that the path has a place for."""
+    names = [parameter.name for parameter in parameters]
+    places = TEMPLATE.findall(endpoint.path)
+    declared = [parameter.name for parameter in parameters if parameter.where == "path"]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f"two parameters have the name {name!r}")
+    if sorted(places) != sorted(declared):
+        raise SpecError(f"the path has places for {places}, and its parameters are {declared}")
+    for name in places:
+        if not name.isidentifier():
+            raise SpecError(f"a place {{{name}}} in the path cannot be served: its name must be a plain word")
+    return parameters
 
 
-def _check_schema(schema: Json, where: str) -> None:
-    if isinstance(schema, bool):
-        return
-    if not isinstance(schema, dict):
-        raise SpecError(f"{where}: a schema must be an object")
-    _refuse_unknown(schema, SCHEMA_KEYWORDS, where)
-    if schema.get("format", "uuid") not in FORMATS:
-        raise SpecError(f"{where}: unknown format {schema['format']!r}")
-    for name in ("properties", "patternProperties"):
-        for key, each in (schema.get(name) or {}).items():
-            _check_schema(each, f"{where}.{key}")
-    for name in ("anyOf", "oneOf", "allOf"):
-        for each in schema.get(name, ()):
-            _check_schema(each, where)
-    for name in ("items", "additionalProperties"):
-        if name in schema:
-            _check_schema(schema[name], where)
+def _security(document: Document, body: Mapping[str, Json]) -> tuple[SecurityScheme, ...]:
+    """Where the credentials of an operation travel; any one of them is enough."""
+    alternatives = sequence(body.get("security", document.get("security", [])), "security")
+    if not alternatives:
+        raise SpecError("security: an operation without a credential cannot be served: documents belong to callers")
+    return tuple(_scheme(document, named(alternative, "security")) for alternative in alternatives)
 
 
-def _refuse_unknown(value: Document, known: frozenset[str], where: str) -> None:
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise SpecError(f"{where}: unknown keyword {unknown[0]!r}")
+def _scheme(document: Document, alternative: Document) -> SecurityScheme:
+    if len(alternative) != 1:
+        raise SpecError("security: an alternative must name exactly one scheme")
+    ((name, scopes),) = alternative.items()
+    if scopes:
+        raise SpecError(f"security: the scopes of {name!r} are not honoured")
+    declared = named(mapping(document.get("components", {}), "components").get("securitySchemes", {}), "security")
+    if name not in declared:
+        raise SpecError(f"security: components.securitySchemes has no {name!r}")
+    raw = SCHEME.read(dereference(document, declared[name]), f"components.securitySchemes.{name}")
+    match raw.get("type"), str(raw.get("in")), str(raw.get("scheme")).lower():
+        case "apiKey", "header", _:
+            return SecurityScheme(name, text(raw.get("name"), f"components.securitySchemes.{name}.name").lower())
+        case ("oauth2", _, _) | ("http", _, "bearer"):
+            return SecurityScheme(name, "authorization", "bearer")
+    raise SpecError(f"security scheme {name!r} is of a kind that is not served: {shown(raw.get('type'))}")

@@ -1,31 +1,66 @@
-"""References of an OpenAPI document, followed and written out."""
+"""References of an OpenAPI document, followed. A reference that leads back to itself is a `SpecError`; a schema that
+holds a reference to itself is none, since nothing here looks further than the schema that was asked for."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from fakeserver.problems import Document, Json, SpecError
 
+REFERENCE = "$ref"
 
-def dereference(document: Document, value: Document) -> Document:
-    reference = value.get("$ref")
-    if reference is None:
-        return value
-    if not reference.startswith("#/"):
+
+def dereference(document: Document, value: Json) -> Json:
+    """What stands behind a reference; any other value as it is. What stands beside a reference does not count."""
+    return _follow(document, value)[0]
+
+
+def dereference_schema(document: Document, schema: Json) -> Json:
+    """A schema with what stands behind its reference, if it is one, and the keywords beside that: both hold."""
+    target, passed = _follow(document, schema)
+    if not passed or not isinstance(target, dict):
+        return target
+    merged = dict(target)
+    for step in passed:
+        beside = {name: member for name, member in step.items() if name != REFERENCE}
+        for name in beside.keys() & target.keys() & CONSTRAINTS:
+            if beside[name] != target[name]:
+                raise SpecError(f"{name!r} stands beside the reference {step[REFERENCE]!r} and behind it")
+        merged |= beside
+    return merged
+
+
+# Of these, the keyword beside a reference and the one behind it both hold, and neither can stand for the other.
+CONSTRAINTS = frozenset(
+    "type format enum const pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf "
+    "items prefixItems contains minItems maxItems uniqueItems properties patternProperties additionalProperties "
+    "required minProperties maxProperties allOf anyOf oneOf not if then else".split()
+)
+
+
+def _follow(document: Document, value: Json) -> tuple[Json, list[Document]]:
+    """What a value leads to, and the references on the way there, the last one first."""
+    passed: list[Document] = []
+    while isinstance(value, dict) and REFERENCE in value:
+        reference = value[REFERENCE]
+        if any(step[REFERENCE] == reference for step in passed):
+            raise SpecError(f"reference {reference!r} leads back to itself")
+        passed.insert(0, value)
+        value = _target(document, reference)
+    return value, passed
+
+
+def _target(document: Document, reference: Json) -> Json:
+    if not isinstance(reference, str) or not reference.startswith("#/"):
         raise SpecError(f"reference {reference!r} is not local")
     found: Any = document
-    for part in reference[2:].split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if found is None:
+    for part in unquote(reference[2:]).split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        elif isinstance(found, dict) and name in found:
+            found = found[name]
+        else:
             raise SpecError(f"reference {reference!r} leads nowhere")
-    return dereference(document, found)
-
-
-def expand(document: Document, value: Json) -> Json:
-    if isinstance(value, dict):
-        if "$ref" in value:
-            return expand(document, dereference(document, value))
-        return {key: expand(document, each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [expand(document, each) for each in value]
-    return value
+    return found

@@ -23,7 +23,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
-from fakeserver.spec.parameters import ValueRefused
+from fakeserver.spec.values import ValueRefused
 from tests.support.admin import admin
 from tests.support.asgi import EPOCH, ROOT, SPECS, Reply, Row, get, ids, main_tenant, rows
 
@@ -46,7 +46,7 @@ def url_encoded(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(dict(parse_qsl(text, keep_blank_values=True)).items())
 
 
-STATUS = AnyOf("status", field="status", commas=True)
+STATUS = AnyOf("status", field="status")
 E2B = Listing(
     tenant=RIGHT.tenant,
     filters=(Pairs("metadata", field="metadata", decode=url_encoded), STATUS),
@@ -70,8 +70,8 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     operation["responses"]["200"]["headers"][header] = {"schema": TEXT}
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    spec = reader.load(path)
     provider = replace(SUPERSERVE, operations={"listSandboxes": meaning})
+    spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies(ROOT / "fixtures")
     return Service(provider, spec, fixture.load(ROOT / "fixtures", provider, spec, words))
 

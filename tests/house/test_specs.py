@@ -40,21 +40,22 @@ ROUTES = {
 }
 OPERATIONS = tuple(ROUTES)
 
-# Query parameters carry no null: a query cannot say it. Where `explode` is false, commas join the values.
+# Query parameters carry no null: a query cannot say it. Where `explode` is false, commas join the values; the server
+# takes the parameter repeated as well.
 STATES: Node = {"type": "array", "items": {"type": "string", "enum": ["running", "paused", "killed"]}}
 UUID: Node = {"type": "string", "format": "uuid"}
 ORG: Node = {"in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 PARAMETERS: dict[tuple[str, str], dict[str, Node]] = {
     DREADNODE_LIST: {
         "org": ORG,
-        "state": {"in": "query", "style": "form", "explode": True, "schema": STATES},
+        "state": {"in": "query", "style": "form", "explode": False, "schema": STATES},
         "project_id": {"in": "query", "schema": UUID},
         "limit": {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}},
         "cursor": {"in": "query", "schema": {"type": "string"}},
     },
     DREADNODE_FACETS: {
         "org": ORG,
-        "state": {"in": "query", "style": "form", "explode": True, "schema": STATES},
+        "state": {"in": "query", "style": "form", "explode": False, "schema": STATES},
         "project_id": {"in": "query", "schema": UUID},
     },
     INSTAVM_LIST: {

@@ -184,7 +184,8 @@ NEVER_SET = {
 
 
 def fixture_of(slug: str, words: Mapping[str, list[Any]]) -> Fixture:
-    return load(ROOT / "fixtures", PROVIDERS[slug], reader.load(ROOT / "openapi" / f"{slug}.yaml"), words)
+    contract = reader.load(ROOT / "openapi" / f"{slug}.yaml", PROVIDERS[slug].operations)
+    return load(ROOT / "fixtures", PROVIDERS[slug], contract, words)
 
 
 def item_schema(slug: str) -> Row:

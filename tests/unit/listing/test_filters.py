@@ -27,7 +27,8 @@ from fakeserver.listing.listing import Scope
 from fakeserver.listing.select import question_of, select
 from fakeserver.problems import Issue
 from fakeserver.serving.app import App
-from fakeserver.spec.parameters import ValueRefused, read_json
+from fakeserver.spec.json_text import read_json
+from fakeserver.spec.values import ValueRefused
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
 from tests.support.soak import examples
 

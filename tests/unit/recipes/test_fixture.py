@@ -508,8 +508,8 @@ def test_a_recipe_of_documents_whose_schema_leads_back_to_itself(tmp_path: Path)
     item = document["components"]["schemas"]["SandboxResponse"]
     item["properties"]["parent"] = {"$ref": "#/components/schemas/SandboxResponse"}
     (tmp_path / "superserve.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    contract = reader.load(tmp_path / "superserve.yaml")
     folder, provider = recipes(tmp_path), PROVIDERS["superserve"]
+    contract = reader.load(tmp_path / "superserve.yaml", provider.operations)
     parent = dict(next(iter(main_tenant(app_of(size=20), "superserve").documents())))
     pin = ("tenants", "main", "pins", 5, "set")
 

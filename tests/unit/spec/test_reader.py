@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import SpecError
+from fakeserver.problems import Problem, SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import load_services
 from fakeserver.spec import reader
-from fakeserver.spec.reader import Spec
+from fakeserver.spec.reader import Endpoint, Spec
+from fakeserver.worlds.world import SeededDocuments, Seeding, World
 from tests.support.asgi import ROOT, SLUGS, SPECS, Row
 
 LIST_PATHS = {slug: next(iter(SPECS[slug]["paths"])) for slug in SLUGS}
@@ -29,11 +33,11 @@ def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = Non
         change(document)
     path = tmp_path / f"{slug}.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False) if text is None else text, encoding="utf-8")
-    return reader.load(path)
+    return reader.load(path, PROVIDERS[slug].operations)
 
 
 def serve(loaded: Spec) -> Service:
-    provider = PROVIDERS[loaded.name]
+    provider = PROVIDERS[loaded.path.stem]
     words = fixture.load_vocabularies(ROOT / "fixtures")
     return Service(provider, loaded, fixture.load(ROOT / "fixtures", provider, loaded, words))
 
@@ -74,11 +78,11 @@ def test_all_services_load() -> None:
 
 # what is changed in prime's spec, and what the refusal must name
 UNREADABLE: dict[str, tuple[Callable[[Row], object], str]] = {
-    "operation keyword": (lambda d: operation(d, "prime").update({"x-page": 1}), "x-page"),
-    "deprecated": (lambda d: operation(d, "prime").update(deprecated=True), "deprecated"),
-    "path keyword": (lambda d: d["paths"][LIST_PATHS["prime"]].update({"x-page": {}}), "x-page"),
+    "operation keyword": (lambda d: operation(d, "prime").update({"page": 1}), "'page'"),
+    "request body": (lambda d: operation(d, "prime").update(requestBody={}), "bodies"),
+    "path keyword": (lambda d: d["paths"][LIST_PATHS["prime"]].update({"gett": {}}), "gett"),
     "parameter keyword": (lambda d: parameter(d, "prime", "page").update(allowReserved=True), "allowReserved"),
-    "parameter schema keyword": (lambda d: parameter(d, "prime", "page")["schema"].update(multipleOf=2), "multipleOf"),
+    "parameter schema keyword": (lambda d: parameter(d, "prime", "page")["schema"].update(maxLength=2), "maxLength"),
     "nested schema keyword": (
         lambda d: parameter(d, "prime", "labels")["schema"]["items"].update({"not": {}}),
         "not",
@@ -87,7 +91,7 @@ UNREADABLE: dict[str, tuple[Callable[[Row], object], str]] = {
         lambda d: d["components"]["schemas"]["SandboxResponse"]["properties"]["id"].update(minlength=1),
         "minlength",
     ),
-    "response keyword": (lambda d: operation(d, "prime")["responses"]["200"].update(links={}), "links"),
+    "response keyword": (lambda d: operation(d, "prime")["responses"]["200"].update(schema={}), "schema"),
     "format": (lambda d: parameter(d, "prime", "team_id")["schema"].update(format="uid"), "uid"),
     "reference to a file": (
         lambda d: parameter(d, "prime", "team_id").update(schema={"$ref": "other.yaml#/a"}),
@@ -100,6 +104,15 @@ UNREADABLE: dict[str, tuple[Callable[[Row], object], str]] = {
     "reference into nothing": (
         lambda d: operation(d, "prime")["responses"].update({"404": {"$ref": "#/components/responses/Gone"}}),
         "Gone",
+    ),
+    "reference to itself": (
+        lambda d: (
+            d["components"].update(
+                responses={"A": {"$ref": "#/components/responses/B"}, "B": {"$ref": "#/components/responses/A"}}
+            )
+            or operation(d, "prime")["responses"].update({"404": {"$ref": "#/components/responses/A"}})
+        ),
+        "itself",
     ),
     "no operationId": (lambda d: operation(d, "prime").pop("operationId"), "operationId"),
     "security scheme": (
@@ -162,10 +175,10 @@ def test_what_is_no_openapi_31_stops_the_start(text: str, tmp_path: Path) -> Non
 def test_files_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
     """A missing file and one that is not UTF-8 are refused by name."""
     with pytest.raises(SpecError, match=r"prime\.yaml"):
-        reader.load(tmp_path / "prime.yaml")
+        reader.load(tmp_path / "prime.yaml", PROVIDERS["prime"].operations)
     (tmp_path / "prime.yaml").write_bytes(b"openapi: '\xff'")
     with pytest.raises(SpecError, match=r"prime\.yaml"):
-        reader.load(tmp_path / "prime.yaml")
+        reader.load(tmp_path / "prime.yaml", PROVIDERS["prime"].operations)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +210,8 @@ def test_a_parameter_in_a_place_that_is_not_read(tmp_path: Path) -> None:
     """A header or cookie parameter cannot be decoded, so it stops the start."""
     for where in ("header", "cookie"):
         extra = {"name": "X-Team", "in": where, "description": "x", "schema": {"type": "string"}}
-        loaded = load(tmp_path, "prime", partial(declare, extra=extra))
         with pytest.raises(SpecError, match=rf"listSandboxes.*{where}"):
-            serve(loaded)
+            load(tmp_path, "prime", partial(declare, extra=extra))
 
 
 @pytest.mark.parametrize("status", ["400", "401", "422", "429", "503"])
@@ -213,16 +225,104 @@ def test_an_error_without_an_example(status: str, tmp_path: Path) -> None:
         serve(load(tmp_path, "prime", change))
 
 
-def test_an_operation_without_a_meaning(tmp_path: Path) -> None:
-    """An operation that a spec declares and no provider serves stops the start, and so does the opposite."""
-    more = deepcopy(operation(SPECS["prime"], "prime")) | {"operationId": "getSandbox"}
-    loaded = load(tmp_path, "prime", lambda document: document["paths"].update({"/api/v1/other": {"get": more}}))
-    with pytest.raises(SpecError, match=r"prime\.yaml.*getSandbox"):
-        serve(loaded)
+def test_an_operation_that_is_served_but_not_declared(tmp_path: Path) -> None:
+    """An operation that a provider serves and its spec does not declare stops the start."""
     facets = list(SPECS["dreadnode"]["paths"])[1]
-    loaded = load(tmp_path, "dreadnode", lambda document: document["paths"].pop(facets))
     with pytest.raises(SpecError, match=r"dreadnode\.yaml.*getSandboxFacets"):
-        serve(loaded)
+        load(tmp_path, "dreadnode", lambda document: document["paths"].pop(facets))
+
+
+# What is wrong with an operation that nobody serves.
+UNSERVED: dict[str, Any] = {
+    "nothing": {"operationId": "getSandbox", "responses": {}},
+    "no id": {"responses": {}},
+    "an id that is not text": {"operationId": True},
+    "a body": {"operationId": "createSandbox", "requestBody": {"content": {}}},
+    "a broken parameter": {"operationId": "getSandbox", "parameters": [{"name": 5, "in": "header", "style": "x"}]},
+    "a reference into nothing": {"operationId": "getSandbox", "parameters": [{"$ref": "#/nothing"}]},
+    "no mapping": [],
+    "no value": None,
+    "keys that are not text": {False: {1: 2}},
+}
+
+
+@pytest.mark.parametrize("name", UNSERVED)
+def test_an_operation_that_is_not_served(name: str, tmp_path: Path) -> None:
+    """An operation that the provider's table lacks is listed with its method, path and id, and read no further."""
+    item = {"post": UNSERVED[name], "x-more": 1, "unknown": 2}
+    service = serve(load(tmp_path, "prime", lambda document: document["paths"].update({"/api/v1/{other-id}": item})))
+    (endpoint,) = service.spec.unserved
+    id_ = UNSERVED[name].get("operationId") if isinstance(UNSERVED[name], dict) else None
+    assert endpoint == Endpoint(id_ if isinstance(id_, str) else "", "POST", "/api/v1/{other-id}")
+    assert list(service.spec.operations) == ["listSandboxes"]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_request_to_an_operation_that_is_not_served(slug: str, tmp_path: Path) -> None:
+    """It is a 501 in the provider's dialect, and a header says which operation the fake lacks."""
+
+    def change(document: Row) -> None:
+        document["paths"][LIST_PATHS[slug]]["post"] = {"operationId": "createSandbox"}
+        document["paths"]["/über/{a}"] = {"get": {}}
+
+    service = serve(load(tmp_path, slug, change))
+    world = World(SeededDocuments(Seeding(0, 10, 0), {slug: service.fixture}))
+    path = LIST_PATHS[slug].replace("{org}", "acme")
+    for method, asked, named in (
+        ("POST", path, "createSandbox"),
+        ("GET", "/über/1", "GET /%C3%BCber/{a}"),
+        ("HEAD", "/über/1", "GET /%C3%BCber/{a}"),
+    ):
+        answer = service.answer(Request(method, asked, b"", {}), world)
+        assert (answer.status, answer.headers["X-Fakeserver-Unserved"]) == (501, named)
+        told = json.loads(answer.text())
+        refused = json.loads(service.answer(Request("GET", "/nothing", b"", {}), world).text())
+        assert str(told).count("The fake does not serve") == 1
+        assert told.keys() == refused.keys()
+    assert service.answer(Request("DELETE", path, b"", {}), world).headers["Allow"] == "GET, HEAD, POST"
+    key = next(iter(service.fixture.callers))
+    headers = {"authorization": f"Bearer {key}", "x-api-key": key}
+    assert service.answer(Request("GET", path, b"", headers), world).status == 200
+
+
+def test_a_path_that_spells_out_more_comes_first(tmp_path: Path) -> None:
+    """OpenAPI prefers the path that spells out more, in whatever order they stand, and served or not."""
+
+    def change(document: Row) -> None:
+        served = document["paths"].pop(LIST_PATHS["dreadnode"])
+        document["paths"] |= {"/api/{any}/org/{org}/sandboxes": {"get": {}}, LIST_PATHS["dreadnode"]: served}
+        document["paths"]["/api/v1/org/mine/sandboxes"] = {"get": {"operationId": "mine"}}
+
+    match = serve(load(tmp_path, "dreadnode", change)).match
+    assert match("GET", "/api/v1/org/acme/sandboxes")[1] == {"org": "acme"}
+    for path in ("/api/v1/org/mine/sandboxes", "/api/v2/org/acme/sandboxes"):
+        with pytest.raises(Problem, match="does not serve"):
+            match("GET", path)
+
+
+def test_extensions_and_annotations_are_ignored(tmp_path: Path) -> None:
+    """What only tells a reader something changes nothing, wherever it stands."""
+
+    def change(document: Row) -> None:
+        document["x-tool"] = document["paths"]["x-tool"] = {1: 2}
+        item = document["paths"][LIST_PATHS["prime"]]
+        item |= {"x-tool": 1, "summary": "s", "description": "d", "servers": []}
+        one = operation(document, "prime")
+        one |= {"x-tool": 1, "deprecated": True, "externalDocs": {}, "servers": [], "callbacks": {}, "tags": ["x"]}
+        one["responses"]["x-tool"] = {}
+        one["responses"]["200"] |= {"x-tool": 1, "links": {}}
+        content = one["responses"]["200"]["content"]["application/json"]
+        content |= {"x-tool": 1, "example": {}}
+        content["examples"]["page"] |= {"x-tool": 1}
+        for each in one["parameters"]:
+            each |= {"x-tool": 1, "deprecated": True, "example": 1, "examples": {}}
+            each["schema"] |= {"x-tool": 1, "title": "t", "deprecated": True, "example": 1, "examples": [], "xml": {}}
+        document["components"]["securitySchemes"]["bearer"] |= {"x-tool": 1, "bearerFormat": "JWT"}
+        document["components"]["schemas"]["SandboxResponse"] |= {"x-tool": 1, "readOnly": True, "externalDocs": {}}
+
+    plain, noted = serve(load(tmp_path, "prime")), serve(load(tmp_path, "prime", change))
+    assert noted.routes[0].read({}, b"labels=a&page=2") == plain.routes[0].read({}, b"labels=a&page=2")
+    assert noted.spec.operations["listSandboxes"].security == plain.spec.operations["listSandboxes"].security
 
 
 def test_two_operations_of_one_name(tmp_path: Path) -> None:
@@ -230,3 +330,51 @@ def test_two_operations_of_one_name(tmp_path: Path) -> None:
     more = deepcopy(operation(SPECS["prime"], "prime"))
     with pytest.raises(SpecError, match=r"prime\.yaml.*listSandboxes"):
         serve(load(tmp_path, "prime", lambda document: document["paths"].update({"/api/v1/other": {"get": more}})))
+
+
+def test_what_an_operation_says_of_a_parameter_replaces_what_its_path_says(tmp_path: Path) -> None:
+    """A parameter of the path holds for each of its operations, unless the operation declares it anew."""
+
+    def change(document: Row) -> None:
+        item, one = document["paths"][LIST_PATHS["prime"]], operation(document, "prime")
+        item["parameters"] = [deepcopy(each) for each in one["parameters"]]
+        item["parameters"][-1]["schema"]["maximum"] = 60
+        item["parameters"][-2]["schema"]["maximum"] = 60
+        one["parameters"] = one["parameters"][-1:]
+
+    read = serve(load(tmp_path, "prime", change)).routes[0].read
+    assert read({}, b"per_page=61").values["per_page"] == 61
+    with pytest.raises(Problem):
+        read({}, b"page=61")
+
+
+def test_references_are_followed(tmp_path: Path) -> None:
+    """References may lead through others, into lists and behind escapes; keywords beside one count as well."""
+
+    def change(document: Row) -> None:
+        one = operation(document, "prime")
+        document["components"]["schemas"] |= {
+            "a/b c": {"type": "integer", "minimum": 1, "maximum": 9, "default": 3},
+            "via": {"$ref": "#/components/schemas/a~1b%20c", "description": "d"},
+        }
+        parameter(document, "prime", "page")["schema"] = {"$ref": "#/components/schemas/via", "default": 2}
+        path = LIST_PATHS["prime"].replace("/", "~1")
+        declared = [each["name"] for each in one["parameters"]]
+        document["components"]["parameters"] = {"page": one["parameters"][declared.index("page")]}
+        one["parameters"][declared.index("page")] = {"$ref": "#/components/parameters/page"}
+        document["paths"]["/again"] = {
+            "get": {**one, "operationId": "again", "parameters": [{"$ref": f"#/paths/{path}/get/parameters/0"}]}
+        }
+
+    read = serve(load(tmp_path, "prime", change)).routes[0].read
+    assert read({}, b"").values["page"] == 2
+    with pytest.raises(Problem):
+        read({}, b"page=10")
+
+
+def test_a_key_that_is_given_twice(tmp_path: Path) -> None:
+    """YAML keeps the last of two equal keys without a word, so they stop the start."""
+    text = (ROOT / "openapi" / "prime.yaml").read_text()
+    text = text.replace("            maximum: 1000\n", "            maximum: 1000\n            maximum: 10\n")
+    with pytest.raises(SpecError, match=r"prime\.yaml.*line \d+.*'maximum' is given twice"):
+        load(tmp_path, "prime", text=text)

@@ -1,0 +1,224 @@
+"""Changes of a spec, one at a time, beside the parameters' own keywords: what pages are cut by, paths, responses,
+examples, security, and the fields of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.support.asgi import PATHS, Row
+from tests.unit.spec.parameter_changes import KINDS, LIST, Case, Change, operation, parameter, parameters
+
+
+def of_page(name: str, **keywords: Any) -> Change:
+    """A page's parameter whose schema says something else; None takes a keyword away."""
+
+    def change(document: Row) -> None:
+        declared = next(each for each in parameters(document) if each["name"] == name)
+        declared["schema"] = {
+            key: value for key, value in {**declared["schema"], **keywords}.items() if value is not None
+        }
+
+    return change
+
+
+PAGES: Mapping[str, tuple[str, ...]] = {
+    "dreadnode": ("limit",),
+    "instavm": ("limit",),
+    "prime": ("page", "per_page"),
+    "superserve": ("limit", "offset"),
+}
+
+
+TEXT = {"type": "string", "minimum": None, "maximum": None, "default": None}
+NUMBERS = {"type": "array", "items": {"type": "integer"}, "minimum": None, "maximum": None, "default": None}
+TEXTS = {"type": "array", "items": {"type": "string"}}
+SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("text", TEXTS),
+    ("choice", TEXTS),
+    ("boolean", {"type": "string"}),
+    ("list", TEXT),
+    ("commas", TEXT),
+)
+"""Kinds of parameters with schemas of another shape than their filters take."""
+
+
+def page_cases() -> Iterator[tuple[str, Case]]:
+    """What pages are cut by, and the shapes of values that filters take."""
+    for slug, names in PAGES.items():
+        for name in names:
+            changes: dict[str, tuple[dict[str, Any], str]] = {
+                "as text": (TEXT, "whole number"),
+                "as a list": (NUMBERS, "whole number"),
+                "without a minimum": ({"minimum": None}, "minimum"),
+                "from -1 on": ({"minimum": -1}, "minimum"),
+            }
+            if slug != "superserve":
+                changes["without a default"] = {"default": None}, "default"
+            for what, (keywords, word) in changes.items():
+                yield f"{slug}: {name} {what}", Case(slug, of_page(name, **keywords), words=(LIST, name, word))
+    listed = of_page("cursor", **TEXTS)
+    yield "dreadnode: cursor as a list", Case("dreadnode", listed, words=(LIST, "cursor", "text"))
+    above = of_page("page", minimum=None, exclusiveMinimum=1, default=2)
+    yield "prime: page from above 1 on", Case("prime", above, query="page=1", issue="greater_than")
+    for kind, bare in SHAPES:
+        slug, name, _ = KINDS[kind]
+        plain = {keyword: value for keyword, value in bare.items() if value is not None}
+        change = replacing(kind, schema=plain)
+        yield f"{kind} as {plain['type']}", Case(slug, change, words=(LIST, name, plain["type"]))
+    for kind in ("json", "pairs"):
+        slug, name, _ = KINDS[kind]
+        change = replacing(kind, schema={"type": "string"})
+        yield f"{kind} as text", Case(slug, change, words=(LIST, name, "string"))
+
+
+def replacing(kind: str, **keywords: Any) -> Change:
+    """The parameter of a kind, declared anew."""
+
+    def change(document: Row) -> None:
+        declared = parameter(document, kind)
+        name, where = declared["name"], declared["in"]
+        declared.clear()
+        declared.update({"name": name, "in": where, **keywords})
+
+    return change
+
+
+# The rest of an operation
+
+
+def responses(document: Row, slug: str = "prime") -> Row:
+    found: Row = operation(document)["responses"]
+    return found
+
+
+def content(document: Row, code: str = "401", slug: str = "prime") -> Row:
+    found: Row = responses(document, slug)[code]["content"]
+    return found
+
+
+def example(document: Row, **keywords: Any) -> None:
+    content(document)["application/json"]["examples"] = {"one": keywords}
+
+
+def put(path: str, value: Any) -> Change:
+    """Sets what stands at a path of keys, `~` for a slash in one."""
+
+    def change(document: Row) -> None:
+        *parts, last = [part.replace("~", "/") for part in path.split("/")]
+        place: Any = document
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = value
+
+    return change
+
+
+def secured(value: Any, **schemes: Any) -> Change:
+    def change(document: Row) -> None:
+        document["components"]["securitySchemes"] |= schemes
+        operation(document)["security"] = value
+
+    return change
+
+
+def path_of(name: str) -> Change:
+    def change(document: Row) -> None:
+        served = document["paths"].pop(PATHS["prime"])
+        document["paths"][name] = served
+
+    return change
+
+
+OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
+    "a request body": (lambda d: operation(d).update(requestBody={"content": {}}), ("requestBody",)),
+    "a misspelt operation keyword": (lambda d: operation(d).update(parametres=[]), ("parametres",)),
+    "parameters that are no list": (lambda d: operation(d).update(parameters={}), ("parameters", "list")),
+    "a parameter twice": (lambda d: operation(d)["parameters"].append(parameter(d, "text")), ("team_id", "twice")),
+    "a parameter that is no mapping": (lambda d: operation(d)["parameters"].append(7), ("parameter", "7")),
+    "a misspelt path keyword": (put(f"paths/{PATHS['prime'].replace('/', '~')}/parametres", []), ("parametres",)),
+    "a place without a parameter": (path_of("/api/{version}/sandbox"), ("version",)),
+    "a place that is no word": (path_of("/api/{my-version}/sandbox"), ("my-version",)),
+    "a path parameter without a place": (
+        lambda d: operation(d)["parameters"].append(
+            {"name": "org", "in": "path", "required": True, "schema": {"type": "string"}}
+        ),
+        ("org", "path"),
+    ),
+    "a second media type": (
+        lambda d: content(d, "200").update({"text/csv": {"schema": {"minlength": 1}}}),
+        ("200", "text/csv", "minlength"),
+    ),
+    "a second media type with a reference into nothing": (
+        lambda d: content(d, "200").update({"text/csv": {"schema": {"$ref": "#/components/schemas/Nobody"}}}),
+        ("200", "text/csv", "Nobody"),
+    ),
+    "only another media type": (
+        lambda d: responses(d)["401"].update(content={"text/plain": {"examples": {"a": {"value": "x"}}}}),
+        ("401", "text/plain"),
+    ),
+    "a default response": (lambda d: responses(d).update(default={"description": "x"}), ("default",)),
+    "a range of statuses": (lambda d: responses(d).update({"4XX": {"description": "x"}}), ("4XX",)),
+    "a status that is none": (lambda d: responses(d).update({"999": {"description": "x"}}), ("999",)),
+    "a response without a description": (lambda d: responses(d)["401"].pop("description"), ("401", "description")),
+    "no list of rows": (lambda d: content(d, "200")["application/json"].update(schema={}), ("200", "rows")),
+    "rows without fields": (
+        lambda d: content(d, "200")["application/json"].update(schema={"type": "array", "items": {"type": "object"}}),
+        ("200", "rows"),
+    ),
+    "no success": (lambda d: responses(d).pop("200"), ("200",)),
+    "an example without a value": (lambda d: example(d, externalValue="x"), ("one", "externalValue")),
+    "an example with nothing": (lambda d: example(d), ("one", "value")),
+    "an example that is too large a number": (lambda d: example(d, value={"a": [2**70]}), ("one.a[0]", "too large")),
+    "an example whose name no header carries": (
+        lambda d: content(d)["application/json"].update(examples={"zu früh": {"value": {}}}),
+        ("zu früh", "name of an example"),
+    ),
+    "an error without an example": (lambda d: content(d)["application/json"].pop("examples"), ("401", "example")),
+    "a misspelt field of a schema": (
+        put("components/schemas/SandboxResponse/properties/id/minlength", 1),
+        ("minlength", "SandboxResponse"),
+    ),
+    "an unknown format in a schema": (
+        put("components/schemas/SandboxResponse/properties/id/format", "uid"),
+        ("uid", "SandboxResponse"),
+    ),
+    "no security": (secured([]), ("security",)),
+    "optional security": (secured([{}]), ("security",)),
+    "two schemes at once": (secured([{"bearer": [], "other": []}], other={}), ("security",)),
+    "an unknown scheme": (secured([{"nobody": []}]), ("nobody",)),
+    "scopes": (secured([{"bearer": ["read"]}]), ("bearer", "scopes")),
+    "a key in the query": (secured([{"k": []}], k={"type": "apiKey", "in": "query", "name": "k"}), ("'k'",)),
+    "a key in a cookie": (secured([{"k": []}], k={"type": "apiKey", "in": "cookie", "name": "k"}), ("'k'",)),
+    "basic": (secured([{"k": []}], k={"type": "http", "scheme": "basic"}), ("'k'",)),
+    "a misspelt scheme": (secured([{"k": []}], k={"type": "http", "schema": "bearer"}), ("schema",)),
+    "security that is no list": (secured({"bearer": []}), ("security", "list")),
+    "a renamed field of the rows": (
+        lambda d: d["components"]["schemas"]["SandboxResponse"]["properties"].update(
+            team_id=d["components"]["schemas"]["SandboxResponse"]["properties"].pop("teamId")
+        ),
+        ("prime", "team_id", "teamId"),
+    ),
+    "an id that is a number": (
+        put("components/schemas/SandboxResponse/properties/id", {"type": "integer"}),
+        ("prime", "identity", "'id'"),
+    ),
+    "a value that a field cannot have": (
+        put("components/schemas/SandboxResponse/properties/status/enum", ["PENDING", "RUNNING", "ENDED"]),
+        ("prime", "status", "cannot have"),
+    ),
+}
+
+
+def operation_cases() -> Iterator[tuple[str, Case]]:
+    for name, (change, words) in OF_PRIME.items():
+        yield f"prime: {name}", Case("prime", change, words=words)
+    team = put("components/schemas/Team", {"type": "string"})
+    beside = replacing("text", schema={"$ref": "#/components/schemas/Team", "maxLength": 7})
+    yield (
+        "prime: a keyword beside a reference",
+        Case("prime", beside, query="team_id=research", issue="string_too_long", base=team),
+    )
+    both = put("components/schemas/Team", {"type": "string", "maxLength": 9})
+    words = (LIST, "team_id", "maxLength", "beside")
+    yield "prime: a keyword beside a reference and behind it", Case("prime", beside, words=words, base=both)
