@@ -26,7 +26,7 @@ from benchmarks.machine import HERE, Machine, describe
 from contract_tests.planted import BUGS, false_alarms, mutants
 from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids
 from contract_tests.planted.bug import Bug
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 
 ROOT = HERE.parent
 DRAFT = ROOT / "build" / "benchmarks"
@@ -52,7 +52,7 @@ class Plan:
     seeds: int = false_alarms.SEEDS
     examples: int = EXAMPLES
     every: int = 1
-    providers: tuple[str, ...] = tuple(LISTINGS)
+    providers: tuple[str, ...] = tuple(BY_SLUG)
     jobs: int = os.cpu_count() or 1
 
 
@@ -246,7 +246,7 @@ def run(plan: Plan, parts: Iterable[str]) -> list[Result]:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="What counts in thousands.")
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--provider", choices=LISTINGS, action="append", help="only this provider; may be repeated")
+    parser.add_argument("--provider", choices=BY_SLUG, action="append", help="only this provider; may be repeated")
     parser.add_argument("--seed", type=int, default=0, help="of the worlds and of the random examples (default: 0)")
     parser.add_argument(
         "--seeds", type=int, default=FULL.seeds, help=f"worlds per size and churn (default: {FULL.seeds})"
@@ -258,7 +258,7 @@ def main(arguments: Sequence[str]) -> int:
         "--out", type=Path, help="folder to write to (by default only a full run replaces what is kept)"
     )
     given = parser.parse_args(arguments)
-    providers = tuple(given.provider or LISTINGS)
+    providers = tuple(given.provider or BY_SLUG)
     plan = Plan(given.seed, given.seeds, given.examples, given.every, providers, given.jobs)
     parts = tuple(given.part or PARTS)
     whole = parts == tuple(PARTS) and plan == Plan(seed=plan.seed, jobs=plan.jobs)

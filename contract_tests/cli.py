@@ -16,7 +16,7 @@ from contract_tests.judging.session import BUDGETS, Layer
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 from contract_tests.reporting import exit_codes, html, json, junit, ledger, markdown, text
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import MIN_POWER, Report, decide
@@ -28,8 +28,6 @@ from fakeserver.arguments import Parser, UsageError, one_of
 FORMATS = {"junit": junit.render, "html": html.render, "json": json.render}
 PROFILES = ("default", "polite", "deep")
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
-FAKE_ORG = "acme"
-"""The org that a target on this machine most likely has: the default of the fake's fixtures."""
 TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
 EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
 proves too little. The environment may hold the token as FAKESERVER_TOKEN, the other one as FAKESERVER_OTHER_TOKEN."""
@@ -58,7 +56,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = found.add_argument
-    add("slug", metavar="PROVIDER", type=one_of(sorted(LISTINGS), "provider"), help=", ".join(sorted(LISTINGS)))
+    add("slug", metavar="PROVIDER", type=one_of(sorted(BY_SLUG), "provider"), help=", ".join(sorted(BY_SLUG)))
     add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
     add("--token", help=f"the credential (or {TOKEN} in the environment)")
     add(
@@ -170,12 +168,13 @@ def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
 
 def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:
     """The orgs that were named; where one is needed and the target is this machine, the fake's own."""
-    if raw.slug != "dreadnode" or raw.org:
+    promises = BY_SLUG[raw.slug]
+    if not promises.scopes.in_path or raw.org:
         return tuple(raw.org)
     if not is_loopback(raw.base_url):
-        known.error("dreadnode needs --org, the slug of the organization")
-    print(f"no --org was given: taking the fake's own, {FAKE_ORG}", file=sys.stderr)
-    return (FAKE_ORG,)
+        known.error(f"{raw.slug} needs --org, the slug of the {promises.scopes.noun}")
+    print(f"no --org was given: taking the fake's own, {promises.fake.home}", file=sys.stderr)
+    return (promises.fake.home,)
 
 
 def budget(given: Given) -> str:

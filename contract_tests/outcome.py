@@ -12,6 +12,8 @@ from contract_tests.sending.transport import Transport
 
 Row = dict[str, Any]
 """A document as the deployment served it."""
+Pairs = tuple[tuple[str, str], ...]
+"""Names and texts of a query, in their order."""
 
 MAX_EVIDENCE_ROWS = 5
 MAX_EVIDENCE_ASKS = 4
@@ -115,14 +117,17 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A whole listing, read once without filters. `complete` is false where the provider hands out no more."""
+    """A whole listing, read once without filters. `complete` is true only where the answers themselves tell that no
+    row is left; where they leave it open, `doubt` says why."""
 
     scope: str
     rows: tuple[Row, ...]
     complete: bool
     asks: tuple[Ask, ...]
     number: int
-    """How many requests had been sent when it was complete."""
+    """How many requests had been sent when it had been read."""
+    doubt: str = ""
+    """Why nobody can tell whether rows are left, in one sentence; empty where that is known, or known to be so."""
 
 
 class ListUnreadable(Exception):
@@ -166,6 +171,6 @@ class Context(Protocol):
         """The path of the listing in that scope (the org is part of Dreadnode's path)."""
         ...
 
-    def filters(self, scope: str | None = None) -> tuple[tuple[str, str], ...]:
+    def filters(self, scope: str | None = None) -> Pairs:
         """The query that selects the scope (Prime's `team_id`), to be sent in front of any other filter."""
         ...

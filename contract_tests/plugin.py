@@ -66,7 +66,7 @@ class Contract:
         from contract_tests.reporting.wording import shortened
 
         if not isinstance(law, checking.Law):
-            law = checking.Law(law.__name__, law, Tier.MUST, "", frozenset({self.check.slug}))
+            law = checking.Law(law.__name__, law, Tier.MUST, page=lambda promises: "")
         self.check.run(law)
         self.check.finish()
         outcome = self.check.outcome(law)

@@ -9,6 +9,7 @@ from datetime import date
 
 from contract_tests.judging.check import NO_5XX, StopEarly
 from contract_tests.judging.session import SHARED_ACCOUNT, CouldNotCheck, Layer, Progress, Session
+from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import target
 from contract_tests.laws import laws_for
 from contract_tests.laws.layer import Laws
@@ -47,6 +48,7 @@ def judge(session: Session, layers: Sequence[Layer]) -> None:
     for law in session.laws:
         if law.passive:
             session.check.run(law)
+    session.notes += doubts(session.check.snapshots)
 
 
 def note_end(session: Session, layer: Layer, reason: Exception) -> None:
@@ -115,7 +117,7 @@ def reported(session: Session, layers: set[str]) -> list[Outcome]:
     if beside is None or NO_5XX not in beside.breaches or failing(of_failures(outcomes), strict=False):
         return outcomes
     law = next(law for law in session.laws if law.name == NO_5XX)
-    return [*(outcome for outcome in outcomes if outcome.law != NO_5XX), session.outcome_of(law, beside)]
+    return [*(outcome for outcome in outcomes if outcome.law != NO_5XX), beside.outcome(law)]
 
 
 def of_failures(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -21,8 +21,10 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.engine import events
 
+from contract_tests.conformance.excluded import NEVER, blamed, excused, excuses
 from contract_tests.judging.traces import no_traces
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
+from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
@@ -37,57 +39,8 @@ EXAMPLES = {"polite": 5, "default": 50, "deep": 200}
 """Cases that the fuzzing phase draws per operation, by profile."""
 MAX_SENTENCE = 240
 ASSUMED = re.compile(r"\b(?:Assumed|Observed):")
-BLAMED = re.compile(r"parameters? ((?:`[^`]+`(?:, | and )?)+) in (?:query|path|header)")
 METHODS = ("GET", "HEAD")
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """A check of Schemathesis that does not judge here: never, or only not for what `applies` says."""
-
-    check: str
-    reason: str
-    parameter: str = ""
-    """Where given: only a failure that blames nothing but this query parameter is left out."""
-    applies: Callable[[list[str]], bool] | None = None
-    """Whether the parameter's texts are the ones that are left out; None is any."""
-
-
-def all_empty(texts: list[str]) -> bool:
-    return not any(piece for text in texts for piece in text.split(","))
-
-
-EXCLUDED = (
-    Excluded("unsupported_method", "it sends POST, PUT, PATCH and DELETE; the kit only reads"),
-    Excluded("allow_header_conformance", "it needs an answer to a method that the kit never sends"),
-    Excluded("use_after_free", "it deletes first; the kit only reads"),
-    Excluded("ensure_resource_availability", "it creates first; the kit only reads"),
-    Excluded("object_level_authorization", "it needs two identities; the tenancy laws have them"),
-    Excluded(
-        "positive_data_acceptance",
-        "a cursor is opaque: no random text is one, and a 400 is its documented answer",
-        parameter="cursor",
-    ),
-    Excluded(
-        "negative_data_rejection",
-        "an empty value, also between commas, filters nothing (Assumed)",
-        parameter="state",
-        applies=all_empty,
-    ),
-    Excluded(
-        "negative_data_rejection",
-        "an empty value, also between commas, filters nothing (Assumed)",
-        parameter="status",
-        applies=all_empty,
-    ),
-    Excluded(
-        "negative_data_rejection",
-        "a name outside metadata.{key} is an undeclared parameter, which is ignored, and every text is a string",
-        parameter="metadata",
-        applies=lambda texts: not texts,
-    ),
-)
-
+MAX_USERS = 3
 ONCE = "ignored_auth"
 """This check sends requests of its own, so it runs at one answered case per operation and not at all of them."""
 
@@ -200,13 +153,17 @@ def plan(
 
 def values_of(context: Context) -> dict[str, list[str]]:
     """What the deployment knows, for the parameters that no random text fits."""
-    if context.slug == "dreadnode":
-        return {"path.org": list(context.scopes[:1])}
-    if context.slug == "prime":
-        users = {str(row["userId"]) for row in context.snapshot().rows if row.get("userId")}
-        teams = [scope for scope in context.scopes if scope]
-        return {"query.team_id": teams, "query.user_id": sorted(users)[:3]}
-    return {}
+    promises, scopes = BY_SLUG[context.slug], [scope for scope in context.scopes if scope]
+    values: dict[str, list[str]] = {}
+    if promises.scopes.in_path:
+        values[f"path.{promises.scopes.in_path.strip('{}')}"] = scopes[:1]
+    if promises.scopes.in_query:
+        values[f"query.{promises.scopes.in_query}"] = scopes
+    owner = promises.listing.owner
+    if owner is not None:
+        users = {str(row[owner.field]) for row in context.snapshot().rows if row.get(owner.field)}
+        values[f"query.{owner.parameter}"] = sorted(users)[:MAX_USERS]
+    return values
 
 
 def run(context: Context) -> list[Outcome]:
@@ -220,8 +177,7 @@ def check(planned: Plan, transport: Transport, *, fail_fast: bool = False) -> li
     """Send every case and judge every answer, past the first failure; one outcome per operation, check and failure."""
     load_all_checks()
     available = {function.__name__: function for function in CHECKS.get_all()}
-    never = {each.check for each in EXCLUDED if not each.parameter}
-    record = Record(planned, [name for name in available if name not in never])
+    record = Record(planned, [name for name in available if name not in NEVER])
     gate = planned.gate
     gate.transport, gate.replies, gate.asked = transport, {}, []
     try:
@@ -247,29 +203,6 @@ def check(planned: Plan, transport: Transport, *, fail_fast: bool = False) -> li
     return [*record.outcomes()]
 
 
-def blamed(failure: Failure, case: Any) -> list[str]:
-    """The parameters that a failure names, else all that the case gives."""
-    found = BLAMED.search(failure.message)
-    return re.findall("`([^`]+)`", found[1]) if found else [*(case.query or {})]
-
-
-def excused(check: str, failure: Failure, case: Any, ask: Ask) -> bool:
-    """Whether the table leaves out every parameter that this failure blames."""
-    if check == "positive_data_acceptance":
-        return any(each.check == check and each.parameter in (case.query or {}) for each in EXCLUDED)
-    sent = parse_qsl(ask.raw, keep_blank_values=True)
-    names = blamed(failure, case)
-    return bool(names) and all(
-        any(
-            each.check == check
-            and each.parameter == name
-            and (each.applies is None or each.applies([text for other, text in sent if other == name]))
-            for each in EXCLUDED
-        )
-        for name in names
-    )
-
-
 @dataclass
 class Record:
     """What was asked, answered and found."""
@@ -291,7 +224,8 @@ class Record:
 
     def failed(self, case: Any, failure: Failure, ask: Ask, last: Ask, status: int) -> None:
         check = next((name for name in failure.checks if name in self.checks), "custom")
-        if excused(check, failure, case, ask):
+        sent = parse_qsl(ask.raw, keep_blank_values=True)
+        if excused(excuses(BY_SLUG[self.planned.slug]), check, failure, case, sent):
             return
         tier = tier_of(self.planned.document, case, check, failure, status)
         asks = (ask,) if last == ask else (ask, last)

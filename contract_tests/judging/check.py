@@ -6,19 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contract_tests.judging import judge
+from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
-from contract_tests.judging.judge import Body, Breach, Question, body_of
+from contract_tests.judging.judge import Breach, Question
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
-from contract_tests.outcome import ListUnreadable, Options, Outcome, Row, Snapshot, Tier, Verdict
-from contract_tests.promises.form import CURSOR, LIMITED, NUMBERED, WHOLE, Listing, Pairs
+from contract_tests.outcome import ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
+from contract_tests.promises.form import Listing, Needs, Promises, anything, page_of_listing
+from contract_tests.promises.paging import Body
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.transport import SendingStopped
 
-MAX_SNAPSHOT_PAGES = 400
-MIN_SNAPSHOT_PAGES = 12
 MAX_BREACHES_PER_LAW = 8
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
@@ -33,8 +32,8 @@ class Law:
     name: str
     run: Run
     tier: Tier
-    page: str
-    providers: frozenset[str]
+    page: Callable[[Promises], str] = page_of_listing
+    needs: Needs = anything
     passive: bool = False
     """It sends nothing, and watches the answers to all that others send."""
 
@@ -101,12 +100,12 @@ class Check:
         return self.target.listing
 
     @property
+    def promises(self) -> Promises:
+        return self.target.promises
+
+    @property
     def scopes(self) -> tuple[str, ...]:
-        if self.slug == "dreadnode":
-            return self.options.orgs
-        if self.slug == "prime":
-            return ("", *self.options.orgs)
-        return ("",)
+        return self.promises.scopes.of(self.options)
 
     @property
     def home(self) -> str:
@@ -118,10 +117,10 @@ class Check:
         return 10**6 if limit is None else max(0, limit - self.transport.sent)
 
     def path(self, scope: str | None = None) -> str:
-        return self.listing.path_in(self.home if scope is None else scope)
+        return self.promises.path(self.home if scope is None else scope)
 
     def filters(self, scope: str | None = None) -> Pairs:
-        return (("team_id", scope),) if self.slug == "prime" and scope else ()
+        return self.promises.scopes.query(self.home if scope is None else scope)
 
     # Snapshots.
 
@@ -132,7 +131,7 @@ class Check:
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
-        snapshot = self._read(scope, "token")
+        snapshot = snapshots.read(self, scope, "token")
         previous = self.snapshots.get(scope)
         if previous is not None and previous.rows != snapshot.rows:
             self.moved = True
@@ -140,62 +139,10 @@ class Check:
         return snapshot
 
     def others(self) -> Snapshot:
-        """The other caller's own list; Dreadnode's other caller has no org that we know of."""
+        """The other caller's own list; where every list is in a scope, we know of none that they may read."""
         if self.other_snapshot is None:
-            self.other_snapshot = self._read("", "other")
+            self.other_snapshot = snapshots.read(self, "", "other")
         return self.other_snapshot
-
-    def _read(self, scope: str, credential: str) -> Snapshot:
-        """A whole listing. Pages that overlap are read as they come; the laws about pages say so."""
-        paging, rows, asks = self.listing.paging, list[Row](), list[Ask]()
-        seen: set[str] = set()
-        base = self.filters(scope)
-        size = paging.most if paging.style in (NUMBERED, CURSOR, LIMITED) else None
-        complete, cursor, cursors, number = False, "", set[str](), 1
-        while len(asks) < MAX_SNAPSHOT_PAGES and self._worth_it(asks, rows, size):
-            page: Pairs = ((paging.size, str(size)),) if size is not None else ()
-            if cursor:
-                page = (*page, ("cursor", cursor))
-            elif number > 1:
-                page = (*page, ("page", str(number)))
-            question = Question(
-                Ask(self.path(scope), (*base, *page), credential), scope, base, size, 0, number, whole=True
-            )
-            reply = self.transport.send(question.ask)
-            asks.append(question.ask)
-            body = self.accept(question, reply)
-            if body is None:
-                raise ListUnreadable(reply)
-            rows += [row for row in body.rows if row[self.listing.identity] not in seen]
-            seen |= {row[self.listing.identity] for row in body.rows}
-            if paging.style == CURSOR:
-                cursor = body.envelope.get("next_cursor") or ""
-                if cursor in cursors:
-                    self.breach(
-                        Breach("a cursor led back to a page that was read before", tuple(asks[-2:]), law="cursors.end")
-                    )
-                    break
-                cursors.add(cursor)
-                if not cursor:
-                    complete = True
-                    break
-            elif paging.style == NUMBERED:
-                total = body.envelope.get("total")
-                number += 1
-                if not body.rows or not isinstance(total, int) or len(rows) >= total:
-                    complete = True
-                    break
-                if len(body.rows) < (size or 1):
-                    complete = True  # The total promises more; the law about it has said so.
-                    break
-            else:
-                complete = size is None or len(body.rows) < size
-                break
-        return Snapshot(scope, tuple(rows), complete, tuple(asks), self.transport.sent)
-
-    def _worth_it(self, asks: Sequence[Ask], rows: Sequence[Row], size: int | None) -> bool:
-        """A listing that hands out far smaller pages than it promises is not read to its end."""
-        return size is None or len(asks) < MIN_SNAPSHOT_PAGES or len(rows) * 4 >= len(asks) * size
 
     # Questions.
 
@@ -222,36 +169,12 @@ class Check:
         """A question to the listing. `sent` replaces the filters on the wire (another spelling of the same meaning),
         `extra` and `raw` are sent behind them."""
         scope = self.home if scope is None else scope
-        paging = self.listing.paging
-        base = self.filters(scope)
-        page: Pairs = ()
-        if size is not None:
-            page = ((paging.size, str(size)),)
-        if paging.style == NUMBERED and number != 1:
-            page = (("page", str(number)), *page)
-        if paging.style == WHOLE and offset:
-            page = (*page, ("offset", str(offset)))
-        if cursor:
-            page = (*page, ("cursor", cursor))
-        shown = size
-        if shown is None:
-            shown = paging.default
-        elif paging.most is not None and shown > paging.most and not paging.refuses_more:
-            shown = paging.most
-        if offset is None:
-            offset = (number - 1) * shown if paging.style == NUMBERED and shown else 0
+        paging, base = self.listing.paging, self.filters(scope)
+        page = paging.query(size=size, number=number, offset=offset or 0, cursor=cursor)
+        shown, start = paging.window(size, number, offset)
         wire = (*base, *(filters if sent is None else sent), *page, *extra)
-        return Question(
-            Ask(self.path(scope), wire, credential, channel, method, headers, raw),
-            scope,
-            (*base, *filters),
-            shown,
-            offset,
-            number,
-            tier,
-            anchor,
-            whole,
-        )
+        ask = Ask(self.path(scope), wire, credential, channel, method, headers, raw)
+        return Question(ask, scope, (*base, *filters), shown, start, number, tier, anchor, whole)
 
     def probe(self, name: str) -> None:
         """Say which probe the next requests belong to."""
@@ -263,7 +186,7 @@ class Check:
 
     def wants_some(self) -> bool:
         """Whether this profile sends any probe of the law that is running."""
-        return self.plan is None or any(each.startswith(f"{self.law}:") for each in self.plan)
+        return self.plan is None or any(probe.startswith(f"{self.law}:") for probe in self.plan)
 
     def expect(self, probe: str, question: Question, *, witness: str = "") -> Body | None:
         """Ask, and hold the answer against the snapshot. None where the profile leaves the probe out or the answer
@@ -294,12 +217,12 @@ class Check:
         listing = self.listing
 
         def looking(answer: Reply) -> Look:
-            taken = body if answer is reply else body_of(listing, answer)
+            taken = body if answer is reply else listing.body_of(answer)
 
             def look(one: Snapshot, two: Snapshot) -> list[Breach]:
                 if taken is None:
                     return []
-                return judge.against_snapshots(listing, question, answer, taken, one, two)
+                return judge.against_snapshots(listing, question, taken, one, two)
 
             return look
 
@@ -326,18 +249,14 @@ class Check:
         value = self.json(reply)
         if not self._is_200(question.ask, reply) or not isinstance(value, dict):
             return None
-        for breach in judge.facets_contradictions(question, value):
-            self.breach(breach)
         listing = self.listing
+        assert listing.facets is not None
+        for breach in counts.facets_contradictions(listing.facets, question, value):
+            self.breach(breach)
 
         def looking(answer: Reply) -> Look:
-            try:
-                counted = answer.json()
-            except ValueError:
-                counted = {}
-            if not isinstance(counted, dict):
-                counted = {}
-            return lambda one, two: judge.facets_against(listing, question, counted, one, two)
+            counted = listing.around(answer).envelope
+            return lambda one, two: counts.facets_against(listing, question, counted, one, two)
 
         self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
         self._selects(question, before)
@@ -363,12 +282,12 @@ class Check:
             self.conforms(reply)  # Snapshots come straight from the transport.
         if not self._is_200(question.ask, reply, question.tier):
             return None
-        body = body_of(self.listing, reply)
+        body = self.listing.body_of(reply)
         if body is None:
-            self.breach(Breach("a 200 is no listing", (question.ask,), law="schema.body"))
+            self.breach(Breach("a 200 is not a listing", (question.ask,), law="schema.body"))
             return None
         self.rows_seen += len(body.rows)
-        for breach in judge.self_contradictions(self.listing, question, reply, body):
+        for breach in judge.self_contradictions(self.listing, question, body):
             self.breach(breach)
         for breach in self._validator.rows(question.ask, body.rows):
             self.breach(breach)
@@ -384,7 +303,7 @@ class Check:
         return False
 
     def json(self, reply: Reply) -> Any:
-        """The body, or None where it is no strict JSON (which the schema law reports)."""
+        """The body, or None where it is not strict JSON (which the schema law reports)."""
         try:
             return reply.json()
         except ValueError:
@@ -431,8 +350,7 @@ class Check:
         self.reasons.setdefault(self.law, []).append(reason)
 
     def _selects(self, question: Question, before: Snapshot) -> None:
-        keeps = self.listing.keeps(question.filters)
-        matching = sum(1 for row in before.rows if keeps(row))
+        matching = sum(map(self.listing.keeps(question.filters), before.rows))
         if 0 < matching < len(before.rows) or (not question.filters and before.rows):
             self.witness(f"{judge.shown(question.filters)}: {matching} of {len(before.rows)}")
         else:
@@ -441,6 +359,9 @@ class Check:
     def run(self, law: Law) -> None:
         """Exercise one law; what it finds is kept under its name."""
         self.law, self._probe = law.name, ""
+        if not law.needs(self.promises):
+            self.inconclusive("the provider promises nothing of the kind")
+            return
         try:
             law.run(self)
         except Inconclusive as reason:
@@ -453,11 +374,13 @@ class Check:
             self.inconclusive("the rows have another form than the page shows")
 
     def outcome(self, law: Law) -> Outcome:
-        common: dict[str, Any] = {"page": law.page, "promise": law.promise}
-        found = self.breaches.get(law.name)
+        common: dict[str, Any] = {"page": law.page(self.promises), "promise": law.promise}
+        breaches = self.breaches.get(law.name)
         witness = "; ".join(dict.fromkeys(self.witnesses.get(law.name, ())))[:300]
-        if found:
-            worst = max(found, key=lambda each: each.tier.rank)
+        if breaches:
+            worst = max(breaches, key=lambda breach: breach.tier.rank)
+            said = [sentence for ask in worst.asks[:1] for sentence in self.promises.sentences(ask)]
+            common["promise"] = " ".join([law.promise, *said])
             return Outcome(
                 law.name,
                 Verdict.BROKEN,

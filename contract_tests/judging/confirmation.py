@@ -107,7 +107,7 @@ class Confirmation:
             for _ in range(REPEATS):
                 suspicion.times += bool(soft(again()(before, before)))
         self.suspicions.append(suspicion)
-        if not any(each.enclosed and each.before.scope == before.scope for each in self.suspicions):
+        if not any(other.enclosed and other.before.scope == before.scope for other in self.suspicions):
             # The first suspicion asks at once whether the list moves.
             after = check.refresh(before.scope)
             if check.moved:
@@ -138,13 +138,13 @@ class Confirmation:
         """The last snapshot: what contradicts it as well is convicted, unless the list moved."""
         pending, self.suspicions = self.suspicions, []
         finals: dict[str, Snapshot | None] = {}
-        for scope in dict.fromkeys(each.before.scope for each in pending):
+        for scope in dict.fromkeys(suspicion.before.scope for suspicion in pending):
             try:
                 finals[scope] = self.check.refresh(scope)
             except (BudgetExhausted, ListUnreadable):
                 finals[scope] = None
-        confirmed, fleeting = False, sum(each.times for each in pending if not each.steady)
-        for suspicion in sorted(pending, key=lambda each: not each.steady):
+        confirmed, fleeting = False, sum(suspicion.times for suspicion in pending if not suspicion.steady)
+        for suspicion in sorted(pending, key=lambda suspicion: not suspicion.steady):
             final = finals[suspicion.before.scope]
             if not self.check.moved and (final is not None or suspicion.enclosed):
                 if suspicion.steady and not confirmed:

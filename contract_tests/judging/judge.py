@@ -7,16 +7,13 @@ in the answer. Where nothing moved, every row is certain and the judgement is ex
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from contract_tests.outcome import Row, Snapshot, Tier
-from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Listing, Pairs
-from contract_tests.sending.ask import Ask, Reply
-
-TOTAL_HEADER = "x-total-count"
+from contract_tests.outcome import Pairs, Row, Snapshot, Tier
+from contract_tests.promises.form import Listing
+from contract_tests.promises.paging import ABSENT, Body
+from contract_tests.sending.ask import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +48,7 @@ class Question:
     """Compare contents only, not the window: for answers whose place in the list is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A 200 of a listing, taken apart."""
-
-    rows: tuple[Row, ...]
-    envelope: Mapping[str, Any] = field(default_factory=dict)
-
-
-def body_of(listing: Listing, reply: Reply) -> Body | None:
-    """The rows and their envelope, or None where the answer is no listing."""
-    try:
-        value = reply.json()
-    except ValueError:
-        return None
-    rows = value.get(listing.items) if listing.items and isinstance(value, dict) else value
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get(listing.identity), str) for row in rows
-    ):
-        return None
-    return Body(tuple(rows), value if isinstance(value, dict) else {})
-
-
-def self_contradictions(listing: Listing, question: Question, reply: Reply, body: Body) -> list[Breach]:
+def self_contradictions(listing: Listing, question: Question, body: Body) -> list[Breach]:
     """What the answer shows to be wrong without looking at any other."""
     breaches = []
     asks = (question.ask,)
@@ -98,25 +73,13 @@ def self_contradictions(listing: Listing, question: Question, reply: Reply, body
         )
     if question.size is not None and len(body.rows) > question.size:
         broken(f"{len(body.rows)} rows on a page of {question.size}", tier=listing.paging.tier, law="pages.size")
-    breaches += _unordered(listing, asks, body.rows)
-    if listing.paging.style == NUMBERED:
-        breaches += _numbered(question, body)
-    if listing.paging.style == CURSOR and question.size is not None:
-        following = body.envelope.get("next_cursor")
-        if following is not None and not isinstance(following, str):
-            broken("next_cursor is neither text nor null", law="cursors.end")
-        elif following and len(body.rows) < question.size:
-            broken(
-                f"a page of {len(body.rows)} rows (limit {question.size}) still has a next_cursor",
-                tier=Tier.SHOULD,
-                law="cursors.end",
-            )
-        elif following == "":
-            broken("next_cursor is empty text, not null", tier=Tier.SHOULD, law="cursors.end")
+    breaches += _check_order(listing, asks, body.rows)
+    breaches += _check_numbers(listing, question, body)
+    breaches += _check_cursor(listing, question, body)
     return breaches
 
 
-def _unordered(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -> list[Breach]:
+def _check_order(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -> list[Breach]:
     try:
         keys = [listing.order_key(row) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -138,248 +101,166 @@ def _unordered(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -> 
     return []
 
 
-def _numbered(question: Question, body: Body) -> list[Breach]:
-    total, size = body.envelope.get("total"), question.size or 0
-    asks, breaches = (question.ask,), []
-    if not isinstance(total, int):
-        return []
-    expected = max(0, min(size, total - (question.number - 1) * size))
+def _check_numbers(listing: Listing, question: Question, body: Body) -> Iterator[Breach]:
+    """A numbered page whose rows, total and flags do not fit each other."""
+    paging, asks, number, size = listing.paging, (question.ask,), question.number, question.size or 0
+    total = paging.total.of(body) if paging.number and paging.total else None
+    if total is None:
+        return
+    expected = max(0, min(size, total - (number - 1) * size))
     if len(body.rows) != expected:
-        breaches.append(
-            Breach(
-                f"page {question.number} of {size} has {len(body.rows)} rows, its total of {total} leaves {expected}",
-                asks,
-                law="pages.total",
-            )
-        )
-    more = question.number * size < total
-    if body.envelope.get("has_next") is not more:
-        breaches.append(
-            Breach(
-                f"has_next is {body.envelope.get('has_next')} on page {question.number} of {size}, total is {total}",
-                asks,
-                law="pages.has_next",
-            )
-        )
-    for name, sent in (("page", question.number), ("per_page", size)):
-        if body.envelope.get(name) != sent:
-            breaches.append(
-                Breach(f"{name} is {body.envelope.get(name)}, it was asked as {sent}", asks, law="pages.echo")
-            )
-    return breaches
+        sentence = f"page {number} of {size} has {len(body.rows)} rows, its total of {total} leaves {expected}"
+        yield Breach(sentence, asks, law="pages.total")
+    said = body.envelope.get(paging.more)
+    if paging.more and said is not (number * size < total):
+        sentence = f"{paging.more} is {said} on page {number} of {size}, total is {total}"
+        yield Breach(sentence, asks, law="pages.has_next")
+    sent = {paging.number: number, paging.size: size}
+    for name in paging.echoes:
+        if body.envelope.get(name) != sent[name]:
+            yield Breach(f"{name} is {body.envelope.get(name)}, it was asked as {sent[name]}", asks, law="pages.echo")
+
+
+def _check_cursor(listing: Listing, question: Question, body: Body) -> Iterator[Breach]:
+    """A cursor of the wrong form, or one on a page that shows the end of the list."""
+    cursor, asks = listing.cursor, (question.ask,)
+    if cursor is None or question.size is None:
+        return
+    following = cursor.value(body)
+    if following is None or following is ABSENT:
+        return
+    if not isinstance(following, str):
+        yield Breach(f"{cursor.name} is neither text nor null", asks, law="cursors.end")
+    elif following == "":
+        yield Breach(f"{cursor.name} is empty text, not null", asks, tier=Tier.SHOULD, law="cursors.end")
+    elif len(body.rows) < question.size:
+        sentence = f"a page of {len(body.rows)} rows (limit {question.size}) still has a {cursor.name}"
+        yield Breach(sentence, asks, tier=Tier.SHOULD, law="cursors.end")
 
 
 def against_snapshots(
-    listing: Listing, question: Question, reply: Reply, body: Body, before: Snapshot, after: Snapshot
+    listing: Listing, question: Question, body: Body, before: Snapshot, after: Snapshot
 ) -> list[Breach]:
     """What contradicts rows that are certain."""
-    keeps, identity = listing.keeps(question.filters), listing.identity
+    identity = listing.identity
     earlier = {row[identity]: row for row in before.rows}
     later = earlier if after is before else {row[identity]: row for row in after.rows}
-    certain = {name for name, row in earlier.items() if name in later and later[name] == row}
-    breaches: list[Breach] = []
-    asks = (question.ask, *before.asks[:1])
-
-    def broken(sentence: str, rows: Sequence[Row] = (), tier: Tier = question.tier, law: str = "") -> None:
-        breaches.append(Breach(sentence, asks, tuple(rows), tier, law, soft=True))
-
-    unknown = [row for row in body.rows if row[identity] not in earlier and row[identity] not in later]
-    if unknown and before.complete:
-        broken(f"{len(unknown)} rows are not in the unfiltered list at all", unknown)
-    changed = [row for row in body.rows if row[identity] in certain and row != earlier[row[identity]]]
-    if changed:
-        first = changed[0]
-        names = [
-            name for name in {**first, **earlier[first[identity]]} if differs(first, earlier[first[identity]], name)
-        ]
-        broken(
-            f"{identity} {first[identity]} shows another {', '.join(names[:4])} here than in the unfiltered list",
-            [first, earlier[first[identity]]],
-            law="rows.same",
-        )
-    matching = [row[identity] for row in before.rows if keeps(row)]
-    maybe = {name for name, row in earlier.items() if name not in certain and keeps(row)}
-    maybe |= {name for name, row in later.items() if name not in certain and keeps(row)}
+    certain = frozenset(name for name, row in earlier.items() if name in later and later[name] == row)
     got = [row[identity] for row in body.rows]
-    sure = [name for name in matching if name in certain]
-    slack = len(maybe - set(sure)) + len(unknown)
-    if before.complete:
-        count = total_of(listing, reply, body)
-        if count is not None and not len(sure) <= count <= len(sure) + slack:
-            broken(
-                f"the total is {count}, but {spread(len(sure), slack)} rows match {shown(question.filters)}",
-                law="pages.total",
-                tier=Tier.SHOULD if listing.paging.style == WHOLE else Tier.MUST,
-            )
-    if question.whole or (question.anchor and question.anchor not in certain):
-        return breaches
-    if question.anchor:
-        places = {name: index for index, name in enumerate(earlier)}
-        start_at = places[question.anchor]
-        matching = [name for name in matching if places[name] > start_at]
-        sure = [name for name in matching if name in certain]
-    if slack == 0 and before.complete:
-        _exact(listing, question, body, matching, got, earlier, broken)
-        return breaches
-    start, end = question.offset, float("inf") if question.size is None else question.offset + question.size
-    present = set(got)
-    missing = [
-        name for index, name in enumerate(sure) if index >= start and index + slack < end and name not in present
-    ]
-    if not before.complete and end > len(before.rows):
-        missing = []
-    if missing:
-        broken(f"{len(missing)} matching rows are missing", [earlier[name] for name in missing])
-    place = {name: index for index, name in enumerate(sure)}
-    early = [name for name in got if name in place and (place[name] + slack < start or place[name] >= end)]
-    if early:
-        broken(f"{len(early)} rows belong to another page", [earlier[name] for name in early])
-    known = [place[name] for name in got if name in place]
-    if known != sorted(known):
-        broken("the rows are in another order than in the unfiltered list", tier=Tier.SHOULD, law="rows.order")
-    return breaches
+    return [*Comparison(listing, question, body, before, earlier, later, certain, got).breaches()]
 
 
-def _exact(
-    listing: Listing,
-    question: Question,
-    body: Body,
-    matching: list[str],
-    got: list[str],
-    earlier: Mapping[str, Row],
-    broken: Callable[..., None],
-) -> None:
-    end = None if question.size is None else question.offset + question.size
-    expected = matching[question.offset : end]
-    if got != expected:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One answer between two snapshots. Names are those of rows."""
+
+    listing: Listing
+    question: Question
+    body: Body
+    before: Snapshot
+    earlier: Mapping[str, Row]
+    later: Mapping[str, Row]
+    certain: frozenset[str]
+    """The rows that both snapshots hold unchanged."""
+    got: list[str]
+    """The rows of the answer, in its order."""
+
+    def breaches(self) -> Iterator[Breach]:
+        keeps, question = self.listing.keeps(self.question.filters), self.question
+        unknown = [
+            row
+            for name, row in zip(self.got, self.body.rows, strict=True)
+            if name not in self.earlier and name not in self.later
+        ]
+        if unknown and self.before.complete:
+            yield self.breach(f"{len(unknown)} rows are not in the unfiltered list at all", unknown)
+        yield from self.check_changes()
+        matching = [row[self.listing.identity] for row in self.before.rows if keeps(row)]
+        either = (*self.earlier.items(), *self.later.items())
+        maybe = {name for name, row in either if name not in self.certain and keeps(row)}
+        slack = len(maybe) + len(unknown)
+        yield from self.check_total(len(self.keep_certain(matching)), slack)
+        if question.whole or (question.anchor and question.anchor not in self.certain):
+            return
+        if question.anchor:
+            place = {name: index for index, name in enumerate(self.earlier)}
+            matching = [name for name in matching if place[name] > place[question.anchor]]
+        if slack == 0 and self.before.complete:
+            yield from self.check_exactly(matching)
+        else:
+            yield from self.check_within(self.keep_certain(matching), slack)
+
+    def breach(self, sentence: str, rows: Sequence[Row] = (), tier: Tier | None = None, law: str = "") -> Breach:
+        asks = (self.question.ask, *self.before.asks[:1])
+        return Breach(sentence, asks, tuple(rows), tier or self.question.tier, law, soft=True)
+
+    def keep_certain(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.certain]
+
+    def check_changes(self) -> Iterator[Breach]:
+        """A certain row that looks otherwise in this answer."""
+        for name, row in zip(self.got, self.body.rows, strict=True):
+            known = self.earlier.get(name)
+            if name in self.certain and known is not None and row != known:
+                fields = ", ".join([field for field in {**row, **known} if differs(row, known, field)][:4])
+                where = f"{self.listing.identity} {name} shows another {fields} here than in the unfiltered list"
+                yield self.breach(where, [row, known], law="rows.same")
+                return
+
+    def check_total(self, least: int, slack: int) -> Iterator[Breach]:
+        total = self.listing.paging.total
+        count = total.of(self.body) if total is not None and self.before.complete else None
+        if total is not None and count is not None and not least <= count <= least + slack:
+            match = f"{spread(least, slack)} rows match {shown(self.question.filters)}"
+            yield self.breach(f"{total} is {count}, but {match}", tier=total.tier, law="pages.total")
+
+    def check_exactly(self, matching: Sequence[str]) -> Iterator[Breach]:
+        """Nothing moved, so the page is known row by row."""
+        question, got, cursor = self.question, self.got, self.listing.cursor
+        end = None if question.size is None else question.offset + question.size
+        expected = matching[question.offset : end]
+        if got != expected:
+            yield self.describe_page(expected)
+        if cursor is not None and end is not None and len(got) == len(expected):
+            more = end < len(matching)
+            if more and not cursor.following(self.body):
+                yield self.breach(f"{cursor.name} is missing although rows follow", tier=Tier.MUST, law="cursors.end")
+            elif cursor.following(self.body) and not more:
+                sentence = f"{cursor.name} is set although nothing follows"
+                yield self.breach(sentence, tier=Tier.SHOULD, law="cursors.end")
+
+    def describe_page(self, expected: Sequence[str]) -> Breach:
+        """What distinguishes the page from the one that was expected."""
+        question, got = self.question, self.got
         missing = [name for name in expected if name not in set(got)]
         extra = [name for name in got if name not in set(expected)]
-        if missing or extra or len(got) != len(expected):
-            words = [f"{len(missing)} of {len(expected)} rows are missing"] if missing else []
-            words += [f"{len(extra)} rows do not belong there"] if extra else []
-            words = words or ["rows are repeated"]
-            broken(
-                f"{' and '.join(words)} in the answer to {shown(question.filters)}{window(question)}",
-                [earlier[name] for name in [*missing, *extra] if name in earlier],
-            )
-        else:
-            broken(
-                f"the rows are in another order than in the unfiltered list{window(question)}",
-                tier=Tier.SHOULD,
-                law="rows.order",
-            )
-    if listing.paging.style == CURSOR and question.size is not None and len(got) == len(expected):
-        more = question.offset + question.size < len(matching)
-        if bool(body.envelope.get("next_cursor")) != more:
-            broken(
-                "next_cursor is missing although rows follow"
-                if more
-                else "next_cursor is set although nothing follows",
-                tier=Tier.MUST if more else Tier.SHOULD,
-                law="cursors.end",
-            )
+        if not missing and not extra and len(got) == len(expected):
+            sentence = f"the rows are in another order than in the unfiltered list{window(question)}"
+            return self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
+        words = [f"{len(missing)} of {len(expected)} rows are missing"] if missing else []
+        words += [f"{len(extra)} rows do not belong there"] if extra else []
+        what = " and ".join(words or ["rows are repeated"])
+        rows = [self.earlier[name] for name in [*missing, *extra] if name in self.earlier]
+        return self.breach(f"{what} in the answer to {shown(question.filters)}{window(question)}", rows)
 
-
-def total_of(listing: Listing, reply: Reply, body: Body) -> int | None:
-    """How many rows match on all pages, as the answer says."""
-    if listing.paging.style == NUMBERED:
-        total = body.envelope.get("total")
-        return total if isinstance(total, int) else None
-    text = reply.headers.get(TOTAL_HEADER, "")
-    return int(text) if listing.paging.style == WHOLE and text.isdigit() else None
-
-
-def facets_against(
-    listing: Listing, question: Question, counts: Mapping[str, Any], before: Snapshot, after: Snapshot
-) -> list[Breach]:
-    """Every count lies between the certain rows of its bucket and those that may be there as well."""
-    keeps, identity = listing.keeps(question.filters), listing.identity
-    earlier = {row[identity]: row for row in before.rows}
-    later = earlier if after is before else {row[identity]: row for row in after.rows}
-    certain = [row for name, row in earlier.items() if later.get(name) == row and keeps(row)]
-    loose = [row for name, row in [*earlier.items(), *later.items()] if later.get(name) != earlier.get(name)]
-    breaches: list[Breach] = []
-    asks = (question.ask, *before.asks[:1])
-    for facet, bucket, field_name in (("projects", "project_id", "project_id"), ("states", "value", "state")):
-        entries = counts.get(facet)
-        if not isinstance(entries, list):
-            breaches.append(Breach(f"the answer has no {facet}", asks, law="facets.shape"))
-            continue
-        least = Counter(row.get(field_name) for row in certain)
-        most = least + Counter(row.get(field_name) for row in loose if keeps(row))
-        seen = {
-            entry.get(bucket): entry["count"]
-            for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get("count"), int)
-        }
-        for name in {*least, *most, *seen} - {None}:
-            low, high, count = least.get(name, 0), most.get(name, 0), seen.get(name, 0)
-            if not low <= count <= high:
-                breaches.append(
-                    Breach(
-                        f"{facet} counts {count} for {name}, the list has {spread(low, high - low)} "
-                        f"under {shown(question.filters)}",
-                        asks,
-                        tuple(row for row in certain if row.get(field_name) == name),
-                        soft=True,
-                    )
-                )
-                break
-        names = {row.get("project_id"): row for row in certain}
-        for entry in entries if facet == "projects" else ():
-            row = names.get(entry.get("project_id"))
-            if row is not None and any(entry.get(each) != row.get(each) for each in ("project_key", "project_name")):
-                breaches.append(
-                    Breach(
-                        "a project is called otherwise in the facets than in the list", asks, (entry, row), soft=True
-                    )
-                )
-                break
-    return breaches
-
-
-def facets_contradictions(question: Question, counts: Mapping[str, Any]) -> list[Breach]:
-    """What the facets show to be wrong on their own: order, empty and repeated buckets, sums."""
-    breaches = []
-    asks = (question.ask,)
-    for facet, bucket, tie in (("projects", "project_id", "project_key"), ("states", "value", "value")):
-        entries = [entry for entry in counts.get(facet) or () if isinstance(entry, dict)]
-        keys = [
-            (-entry["count"], str(entry.get(tie) or "")) for entry in entries if isinstance(entry.get("count"), int)
+    def check_within(self, sure: Sequence[str], slack: int) -> Iterator[Breach]:
+        """Something moved or was not read, so every certain row has a range of places."""
+        start, size, present = self.question.offset, self.question.size, set(self.got)
+        end = float("inf") if size is None else start + size
+        place = {name: index for index, name in enumerate(sure)}
+        missing = [
+            name for index, name in enumerate(sure) if start <= index and index + slack < end and name not in present
         ]
-        if any(first[0] > second[0] for first, second in pairwise(keys)):
-            breaches.append(
-                Breach(f"{facet} do not start with the largest count", asks, tuple(entries), law="facets.order")
-            )
-        elif keys != sorted(keys) and sorted(keys, key=_folded) != keys:
-            breaches.append(
-                Breach(
-                    f"{facet} with equal counts are not in alphabetical order", asks, tuple(entries), law="facets.order"
-                )
-            )
-        elif keys != sorted(keys):
-            breaches.append(
-                Breach(
-                    f"{facet} with equal counts are not in code-point order",
-                    asks,
-                    tuple(entries),
-                    Tier.SHOULD,
-                    "facets.order",
-                )
-            )
-        if any(entry.get("count") == 0 for entry in entries):
-            breaches.append(Breach(f"{facet} have an empty bucket", asks, tuple(entries), law="facets.omissions"))
-        if len({entry.get(bucket) for entry in entries}) != len(entries):
-            breaches.append(Breach(f"{facet} have a bucket twice", asks, tuple(entries), law="facets.omissions"))
-        if any(entry.get(bucket) is None for entry in entries):
-            breaches.append(
-                Breach(f"{facet} have a bucket without a {bucket}", asks, tuple(entries), law="facets.omissions")
-            )
-    return breaches
-
-
-def _folded(key: tuple[int, str]) -> tuple[int, str]:
-    return key[0], key[1].casefold()
+        if missing and (self.before.complete or end <= len(self.before.rows)):
+            yield self.breach(f"{len(missing)} matching rows are missing", [self.earlier[name] for name in missing])
+        known = [name for name in self.got if name in place]
+        early = [name for name in known if place[name] + slack < start or place[name] >= end]
+        if early:
+            yield self.breach(f"{len(early)} rows belong to another page", [self.earlier[name] for name in early])
+        places = [place[name] for name in known]
+        if places != sorted(places):
+            sentence = "the rows are in another order than in the unfiltered list"
+            yield self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
 
 
 def differs(one: Row, other: Row, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from contract_tests.judging.check import Check, Law
@@ -116,11 +116,7 @@ class Session:
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """What the laws and the layers behind them have to say."""
-        return (*(self.outcome_of(law, self.check) for law in self.laws), *self.found)
-
-    def outcome_of(self, law: Law, check: Check) -> Outcome:
-        """What a check saw of a law, with the page that promises it."""
-        return replace(check.outcome(law), page=law.page or self.target.listing.page)
+        return (*(self.check.outcome(law) for law in self.laws), *self.found)
 
     @property
     def record(self) -> RunRecord:

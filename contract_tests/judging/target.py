@@ -1,4 +1,4 @@
-"""What is checked: a provider's spec, its security and its validators."""
+"""What is checked: a provider's promises, its spec, its security and its validators."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema_rs
 import yaml
 
-from contract_tests.promises.form import Listing
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.form import Listing, Promises
 from contract_tests.sending.security import Security
 
 PACKAGE = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def specs() -> Path:
 class Target:
     """One provider, ready to be judged."""
 
-    listing: Listing
+    promises: Promises
     spec: dict[str, Any]
     security: Security
     validators: dict[tuple[str, int], jsonschema_rs.Draft202012Validator]
@@ -37,16 +37,17 @@ class Target:
 
     @property
     def slug(self) -> str:
-        return self.listing.slug
+        return self.promises.slug
 
-    def operation(self, path: str) -> str:
-        return "getSandboxFacets" if self.listing.facets and path.endswith("/facets") else "listSandboxes"
+    @property
+    def listing(self) -> Listing:
+        return self.promises.listing
 
 
 @cache
 def target(slug: str) -> Target:
     """The target of this slug; KeyError for an unknown one."""
-    listing = LISTINGS[slug]
+    promises = BY_SLUG[slug]
     document = yaml.safe_load((specs() / f"{slug}.yaml").read_text(encoding="utf-8"))
     validators = {}
     for operations in document["paths"].values():
@@ -61,4 +62,4 @@ def target(slug: str) -> Target:
     declared = {
         name: frozenset(schema.get("properties", {})) for name, schema in document["components"]["schemas"].items()
     }
-    return Target(listing, document, Security.of_spec(document), validators, declared)
+    return Target(promises, document, Security.of_spec(document), validators, declared)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from contract_tests.judging.judge import TOTAL_HEADER, Breach
+from contract_tests.judging.judge import Breach
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Row, Tier
+from contract_tests.promises.paging import InHeader
 from contract_tests.sending.ask import Ask, Reply
 
 MAX_MESSAGE = 160
@@ -19,14 +20,6 @@ MAX_SEARCHED = 20_000
 SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
 INTERNAL_NAMES = ("_internal", "internal_", "__")
 FAILURES = ("Traceback (most recent call last)", 'File "/', "at java.", "panic:", "goroutine ")
-ROW_SCHEMAS = {
-    "prime": "SandboxResponse",
-    "dreadnode": "SandboxListItem",
-    "instavm": "VMSandboxInfo",
-    "superserve": "SandboxResponse",
-}
-ENVELOPE_SCHEMAS = {"prime": "SandboxListResponse", "dreadnode": "SandboxListResponse"}
-"""The other providers send bare rows."""
 
 
 class Validator:
@@ -34,21 +27,18 @@ class Validator:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.listing = target.listing
+        self.promises, self.listing = target.promises, target.listing
         self._valid: dict[str, Row] = {}
         self._invariant: dict[str, Row] = {}
         """The rows whose invariants were looked at, right or wrong."""
-
-    @property
-    def slug(self) -> str:
-        return self.target.slug
 
     def reply(self, reply: Reply) -> Iterator[Breach]:
         """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised."""
         if reply.ask.method == "HEAD":
             return
         ask = reply.ask
-        validator = self.target.validators.get((self.target.operation(ask.path), reply.status))
+        operation = self.promises.operation_at(ask.path)
+        validator = self.target.validators.get((operation, reply.status))
         if validator is None:
             yield Breach(f"status {reply.status} is not documented", (ask,), law="schema.status")
             return
@@ -61,7 +51,7 @@ class Validator:
         try:
             value = reply.json()
         except ValueError as error:
-            yield Breach(f"the body is no JSON: {str(error)[:80]}", (ask,), tier=tier, law="schema.body")
+            yield Breach(f"the body is not JSON: {str(error)[:80]}", (ask,), tier=tier, law="schema.body")
             return
         fresh, rows = self._fresh(value) if reply.status == 200 else (value, [])
         fault = next(validator.iter_errors(fresh), None)
@@ -78,28 +68,30 @@ class Validator:
             )
         elif rows:
             self._valid |= {row[self.listing.identity]: row for row in rows}
-        yield from self._undeclared(reply, value, rows)
         if reply.status == 200:
-            yield from self._headers_of_success(reply)
+            yield from self._undeclared(operation, ask, value, rows)
+            yield from self._headers_of_success(operation, reply)
         else:
             yield from self._refusal(reply, value)
 
-    def _headers_of_success(self, reply: Reply) -> Iterator[Breach]:
-        asks = (reply.ask,)
-        if self.slug == "superserve" and TOTAL_HEADER not in reply.headers:
-            yield Breach("X-Total-Count is missing", asks, tier=Tier.SHOULD, law="pages.total")
+    def _headers_of_success(self, operation: str, reply: Reply) -> Iterator[Breach]:
+        asks, total = (reply.ask,), self.listing.paging.total
+        counted = total is not None and isinstance(total.place, InHeader) and operation == self.listing.operation
+        if total is not None and counted and total.place.name.lower() not in reply.headers:
+            yield Breach(f"{total} is missing", asks, tier=total.tier, law="pages.total")
         if "public" in reply.headers.get("cache-control", ""):
             yield Breach("an answer to one caller may be cached for all", asks, tier=Tier.SHOULD, law="caching.private")
 
     def _refusal(self, reply: Reply, value: Any) -> Iterator[Breach]:
-        asks = (reply.ask,)
+        asks, refusals = (reply.ask,), self.promises.refusals
         text = reply.body[:MAX_SEARCHED].decode("utf-8", "replace")
         leak = next((mark for mark in FAILURES if mark in text), "")
         if leak:
             yield Breach(f"an error shows the server's inside ({leak!r})", asks, tier=Tier.SHOULD, law="schema.leaks")
-        if self.slug == "dreadnode" and isinstance(value, dict) and value.get("code") != reply.status:
-            yield Breach(f"code is {value.get('code')} in a {reply.status}", asks, law="schema.error_code")
-        if reply.status == 401 and self.slug in ("prime", "instavm") and "www-authenticate" not in reply.headers:
+        refusal = refusals.read(value)
+        if refusals.repeats_status and refusal is not None and refusal.status != reply.status:
+            yield Breach(f"the code is {refusal.status} in a {reply.status}", asks, law="schema.error_code")
+        if reply.status == 401 and refusals.challenges and "www-authenticate" not in reply.headers:
             yield Breach("a 401 has no WWW-Authenticate", asks, tier=Tier.SHOULD, law="credentials.challenge")
 
     def _fresh(self, value: Any) -> tuple[Any, list[Row]]:
@@ -118,25 +110,35 @@ class Validator:
         rest: Any = {**value, items: fresh} if items else fresh
         return rest, usable if len(usable) == len(fresh) else []
 
-    def _undeclared(self, reply: Reply, value: Any, rows: Sequence[Row]) -> Iterator[Breach]:
-        known, identity = self.target.declared[ROW_SCHEMAS[self.slug]], self.listing.identity
+    def _undeclared(self, operation: str, ask: Ask, value: Any, rows: Sequence[Row]) -> Iterator[Breach]:
+        """Fields that no schema of this operation declares, in rows, in buckets and around them."""
+        listing, facets = self.listing, self.promises.facets
+        if operation == listing.operation:
+            yield from self._undeclared_in_rows(ask, rows)
+            yield from self._undeclared_in(ask, "the envelope", listing.envelope_schema, value)
+        elif facets is not None and isinstance(value, dict):
+            yield from self._undeclared_in(ask, "the envelope", facets.envelope_schema, value)
+            for facet in facets.facets:
+                buckets = value.get(facet.name)
+                for bucket in buckets if isinstance(buckets, list) else ():
+                    yield from self._undeclared_in(ask, f"a bucket of {facet.name}", facet.bucket_schema, bucket)
+
+    def _undeclared_in_rows(self, ask: Ask, rows: Sequence[Row]) -> Iterator[Breach]:
+        known, identity = self.target.declared[self.listing.row_schema], self.listing.identity
         for row in rows:
             for name in row.keys() - known:
                 secret = any(mark in name.lower() for mark in SECRET_NAMES) or name.startswith(INTERNAL_NAMES)
                 yield Breach(
                     f"a row has the undeclared field {name!r}{', which looks secret' if secret else ''}",
-                    (reply.ask,),
+                    (ask,),
                     ({identity: row.get(identity), name: "…"},),
                     Tier.SHOULD,
                     "schema.undeclared",
                 )
-        envelope = ENVELOPE_SCHEMAS.get(self.slug)
-        if envelope is None or reply.status != 200 or self.target.operation(reply.ask.path) != "listSandboxes":
-            return
-        for name in value.keys() - self.target.declared[envelope] if isinstance(value, dict) else ():
-            yield Breach(
-                f"the envelope has the undeclared field {name!r}", (reply.ask,), (), Tier.SHOULD, "schema.undeclared"
-            )
+
+    def _undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:
+        for name in value.keys() - self.target.declared[schema] if schema and isinstance(value, dict) else ():
+            yield Breach(f"{what} has the undeclared field {name!r}", (ask,), (), Tier.SHOULD, "schema.undeclared")
 
     def rows(self, ask: Ask, rows: Sequence[Row]) -> Iterator[Breach]:
         """The invariants of rows that were not seen before."""

@@ -3,6 +3,7 @@
 from contract_tests.laws import (  # noqa: I001  (the order is the order of the run)
     filters,
     spellings,
+    exactness,
     pages,
     cursors,
     facets,
@@ -19,6 +20,7 @@ __all__ = [
     "answers",
     "credentials",
     "cursors",
+    "exactness",
     "facets",
     "filters",
     "law",

@@ -6,17 +6,20 @@ from functools import partial
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import registry
+from contract_tests.laws.cursors import has_cursor
+from contract_tests.laws.facets import has_facets
 from contract_tests.outcome import Tier
+from contract_tests.promises.form import page_of_facets
 
 law = partial(registry.law, passive=True)
 
 
-def seen(check: Check) -> None:
+def witness_answers(check: Check) -> None:
     if check.answers:
         check.witness(f"{check.answers} answers")
 
 
-def rows(check: Check) -> None:
+def witness_rows(check: Check) -> None:
     if check.rows_seen:
         check.witness(f"{check.rows_seen} rows")
     else:
@@ -26,124 +29,124 @@ def rows(check: Check) -> None:
 @law("schema.status")
 def status(check: Check) -> None:
     """Every answer has a status that the page or our spec documents."""
-    seen(check)
+    witness_answers(check)
 
 
 @law("schema.media_type")
 def media_type(check: Check) -> None:
     """Every answer is application/json."""
-    seen(check)
+    witness_answers(check)
 
 
 @law("schema.body")
 def body(check: Check) -> None:
     """Every body is strict JSON and fits the schema of its status, formats and required fields included."""
-    seen(check)
+    witness_answers(check)
 
 
 @law("schema.undeclared", tier=Tier.SHOULD)
 def undeclared(check: Check) -> None:
-    """Rows and envelopes have no field that the page does not show (drift), least of all a secret one."""
-    rows(check)
+    """Rows, envelopes and buckets have no field that the page does not show (drift), least of all a secret one."""
+    witness_rows(check)
 
 
 @law("schema.leaks", tier=Tier.SHOULD)
 def leaks(check: Check) -> None:
     """An error does not show the server's inside, such as a stack trace."""
-    seen(check)
+    witness_answers(check)
 
 
-@law("schema.error_code", providers={"dreadnode"})
+@law("schema.error_code", needs=lambda promises: promises.refusals.repeats_status)
 def error_code(check: Check) -> None:
-    """`code` in an error's body is the HTTP status."""
-    seen(check)
+    """The status that an error's body repeats is the HTTP status."""
+    witness_answers(check)
 
 
 @law("values.no_5xx")
 def no_5xx(check: Check) -> None:
     """No request that a client can write makes the server fail twice in a row."""
-    seen(check)
+    witness_answers(check)
 
 
 @law("rows.unique")
 def unique(check: Check) -> None:
     """No sandbox occurs twice in one answer."""
-    rows(check)
+    witness_rows(check)
 
 
 @law("rows.order", tier=Tier.SHOULD)
 def order(check: Check) -> None:
     """Sandboxes come newest first, those of one instant by id, with every filter and on every page alike."""
-    rows(check)
+    witness_rows(check)
 
 
 @law("rows.same")
 def same(check: Check) -> None:
     """A sandbox looks the same in every list that shows it, as long as it does not change."""
-    rows(check)
+    witness_rows(check)
 
 
 @law("rows.invariants")
 def invariants(check: Check) -> None:
     """The fields of one sandbox agree with each other: dates with states, totals with parts, nulls with causes."""
-    rows(check)
+    witness_rows(check)
 
 
 @law("pages.size")
 def size(check: Check) -> None:
     """No page holds more rows than were asked for."""
-    rows(check)
+    witness_rows(check)
 
 
-@law("pages.total", providers={"prime", "superserve"})
+@law("pages.total", needs=lambda promises: promises.listing.paging.total)
 def total(check: Check) -> None:
     """The total counts the rows that match the filters, on every page alike."""
-    rows(check)
+    witness_rows(check)
 
 
-@law("pages.has_next", providers={"prime"})
+@law("pages.has_next", needs=lambda promises: promises.listing.paging.more)
 def has_next(check: Check) -> None:
-    """`has_next` is true exactly when rows follow."""
-    seen(check)
+    """The envelope says that more follows exactly when rows follow."""
+    witness_answers(check)
 
 
-@law("pages.echo", providers={"prime"})
+@law("pages.echo", needs=lambda promises: promises.listing.paging.echoes)
 def echo(check: Check) -> None:
-    """`page` and `per_page` say what was asked for."""
-    seen(check)
+    """What the envelope repeats of the page's number and size is what was asked for."""
+    witness_answers(check)
 
 
-@law("cursors.end", providers={"dreadnode"})
+@law("cursors.end", needs=has_cursor)
 def end(check: Check) -> None:
-    """`next_cursor` leads on exactly as long as rows follow, and never in a circle."""
-    seen(check)
+    """The cursor leads on exactly as long as rows follow, and never in a circle."""
+    witness_answers(check)
 
 
-@law("facets.shape", providers={"dreadnode"}, page="001")
+@law("facets.shape", needs=has_facets, page=page_of_facets)
 def shape(check: Check) -> None:
-    """The facets are `projects` and `states`."""
-    seen(check)
+    """The answer has every list of buckets that the page names."""
+    witness_answers(check)
 
 
-@law("facets.order", providers={"dreadnode"}, page="001")
+@law("facets.order", needs=has_facets, page=page_of_facets)
 def facet_order(check: Check) -> None:
-    """Both lists of facets start with the largest count; equal counts are in alphabetical order."""
-    seen(check)
+    """Every list of buckets starts with the largest count; equal counts are in alphabetical order."""
+    witness_answers(check)
 
 
-@law("facets.omissions", providers={"dreadnode"}, page="001")
+@law("facets.omissions", needs=has_facets, page=page_of_facets)
 def omissions(check: Check) -> None:
-    """No facet has an empty bucket, a bucket twice, or one for the sandboxes without a project."""
-    seen(check)
+    """No facet has an empty bucket, a bucket twice, or one for the sandboxes without a value."""
+    witness_answers(check)
 
 
-@law("credentials.challenge", tier=Tier.SHOULD, providers={"prime", "instavm"})
+@law("credentials.challenge", tier=Tier.SHOULD, needs=lambda promises: promises.refusals.challenges)
 def challenge(check: Check) -> None:
     """A 401 says in WWW-Authenticate how to authenticate."""
-    seen(check)
+    witness_answers(check)
 
 
 @law("caching.private", tier=Tier.SHOULD)
 def private(check: Check) -> None:
     """No answer to an authenticated caller may be cached for everybody."""
-    seen(check)
+    witness_answers(check)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contract_tests.judging.check import Check
-from contract_tests.judging.judge import body_of
 from contract_tests.laws.facets import facets
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import Pairs
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import Reference
 from contract_tests.sending.ask import Ask, Reply
 
 BAD = {
@@ -19,11 +18,11 @@ BAD = {
 }
 
 
-def rejected(check: Check, ask: Ask, what: str) -> None:
+def expect_401(check: Check, ask: Ask, what: str) -> None:
     """A 401 without a row."""
     reply = check.send(ask)
     check.witness(what)
-    tier = Tier.MUST if check.slug == "dreadnode" else Tier.SHOULD
+    tier = Tier.MUST if 401 in check.listing.statuses else Tier.SHOULD
     if reply.status == 200:
         shown = has_rows(check, reply)
         check.fail(f"{what} was let in{' and shown rows' if shown else ''}", ask)
@@ -32,20 +31,13 @@ def rejected(check: Check, ask: Ask, what: str) -> None:
     elif reply.status != 401:
         check.fail(f"{what} was answered with {reply.status}, not 401", ask, tier=tier)
     else:
-        body = check.json(reply)
-        if check.slug == "dreadnode" and isinstance(body, dict) and body.get("type") not in AUTHENTICATION:
-            check.fail(f"a 401 is of type {body.get('type')}", ask, tier=Tier.SHOULD)
-        if check.slug == "superserve" and isinstance(body, dict):
-            error = body.get("error")
-            if isinstance(error, dict) and error.get("code") != "auth_failed":
-                check.fail(f"a 401 has the code {error.get('code')}", ask, tier=Tier.SHOULD)
-
-
-AUTHENTICATION = ("authentication_error", "expired_token_error", "token_error", "expired_signature_error")
+        wrong = check.promises.refusals.wrong_kind(reply.status, check.json(reply))
+        if wrong:
+            check.fail(f"a 401 {wrong}", ask, tier=Tier.SHOULD)
 
 
 def has_rows(check: Check, reply: Reply) -> bool:
-    body = body_of(check.listing, reply)
+    body = check.listing.body_of(reply)
     return bool(body and body.rows)
 
 
@@ -57,41 +49,43 @@ def required(check: Check) -> None:
             probe = f"{credential}{f' in {channel}' if channel else ''}"
             if check.wants(probe) and not (credential == "none" and channel):
                 check.probe(probe)
-                rejected(check, Ask(check.path(), (), credential, channel), what)
+                expect_401(check, Ask(check.path(), (), credential, channel), what)
     size = check.listing.paging.size
     wrong: dict[str, Pairs] = {"none, bad value": ((size, "0"),), "none, bad word": ((size, "x"),)}
     for probe, query in wrong.items():
         if check.wants(probe):
             check.probe(probe)
-            rejected(check, Ask(check.path(), query, "none"), "no credential and a bad value")
+            expect_401(check, Ask(check.path(), query, "none"), "no credential and a bad value")
     if check.wants("empty"):
         check.probe("empty")
         scheme = check.target.security.schemes[0]
-        rejected(
+        expect_401(
             check,
             Ask(check.path(), (), "none", headers=((scheme.header, scheme.prefix.strip()),)),
             "an empty credential",
         )
-    if check.slug == "dreadnode":
-        for probe, credential in (
-            ("facets, none", "none"),
-            ("facets, garbage", "garbage"),
-            ("facets, truncated", "truncated"),
-        ):
-            if check.wants(probe):
-                check.probe(probe)
-                rejected(check, Ask(facets(check).ask.path, (), credential), f"{BAD[credential]}, facets")
-        if check.wants("facets, bad value"):
-            check.probe("facets, bad value")
-            rejected(
-                check, Ask(facets(check).ask.path, (("project_id", "x"),), "none"), "no credential and a bad value"
-            )
-        if check.wants("none, unknown org"):
-            check.probe("none, unknown org")
-            rejected(check, Ask(check.path("no-such-org-71c3"), (), "none"), "no credential and an unknown org")
-    if check.slug == "prime" and check.wants("none, team"):
-        check.probe("none, team")
-        rejected(check, Ask(check.path(), (("team_id", "no-such-team"),), "none"), "no credential and a team")
+    if check.promises.facets is not None:
+        _require_for_facets(check)
+    scopes = check.promises.scopes
+    if scopes.in_path and check.wants(f"none, unknown {scopes.noun}"):
+        check.probe(f"none, unknown {scopes.noun}")
+        ask = Ask(check.path("no-such-org-71c3"), (), "none")
+        expect_401(check, ask, f"no credential and an unknown {scopes.noun}")
+    if scopes.in_query and check.wants(f"none, {scopes.noun}"):
+        check.probe(f"none, {scopes.noun}")
+        ask = Ask(check.path(), ((scopes.in_query, f"no-such-{scopes.noun}"),), "none")
+        expect_401(check, ask, f"no credential and a {scopes.noun}")
+
+
+def _require_for_facets(check: Check) -> None:
+    path, reference = facets(check).ask.path, check.listing.first(Reference)
+    for credential in ("none", "garbage", "truncated"):
+        if check.wants(f"facets, {credential}"):
+            check.probe(f"facets, {credential}")
+            expect_401(check, Ask(path, (), credential), f"{BAD[credential]}, facets")
+    if reference is not None and check.wants("facets, bad value"):
+        check.probe("facets, bad value")
+        expect_401(check, Ask(path, ((reference.parameter, "x"),), "none"), "no credential and a bad value")
 
 
 @law("credentials.channels")
@@ -100,7 +94,7 @@ def channels(check: Check) -> None:
     for channel in check.target.security.channels[1:]:
         check.expect(channel, check.question((), size=5, channel=channel))
         check.expect(f"{channel} again", check.question((), size=3, channel=channel))
-        if check.slug == "dreadnode":
+        if check.promises.facets is not None:
             question = facets(check)
             ask = Ask(question.ask.path, channel=channel)
             check.counts(f"facets, {channel}", type(question)(ask, question.scope))

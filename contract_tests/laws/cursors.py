@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
+from contract_tests.laws.filters import references_of
 from contract_tests.laws.pages import common_filter, matching, walk
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import Pairs
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import Closed, Reference
+from contract_tests.promises.form import Promises
+from contract_tests.promises.paging import Cursor
 
-CURSORS = {"dreadnode"}
+INVENTED = {
+    "garbage": "garbage",
+    "a number": "5",
+    "zero": "0",
+    "padding": "===",
+    "base64 of json": "eyJvZmZzZXQiOjV9",
+}
+CLIENT_ERRORS = (400, 404, 409, 422)
+"""The refusals that a bad cursor may have at all; which one is promised is a matter of the page."""
 
 
-@law("cursors.walk", providers=CURSORS)
+def has_cursor(promises: Promises) -> object:
+    return promises.listing.cursor
+
+
+def several(check: Check, count: int = 2) -> Pairs:
+    """A filter for the last values of a closed set that takes several, repeated or separated by commas."""
+    closed = check.listing.first(Closed)
+    if closed is None or not (closed.repeats and closed.commas):
+        return ()
+    return tuple((closed.parameter, value) for value in closed.values[-count:])
+
+
+@law("cursors.walk", needs=has_cursor)
 def walks(check: Check) -> None:
     """Pages put together are the list, for sizes whose boundaries fall between sandboxes of one instant."""
-    rows = check.snapshot().rows
-    size = mining.tie(rows, check.listing.created, 2, 100)
+    rows, most = check.snapshot().rows, check.listing.paging.most
+    size = mining.tie(rows, check.listing.created, 2, most)
     if size is None:
         check.inconclusive("no two neighbours have the same date")
         size = max(1, len(rows) // 3)
@@ -24,169 +50,163 @@ def walks(check: Check) -> None:
         walk(check, "inside a tie", (), size, 3)
     if check.wants("one by one"):
         walk(check, "one by one", (), 1, 3)
-    if check.wants("third") and len(rows) <= 300:
-        walk(check, "third", (), max(1, min(100, -(-len(rows) // 3))), 4)
+    if check.wants("third") and len(rows) <= 3 * most:
+        walk(check, "third", (), max(1, min(most, -(-len(rows) // 3))), 4)
     if check.wants("by seven"):
         walk(check, "by seven", (), 7, 4)
 
 
-@law("cursors.filtered", providers=CURSORS)
+@law("cursors.filtered", needs=has_cursor)
 def filtered(check: Check) -> None:
     """A walk through a filtered list keeps its filter to the end, and ends."""
-    rows = check.snapshot().rows
-    projects = mining.halving((row["project_id"] for row in rows if row.get("project_id")), len(rows))
-    small = [each for each in projects if matching(check, (("project_id", each),)) >= 4]
-    if not small:
-        check.inconclusive("no project has enough sandboxes for two pages")
-    for project in small[-1:]:
-        filters: Pairs = (("project_id", project),)
-        count = matching(check, filters)
-        size = mining.divisor(count, 100) or -(-count // 3)
-        if check.wants("project to the end"):
-            walk(check, "project to the end", filters, size, 5)
-    state = common_filter(check)
-    if state and check.wants("inside a tie"):
-        keeps = check.listing.keeps(state)
-        size = mining.tie([row for row in rows if keeps(row)], check.listing.created, 2, 100) or 5
-        walk(check, "inside a tie", state, size, 2)
-    if check.wants("two states"):
-        walk(check, "two states", (("state", "paused"), ("state", "killed")), 7, 2)
+    rows, most, reference = check.snapshot().rows, check.listing.paging.most, check.listing.first(Reference)
+    if reference is not None:
+        known: list[Pairs] = [((reference.parameter, text),) for text in references_of(check, reference)]
+        small = [filters for filters in known if matching(check, filters) >= 4]
+        if not small:
+            check.inconclusive(f"no {reference.noun} has enough sandboxes for two pages")
+        for filters in small[-1:]:
+            count = matching(check, filters)
+            size = mining.divisor(count, most) or -(-count // 3)
+            if check.wants(f"{reference.noun} to the end"):
+                walk(check, f"{reference.noun} to the end", filters, size, 5)
+    common = common_filter(check)
+    if common and check.wants("inside a tie"):
+        keeps = check.listing.keeps(common)
+        size = mining.tie([row for row in rows if keeps(row)], check.listing.created, 2, most) or 5
+        walk(check, "inside a tie", common, size, 2)
+    both, closed = several(check), check.listing.first(Closed)
+    if both and closed is not None and check.wants(f"two {closed.noun}s"):
+        walk(check, f"two {closed.noun}s", both, 7, 2)
 
 
-@law("cursors.replay", providers=CURSORS)
+@law("cursors.replay", needs=has_cursor)
 def replay(check: Check) -> None:
     """A cursor gives the same page again, and another page size may be asked for on the way."""
     if not check.wants_some():
         return
-    found = walk(check, "replay", (), 5, 2)
-    if not found:
+    places = walk(check, "replay", (), 5, 2)
+    if not places:
         check.inconclusive("the list has one page")
         return
-    for name, size in (("again", 5), ("longer page", 9)):
-        check.expect(name, check.question((), size=size, cursor=found[0].cursor, anchor=found[0].anchor))
-    check.expect("default size", check.question((), cursor=found[0].cursor, anchor=found[0].anchor))
-    state = common_filter(check)
-    if state and matching(check, state) > 3 and check.wants("spelt otherwise"):
-        both: Pairs = (("state", "paused"), ("state", "killed"))
-        cursors = walk(check, "spelt otherwise", both, 2, 1)
-        if cursors:
-            check.expect(
-                "spelt otherwise",
-                check.question(
-                    both,
-                    size=2,
-                    cursor=cursors[0].cursor,
-                    anchor=cursors[0].anchor,
-                    sent=(("state", "killed,paused"),),
-                    tier=Tier.SHOULD,
-                ),
+    first = places[0]
+    for name, size in (("again", 5), ("longer page", 9), ("default size", None)):
+        check.expect(name, check.question((), size=size, cursor=first.cursor, anchor=first.anchor))
+    both, closed, common = several(check), check.listing.first(Closed), common_filter(check)
+    if both and closed is not None and common and matching(check, common) > 3 and check.wants("spelt otherwise"):
+        for place in walk(check, "spelt otherwise", both, 2, 1)[:1]:
+            sent: Pairs = ((closed.parameter, ",".join(value for _, value in reversed(both))),)
+            question = check.question(
+                both, size=2, cursor=place.cursor, anchor=place.anchor, sent=sent, tier=Tier.SHOULD
             )
+            check.expect("spelt otherwise", question)
 
 
-@law("cursors.bound", tier=Tier.SHOULD, providers=CURSORS)
+@law("cursors.bound", tier=Tier.SHOULD, needs=has_cursor)
 def bound(check: Check) -> None:
-    """A cursor that was issued for another filter or org is refused with a 400 (Assumed); never does it show rows that
-    the new filter excludes."""
-    if not check.wants_some():
+    """A cursor that was issued for another filter or scope is refused (Assumed); never does it show rows that the new
+    filter excludes."""
+    cursor = check.listing.cursor
+    if cursor is None or not check.wants_some():
         return
-    found = walk(check, "bound", (), 5, 1)
-    if not found:
+    places = walk(check, "bound", (), 5, 1)
+    if not places:
         check.inconclusive("the list has one page")
         return
-    rows = check.snapshot().rows
-    projects = mining.halving((row["project_id"] for row in rows if row.get("project_id")), len(rows))
-    moves: dict[str, Pairs] = {"a state": (("state", "paused"),)}
-    if projects:
-        moves["a project"] = (("project_id", projects[0]),)
+    closed, reference = check.listing.first(Closed), check.listing.first(Reference)
+    moves: dict[str, Pairs] = {}
+    if closed is not None:
+        moves[f"a {closed.noun}"] = ((closed.parameter, closed.values[1]),)
+    if reference is not None:
+        for known in references_of(check, reference)[:1]:
+            moves[f"a {reference.noun}"] = ((reference.parameter, known),)
     for name, filters in moves.items():
-        foreign(check, name, filters, found[0].cursor)
-    state = common_filter(check)
-    if state and check.wants("no filter"):
-        with_filter = walk(check, "no filter", state, 5, 1)
-        if with_filter:
-            foreign(check, "no filter", (), with_filter[0].cursor)
-    for org in check.scopes[1:2]:
-        foreign(check, "another org", (), found[0].cursor, scope=org)
+        expect_foreign(check, cursor, name, filters, places[0].cursor)
+    common = common_filter(check)
+    if common and check.wants("no filter"):
+        for place in walk(check, "no filter", common, 5, 1)[:1]:
+            expect_foreign(check, cursor, "no filter", (), place.cursor)
+    for scope in check.scopes[1:2]:
+        expect_foreign(check, cursor, f"another {check.promises.scopes.noun}", (), places[0].cursor, scope=scope)
 
 
-def foreign(check: Check, probe: str, filters: Pairs, cursor: str, *, scope: str | None = None) -> None:
+def expect_foreign(
+    check: Check, cursor: Cursor, probe: str, filters: Pairs, text: str, *, scope: str | None = None
+) -> None:
     """Send a cursor where it does not belong."""
     if not check.wants(probe):
         return
     check.probe(probe)
-    question = check.question(filters, size=5, cursor=cursor, scope=scope, whole=True)
+    question = check.question(filters, size=5, cursor=text, scope=scope, whole=True)
     reply = check.send(question.ask)
     check.witness(f"a cursor moved to {probe}")
     if reply.status == 200:
         check.accept(question, reply)
         check.fail(f"a cursor of another list was accepted ({probe})", question.ask, tier=Tier.SHOULD)
-    elif reply.status != 400:
-        check.fail(
-            f"a cursor of another list was answered with {reply.status}, not 400", question.ask, tier=Tier.SHOULD
-        )
+    elif reply.status != cursor.refused:
+        sentence = f"a cursor of another list was answered with {reply.status}, not {cursor.refused}"
+        check.fail(sentence, question.ask, tier=Tier.SHOULD)
 
 
-@law("cursors.tampered", tier=Tier.SHOULD, providers=CURSORS)
+@law("cursors.tampered", tier=Tier.SHOULD, needs=has_cursor)
 def tampered(check: Check) -> None:
-    """A cursor that this API did not issue is refused with a 400 `invalid_error` (Assumed), never taken for another
-    place, nor for the beginning."""
-    if not check.wants_some():
+    """A cursor that this API did not issue is refused (Assumed), never taken for another place, nor for the
+    beginning."""
+    cursor = check.listing.cursor
+    if cursor is None or not check.wants_some():
         return
-    found = walk(check, "tampered", (), 5, 1)
-    garbage = {
-        "garbage": "garbage",
-        "a number": "5",
-        "zero": "0",
-        "padding": "===",
-        "base64 of json": "eyJvZmZzZXQiOjV9",
-    }
-    if found:
-        cursor = found[0].cursor
-        middle = len(cursor) // 2
-        flipped = "A" if cursor[middle] != "A" else "B"
-        garbage |= {
-            "flipped": cursor[:middle] + flipped + cursor[middle + 1 :],
-            "flipped first": ("A" if cursor[0] != "A" else "B") + cursor[1:],
-            "flipped last": cursor[:-1] + ("A" if cursor[-1] not in "ABCD" else "Z"),
-            "truncated": cursor[:-2],
-            "half": cursor[:middle],
-            "extended": cursor + "AAAA",
-            "turned": cursor[::-1],
-            "recased": cursor.swapcase(),
-        }
+    places = walk(check, "tampered", (), 5, 1)
+    garbage = dict(INVENTED)
+    if places:
+        garbage |= damage(places[0].cursor)
     else:
         check.inconclusive("the list has one page, so that only invented cursors were sent")
     for probe, text in garbage.items():
-        if not check.wants(probe):
-            continue
-        check.probe(probe)
-        question = check.question((), size=5, cursor=text)
-        reply = check.send(question.ask)
-        check.witness("tampered cursors")
-        if reply.status == 200:
-            check.fail(f"a cursor that was never issued was accepted ({probe})", question.ask, tier=Tier.SHOULD)
-        elif reply.status not in (400, 404, 409, 422):
-            check.fail(f"a bad cursor ({probe}) was answered with {reply.status}", question.ask)
-        elif reply.status != 400:
-            check.fail(
-                f"a bad cursor ({probe}) was answered with {reply.status}, not 400", question.ask, tier=Tier.SHOULD
-            )
-        else:
-            body = check.json(reply)
-            if isinstance(body, dict) and body.get("type") != "invalid_error":
-                check.fail(f"a bad cursor is of type {body.get('type')}", question.ask, tier=Tier.SHOULD)
-    if found and check.wants("opaque"):
+        if check.wants(probe):
+            _expect_refusal(check, cursor, probe, text)
+    if places and check.wants("opaque"):
         check.probe("opaque")
-        readable = _readable(found[0].cursor)
+        readable = _decode(places[0].cursor)
         if readable:
             check.fail(f"a cursor can be read: {readable}", tier=Tier.INFO)
 
 
-def _readable(cursor: str) -> str:
-    """What base64 gives away, if it is text."""
-    import base64
-    import binascii
+def damage(cursor: str) -> dict[str, str]:
+    """By probe: what is left of a cursor after an accident or an attempt."""
+    middle = len(cursor) // 2
+    flipped = "A" if cursor[middle] != "A" else "B"
+    return {
+        "flipped": cursor[:middle] + flipped + cursor[middle + 1 :],
+        "flipped first": ("A" if cursor[0] != "A" else "B") + cursor[1:],
+        "flipped last": cursor[:-1] + ("A" if cursor[-1] not in "ABCD" else "Z"),
+        "truncated": cursor[:-2],
+        "half": cursor[:middle],
+        "extended": cursor + "AAAA",
+        "turned": cursor[::-1],
+        "recased": cursor.swapcase(),
+    }
 
+
+def _expect_refusal(check: Check, cursor: Cursor, probe: str, text: str) -> None:
+    check.probe(probe)
+    question = check.question((), size=5, cursor=text)
+    reply = check.send(question.ask)
+    check.witness("tampered cursors")
+    if reply.status == 200:
+        check.fail(f"a cursor that was never issued was accepted ({probe})", question.ask, tier=Tier.SHOULD)
+    elif reply.status not in CLIENT_ERRORS:
+        check.fail(f"a bad cursor ({probe}) was answered with {reply.status}", question.ask)
+    elif reply.status != cursor.refused:
+        sentence = f"a bad cursor ({probe}) was answered with {reply.status}, not {cursor.refused}"
+        check.fail(sentence, question.ask, tier=Tier.SHOULD)
+    else:
+        wrong = check.promises.refusals.wrong_kind(reply.status, check.json(reply))
+        if wrong:
+            check.fail(f"the refusal of a bad cursor {wrong}", question.ask, tier=Tier.SHOULD)
+
+
+def _decode(cursor: str) -> str:
+    """What base64 gives away, if it is text."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (ValueError, binascii.Error):

@@ -5,64 +5,88 @@ from __future__ import annotations
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Question
 from contract_tests.laws import mining
-from contract_tests.laws.filters import NOBODY, STATES
+from contract_tests.laws.filters import NOBODY, references_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import Pairs
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import Closed, Reference
+from contract_tests.promises.form import Promises, page_of_facets
 from contract_tests.sending.ask import Ask
 
-FACETS = {"dreadnode"}
+
+def has_facets(promises: Promises) -> object:
+    return promises.facets
 
 
 def facets(check: Check, filters: Pairs = (), sent: Pairs | None = None, scope: str | None = None) -> Question:
     scope = check.home if scope is None else scope
-    path = check.listing.facets.replace("{org}", scope)
-    return Question(Ask(path, filters if sent is None else sent), scope, filters)
+    path, base = check.promises.facets_path(scope), check.filters(scope)
+    return Question(Ask(path, (*base, *(filters if sent is None else sent))), scope, (*base, *filters))
 
 
-@law("facets.counts", providers=FACETS, page="001")
+@law("facets.counts", needs=has_facets, page=page_of_facets)
 def counts(check: Check) -> None:
     """Every bucket counts the sandboxes of the list under the same filters; every filter narrows both lists."""
-    rows = check.snapshot().rows
+    closed, reference = check.listing.first(Closed), check.listing.first(Reference)
     check.counts("no filter", facets(check))
+    if closed is not None:
+        for value in closed.values:
+            check.counts(f"{closed.noun} {value}", facets(check, ((closed.parameter, value),)))
+        if closed.repeats:
+            both: Pairs = tuple((closed.parameter, value) for value in closed.values[:2])
+            check.counts(f"two {closed.noun}s", facets(check, both))
+    if closed is not None and reference is not None:
+        _both(check, closed, reference)
+    if reference is not None:
+        for rare in references_of(check, reference)[-1:]:
+            check.counts(f"rare {reference.noun}", facets(check, ((reference.parameter, rare),)))
+        check.counts(f"unknown {reference.noun}", facets(check, ((reference.parameter, NOBODY),)))
+    for scope in check.scopes[1:2]:
+        check.counts(f"another {check.promises.scopes.noun}", facets(check, scope=scope))
+
+
+def _both(check: Check, closed: Closed, reference: Reference) -> None:
+    """One filter that other rows share, alone and with the other filter."""
+    name, field = reference.parameter, reference.field
     pair = mining.telling_pair(
         [
-            frozenset({("state", row["state"]), ("project_id", row["project_id"])})
-            for row in rows
-            if row.get("project_id")
+            frozenset({(closed.parameter, row[closed.field]), (name, row[field])})
+            for row in check.snapshot().rows
+            if row.get(field)
         ]
     )
-    for state in STATES:
-        check.counts(f"state {state}", facets(check, (("state", state),)))
     if pair:
-        project = next(text for name, text in pair if name == "project_id")
-        check.counts("project", facets(check, (("project_id", project),)))
-        check.counts("state and project", facets(check, tuple(pair)))
-    projects = mining.halving((row["project_id"] for row in rows if row.get("project_id")), len(rows))
-    for rare in projects[-1:]:
-        check.counts("rare project", facets(check, (("project_id", rare),)))
-    check.counts("two states", facets(check, (("state", "running"), ("state", "paused"))))
-    check.counts("unknown project", facets(check, (("project_id", NOBODY),)))
-    for org in check.scopes[1:2]:
-        check.counts("another org", facets(check, scope=org))
+        known = next(text for given, text in pair if given == name)
+        check.counts(reference.noun, facets(check, ((name, known),)))
+        check.counts(f"{closed.noun} and {reference.noun}", facets(check, tuple(pair)))
 
 
-@law("facets.spellings", providers=FACETS, page="001")
+@law("facets.spellings", needs=has_facets, page=page_of_facets)
 def spellings(check: Check) -> None:
-    """States repeated or comma-separated, in any order: the same counts."""
-    both: Pairs = (("state", "paused"), ("state", "killed"))
-    check.counts("comma", facets(check, both, (("state", "killed,paused"),)))
-    check.counts("three", facets(check, (), (("state", "killed,paused"), ("state", "running"))))
+    """Values repeated or comma-separated, in any order: the same counts."""
+    closed = check.listing.first(Closed)
+    if closed is None or not closed.repeats or not closed.commas:
+        check.inconclusive("no filter takes several values")
+        return
+    name, (*_, two, three) = closed.parameter, closed.values
+    one, both = closed.values[0], ((name, two), (name, three))
+    turned = f"{three},{two}"
+    check.counts("comma", facets(check, both, ((name, turned),)))
+    # All values of the set are every sandbox, which is a filter that filters nothing.
+    meaning = ((name, one), *both) if {one, two, three} < set(closed.values) else ()
+    check.counts("three", facets(check, meaning, ((name, turned), (name, one))))
     question = facets(check, both, ())
     if check.wants("raw comma"):
-        raw = Question(Ask(question.ask.path, (), raw="state=killed,paused"), question.scope, both)
+        raw = Question(Ask(question.ask.path, (), raw=f"{name}={turned}"), question.scope, both)
         check.counts("raw comma", raw)
-    check.counts("twice", facets(check, (("state", "killed"),), (("state", "killed"), ("state", "killed"))))
-    check.counts("empty", facets(check, (), (("state", ""),)))
+    check.counts("twice", facets(check, ((name, three),), ((name, three), (name, three))))
+    check.counts("empty", facets(check, (), ((name, ""),)))
 
 
-@law("facets.ignored", tier=Tier.SHOULD, providers=FACETS, page="001")
+@law("facets.ignored", tier=Tier.SHOULD, needs=has_facets, page=page_of_facets)
 def ignored(check: Check) -> None:
-    """`limit` and `cursor` belong to the list; the facets do not know them (Assumed)."""
-    check.counts("limit", facets(check, (), (("limit", "1"),)))
-    check.counts("cursor", facets(check, (), (("cursor", "x"), ("no_such_parameter", "1"))))
+    """The parameters of pages belong to the list; the facets do not know them (Assumed)."""
+    paging = check.listing.paging
+    check.counts(paging.size, facets(check, (), ((paging.size, "1"),)))
+    if paging.cursor is not None:
+        name = paging.cursor.parameter
+        check.counts(name, facets(check, (), ((name, "x"), ("no_such_parameter", "1"))))

@@ -65,13 +65,13 @@ def divisor(count: int, most: int) -> int | None:
     return None
 
 
-def recased(text: str) -> str | None:
+def recase(text: str) -> str | None:
     """The same letters in another case, or None where there are no letters."""
     swapped = text.swapcase()
     return swapped if swapped != text else None
 
 
-def renormalised(text: str) -> str | None:
+def renormalise(text: str) -> str | None:
     """The same characters in another unicode form."""
     for form in ("NFD", "NFC"):
         other = unicodedata.normalize(form, text)

@@ -6,32 +6,41 @@ from dataclasses import dataclass
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
-from contract_tests.laws.filters import labels, metadata, pairs, tags
+from contract_tests.laws.filters import common_pairs, members_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import CURSOR, NUMBERED, WHOLE, Pairs
+from contract_tests.outcome import Pairs
+from contract_tests.promises.filter_kinds import AllOf, Closed, Json, Tags
+from contract_tests.promises.form import Promises
 
 INT32 = 2_147_483_647
 
 
+def has_windows(promises: Promises) -> bool:
+    """Whether any window of the list can be asked for, without the page before."""
+    return bool(promises.listing.paging.number or promises.listing.paging.offset)
+
+
 def common_filter(check: Check) -> Pairs:
-    """A filter that selects about half of the rows."""
-    rows = check.snapshot().rows
-    if check.slug == "prime":
-        found = mining.halving((label for group in labels(check) for label in group), len(rows))
-        return (("labels", found[0]),) if found else ()
-    if check.slug == "dreadnode":
-        states = mining.halving((row["state"] for row in rows), len(rows))
-        return (("state", states[0]),) if states else ()
-    found_pairs = mining.halving((pair for row in rows for pair in pairs(row)), len(rows))
-    if not found_pairs:
-        return ()
-    return metadata(dict(found_pairs[:1])) if check.slug == "instavm" else tags(found_pairs[0])
+    """A filter that selects about half of the rows, by preference one whose values nobody lists beforehand."""
+    listing, rows = check.listing, check.snapshot().rows
+    all_of, tags, json_filter = listing.first(AllOf), listing.first(Tags), listing.first(Json)
+    closed = listing.first(Closed)
+    if all_of is not None:
+        values = mining.halving((value for group in members_of(check, all_of) for value in group), len(rows))
+        return tuple((all_of.parameter, value) for value in values[:1])
+    if json_filter is not None:
+        common = common_pairs(json_filter, rows)[:1]
+        return json_filter.write(dict(common)) if common else ()
+    if tags is not None:
+        return tags.write(*common_pairs(tags, rows)[:1])
+    if closed is not None:
+        states = mining.halving((row[closed.field] for row in rows), len(rows))
+        return tuple((closed.parameter, state) for state in states[:1])
+    return ()
 
 
 def matching(check: Check, filters: Pairs) -> int:
-    keeps = check.listing.keeps(filters)
-    return sum(1 for row in check.snapshot().rows if keeps(row))
+    return sum(map(check.listing.keeps(filters), check.snapshot().rows))
 
 
 @law("pages.default")
@@ -54,7 +63,7 @@ def limits(check: Check) -> None:
     """The smallest and the largest documented size are served, and the page holds exactly so many rows."""
     paging = check.listing.paging
     count = len(check.snapshot().rows)
-    most = paging.most or count
+    most = paging.most
     check.expect("one", check.question((), size=1, tier=paging.tier))
     check.expect("most", check.question((), size=most, tier=paging.tier))
     boundary = mining.tie(check.snapshot().rows, check.listing.created, 2, most)
@@ -67,7 +76,7 @@ def limits(check: Check) -> None:
             check.expect(name, check.question((), size=size, tier=paging.tier))
 
 
-@law("pages.windows", providers={"prime", "superserve"})
+@law("pages.windows", needs=has_windows)
 def windows(check: Check) -> None:
     """Every page is its window of the whole list, whatever its size; behind the end there is nothing."""
     rows, paging = check.snapshot().rows, check.listing.paging
@@ -76,30 +85,31 @@ def windows(check: Check) -> None:
         check.inconclusive(f"{count} rows make no second page")
         return
     boundary = mining.tie(rows, check.listing.created, 2, 100) or min(7, count)
-    third = min(-(-count // 3), paging.most or count)
+    third = min(-(-count // 3), paging.most)
     last = max(3, -(-count // third))
     sizes = [("tie", boundary, 2), ("third", third, 2), ("last of three", third, last), ("by seven", min(7, count), 3)]
-    even = mining.divisor(count, paging.most or count)
+    even = mining.divisor(count, paging.most)
     if even:
         sizes.append(("full last", even, count // even))
     sizes.append(("deep", min(50, count), max(1, count // min(50, count))))
     sizes.append(("one by one", 1, 2))
     for name, size, number in sizes:
-        if paging.style == NUMBERED:
-            check.expect(name, check.question((), size=size, number=number))
-        elif size <= 200:
-            check.expect(name, check.question((), size=size, offset=(number - 1) * size, tier=Tier.SHOULD))
-    if paging.style == NUMBERED:
+        if paging.number:
+            check.expect(name, check.question((), size=size, number=number, tier=paging.tier))
+        elif size <= paging.most:
+            check.expect(name, check.question((), size=size, offset=(number - 1) * size, tier=paging.tier))
+    if paging.number:
         check.expect("behind the end", check.question((), size=third, number=last + 2), witness="behind the end")
-        check.expect("far behind", check.question((), size=1000, number=INT32), witness="far behind")
-        check.expect("first by number", check.question((), size=min(10, count), extra=(("page", "1"),)))
+        check.expect("far behind", check.question((), size=paging.most, number=INT32), witness="far behind")
+        check.expect("first by number", check.question((), size=min(10, count), extra=((paging.number, "1"),)))
     else:
         check.expect(
-            "behind the end", check.question((), size=10, offset=count + 5, tier=Tier.SHOULD), witness="behind"
+            "behind the end", check.question((), size=10, offset=count + 5, tier=paging.tier), witness="behind"
         )
-        check.expect("at the end", check.question((), size=10, offset=count - 1, tier=Tier.SHOULD))
-        check.expect("offset alone", check.question((), offset=2, tier=Tier.SHOULD))
-        check.expect("clamped", check.question((), size=201, tier=Tier.SHOULD))
+        check.expect("at the end", check.question((), size=10, offset=count - 1, tier=paging.tier))
+        check.expect("offset alone", check.question((), offset=2, tier=paging.tier))
+    if not paging.refuses_more:
+        check.expect("clamped", check.question((), size=paging.most + 1, tier=paging.tier))
 
 
 @law("pages.filtered")
@@ -111,24 +121,25 @@ def filtered(check: Check) -> None:
         check.inconclusive("no filter selects two rows")
         return
     paging = check.listing.paging
-    tier = paging.tier if paging.style == WHOLE else Tier.MUST
+    tier = paging.tier
     small = max(1, min(count // 2, 20))
     check.expect("first", check.question(filters, size=small, tier=tier))
-    if count <= (paging.most or count):
+    if count <= paging.most:
         check.expect("exact", check.question(filters, size=count, tier=tier))
     check.expect("default", check.question(filters))
-    if paging.style == NUMBERED:
+    if paging.number:
         check.expect("second", check.question(filters, size=small, number=2))
         check.expect("last", check.question(filters, size=small, number=-(-count // small)))
-        even = mining.divisor(count, 1000)
+        even = mining.divisor(count, paging.most)
         if even:
             check.expect("full last", check.question(filters, size=even, number=count // even))
-        for team in check.options.orgs[:1]:
-            check.expect("team", check.question((), size=7, number=2, scope=team))
-            check.expect("team by default", check.question((), scope=team))
-    elif paging.style == WHOLE:
+        for scope in check.scopes[1:2]:
+            noun = check.promises.scopes.noun
+            check.expect(noun, check.question((), size=7, number=2, scope=scope))
+            check.expect(f"{noun} by default", check.question((), scope=scope))
+    elif paging.offset:
         check.expect("second", check.question(filters, size=small, offset=small, tier=tier))
-    elif paging.style == CURSOR and check.wants("second"):
+    elif paging.cursor is not None and check.wants("second"):
         walk(check, "second", filters, small, 2)
 
 
@@ -142,6 +153,9 @@ class Place:
 
 def walk(check: Check, probe: str, filters: Pairs, size: int, pages: int, *, scope: str | None = None) -> list[Place]:
     """Follow the cursor for some pages, each held against its window of the list; the cursors that were met."""
+    leads = check.listing.cursor
+    if leads is None:
+        return []
     check.probe(probe)
     places: list[Place] = []
     cursor, anchor = "", ""
@@ -151,8 +165,8 @@ def walk(check: Check, probe: str, filters: Pairs, size: int, pages: int, *, sco
         body = check.hold(probe, question, check.send(question.ask), before)
         if body is None or not body.rows:
             break
-        cursor, anchor = body.envelope.get("next_cursor") or "", body.rows[-1][check.listing.identity]
-        if not isinstance(cursor, str) or not cursor or any(cursor == place.cursor for place in places):
+        cursor, anchor = leads.following(body), body.rows[-1][check.listing.identity]
+        if not cursor or any(cursor == place.cursor for place in places):
             break
         places.append(Place(cursor, anchor))
     return places

@@ -52,8 +52,7 @@ def why_not(check: Check, reply: Reply) -> str:
     if status == 401:
         return "the credential was refused (401), so nothing could be judged"
     if status in (403, 404):
-        hint = f"is the org {check.home!r} right?" if "{org}" in check.listing.path else "is the base URL right?"
-        return f"the list was answered with {status}; {hint}"
+        return f"the list was answered with {status}; {check.promises.scopes.hint(check.home)}"
     if 300 <= status < 400:
         location = reply.headers.get("location", "?")[:MAX_LOCATION]
         return f"the deployment redirects (to {location}); no credential follows a redirect"

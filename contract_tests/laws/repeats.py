@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contract_tests.judging.check import Check
 from contract_tests.laws.facets import facets
-from contract_tests.laws.filters import full
+from contract_tests.laws.filters import largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import Closed
 from contract_tests.sending.ask import Ask
 
 ROUNDS = 2
@@ -32,8 +33,8 @@ def together(check: Check) -> None:
     """Answers to requests that are under way at the same time do not mix."""
     if not check.wants_some():
         return
-    if check.slug == "dreadnode" and check.wants("facets"):
-        _facets_together(check)
+    if check.promises.facets is not None and check.wants("facets"):
+        _ask_facets_together(check)
     if not check.wants("together"):
         return
     check.probe("together")
@@ -41,21 +42,24 @@ def together(check: Check) -> None:
     if not filters:
         check.inconclusive("no filter selects a part of the rows")
         return
-    one = check.question(filters, size=full(check))
+    one = check.question(filters, size=largest_page(check))
     two = check.question((), size=7)
     for _ in range(ROUNDS):
         before = check.snapshot()
-        questions = (one, two)
-        for question, reply in zip(questions, check.together([each.ask for each in questions]), strict=True):
+        replies = check.together([one.ask, two.ask])
+        for question, reply in zip((one, two), replies, strict=True):
             check.hold("together", question, reply, before, alone=False)
 
 
-def _facets_together(check: Check) -> None:
+def _ask_facets_together(check: Check) -> None:
     check.probe("facets")
-    questions = [facets(check), facets(check, (("state", "paused"),))]
+    closed = check.listing.first(Closed)
+    filters: Pairs = ((closed.parameter, closed.values[1]),) if closed is not None else ()
+    questions = [facets(check), facets(check, filters)]
     before = check.snapshot()
     for _ in range(ROUNDS):
-        for question, reply in zip(questions, check.together([each.ask for each in questions]), strict=True):
+        replies = check.together([question.ask for question in questions])
+        for question, reply in zip(questions, replies, strict=True):
             check.hold_counts("facets", question, reply, before, alone=False)
 
 

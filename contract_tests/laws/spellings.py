@@ -1,388 +1,174 @@
-"""Two spellings of one question have one answer, and a value that is merely similar is another value."""
+"""Two spellings of one question have one answer: repeats, commas, percent-encoding, JSON's own freedoms."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
-from contract_tests.laws.filters import STATES, full, labels, metadata, pairs, tags
+from contract_tests.laws.filters import largest_page, members_of, pairs_of, references_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import Pairs
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Json, Reference, Tags
+from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import encoded
 
+RESERVED = frozenset("&=%+#")
+"""Characters that mean something else in a query unless they are encoded."""
 
-def spelt(
+
+def has_commas(promises: Promises) -> bool:
+    """Whether a filter takes several values, separated by commas."""
+    closed = promises.listing.first(Closed)
+    return closed is not None and closed.commas
+
+
+def expect_same(
     check: Check, probe: str, meaning: Pairs, sent: Pairs | None = None, raw: str = "", tier: Tier = Tier.MUST
 ) -> None:
-    check.expect(probe, check.question(meaning, size=full(check), sent=sent, raw=raw, tier=tier))
+    check.expect(probe, check.question(meaning, size=largest_page(check), sent=sent, raw=raw, tier=tier))
 
 
-@law("spellings.lists", providers={"dreadnode", "superserve"})
+def encode_all(text: str, digits: str = "%02X") -> str:
+    """Every byte of the text percent-encoded."""
+    return "".join("%" + digits % byte for byte in text.encode())
+
+
+@law("spellings.lists", needs=has_commas)
 def lists(check: Check) -> None:
     """Values repeated or comma-separated, in any order, once or twice: the same filter."""
-    rows = check.snapshot().rows
-    if check.slug == "dreadnode":
-        present = [state for state in STATES if any(row["state"] == state for row in rows)]
-        if len(present) < 2:
-            check.inconclusive("all rows are in one state")
-            return
-        one, two = present[0], present[1]
-        both: Pairs = (("state", one), ("state", two))
-        spelt(check, "comma", both, (), f"state={one},{two}")
-        spelt(check, "encoded comma", both, (("state", f"{two},{one}"),))
-        spelt(check, "turned", both, (("state", two), ("state", one)))
-        spelt(check, "twice", (("state", one),), (("state", one), ("state", one)))
-        spelt(check, "twice in commas", (("state", two),), (("state", f"{two},{two}"),))
-        if len(present) > 2:
-            spelt(check, "commas and repeats", (), (("state", f"{present[2]},{one}"), ("state", two)))
-        spelt(check, "empty", (), (("state", ""),), tier=Tier.SHOULD)
-        spelt(check, "empty piece", (("state", one),), (("state", f"{one},"),), tier=Tier.SHOULD)
-        project = next((row["project_id"] for row in rows if row.get("project_id")), None)
-        if project and project.upper() != project:
-            spelt(
-                check,
-                "upper-case uuid",
-                (("project_id", project),),
-                (("project_id", project.upper()),),
-                tier=Tier.SHOULD,
-            )
-    else:
-        spelt(check, "comma", (("status", "active,resuming"),), (), "status=active,resuming", tier=Tier.SHOULD)
-        spelt(check, "turned", (("status", "paused,active"),), (("status", "paused,active"),), tier=Tier.SHOULD)
+    closed, reference = check.listing.first(Closed), check.listing.first(Reference)
+    if closed is not None and closed.repeats:
+        _repeat(check, closed)
+    elif closed is not None:
+        name, (one, two, *rest) = closed.parameter, closed.values
+        both = f"{one},{(rest or [two])[0]}"
+        expect_same(check, "comma", ((name, both),), (), f"{name}={both}", tier=closed.tier)
+        turned: Pairs = ((name, f"{two},{one}"),)
+        expect_same(check, "turned", turned, turned, tier=closed.tier)
+    if reference is not None:
+        _raise_case(check, reference)
+
+
+def _repeat(check: Check, closed: Closed) -> None:
+    name, rows = closed.parameter, check.snapshot().rows
+    present = [value for value in closed.values if any(row[closed.field] == value for row in rows)]
+    if len(present) < 2:
+        check.inconclusive(f"all rows are in one {closed.noun}")
+        return
+    one, two, *others = present
+    both: Pairs = ((name, one), (name, two))
+    expect_same(check, "comma", both, (), f"{name}={one},{two}")
+    expect_same(check, "encoded comma", both, ((name, f"{two},{one}"),))
+    expect_same(check, "turned", both, ((name, two), (name, one)))
+    expect_same(check, "twice", ((name, one),), ((name, one), (name, one)))
+    expect_same(check, "twice in commas", ((name, two),), ((name, f"{two},{two}"),))
+    if others:
+        three = (one, two, others[0])
+        # All values of the set are every sandbox, which is a filter that filters nothing.
+        meaning: Pairs = tuple((name, value) for value in three) if set(three) < set(closed.values) else ()
+        expect_same(check, "commas and repeats", meaning, ((name, f"{others[0]},{one}"), (name, two)))
+    expect_same(check, "empty", (), ((name, ""),), tier=Tier.SHOULD)
+    expect_same(check, "empty piece", ((name, one),), ((name, f"{one},"),), tier=Tier.SHOULD)
+
+
+def _raise_case(check: Check, reference: Reference) -> None:
+    name, rows = reference.parameter, check.snapshot().rows
+    known = next((row[reference.field] for row in rows if row.get(reference.field)), None)
+    if known and known.upper() != known:
+        expect_same(check, "upper-case uuid", ((name, known),), ((name, known.upper()),), tier=Tier.SHOULD)
 
 
 @law("spellings.encoding")
 def encoding(check: Check) -> None:
     """Percent-encoding, its case, `+` for a space and the order of parameters carry no meaning."""
-    {
-        "prime": _prime_encoding,
-        "dreadnode": _dreadnode_encoding,
-        "instavm": _instavm_encoding,
-        "superserve": _superserve_encoding,
-    }[check.slug](check)
+    listing = check.listing
+    all_of, json_filter, tags = listing.first(AllOf), listing.first(Json), listing.first(Tags)
+    closed, reference, switch = listing.first(Closed), listing.first(Reference), listing.first(Excluding)
+    if all_of is not None:
+        _encode_values(check, all_of, closed)
+    if switch is not None:
+        # Python's clients write their True as it prints.
+        name = switch.parameter
+        expect_same(check, "capital boolean", ((name, "true"),), ((name, "True"),), tier=Tier.SHOULD)
+    if closed is not None and reference is not None:
+        _encode_reference(check, closed, reference)
+    if json_filter is not None:
+        _encode_object(check, json_filter)
+    if tags is not None:
+        _encode_tags(check, tags)
 
 
-def _prime_encoding(check: Check) -> None:
-    rows = check.snapshot().rows
-    every = sorted({label for group in labels(check) for label in group})
-    spaced = next((label for label in every if " " in label.strip()), None)
+def _encode_values(check: Check, filter: AllOf, closed: Closed | None) -> None:
+    name, groups = filter.parameter, members_of(check, filter)
+    every = sorted({value for group in groups for value in group})
+    spaced = next((value for value in every if " " in value.strip()), None)
     if spaced:
-        raw = "labels=" + encoded(spaced).replace("%20", "+")
-        spelt(check, "plus", (("labels", spaced),), (), raw)
-    odd = next((label for label in every if not label.isascii()), None)
-    if odd:
-        spelt(check, "unicode", (("labels", odd),), (), "labels=" + encoded(odd).lower())
-    # Python's clients write their True as it prints.
-    spelt(check, "capital boolean", (("is_active", "true"),), (("is_active", "True"),), tier=Tier.SHOULD)
-    marked = next((label for label in every if set(label) & set("&=%+#")), None)
+        expect_same(check, "plus", ((name, spaced),), (), f"{name}=" + encoded(spaced).replace("%20", "+"))
+    foreign = next((value for value in every if not value.isascii()), None)
+    if foreign:
+        expect_same(check, "unicode", ((name, foreign),), (), f"{name}=" + encoded(foreign).lower())
+    marked = next((value for value in every if set(value) & RESERVED), None)
     if marked:
-        spelt(check, "reserved", (("labels", marked),))
-    common = mining.halving((label for group in labels(check) for label in group), len(rows))
-    if common:
-        spelt(check, "duplicate", (("labels", common[0]),), (("labels", common[0]), ("labels", common[0])))
-        spelt(
-            check,
-            "turned parameters",
-            (("labels", common[0]), ("status", "RUNNING")),
-            (("status", "RUNNING"), ("labels", common[0])),
-        )
-        letters = "".join(f"%{byte:02x}" for byte in common[0].encode())
-        spelt(check, "all encoded", (("labels", common[0]),), (), "labels=" + letters)
+        expect_same(check, "reserved", ((name, marked),))
+    for value in mining.halving((value for group in groups for value in group), len(groups))[:1]:
+        pair = (name, value)
+        expect_same(check, "duplicate", (pair,), (pair, pair))
+        if closed is not None:
+            other = (closed.parameter, closed.values[0])
+            expect_same(check, "turned parameters", (pair, other), (other, pair))
+        expect_same(check, "all encoded", (pair,), (), f"{name}=" + encode_all(value, "%02x"))
 
 
-def _dreadnode_encoding(check: Check) -> None:
-    rows = check.snapshot().rows
-    spelt(check, "all encoded", (("state", "paused"),), (), "state=" + "".join(f"%{b:02X}" for b in b"paused"))
-    found = mining.halving((row["project_id"] for row in rows if row.get("project_id")), len(rows))
-    if found:
-        spelt(
-            check,
-            "turned parameters",
-            (("state", "paused"), ("project_id", found[0])),
-            (("project_id", found[0]), ("state", "paused")),
-        )
+def _encode_reference(check: Check, closed: Closed, reference: Reference) -> None:
+    second = closed.values[1]
+    pair = (closed.parameter, second)
+    expect_same(check, "all encoded", (pair,), (), f"{closed.parameter}=" + encode_all(second))
+    for known in references_of(check, reference)[:1]:
+        other = (reference.parameter, known)
+        expect_same(check, "turned parameters", (pair, other), (other, pair))
 
 
-def _instavm_encoding(check: Check) -> None:
-    _json_spellings(check)
-
-
-def _superserve_encoding(check: Check) -> None:
-    rows = check.snapshot().rows
-    every = sorted({pair for row in rows for pair in pairs(row)})
+def _encode_tags(check: Check, filter: Tags) -> None:
+    every = sorted({pair for row in check.snapshot().rows for pair in pairs_of(filter, row)})
     for probe, marks in (("space", " "), ("reserved", "&=%+#/"), ("comma", ","), ("dot or slash", "./")):
-        found_pair = next((pair for pair in every if set("".join(pair)) & set(marks)), None)
-        if found_pair:
-            spelt(check, probe, tags(found_pair))
+        marked = next((pair for pair in every if set("".join(pair)) & set(marks)), None)
+        if marked:
+            expect_same(check, probe, filter.write(marked))
     spaced_key = next((pair for pair in every if " " in pair[0]), None)
     if spaced_key:
-        spelt(check, "spaced key", tags(spaced_key))
-    odd_pair = next((pair for pair in every if not "".join(pair).isascii()), None)
-    if odd_pair:
-        spelt(check, "unicode", tags(odd_pair))
-    spaced_pair = next((pair for pair in every if " " in pair[1].strip()), None)
-    if spaced_pair:
-        raw = f"metadata.{encoded(spaced_pair[0])}=" + encoded(spaced_pair[1]).replace("%20", "+")
-        spelt(check, "plus", tags(spaced_pair), (), raw)
+        expect_same(check, "spaced key", filter.write(spaced_key))
+    foreign = next((pair for pair in every if not "".join(pair).isascii()), None)
+    if foreign:
+        expect_same(check, "unicode", filter.write(foreign))
+    spaced = next((pair for pair in every if " " in pair[1].strip()), None)
+    if spaced:
+        raw = f"{filter.prefix}{encoded(spaced[0])}=" + encoded(spaced[1]).replace("%20", "+")
+        expect_same(check, "plus", filter.write(spaced), (), raw)
     empty = next((pair for pair in every if pair[1] == ""), None)
     if empty:
-        spelt(check, "empty value", tags(empty))
-    dotted = next((pair for pair in every if pair[0].isalnum()), None)
-    if dotted:
-        spelt(check, "encoded dot", tags(dotted), (), f"metadata%2E{encoded(dotted[0])}={encoded(dotted[1])}")
+        expect_same(check, "empty value", filter.write(empty))
+    plain = next((pair for pair in every if pair[0].isalnum()), None)
+    if plain:
+        raw = f"{filter.parameter}%2E{encoded(plain[0])}={encoded(plain[1])}"
+        expect_same(check, "encoded dot", filter.write(plain), (), raw)
 
 
-def _json_spellings(check: Check) -> None:
+def _encode_object(check: Check, filter: Json) -> None:
     """JSON text has many spellings: white space, escapes, the order of names, 1 and 1.0."""
-    rows = check.snapshot().rows
-    pair = mining.telling_pair([pairs(row) for row in rows])
+    name, groups = filter.parameter, [pairs_of(filter, row) for row in check.snapshot().rows]
+    pair = mining.telling_pair(groups)
     if pair:
         value = dict(pair)
-        spaced = json.dumps(value, indent=1, ensure_ascii=False)
-        spelt(check, "white space", metadata(value), (("metadata", spaced),))
-    odd = next((item for row in rows for item in sorted(pairs(row)) if not item[1].isascii()), None)
-    if odd:
-        escaped = json.dumps({odd[0]: odd[1]}, ensure_ascii=True)
-        spelt(check, "unicode", metadata({odd[0]: odd[1]}))
-        spelt(check, "escapes", metadata({odd[0]: odd[1]}), (("metadata", escaped),))
-    reserved = next((item for row in rows for item in sorted(pairs(row)) if set(item[1]) & set("&=%+#")), None)
-    if reserved:
-        spelt(check, "reserved", metadata(dict([reserved])))
-    spelt(check, "empty object", metadata({}))
-
-
-@law("exactness.values")
-def values(check: Check) -> None:
-    """A value is compared whole: another case, a prefix, a wildcard, more white space or another unicode form do not
-    match."""
-    rows = check.snapshot().rows
-    if check.slug == "prime":
-        groups = labels(check)
-        found = mining.halving((label for group in groups for label in group), len(rows))
-        every = sorted({label for group in groups for label in group})
-        if not found:
-            check.inconclusive("no label selects a part of the rows")
-            return
-        label = found[0]
-        near = {
-            "prefix": label[:-1] or label + "x",
-            "suffix": label[1:] or "x" + label,
-            "case": mining.recased(label),
-            "wildcard": label[:-1] + "%",
-            "underscore": label[:-1] + "_",
-            "pattern": ".*",
-            "space behind": label + " ",
-            "space in front": " " + label,
-            "empty": "",
-            "encoded twice": encoded_once(label),
-        }
-        joined = mining.telling_pair(groups)
-        if joined:
-            near["joined by comma"] = ",".join(joined)
-        for probe, text in near.items():
-            if text is not None:
-                _near(check, probe, (("labels", text),), tier=Tier.SHOULD if probe == "empty" else Tier.MUST)
-        comma = next((label for label in every if "," in label), None)
-        if comma:
-            _near(check, "comma in a label", (("labels", comma),))
-        odd = next((form for form in map(mining.renormalised, every) if form), None)
-        if odd:
-            _near(check, "unicode form", (("labels", odd),))
-        padded = next((label for label in every if label != label.strip()), None)
-        if padded:
-            _near(check, "padded label", (("labels", padded),))
-        for team in check.options.orgs[:1]:
-            shouted = mining.recased(team)
-            if shouted and check.wants("team in another case"):
-                refused(check, (("team_id", shouted),))
-    elif check.slug == "superserve":
-        _near_pairs(check)
-    elif check.slug == "instavm":
-        _near_json(check)
-    else:
-        check.inconclusive("this provider's filters take closed sets of values; values.closed asks for others")
-
-
-def refused(check: Check, query: Pairs) -> None:
-    """Either nothing or a refusal, never somebody's rows."""
-    question = check.question(query)
-    reply = check.send(question.ask)
-    if reply.status == 200:
-        check.accept(question, reply)
-
-
-def _near(check: Check, probe: str, meaning: Pairs, tier: Tier = Tier.MUST) -> None:
-    count = sum(1 for row in check.snapshot().rows if check.listing.keeps(meaning)(row))
-    check.expect(probe, check.question(meaning, size=full(check), tier=tier), witness=f"{probe}: {count} rows")
-
-
-def _near_pairs(check: Check) -> None:
-    rows = check.snapshot().rows
-    found = mining.halving((pair for row in rows for pair in pairs(row)), len(rows))
-    if not found:
-        check.inconclusive("no metadata selects a part of the rows")
-        return
-    name, text = next(((n, t) for n, t in found if len(t) > 1), found[0])
-    near: dict[str, tuple[str, str | None]] = {
-        "prefix": (name, text[:-1]),
-        "suffix": (name, text[1:]),
-        "case": (name, mining.recased(text)),
-        "key case": (mining.recased(name) or name + "x", text),
-        "key prefix": (name[:-1] or name + "x", text),
-        "wildcard": (name, text[:-1] + "%"),
-        "star": (name, "*"),
-        "underscore": (name, text[:-1] + "_"),
-        "space behind": (name, text + " "),
-        "space in front": (name, " " + text),
-        "empty": (name, ""),
-        "null": (name, "null"),
-        "value of another key": (NOT_A_KEY, text),
-        "encoded twice": (name, encoded_once(text)),
-        "two values": (name, ",".join(t for n, t in found if n == name)[:80] or text),
-    }
-    for probe, (key, value) in near.items():
-        if value is not None:
-            _near(check, probe, tags((key, value)))
-    every = sorted({pair for row in rows for pair in pairs(row)})
-    odd = next(((n, form) for n, t in every if (form := mining.renormalised(t))), None)
-    if odd:
-        _near(check, "unicode form", tags(odd))
-    extended = next(
-        ((n, t) for n, t in every if any(o != t and o.startswith(t) and m == n and t for m, o in every)), None
-    )
-    if extended:
-        _near(check, "prefix of another", tags(extended))
-    number = next(((n, t) for n, t in every if t.isdigit()), None)
-    if number:
-        _near(check, "digits", tags((number[0], "0" + number[1])))
-
-
-NOT_A_KEY = "no-such-key-71c3"
-
-
-def encoded_once(text: str) -> str:
-    """The text with its first byte percent-encoded; whoever decodes twice takes it for the text."""
-    first, rest = text[:1], text[1:]
-    return "".join(f"%{byte:02X}" for byte in first.encode()) + rest
-
-
-def _near_json(check: Check) -> None:
-    rows = check.snapshot().rows
-    found = mining.halving((pair for row in rows for pair in pairs(row)), len(rows))
-    if found:
-        name, text = next(((n, t) for n, t in found if len(t) > 1), found[0])
-        similar: dict[str, Any] = {
-            "prefix": text[:-1],
-            "case": mining.recased(text),
-            "wildcard": text[:-1] + "%",
-            "space behind": text + " ",
-            "null": None,
-            "list": [text],
-            "object": {text: text},
-        }
-        for probe, value in similar.items():
-            _near(check, probe, metadata({name: value}))
-        _near(check, "key case", metadata({mining.recased(name) or name + "x": text}))
-        _near(check, "key prefix", metadata({name[:-1] or name + "x": text}))
-    else:
-        check.inconclusive("no metadata selects a part of the rows")
-    shapes: dict[str, Row] = {}
-    for row in rows:
-        shapes.setdefault(json.dumps(sorted(row.get("metadata") or {})), row)
-    for index, row in enumerate(sorted(shapes.values(), key=lambda each: -len(json.dumps(each["metadata"])))[:6]):
-        # Every row is found by its own metadata.
-        _near(check, f"own metadata {index}", metadata(row["metadata"]))
-    scalars = [
-        (name, value)
-        for row in rows
-        for name, value in (row.get("metadata") or {}).items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    if scalars:
-        name, number = mining.rarest(scalars)[0]
-        _near(check, "text for a number", metadata({name: str(number)}))
-        _near(check, "true for a number", metadata({name: True}))
-        whole = next(((n, v) for n, v in scalars if isinstance(v, int)), None)
-        if whole:
-            _near(check, "1.0 for 1", metadata({whole[0]: float(whole[1])}), tier=Tier.SHOULD)
-            _near(check, "text for a whole number", metadata({whole[0]: str(whole[1])}))
-            _near(check, "number", metadata({whole[0]: whole[1]}))
-    digits = next(((n, t) for row in rows for n, t in sorted(pairs(row)) if t.isdigit()), None)
-    if digits:
-        _near(check, "number for text", metadata({digits[0]: int(digits[1])}))
-        _near(check, "digits", metadata({digits[0]: digits[1]}))
-    for row in rows:
-        for name, value in (row.get("metadata") or {}).items():
-            if isinstance(value, dict) and value:
-                inner = dict([sorted(value.items(), key=lambda each: str(each))[0]])
-                _near(check, "part of an object", metadata({name: inner}))
-                _near(check, "empty inner object", metadata({name: {}}))
-                _near(check, "inner key at the top", metadata(inner))
-                _near(check, "wrong inner value", metadata({name: {next(iter(inner)): NOT_A_KEY}}))
-                break
-        else:
-            continue
-        break
-    _near_objects(check, rows)
-    listed = next(
-        ((n, v) for row in rows for n, v in (row.get("metadata") or {}).items() if isinstance(v, list) and len(v) > 1),
-        None,
-    )
-    if listed:
-        name, members = listed
-        _near(check, "part of a list", metadata({name: members[-1:]}))
-        _near(check, "list turned", metadata({name: members[::-1]}))
-        _near(check, "list and more", metadata({name: [*members, NOT_A_KEY]}))
-        _near(check, "element for a list", metadata({name: members[0]}))
-        _near(check, "empty list", metadata({name: []}))
-    flags = next(((n, v) for row in rows for n, v in (row.get("metadata") or {}).items() if isinstance(v, bool)), None)
-    if flags:
-        _near(check, "true and false", metadata({flags[0]: not flags[1]}))
-        _near(check, "number for true", metadata({flags[0]: int(flags[1])}))
-    empty = next((n for row in rows for n, v in (row.get("metadata") or {}).items() if v is None), None)
-    if empty:
-        _near(check, "null that is there", metadata({empty: None}))
-    objects = next(
-        (
-            (n, v)
-            for row in rows
-            for n, v in (row.get("metadata") or {}).items()
-            if isinstance(v, list) and len(v) > 1 and all(isinstance(each, dict) for each in v)
-        ),
-        None,
-    )
-    if objects:
-        name, steps = objects
-        crossed = {**steps[0], **{k: v for k, v in steps[1].items() if k != next(iter(steps[0]))}}
-        _near(check, "one element, not two", metadata({name: [crossed]}))
-        _near(check, "part of an element", metadata({name: [dict([next(iter(steps[1].items()))])]}))
-
-
-def _near_objects(check: Check, rows: Sequence[Row]) -> None:
-    """Every key of an inner object has to match, and only an object or a list has parts."""
-    nested = next(
-        ((n, v) for row in rows for n, v in (row.get("metadata") or {}).items() if isinstance(v, dict) and len(v) > 1),
-        None,
-    )
-    if nested:
-        name, (one, other) = nested[0], sorted(nested[1])[:2]
-        _near(check, "one inner value right, one wrong", metadata({name: {one: nested[1][one], other: NOT_A_KEY}}))
-        _near(check, "text for an object", metadata({name: NOT_A_KEY}))
-    lists_of_lists = (
-        (name, [each for each in value if isinstance(each, list) and each])
-        for row in rows
-        for name, value in (row.get("metadata") or {}).items()
-        if isinstance(value, list)
-    )
-    crossed = next(((n, v) for n, v in lists_of_lists if len(v) > 1 and v[1][-1] not in v[0]), None)
-    if crossed:
-        name, members = crossed
-        _near(check, "one inner list, not two", metadata({name: [[members[0][0], members[1][-1]]]}))
-    texts = mining.halving((pair for row in rows for pair in pairs(row) if len(pair[1]) > 1), len(rows))
-    if texts:
-        name, text = texts[0]
-        _near(check, "letter of a text", metadata({name: [text[0]]}))
+        expect_same(
+            check, "white space", filter.write(value), ((name, json.dumps(value, indent=1, ensure_ascii=False)),)
+        )
+    foreign = next((pair for group in groups for pair in sorted(group) if not pair[1].isascii()), None)
+    if foreign:
+        value = dict([foreign])
+        expect_same(check, "unicode", filter.write(value))
+        expect_same(check, "escapes", filter.write(value), ((name, json.dumps(value, ensure_ascii=True)),))
+    marked = next((pair for group in groups for pair in sorted(group) if set(pair[1]) & RESERVED), None)
+    if marked:
+        expect_same(check, "reserved", filter.write(dict([marked])))
+    expect_same(check, "empty object", filter.write({}))

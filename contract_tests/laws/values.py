@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from contract_tests.judging.check import Check
-from contract_tests.laws.filters import STATES
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import Pairs
-from contract_tests.sending.ask import Ask
+from contract_tests.outcome import Pairs, Tier
+from contract_tests.promises.filter_kinds import Closed, Equal, Excluding, Json, Reference, Tags
+from contract_tests.promises.form import Promises
+from contract_tests.sending.ask import Ask, Reply
 
-REFUSAL = {"dreadnode": 422, "instavm": 422, "prime": 422, "superserve": 400}
 ZERO, HUGE = "0", "99999999999999999999"
+WORDS = {"word": "abc", "fraction": "1.5", "empty": ""}
+"""By probe: texts that are not a whole number."""
+SHORT_UUID = "7d0cbb2e-5a57-4a5c-9d5e-0f3a6a1f"
+UNREADABLE = {
+    "no json": "env=prod", "cut off": '{"env":"prod"', "empty": "", "list": "[]", "text": '"env"',
+    "number": "1", "null": "null", "nan": '{"env":NaN}', "single quotes": "{'env': 'prod'}",
+    "trailing": '{"env":"prod"}x', "list of objects": '[{"env":"prod"}]',
+}  # fmt: skip
+"""By probe: texts that are not a JSON object."""
+LONG_KEY, LONG_VALUE, MUCH = 257, 2_049, 8
+"""One more than the lengths that are observed, and so many of the longest values."""
 
 
-def named(slug: str, body: Any) -> str:
-    """Everything a refusal says about the parameters that are wrong."""
-    if not isinstance(body, dict):
-        return ""
-    if slug == "superserve":
-        error = body.get("error")
-        return str(error.get("message", "")) if isinstance(error, dict) else ""
-    if slug == "prime" and isinstance(body.get("errors"), list):
-        return " ".join(str(each.get("param")) for each in body["errors"] if isinstance(each, dict))
-    issues = body.get("errors" if slug == "dreadnode" else "detail")
-    if not isinstance(issues, list):
-        return ""
-    return " ".join("/".join(map(str, each.get("loc") or ())) for each in issues if isinstance(each, dict))
-
-
-def bad(
+def expect_refusal(
     check: Check,
     probe: str,
     query: Pairs,
@@ -48,185 +43,178 @@ def bad(
     reply = check.send(ask)
     what = f"{'&'.join(f'{name}={text}' for name, text in query)}{raw}"[:120]
     check.witness(f"refused: {what}")
-    status = REFUSAL[check.slug]
+    status = check.promises.refusals.value
     if 200 <= reply.status < 300:
         check.fail(f"{what} was not refused", ask, tier=tier)
     elif reply.status >= 500:
         return  # The law about 5xx has it.
     elif reply.status != status:
-        documented = check.slug in ("dreadnode", "instavm")
+        documented = status in check.listing.statuses
         check.fail(
             f"{what} was answered with {reply.status}, not {status}", ask, tier=tier if documented else Tier.SHOULD
         )
     else:
-        body = check.json(reply)
-        said = named(check.slug, body)
-        missing = [name for name in parameters if name not in said]
-        if missing:
-            check.fail(f"the refusal of {what} does not name {', '.join(missing)}", ask, tier=Tier.SHOULD)
-        elif check.slug in ("dreadnode", "instavm") and not any(part.startswith("query/") for part in said.split()):
-            check.fail(f"the refusal of {what} does not say that it stands in the query", ask, tier=Tier.SHOULD)
-        if check.slug == "dreadnode" and isinstance(body, dict) and body.get("type") != "validation_error":
-            check.fail(f"the refusal of {what} is of type {body.get('type')}", ask, tier=Tier.SHOULD)
-        if check.slug == "superserve" and isinstance(body, dict):
-            error = body.get("error")
-            if isinstance(error, dict) and error.get("code") != "bad_request":
-                check.fail(f"the refusal of {what} has the code {error.get('code')}", ask, tier=Tier.SHOULD)
+        _check_names(check, ask, reply, what, parameters)
 
 
-@law("values.bounds", providers={"dreadnode", "instavm", "prime", "superserve"})
+def _check_names(check: Check, ask: Ask, reply: Reply, what: str, parameters: tuple[str, ...]) -> None:
+    """Whether a refusal tells which parameters were wrong, and that a value was."""
+    refusals, body = check.promises.refusals, check.json(reply)
+    refusal = refusals.read(body)
+    said = refusal.said if refusal is not None else ""
+    missing = [name for name in parameters if name not in said]
+    if missing:
+        check.fail(f"the refusal of {what} does not name {', '.join(missing)}", ask, tier=Tier.SHOULD)
+    elif refusals.located and not any(part.startswith("query/") for part in said.split()):
+        check.fail(f"the refusal of {what} does not say that it stands in the query", ask, tier=Tier.SHOULD)
+    wrong = refusals.wrong_kind(reply.status, body)
+    if wrong:
+        check.fail(f"the refusal of {what} {wrong}", ask, tier=Tier.SHOULD)
+
+
+@law("values.bounds")
 def bounds(check: Check) -> None:
-    """A page size or number outside its documented range, or that is no whole number, is refused."""
+    """A page size or number outside its documented range, or that is not a whole number, is refused."""
     paging = check.listing.paging
     name, tier = paging.size, paging.tier
-    bad(check, "zero", ((name, ZERO),), (name,), tier=tier)
-    if paging.refuses_more and paging.most:
-        bad(check, "one too many", ((name, str(paging.most + 1)),), (name,), tier=tier)
-    bad(check, "negative", ((name, "-1"),), (name,), tier=tier)
-    for probe, text in (("word", "abc"), ("fraction", "1.5"), ("empty", ""), ("huge", HUGE), ("exponent", "1e1")):
-        bad(check, probe, ((name, text),), (name,), tier=tier)
-    if check.slug == "prime":
-        for probe, text in (
-            ("page zero", ZERO),
-            ("page negative", "-1"),
-            ("page word", "abc"),
-            ("page fraction", "1.5"),
-            ("page empty", ""),
-        ):
-            bad(check, probe, (("page", text),), ("page",))
-        bad(check, "page and size", (("page", ZERO), ("per_page", "1001")), ("page", "per_page"), tier=Tier.SHOULD)
-    if check.slug == "superserve":
-        bad(check, "offset negative", (("offset", "-1"),), ("offset",), tier=Tier.SHOULD)
-        bad(check, "offset word", (("offset", "abc"),), ("offset",), tier=Tier.SHOULD)
+    expect_refusal(check, "zero", ((name, ZERO),), (name,), tier=tier)
+    if paging.refuses_more:
+        expect_refusal(check, "one too many", ((name, str(paging.most + 1)),), (name,), tier=tier)
+    expect_refusal(check, "negative", ((name, "-1"),), (name,), tier=tier)
+    for probe, text in {**WORDS, "huge": HUGE, "exponent": "1e1"}.items():
+        expect_refusal(check, probe, ((name, text),), (name,), tier=tier)
+    if paging.number:
+        for probe, text in {"zero": ZERO, "negative": "-1", **WORDS}.items():
+            expect_refusal(check, f"page {probe}", ((paging.number, text),), (paging.number,))
+        both = ((paging.number, ZERO), (name, str(paging.most + 1)))
+        expect_refusal(check, "page and size", both, (paging.number, name), tier=Tier.SHOULD)
+    if paging.offset:
+        for probe, text in (("negative", "-1"), ("word", "abc")):
+            expect_refusal(check, f"offset {probe}", ((paging.offset, text),), (paging.offset,), tier=tier)
 
 
-@law("values.closed", providers={"dreadnode", "prime", "superserve"})
+def has_closed_set(promises: Promises) -> object:
+    return promises.listing.first(Closed)
+
+
+@law("values.closed", needs=has_closed_set)
 def closed(check: Check) -> None:
     """A value outside a closed set is refused, also in another case, and beside a good one."""
-    if check.slug == "prime":
-        for probe, text in (
-            ("unknown", "UNKNOWN"),
-            ("lower case", "running"),
-            ("padded", "RUNNING "),
-            ("two", "RUNNING,PAUSED"),
-            ("empty", ""),
-        ):
-            bad(check, probe, (("status", text),), ("status",))
-        for probe, text in (("no boolean", "maybe"), ("number two", "2"), ("empty boolean", "")):
-            bad(check, probe, (("is_active", text),), ("is_active",))
-        bad(
-            check,
-            "status and size",
-            (("status", "UNKNOWN"), ("per_page", ZERO)),
-            ("status", "per_page"),
-            tier=Tier.SHOULD,
-        )
-    elif check.slug == "dreadnode":
-        paths = {"": check.path(), "facets, ": check.listing.facets.replace("{org}", check.home)}
-        for prefix, path in paths.items():
-            bad(check, f"{prefix}unknown state", (("state", "unknown"),), ("state",), tier=Tier.SHOULD, path=path)
-            bad(
-                check,
-                f"{prefix}good and bad",
-                (("state", "running,unknown"),),
-                ("state",),
-                tier=Tier.SHOULD,
-                path=path,
-            )
-            bad(
-                check,
-                f"{prefix}bad repeated",
-                (("state", "unknown"), ("state", "running")),
-                ("state",),
-                tier=Tier.SHOULD,
-                path=path,
-            )
-            bad(check, f"{prefix}upper case", (("state", STATES[0].upper()),), ("state",), tier=Tier.SHOULD, path=path)
-            bad(check, f"{prefix}no uuid", (("project_id", "no-uuid"),), ("project_id",), path=path)
-            bad(
-                check,
-                f"{prefix}short uuid",
-                (("project_id", "7d0cbb2e-5a57-4a5c-9d5e-0f3a6a1f"),),
-                ("project_id",),
-                path=path,
-            )
-            bad(check, f"{prefix}empty uuid", (("project_id", ""),), ("project_id",), path=path)
-        bad(check, "two at once", (("limit", ZERO), ("project_id", "x")), ("limit", "project_id"), tier=Tier.SHOULD)
-        bad(
-            check,
-            "facets, two at once",
-            (("state", "x"), ("project_id", "x")),
-            ("state", "project_id"),
-            tier=Tier.SHOULD,
-            path=paths["facets, "],
-        )
+    listing, facets = check.listing, check.promises.facets
+    values, switch, reference = listing.first(Closed), listing.first(Excluding), listing.first(Reference)
+    paths = {"": check.path()}
+    if facets is not None:
+        paths["facets, "] = check.promises.facets_path(check.home)
+    for prefix, path in paths.items():
+        if values is not None:
+            _refuse_outside(check, values, prefix, path)
+        if reference is not None:
+            name = reference.parameter
+            for probe, text in {"no uuid": "no-uuid", "short uuid": SHORT_UUID, "empty uuid": ""}.items():
+                expect_refusal(check, prefix + probe, ((name, text),), (name,), tier=reference.refusal_tier, path=path)
+    if switch is not None:
+        name = switch.parameter
+        for probe, text in {"no boolean": "maybe", "number two": "2", "empty boolean": ""}.items():
+            expect_refusal(check, probe, ((name, text),), (name,), tier=switch.refusal_tier)
+    _refuse_both(check, values, reference, paths)
+
+
+def value_outside(values: Closed) -> str:
+    """A text like those of the set, which is not in it."""
+    return "UNKNOWN" if values.values[0].isupper() else "unknown"
+
+
+def _refuse_outside(check: Check, values: Closed, prefix: str, path: str) -> None:
+    """Texts that are similar to a value of the set, or beside one."""
+    name, good, unknown = values.parameter, values.values[0], value_outside(values)
+    recased = {"lower case": good.lower()} if good.isupper() else {"upper case": good.upper()}
+    texts = {"unknown": unknown, **recased}
+    if values.commas:
+        texts["good and bad"] = f"{good},{unknown}"
     else:
-        for probe, text in (
-            ("unknown", "unknown"),
-            ("upper case", "ACTIVE"),
-            ("good and bad", "active,unknown"),
-        ):
-            bad(check, probe, (("status", text),), ("status",), tier=Tier.SHOULD)
+        texts |= {"padded": f"{good} ", "two": ",".join(values.values[:2]), "empty": ""}
+    queries: dict[str, Pairs] = {probe: ((name, text),) for probe, text in texts.items()}
+    if values.repeats:
+        queries["bad repeated"] = ((name, unknown), (name, good))
+    for probe, query in queries.items():
+        expect_refusal(check, prefix + probe, query, (name,), tier=values.refusal_tier, path=path)
 
 
-@law("values.metadata", tier=Tier.SHOULD, providers={"instavm", "superserve"})
+def _refuse_both(check: Check, values: Closed | None, reference: Reference | None, paths: Mapping[str, str]) -> None:
+    """Two bad values are both named in one refusal."""
+    size = check.listing.paging.size
+    if reference is not None:
+        name = reference.parameter
+        expect_refusal(check, "two at once", ((size, ZERO), (name, "x")), (size, name), tier=Tier.SHOULD)
+        for prefix, path in paths.items():
+            if prefix and values is not None:
+                both: Pairs = ((values.parameter, "x"), (name, "x"))
+                expect_refusal(
+                    check, f"{prefix}two at once", both, (values.parameter, name), tier=Tier.SHOULD, path=path
+                )
+    elif values is not None:
+        both = ((values.parameter, value_outside(values)), (size, ZERO))
+        expect_refusal(check, f"{values.noun} and size", both, (values.parameter, size), tier=Tier.SHOULD)
+
+
+def has_metadata(promises: Promises) -> object:
+    return promises.listing.first(Json) or promises.listing.first(Tags)
+
+
+@law("values.metadata", tier=Tier.SHOULD, needs=has_metadata)
 def metadata(check: Check) -> None:
     """A metadata filter that cannot be read is refused (Assumed, Observed), never ignored."""
-    if check.slug == "instavm":
-        for probe, text in (
-            ("no json", "env=prod"), ("cut off", '{"env":"prod"'), ("empty", ""), ("list", "[]"), ("text", '"env"'),
-            ("number", "1"), ("null", "null"), ("nan", '{"env":NaN}'), ("single quotes", "{'env': 'prod'}"),
-            ("trailing", '{"env":"prod"}x'), ("list of objects", '[{"env":"prod"}]'),
-        ):  # fmt: skip
-            bad(check, probe, (("metadata", text),), ("metadata",), tier=Tier.SHOULD)
-        bad(check, "two at once", (("metadata", "x"), ("limit", ZERO)), ("metadata", "limit"), tier=Tier.SHOULD)
-    else:
-        bad(check, "empty key", (("metadata.", "prod"),), ("metadata.",), tier=Tier.SHOULD)
-        bad(
-            check, "key twice", (("metadata.env", "prod"), ("metadata.env", "dev")), ("metadata.env",), tier=Tier.SHOULD
-        )
-        bad(
-            check,
-            "same pair twice",
-            (("metadata.env", "prod"), ("metadata.env", "prod")),
-            ("metadata.env",),
-            tier=Tier.SHOULD,
-        )
-        bad(check, "long key", ((f"metadata.{'k' * 257}", "x"),), (), tier=Tier.SHOULD)
-        bad(check, "long value", (("metadata.env", "v" * 2049),), ("metadata.env",), tier=Tier.SHOULD)
-        much = tuple((f"metadata.k{number}", "v" * 2048) for number in range(8))
-        bad(check, "much in all", much, (), tier=Tier.SHOULD)
+    json_filter, tags, size = check.listing.first(Json), check.listing.first(Tags), check.listing.paging.size
+    if json_filter is not None:
+        name = json_filter.parameter
+        for probe, text in UNREADABLE.items():
+            expect_refusal(check, probe, ((name, text),), (name,), tier=json_filter.refusal_tier)
+        expect_refusal(check, "two at once", ((name, "x"), (size, ZERO)), (name, size), tier=Tier.SHOULD)
+    if tags is not None:
+        key, tier = f"{tags.prefix}env", tags.refusal_tier
+        expect_refusal(check, "empty key", ((tags.prefix, "prod"),), (tags.prefix,), tier=tier)
+        expect_refusal(check, "key twice", ((key, "prod"), (key, "dev")), (key,), tier=tier)
+        expect_refusal(check, "same pair twice", ((key, "prod"), (key, "prod")), (key,), tier=tier)
+        expect_refusal(check, "long key", tags.write(("k" * LONG_KEY, "x")), (), tier=tier)
+        expect_refusal(check, "long value", ((key, "v" * LONG_VALUE),), (key,), tier=tier)
+        much = tags.write(*((f"k{number}", "v" * (LONG_VALUE - 1)) for number in range(MUCH)))
+        expect_refusal(check, "much in all", much, (), tier=tier)
+
+
+ODD_TEXTS = {
+    "quote": 'it\'s "quoted"; -- \\',
+    "emoji": "\U0001f680 größe 日本",
+    "long": "x" * 3000,
+    "zero byte": "a\x00b",
+    "braces": "{0} ${x} %s %(x)s",
+    "bad utf-8": "\udcff\udcfe",
+    "right to left": "\u202e\u0301\ufeff",
+}
+
+
+ODD_NAME = "日本'\x00"
 
 
 @law("values.odd")
 def odd(check: Check) -> None:
     """Odd but writable values never make the server fail: quotes, zero bytes, emoji, broken UTF-8, long text."""
-    name = {"prime": "labels", "dreadnode": "cursor", "instavm": "metadata", "superserve": "metadata.x"}[check.slug]
-    texts = {
-        "quote": 'it\'s "quoted"; -- \\',
-        "emoji": "\U0001f680 größe 日本",
-        "long": "x" * 3000,
-        "zero byte": "a\x00b",
-        "braces": "{0} ${x} %s %(x)s",
-        "bad utf-8": "\udcff\udcfe",
-        "right to left": "\u202e\u0301\ufeff",
-    }
-    for probe, text in texts.items():
+    name = check.listing.odd_parameter
+    in_json = isinstance(check.listing.filter_of(name), Json)
+    for probe, text in ODD_TEXTS.items():
         if not check.wants(probe):
             continue
         check.probe(probe)
-        if check.slug == "instavm":
+        if in_json:
             text = '{"x": "' + text.replace("\\", "").replace('"', "").replace("\x00", "\\u0000") + '"}'
-        ask = Ask(check.path(), ((name, text),))
-        reply = check.send(ask)
+        reply = check.send(Ask(check.path(), ((name, text),)))
         check.witness(f"{probe} in {name}")
         if reply.status == 200:
             check.accept(check.question((), sent=((name, text),), whole=True), reply)
-    if check.slug == "prime":
-        for probe, query in (("odd team", (("team_id", "'\x00"),)), ("odd user", (("user_id", "日本'"),))):
-            if check.wants(probe):
-                check.probe(probe)
-                check.send(Ask(check.path(), query))
+    for filter in check.listing.filters:
+        takes_names = isinstance(filter, Equal) and not isinstance(filter, Reference)
+        if takes_names and check.wants(f"odd {filter.noun}"):
+            check.probe(f"odd {filter.noun}")
+            check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
 
 
 @law("values.routes", tier=Tier.SHOULD)

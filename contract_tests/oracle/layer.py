@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
-from contract_tests.judging.target import target
-from contract_tests.oracle.differences import Difference, Side, agrees, differences
-from contract_tests.oracle.questions import OracleQuestion, questions
+from contract_tests.oracle.asking import draw, put
+from contract_tests.oracle.differences import agrees, differences
+from contract_tests.oracle.sides import Difference, Side
 from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.form import Promises
+from contract_tests.promises.paging import InHeader
+from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import Handler
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
@@ -41,8 +45,6 @@ ROUNDS = 3
 BUGS_AT_ONCE = 20
 """A round of planning holds so many bugs, none of them told yet, against every candidate."""
 OTHER_SCOPES_STEP = 6
-OWN_LIST = "main"
-"""The tenant of the fixtures that the caller's own list becomes; orgs and teams keep their names."""
 UNFIT = (KeyError, TypeError, AttributeError, ValueError)
 """What rows of the wrong types lead to."""
 TOPICS = ("filters", "pages", "facets", "refusals")
@@ -82,14 +84,18 @@ class Oracle:
     stopped: str = ""
     moved: bool = False
 
+    @property
+    def promises(self) -> Promises:
+        return self.side.promises
+
     def ask(self, query: OracleQuestion) -> list[Reply]:
-        return query.put(self.context, self.context.transport.send)
+        return put(query, self.promises, self.context.transport.send)
 
     def expected(self, query: OracleQuestion, side: Side) -> list[Reply]:
-        return query.put(self.context, side.twin.send)
+        return put(query, self.promises, side.twin.send)
 
     def differs(self, query: OracleQuestion, replies: list[Reply], before: Side, after: Side) -> list[Difference]:
-        if agrees(self.context.slug, replies, self.expected(query, before), before.twin.items):
+        if agrees(self.promises, replies, self.expected(query, before)):
             return []
         return differences(query, replies, before, after)
 
@@ -101,7 +107,7 @@ class Oracle:
         replies = self.ask(query)
         self.left -= self.context.transport.sent - sent
         tally.asked += 1
-        if agrees(self.context.slug, replies, expected, self.side.twin.items):
+        if agrees(self.promises, replies, expected):
             tally.witnesses += self.witnessed(query, expected)
             return
         sent = self.context.transport.sent
@@ -167,7 +173,10 @@ class Oracle:
             return "refusals"
         if query.facets:
             return "facets"
-        return "pages" if query.paged else "filters"
+        return "pages" if self.paged(query) else "filters"
+
+    def paged(self, query: OracleQuestion) -> bool:
+        return bool(query.names & self.promises.listing.paging.parameters)
 
     def witnessed(self, query: OracleQuestion, expected: Sequence[Reply]) -> bool:
         """Whether the question selects a proper part of the rows that is not empty, or is refused."""
@@ -175,7 +184,7 @@ class Oracle:
         if matching is None:
             return True
         rows = len(self.side.snapshots[query.scope].rows)
-        return len(matching) > 0 and (len(matching) < rows or query.paged or query.facets)
+        return len(matching) > 0 and (len(matching) < rows or self.paged(query) or query.facets)
 
     def explained(self, query: OracleQuestion) -> bool:
         """Whether a finding already shows what this question would show."""
@@ -204,8 +213,7 @@ class Oracle:
                 break
 
     def outcomes(self) -> Iterator[Outcome]:
-        page = target(self.context.slug).listing.page
-        common = {"layer": LAYER, "page": page, "promise": PROMISE}
+        common = {"layer": LAYER, "page": self.promises.listing.page, "promise": PROMISE}
         broken_topics = set()
         for finding in self.findings:
             topic = self.topic(finding.query, self.expected(finding.query, self.side))
@@ -219,7 +227,7 @@ class Oracle:
                 **common,
             )
         for topic, tally in self.tallies.items():
-            if topic in broken_topics or (topic == "facets" and self.context.slug != "dreadnode"):
+            if topic in broken_topics or (topic == "facets" and self.promises.facets is None):
                 continue
             law = f"oracle.{topic}"
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
@@ -254,7 +262,7 @@ def compare(context: Context, servers: Servers) -> list[Outcome]:
     options = context.options
     budget = min(BUDGET.get(options.profile, BUDGET["default"]), context.remaining)
     try:
-        oracle = Oracle(context, Side.of(context.slug, snapshots), budget)
+        oracle = Oracle(context, Side.of(BY_SLUG[context.slug], snapshots), budget)
         oracle.run(plan(context, snapshots, budget, servers))
         return [*oracle.outcomes()]
     except UNFIT:
@@ -265,18 +273,19 @@ def compare(context: Context, servers: Servers) -> list[Outcome]:
 
 def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int, servers: Servers) -> list[OracleQuestion]:
     """The questions to ask, the most telling first; those at the end are there in case earlier ones cost nothing."""
-    seed = context.options.seed
-    known = [questions(context.slug, scope, snapshot.rows) for scope, snapshot in snapshots.items()]
-    drawn = [query for index, each in enumerate(known) for query in each.drawn(seed + index, CANDIDATES // len(known))]
+    seed, promises = context.options.seed, BY_SLUG[context.slug]
+    known = [promises.mine(scope, snapshot.rows) for scope, snapshot in snapshots.items()]
+    share = CANDIDATES // len(known)
+    drawn = [query for index, mined in enumerate(known) for query in draw(mined, promises, seed + index, share)]
     # Other scopes hold the same kind of rows, so a few questions about each are enough.
     essential = [
         query
-        for index, each in enumerate(known)
-        for query in (each.essential if index == 0 else each.essential[::OTHER_SCOPES_STEP])
+        for index, mined in enumerate(known)
+        for query in (mined.essential if index == 0 else mined.essential[::OTHER_SCOPES_STEP])
     ]
     candidates = list(dict.fromkeys([*essential, *drawn]))
     always = [query for query in known[0].boundaries if query.cost <= budget // TAIL]
-    planned = Planner(context, snapshots, candidates, servers).chosen(always, budget - budget // TAIL)
+    planned = Planner(promises, snapshots, candidates, servers).chosen(always, budget - budget // TAIL)
     rest = [query for query in drawn if query not in planned]
     return list(dict.fromkeys([*planned, *rest, *essential]))
 
@@ -289,7 +298,7 @@ Told = dict[OracleQuestion, set[str]]
 class Planner:
     """Which question tells which planted bug, when bugs and correct server hold these rows."""
 
-    context: Context
+    promises: Promises
     snapshots: Mapping[str, Snapshot]
     candidates: Sequence[OracleQuestion]
     servers: Servers
@@ -301,10 +310,11 @@ class Planner:
         Every bug against every candidate would take too long: the cover of some bugs is tried on all, and completed
         for those that it misses.
         """
-        rows = {scope or OWN_LIST: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
+        home = self.promises.fake.home
+        rows = {scope or home: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
         plan = list(always)
         try:
-            server, handlers = self.servers(self.context.slug, rows)
+            server, handlers = self.servers(self.promises.slug, rows)
         except UNFIT:
             return plan  # Rows that cannot be ordered by date can be asked about, but not planned for.
         self._right = {query: self.answer(server, query) for query in [*always, *self.candidates]}
@@ -329,14 +339,16 @@ class Planner:
             return Reply(ask, status, sent, body, 0.0)
 
         try:
-            replies = query.put(self.context, send)
+            replies = put(query, self.promises, send)
         except UNFIT:
             return None
-        return [(reply.status, reply.body, reply.headers.get("x-total-count")) for reply in replies]
+        total = self.promises.listing.paging.total
+        header = total.place.name.lower() if total is not None and isinstance(total.place, InHeader) else ""
+        return [(reply.status, reply.body, reply.headers.get(header)) for reply in replies]
 
     @property
     def key(self) -> str:
-        return f"{self.context.slug}-admin-key"
+        return f"{self.promises.slug}-admin-key"
 
 
 def greedy(told: Told, bugs: set[str], budget: int) -> list[OracleQuestion]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from contract_tests.judging.target import target
 from contract_tests.outcome import Row
+from contract_tests.promises.filter_kinds import Owner
+from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
 from fakeserver.documents.collection import Collection, OrderKey
@@ -50,20 +52,18 @@ class Twin:
     """A server in process that owns exactly these rows, in exactly this order, and knows the deployment's caller as
     its admin."""
 
-    def __init__(self, slug: str, rows: Mapping[str, Sequence[Row]]) -> None:
-        self.slug = slug
+    def __init__(self, promises: Promises, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.promises, slug = promises, promises.slug
         self.service = copy.copy(service_of(slug))
         self.provider = self.service.provider
-        self.identity = self.provider.identity
-        self.items = target(slug).listing.items
         fixture = self.service.fixture
         key = f"{slug}-admin-key"
         admin = fixture.callers[key]
-        # Prime's own list belongs to the caller; every other scope is an org or a team of that name.
+        # The empty scope is the caller's own list; every other one is an org or a team of that name.
         tenants = {scope: scope or admin.home for scope in rows}
         self.caller = replace(
             admin,
-            user=most_common_user(rows.get("", ())) or admin.user,
+            user=most_common_user(promises.listing.owner, rows.get("", ())) or admin.user,
             tenants=dict.fromkeys([admin.home, *tenants.values()], "admin"),
         )
         self.service.fixture = replace(fixture, callers={**fixture.callers, key: self.caller})
@@ -72,8 +72,8 @@ class Twin:
         ).world
         self.world.settings.journal = False
         self.tenants = self.world.tenants(self.provider)
-        for scope, each in rows.items():
-            self.tenants[tenants[scope]] = as_served(each, self.identity, self.caller.user)
+        for scope, documents in rows.items():
+            self.tenants[tenants[scope]] = as_served(documents, promises.listing.identity, self.caller.user)
         self.transport = InProcess(self.handle, target(slug).security, {"token": key, "other": f"{slug}-outsider-key"})
 
     def handle(
@@ -94,12 +94,12 @@ class Twin:
         except Problem:
             return None
         holds = [
-            each.predicate(values[each.parameter])
-            for each in route.meaning.filters
-            if values[each.parameter] is not None
+            filter.predicate(values[filter.parameter])
+            for filter in route.meaning.filters
+            if values[filter.parameter] is not None
         ]
         documents = self.tenants[scope.tenant].documents()
-        return [str(row[self.identity]) for row in documents if all(keep(row) for keep in holds)]
+        return [str(row[self.promises.listing.identity]) for row in documents if all(keep(row) for keep in holds)]
 
     def window(self, ask: Ask) -> Window:
         """The part of the list that the ask's page parameters select."""
@@ -122,9 +122,9 @@ class Twin:
         return route, route.read(segments, ask.query_string.encode()).values
 
 
-def most_common_user(rows: Sequence[Row]) -> str:
+def most_common_user(owner: Owner | None, rows: Sequence[Row]) -> str:
     """Whose rows these are, where the rows say so."""
-    users = Counter(row["userId"] for row in rows if row.get("userId"))
+    users = Counter(row[owner.field] for row in rows if row.get(owner.field)) if owner is not None else Counter()
     return str(users.most_common(1)[0][0]) if users else ""
 
 

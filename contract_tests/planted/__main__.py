@@ -19,11 +19,12 @@ from contract_tests.planted.bug import Bug
 from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.probes import session as recorded
 from contract_tests.planted.replay import Replay, transport
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 from contract_tests.reporting.report import failing
 from contract_tests.sending.ask import Ask
 
 REPORT = Path(__file__).parent / "BUGS.md"
+KNOWN_ROWS = 100
 MOST_LAWS = 3
 """Laws named per bug; a broken server breaks many."""
 
@@ -57,12 +58,12 @@ def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
 @functools.cache
 def known(slug: str) -> tuple[str, ...]:
     """Three sandboxes that the correct server shows, one near each end of the list and one between."""
-    listing = LISTINGS[slug]
-    size = ((listing.paging.size, "100"),) if listing.paging.size else ()
-    ask = Ask(listing.path.replace("{org}", "acme"), size)
-    found = transport(slug, correct(slug)).send(ask).json()
-    rows = found if isinstance(found, list) else next(each for each in found.values() if isinstance(each, list))
-    return tuple(str(rows[index][listing.identity]) for index in (0, len(rows) // 2, -1))
+    promises = BY_SLUG[slug]
+    listing, scope = promises.listing, promises.home_scope
+    ask = Ask(promises.path(scope), (*promises.scopes.query(scope), *listing.paging.query(size=KNOWN_ROWS)))
+    body = listing.body_of(transport(slug, correct(slug)).send(ask))
+    assert body is not None
+    return tuple(str(body.rows[index][listing.identity]) for index in (0, len(body.rows) // 2, -1))
 
 
 def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import orjson
 from pyroaring import BitMap
 
 from contract_tests.judging.target import specs
+from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection, newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
@@ -42,8 +43,8 @@ Values = dict[str, Any]
 EPOCH = 1_735_689_600_000_000
 """1 January 2025, so that two servers of one seed send the same bytes."""
 JSON = "application/json"
-ITEMS = {"dreadnode": "items", "prime": "sandboxes"}
-"""Where the rows stand in an envelope; the other providers send a bare array."""
+OUTSIDER = "outsider"
+"""The tenant of the caller who shares nothing with the admin."""
 FACETS = "getSandboxFacets"
 LIST = "listSandboxes"
 
@@ -104,7 +105,7 @@ class Backend:
         """With a mistake around the answers of one operation."""
 
         def guarded(request: Request, following: Next) -> Answer:
-            here = operation_at(self.provider.slug, request.path)
+            here = BY_SLUG[self.provider.slug].operation_at(request.path)
             return around(request, following) if here == operation else following(request)
 
         return replace(self, around=(*self.around, guarded))
@@ -238,10 +239,6 @@ def crash() -> Problem:
     return internal()
 
 
-def operation_at(slug: str, path: str) -> str:
-    return FACETS if slug == "dreadnode" and path.endswith("/facets") else LIST
-
-
 def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] = parameters.decoder) -> Decoders:
     """The decoder of every operation."""
     return {
@@ -357,7 +354,9 @@ def _callers(slug: str, fixture: Fixture, documents: Rows) -> dict[str, Caller]:
     callers = dict(fixture.callers)
     admin = callers[f"{slug}-admin-key"]
     new = {name: "admin" for name in documents if name not in fixture.tenants}
-    users = Counter(str(each["userId"]) for each in documents.get(admin.home, ()) if each.get("userId"))
+    owner = BY_SLUG[slug].listing.owner
+    home = documents.get(admin.home, ()) if owner is not None else ()
+    users = Counter(str(row[owner.field]) for row in home if row.get(owner.field)) if owner is not None else Counter()
     user = users.most_common(1)[0][0] if users else admin.user
     callers[f"{slug}-admin-key"] = replace(admin, user=user, tenants={**admin.tenants, **new})
     return callers

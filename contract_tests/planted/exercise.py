@@ -8,16 +8,14 @@ from contract_tests.judging.session import Layer, Session
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import JUDGES
 from contract_tests.planted.replay import transport
+from contract_tests.promises import BY_SLUG
 from contract_tests.run import judge, open_session
 from contract_tests.sending.in_process import Handler
-
-ORGS = {"dreadnode": ("acme", "globex"), "prime": ("research",)}
-"""The orgs and teams of the default fixtures that the admin may read."""
 
 
 def default_options(slug: str, **more: object) -> Options:
     """The fake's default fixtures, seen by the admin with the outsider beside: what planted bugs are measured with."""
-    given: dict[str, object] = {"orgs": ORGS.get(slug, ()), "has_other": True, "strict": True, **more}
+    given: dict[str, object] = {"orgs": BY_SLUG[slug].fake.orgs, "has_other": True, "strict": True, **more}
     return Options(**given)  # type: ignore[arg-type]
 
 

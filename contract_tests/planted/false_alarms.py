@@ -9,14 +9,14 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.planted.exercise import default_options, exercise
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 from contract_tests.sending.in_process import Handler
 from fakeserver.documents.collection import Collection
 from fakeserver.pipeline.exchange import Request
@@ -85,40 +85,52 @@ class Churning:
     def add(self, collection: Collection, tenant: str) -> None:
         document = dict(self.rng.choice(self.spares[tenant]))
         self.born += 1
-        identity = LISTINGS[self.slug].identity
+        identity = BY_SLUG[self.slug].listing.identity
         text = str(document[identity])
         document[identity] = text[:-4] + f"{self.born:04x}"
-        collection.add(document, "user_admin" if self.slug == "prime" else self.owner(collection))
-
-    def owner(self, collection: Collection) -> str:
-        ranks = collection.everything
-        return collection.owner(ranks.min()) if ranks else "7d0cbb2e-5a57-4a5c-9d5e-0f3a6a1f0001"
+        collection.add(document, self.service.fixture.callers[f"{self.slug}-admin-key"].user)
 
     def changed(self, document: Document, tenant: str) -> Document:
         """The same document in another state, or with other tags, its fields still in agreement."""
-        spare = self.rng.choice(self.spares[tenant])
-        if self.slug in ("instavm", "superserve"):
-            return document | {"metadata": spare["metadata"]}
-        if self.slug == "prime":
-            if self.rng.random() < 0.5 or document.get("errorType") or not document.get("startedAt"):
-                return document | {"labels": spare.get("labels", [])}
-            if document["status"] == "TERMINATED":
-                return document | {"status": "RUNNING", "terminatedAt": None}
-            return document | {"status": "TERMINATED", "terminatedAt": document["updatedAt"]}
-        if self.rng.random() < 0.5:
-            names = ("project_id", "project_key", "project_name")
-            return document | {name: spare.get(name) for name in names}
-        if "stopped_at" not in document:
-            return document
-        stopped = document["stopped_at"] or document["last_started_at"] or document["created_at"]
-        match document["state"]:
-            case "running":
-                return document | {"state": "paused", "stopped_at": stopped, "pause_reason": "user"}
-            case "paused":
-                return document | {"state": "killed", "killed_at": stopped, "pause_reason": None}
-        return document | {"state": "running", "killed_at": None, "stopped_at": None}
+        return CHANGES[self.slug](document, self.rng.choice(self.spares[tenant]), self.rng)
 
 
+def with_metadata(document: Document, spare: Document, rng: Random) -> Document:
+    return document | {"metadata": spare["metadata"]}
+
+
+def relabelled_or_ended(document: Document, spare: Document, rng: Random) -> Document:
+    """Prime's: other labels, or terminated, or back again."""
+    if rng.random() < 0.5 or document.get("errorType") or not document.get("startedAt"):
+        return document | {"labels": spare.get("labels", [])}
+    if document["status"] == "TERMINATED":
+        return document | {"status": "RUNNING", "terminatedAt": None}
+    return document | {"status": "TERMINATED", "terminatedAt": document["updatedAt"]}
+
+
+def moved_or_paused(document: Document, spare: Document, rng: Random) -> Document:
+    """Dreadnode's: in another project, or in the next state."""
+    if rng.random() < 0.5:
+        names = ("project_id", "project_key", "project_name")
+        return document | {name: spare.get(name) for name in names}
+    if "stopped_at" not in document:
+        return document
+    stopped = document["stopped_at"] or document["last_started_at"] or document["created_at"]
+    match document["state"]:
+        case "running":
+            return document | {"state": "paused", "stopped_at": stopped, "pause_reason": "user"}
+        case "paused":
+            return document | {"state": "killed", "killed_at": stopped, "pause_reason": None}
+    return document | {"state": "running", "killed_at": None, "stopped_at": None}
+
+
+CHANGES: Mapping[str, Callable[[Document, Document, Random], Document]] = {
+    "dreadnode": moved_or_paused,
+    "instavm": with_metadata,
+    "prime": relabelled_or_ended,
+    "superserve": with_metadata,
+}
+"""How a provider's documents change, given another one of the same tenant."""
 SERVICES = load_services()
 
 
@@ -126,7 +138,8 @@ def spares(slug: str) -> Mapping[str, Sequence[Document]]:
     """Documents of another world, for those that are born."""
     other = create_app(Settings(seed=9_999, size=SPARES * 5, epoch=EPOCH), SERVICES)
     tenants = other.world.tenants(SERVICES[slug].provider)
-    names = {"dreadnode": ("acme",), "prime": ("main", "research")}.get(slug, ("main",))
+    fake = BY_SLUG[slug].fake
+    names = dict.fromkeys((fake.home, *(fake.orgs if BY_SLUG[slug].scopes.in_query else ())))
     return {name: list(tenants[name].documents())[:SPARES] for name in names}
 
 
@@ -156,7 +169,7 @@ def trials(
     seeds: Iterable[int],
     sizes: Sequence[int] = SIZES,
     churns: Sequence[float] = CHURNS,
-    slugs: Iterable[str] = LISTINGS,
+    slugs: Iterable[str] = BY_SLUG,
 ) -> Iterator[Trial]:
     for slug in slugs:
         for size in sizes:
@@ -185,10 +198,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="false-alarms", description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--size", type=int, action="append")
-    parser.add_argument("--only", action="append", choices=sorted(LISTINGS))
+    parser.add_argument("--only", action="append", choices=sorted(BY_SLUG))
     given = parser.parse_args(argv)
     started, found = time.perf_counter(), []
-    for each in trials(range(given.seeds), given.size or SIZES, CHURNS, given.only or LISTINGS):
+    for each in trials(range(given.seeds), given.size or SIZES, CHURNS, given.only or BY_SLUG):
         found.append(each)
         for outcome in each.accusations:
             asks = ", ".join(ask.target for ask in outcome.asks[:2])

@@ -24,11 +24,13 @@ from contract_tests.planted.bug import Bug
 from contract_tests.planted.mutations import Mutation, mutations
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay
+from contract_tests.promises import BY_SLUG
 from fakeserver.provider import Provider
 from fakeserver.spec import parameters
 
 PACKAGE = Path(fakeserver.__file__).parent
 SLUGS = ("prime", "dreadnode", "instavm", "superserve")
+"""In this order they are tried: a mutant is a bug of the first in which it shows."""
 BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "documents.keys": ("listing.containment", "listing.filters", "listing.facets"),
     "listing.containment": ("listing.filters", "listing.facets"),
@@ -181,7 +183,7 @@ def reached(module: str, function: str) -> bool:
 
 
 def operations_of(slug: str) -> tuple[str, ...]:
-    return (LIST, FACETS) if slug == "dreadnode" else (LIST,)
+    return (LIST, FACETS) if BY_SLUG[slug].facets is not None else (LIST,)
 
 
 @contextmanager

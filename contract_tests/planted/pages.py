@@ -26,12 +26,11 @@ from contract_tests.planted.plants import (
     query_of,
     with_query,
 )
+from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.envelopes import BARE, Page
 from fakeserver.listing.pages import Context
 from fakeserver.problems import Document
-
-CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def shuffled(backend: Backend, operation: str) -> Backend:
 
 def _ties_shuffled(backend: Backend, operation: str) -> Backend:
     """Rows of one instant come in an order that changes from answer to answer."""
-    draws, created = random.Random(0), CREATED[backend.provider.slug]
+    draws, created = random.Random(0), BY_SLUG[backend.provider.slug].listing.created
 
     def change(rows: list[Document]) -> list[Document]:
         groups = [[*group] for _, group in itertools.groupby(rows, key=lambda row: row[created])]

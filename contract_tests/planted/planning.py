@@ -21,7 +21,7 @@ from contract_tests.laws.plan import PLAN, plans
 from contract_tests.outcome import Tier
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.exercise import default_options, exercise
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 
 MATRIX_SIZES = {"default": 250, "polite": 137}
 """Rows in the world of the bugs: enough for three pages, few enough to be quick."""
@@ -113,7 +113,7 @@ def plan(kills: Kills, prices: Counter[str], order: Sequence[str], room: int) ->
 
 def main(slugs: Sequence[str]) -> int:
     made = {profile: dict(plans().get(profile, {})) for profile in SIZES}
-    for slug in slugs or LISTINGS:
+    for slug in slugs or BY_SLUG:
         for profile, size in SIZES.items():
             kills = matrix(slug, MATRIX_SIZES[profile])
             prices = prices_of(slug, size)

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.planted.backend import FACETS, ITEMS, LIST, Answer, Backend, Next, Request, crash
+from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request, crash
 from contract_tests.planted.bug import Plant
+from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.keys import Index, KeyFunction, itself
 from fakeserver.listing.envelopes import Fact, Neighbours, Page
@@ -124,7 +125,7 @@ def listed(change: Callable[[list[Document]], list[Any]]) -> Plant:
     """The rows of every page are others."""
 
     def plant(backend: Backend, operation: str) -> Backend:
-        items = ITEMS.get(backend.provider.slug)
+        items = BY_SLUG[backend.provider.slug].listing.items
 
         def changed(value: Any) -> Any:
             return {**value, items: change(value[items])} if items else change(value)

@@ -14,15 +14,13 @@ from typing import ClassVar
 from contract_tests.judging.session import Findings, Session
 from contract_tests.outcome import Power, Row, RunRecord, Verdict
 from contract_tests.planted import BUGS
-from contract_tests.planted.backend import Handler, Rows, correct
+from contract_tests.planted.backend import OUTSIDER, Handler, Rows, correct
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.replay import Replay, same
 from contract_tests.planted.witnesses import missing
+from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 
-HOME = {"dreadnode": "acme", "instavm": "main", "prime": "main", "superserve": "main"}
-"""The tenant that stands for the caller's own list."""
-OTHER = "outsider"
 TOGETHER = "repeats.together"
 """The law that sends requests side by side; without it no race can show."""
 
@@ -56,8 +54,9 @@ def of_record(record: RunRecord, convict: Convict | None = None) -> Power:
 
 def tenants(slug: str, rows: Mapping[str, Sequence[Row]], other: Sequence[Row] | None = None) -> Rows:
     """The rows of a run by tenant of the fake; an empty scope is the caller's own list."""
-    found = {scope or HOME[slug]: list(each) for scope, each in rows.items()}
-    return found if other is None else {**found, OTHER: list(other)}
+    home = BY_SLUG[slug].fake.home
+    documents = {scope or home: list(own) for scope, own in rows.items()}
+    return documents if other is None else {**documents, OUTSIDER: list(other)}
 
 
 def of(

@@ -12,15 +12,9 @@ from typing import Any
 from contract_tests.planted.backend import FACETS, LIST, Backend, documents_of, load
 from contract_tests.planted.replay import Replay
 from contract_tests.planted.session import Pair, Session, again, common, pages, sample, variants, walk
+from contract_tests.promises import BY_SLUG
 from fakeserver.problems import Document
 
-PATHS = {
-    ("dreadnode", LIST): "/api/v1/org/acme/sandboxes",
-    ("dreadnode", FACETS): "/api/v1/org/acme/sandboxes/facets",
-    ("instavm", LIST): "/v1/sessions/sandboxes",
-    ("prime", LIST): "/api/v1/sandbox",
-    ("superserve", LIST): "/sandboxes",
-}
 NUMBERS = ("0", "-1", "01", "+5", "1.5", "1e2", "x", "", " 5", "５", "99999999999999999999", "null")
 TEXTS = ("no-such-value", "it's", 'a"b', "50% off", "a_b", "größe", "日本語", "a\\b", "", " ", "x" * 300, "null", "%")
 
@@ -29,7 +23,9 @@ TEXTS = ("no-such-value", "it's", 'a"b', "50% off", "a_b", "größe", "日本語
 def session(slug: str, operation: str) -> Session:
     """Every probe of one operation, with the correct server's answers."""
     backend = load(slug)
-    found = Session(Replay(slug, backend.handler()), PATHS[slug, operation])
+    promises = BY_SLUG[slug]
+    path = promises.facets_path if operation == FACETS else promises.path
+    found = Session(Replay(slug, backend.handler()), path(promises.home_scope))
     common(found)
     again(found, AGAIN[slug, operation])
     PROBES[slug, operation](found, backend)

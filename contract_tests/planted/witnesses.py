@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
+from typing import Any
 
 from contract_tests.outcome import Row
-from contract_tests.planted.backend import FACETS, Rows
+from contract_tests.planted.backend import FACETS, OUTSIDER, Rows
 from contract_tests.planted.bug import Bug
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.filter_kinds import AllOf, Closed, Json, Owner, Reference, Tags
+from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask
 
-CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}
-STATE = {"dreadnode": "state", "instavm": "status", "prime": "status", "superserve": "status"}
 MOST_SENTENCES = 8
+FEW_ROWS = 30
+MOST_BUCKETS = 10
+EVERYTHING = ("filters", "pages", "cursors", "facets", "schema", "rows", "tenancy", "state")
+DEFAULT, MOST = "default", "most"
+"""Sizes that the promises know."""
+SIZES: Mapping[str, tuple[tuple[int | str, tuple[str, ...], str], ...]] = {
+    "dreadnode": (
+        (20, ("default_20", "capped_20"), "a limit of 20"),
+        (DEFAULT, ("default", "of_page", "keeps_limit"), "the default limit"),
+        (MOST, ("100",), "the largest limit"),
+    ),
+    "instavm": (
+        (50, ("default_50",), "a limit of 50"),
+        (DEFAULT, ("default", "100"), "the default limit"),
+        (500, ("500",), "a limit of 500"),
+    ),
+    "prime": (
+        (20, ("default_20",), "a page of 20"),
+        (DEFAULT, ("default", "by_50"), "the default page size"),
+        (100, ("100", "capped", "quietly"), "a page of more than 100"),
+    ),
+    "superserve": ((100, ("100",), "a limit of 100"), (MOST, ("200",), "the largest limit")),
+}
+"""How many rows it takes to see the bugs of these names, and what cannot be seen with fewer."""
+OTHER_NAMES = {"ERROR": ("exit_code",), "TERMINATED": ("is_active",), "paused": ("pause_reason",), "killed": ("live",)}
+"""By state: what else the bugs about it are called."""
+
+Concerns = Callable[[Bug], bool]
+Lack = tuple[bool, Concerns, str]
+"""Whether something is missing, the bugs that this hides, and the sentence that says so."""
 
 
 def missing(slug: str, unseen: Sequence[Bug], documents: Rows, asks: Sequence[Ask]) -> tuple[str, ...]:
     """What the run lacked for these bugs, without repetition; a bug that nothing explains is described itself."""
-    rows = [*chain.from_iterable(each for name, each in documents.items() if name != "outsider")]
+    rows = [*chain.from_iterable(own for name, own in documents.items() if name != OUTSIDER)]
     facts = lacks(slug, rows, documents, asks)
     sentences: dict[str, None] = {}
     unexplained = []
@@ -26,10 +58,10 @@ def missing(slug: str, unseen: Sequence[Bug], documents: Rows, asks: Sequence[As
         sentences |= dict.fromkeys(reasons[:1])
         if not reasons:
             unexplained.append(bug)
-    found = [*sentences]
-    found += [f"nothing was asked that shows this: {_lowered(bug.summary)}" for bug in unexplained]
-    more = len(found) - MOST_SENTENCES
-    return tuple(found) if more <= 0 else (*found[:MOST_SENTENCES], f"and {more} more kinds of fault")
+    said = [*sentences]
+    said += [f"nothing was asked that shows this: {_lowered(bug.summary)}" for bug in unexplained]
+    more = len(said) - MOST_SENTENCES
+    return tuple(said) if more <= 0 else (*said[:MOST_SENTENCES], f"and {more} more kinds of fault")
 
 
 def _lowered(sentence: str) -> str:
@@ -37,153 +69,111 @@ def _lowered(sentence: str) -> str:
     return (first + sentence[1:]).removesuffix(".")
 
 
-Concerns = Callable[[Bug], bool]
-
-
 def lacks(slug: str, rows: list[Row], documents: Rows, asks: Sequence[Ask]) -> list[tuple[Concerns, str]]:
     """Everything that is missing, each with the bugs that it hides; the most telling reasons come first."""
-    count = max((len(each) for name, each in documents.items() if name != "outsider"), default=0)
-    found: list[tuple[bool, Concerns, str]] = [
-        (not any(each.credential == "other" for each in asks), _of("tenancy"), "no second credential was given"),
-        (
-            not any(each.credential == "other" for each in asks),
-            _named("caller", "tenant"),
-            "no second credential was given",
-        ),
-        (not rows, _of(*EVERYTHING), "the account has no sandboxes"),
-        (not any(_error(each) for each in asks), _of("values"), "no bad value was sent"),
-        (not any(each.path.endswith("/facets") for each in asks), _facets, "the facets were not asked for"),
-        (not any(each.credential == "none" for each in asks), _of("credentials"), "no credential was left out"),
-    ]
-    found += [
-        (count <= size, _named(*names), f"fewer than {size + 1} rows, so {what} cannot be seen")
-        for size, names, what in SIZES[slug]
-    ]
-    found += _of_values(slug, rows, documents)
-    found += [
-        (not _ties(slug, rows), _named("tie"), "no two sandboxes were created at the same instant"),
+    promises = BY_SLUG[slug]
+    count = max((len(own) for name, own in documents.items() if name != OUTSIDER), default=0)
+    state = promises.listing.state
+    known = [
+        *_of_requests(promises, asks, rows),
+        *_of_sizes(promises, count),
+        *_of_values(promises, rows, documents),
+        (not _ties(promises, rows), _named("tie"), "no two sandboxes were created at the same instant"),
         (count < 4, _of("pages", "cursors"), "too few rows for a second page"),
         (
-            len({each.get(STATE[slug]) for each in rows}) < 2,
+            len({row.get(state) for row in rows}) < 2,
             _named("state", "status", "is_active", "active"),
             "all sandboxes are in one state",
         ),
-        (len(rows) < 30, _named("rarely", "undeclared"), "too few rows for a mistake that only a few of them have"),
+        (
+            len(rows) < FEW_ROWS,
+            _named("rarely", "undeclared"),
+            "too few rows for a mistake that only a few of them have",
+        ),
     ]
-    return [(concerns, sentence) for lacking, concerns, sentence in found if lacking]
+    return [(concerns, sentence) for lacking, concerns, sentence in known if lacking]
 
 
-EVERYTHING = ("filters", "pages", "cursors", "facets", "schema", "rows", "tenancy", "state")
-SIZES: dict[str, tuple[tuple[int, tuple[str, ...], str], ...]] = {
-    "dreadnode": (
-        (20, ("default_20", "capped_20"), "a limit of 20"),
-        (50, ("default", "of_page", "keeps_limit"), "the default limit"),
-        (100, ("100",), "the largest limit"),
-    ),
-    "instavm": (
-        (50, ("default_50",), "a limit of 50"),
-        (100, ("default", "100"), "the default limit"),
-        (500, ("500",), "a limit of 500"),
-    ),
-    "prime": (
-        (20, ("default_20",), "a page of 20"),
-        (50, ("default", "by_50"), "the default page size"),
-        (100, ("100", "capped", "quietly"), "a page of more than 100"),
-    ),
-    "superserve": ((100, ("100",), "a limit of 100"), (200, ("200",), "the largest limit")),
-}
+def _of_requests(promises: Promises, asks: Sequence[Ask], rows: list[Row]) -> Iterator[Lack]:
+    alone = not any(ask.credential == "other" for ask in asks)
+    yield alone, _of("tenancy"), "no second credential was given"
+    yield alone, _named("caller", "tenant"), "no second credential was given"
+    yield not rows, _of(*EVERYTHING), "the account has no sandboxes"
+    yield not any(_bad(ask) for ask in asks), _of("values"), "no bad value was sent"
+    counted = any(promises.operation_at(ask.path) == FACETS for ask in asks)
+    yield not counted, _facets, "the facets were not asked for"
+    yield not any(ask.credential == "none" for ask in asks), _of("credentials"), "no credential was left out"
 
 
-def _of_values(slug: str, rows: list[Row], documents: Rows) -> list[tuple[bool, Concerns, str]]:
-    """What the values of the rows lack, provider by provider."""
-    if slug == "prime":
-        labels = [each.get("labels") or [] for each in rows]
-        known = {*chain.from_iterable(labels)}
-        users = {each.get("userId") for each in rows}
-        return [
-            (not known, _named("label"), "no sandbox has a label"),
-            (all(len(each) < 2 for each in labels), _named("labels"), "no sandbox has two labels"),
-            (
-                len({tuple(sorted(each)) for each in labels if len(each) > 1}) < 2,
-                _named("labels_any", "last_only", "first_only"),
-                "no two sandboxes share a label and differ in another",
-            ),
-            (all(len(each) < 3 for each in labels), _named("two_at_most"), "no sandbox has three labels"),
-            (not any("," in each for each in known), _named("comma"), "no label has a comma"),
-            (not any(each != each.strip() for each in known), _named("trimmed"), "no label has a blank at its end"),
-            (
-                len(documents) < 2 or not any(each.get("teamId") for each in rows),
-                _named("team", "user"),
-                "no team was given, or it has no sandboxes",
-            ),
-            (len(users) < 2, _named("user"), "all sandboxes belong to one user"),
-            *[
-                (not any(each.get("status") == state for each in rows), _named(*names), f"no sandbox is {state}")
-                for state, names in (
-                    ("PAUSED", ("paused",)),
-                    ("ERROR", ("error", "exit_code")),
-                    ("TERMINATED", ("terminated", "is_active")),
-                    ("PROVISIONING", ("provisioning",)),
-                    ("RUNNING", ("running",)),
-                )
-            ],
-        ]
-    if slug == "dreadnode":
-        projects = {each.get("project_id") for each in rows} - {None}
-        return [
-            (not projects, _named("project", "zero", "buckets", "ties"), "no sandbox belongs to a project"),
-            (len(projects) < 2, _named("project", "ties", "largest", "alphabetical"), "there is only one project"),
-            (len(projects) <= 10, _named("capped"), "there are no more than ten projects"),
-            (
-                all(each.get("project_id") for each in rows),
-                _named("null_project", "of_projects", "null_kept"),
-                "every sandbox belongs to a project",
-            ),
-            (len([*documents]) < 2, _named("org", "everybody"), "no second org was given"),
-            *[
-                (not any(each.get("state") == state for each in rows), _named(*names), f"no sandbox is {state}")
-                for state, names in (
-                    ("paused", ("paused", "pause_reason")),
-                    ("killed", ("killed", "live")),
-                    ("running", ("running",)),
-                )
-            ],
-        ]
-    metadata = [each.get("metadata") or {} for each in rows]
-    values = [*chain.from_iterable(each.values() for each in metadata)]
-    return [
-        (not values, _named("metadata"), "no sandbox has metadata"),
-        (all(len(each) < 2 for each in metadata), _named("pair", "any_key"), "no sandbox has two pairs of metadata"),
-        (not any(isinstance(each, list) for each in values), _named("array"), "no metadata has an array"),
-        (
-            not any(isinstance(each, dict) for each in values),
-            _named("top_level", "dotted"),
-            "no metadata has an inner object",
-        ),
-        (not any(isinstance(each, bool) for each in values), _named("true_is_1"), "no metadata has true or false"),
-        (
-            not any(isinstance(each, int | float) for each in values),
-            _named("number", "as_text", "stringified"),
-            "no metadata has a number",
-        ),
-        (not any(each is None for each in values), _named("null"), "no metadata has a null"),
-        (not any(each == "" for each in values), _named("empty"), "no metadata has an empty value"),
-        (not any(" " in each for row in metadata for each in row), _named("spaced"), "no key of metadata has a blank"),
-        (
-            not any(isinstance(each, str) and not each.isascii() for each in values),
-            _named("unicode", "escapes", "latin"),
-            "all metadata is ASCII",
-        ),
-        (all(metadata), _named("metadata_null", "metadata_absent", "empty"), "every sandbox has metadata"),
-        *[
-            (
-                not any(each.get("status") == state for each in rows),
-                _named(state, f"as_{state}"),
-                f"no sandbox is {state}",
-            )
-            for state in ("resuming", "paused", "suspended")
-        ],
-    ]
+def _of_sizes(promises: Promises, count: int) -> Iterator[Lack]:
+    for size, names, what in SIZES.get(promises.slug, ()):
+        rows: int = getattr(promises.listing.paging, size) if isinstance(size, str) else size
+        yield count <= rows, _named(*names), f"fewer than {rows + 1} rows, so {what} cannot be seen"
+
+
+def _of_values(promises: Promises, rows: list[Row], documents: Rows) -> Iterator[Lack]:
+    """What the values of the rows lack, filter by filter."""
+    for filter in promises.listing.filters:
+        if isinstance(filter, AllOf):
+            yield from _of_members([row.get(filter.field) or [] for row in rows])
+        elif isinstance(filter, Owner):
+            users = {row.get(filter.field) for row in rows}
+            yield len(users) < 2, _named("user"), "all sandboxes belong to one user"
+        elif isinstance(filter, Reference):
+            yield from _of_references([row.get(filter.field) for row in rows])
+        elif isinstance(filter, Closed):
+            for state in filter.values:
+                names = _named(state.lower(), *OTHER_NAMES.get(state, ()))
+                yield not any(row.get(filter.field) == state for row in rows), names, f"no sandbox is {state}"
+        elif isinstance(filter, Json | Tags):
+            yield from _of_metadata([row.get(filter.field) or {} for row in rows])
+    scopes = promises.scopes
+    if scopes.in_query:
+        alone = len(documents) < 2 or not any(row.get(scopes.field) for row in rows)
+        yield alone, _named("team", "user"), "no team was given, or it has no sandboxes"
+    if scopes.in_path:
+        yield len(documents) < 2, _named("org", "everybody"), "no second org was given"
+
+
+def _of_members(groups: list[list[str]]) -> Iterator[Lack]:
+    known = {*chain.from_iterable(groups)}
+    together = {tuple(sorted(group)) for group in groups if len(group) > 1}
+    differing = _named("labels_any", "last_only", "first_only")
+    yield not known, _named("label"), "no sandbox has a label"
+    yield all(len(group) < 2 for group in groups), _named("labels"), "no sandbox has two labels"
+    yield len(together) < 2, differing, "no two sandboxes share a label and differ in another"
+    yield all(len(group) < 3 for group in groups), _named("two_at_most"), "no sandbox has three labels"
+    yield not any("," in label for label in known), _named("comma"), "no label has a comma"
+    yield all(label == label.strip() for label in known), _named("trimmed"), "no label has a blank at its end"
+
+
+def _of_references(values: list[Any]) -> Iterator[Lack]:
+    known, kept = {*values} - {None}, _named("null_project", "of_projects", "null_kept")
+    yield not known, _named("project", "zero", "buckets", "ties"), "no sandbox belongs to a project"
+    yield len(known) < 2, _named("project", "ties", "largest", "alphabetical"), "there is only one project"
+    yield len(known) <= MOST_BUCKETS, _named("capped"), "there are no more than ten projects"
+    yield all(values), kept, "every sandbox belongs to a project"
+
+
+def _of_metadata(metadata: list[Row]) -> Iterator[Lack]:
+    values = [*chain.from_iterable(value.values() for value in metadata)]
+
+    def none_is(*kinds: type) -> bool:
+        return not any(isinstance(value, kinds) for value in values)
+
+    keys = {key for value in metadata for key in value}
+    foreign = any(isinstance(value, str) and not value.isascii() for value in values)
+    yield not values, _named("metadata"), "no sandbox has metadata"
+    yield all(len(value) < 2 for value in metadata), _named("pair", "any_key"), "no sandbox has two pairs of metadata"
+    yield none_is(list), _named("array"), "no metadata has an array"
+    yield none_is(dict), _named("top_level", "dotted"), "no metadata has an inner object"
+    yield none_is(bool), _named("true_is_1"), "no metadata has true or false"
+    yield none_is(int, float), _named("number", "as_text", "stringified"), "no metadata has a number"
+    yield none_is(type(None)), _named("null"), "no metadata has a null"
+    yield "" not in values, _named("empty"), "no metadata has an empty value"
+    yield not any(" " in key for key in keys), _named("spaced"), "no key of metadata has a blank"
+    yield not foreign, _named("unicode", "escapes", "latin"), "all metadata is ASCII"
+    yield all(metadata), _named("metadata_null", "metadata_absent", "empty"), "every sandbox has metadata"
 
 
 def _of(*families: str) -> Concerns:
@@ -198,10 +188,10 @@ def _facets(bug: Bug) -> bool:
     return bug.operation == FACETS
 
 
-def _error(ask: Ask) -> bool:
+def _bad(ask: Ask) -> bool:
     return any(text in ("0", "-1", "x", "bad") or not text for _, text in ask.query)
 
 
-def _ties(slug: str, rows: list[Row]) -> bool:
-    instants = sorted(str(each.get(CREATED[slug])) for each in rows)
+def _ties(promises: Promises, rows: list[Row]) -> bool:
+    instants = sorted(str(row.get(promises.listing.created)) for row in rows)
     return any(one == two for one, two in pairwise(instants))

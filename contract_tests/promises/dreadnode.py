@@ -1,42 +1,35 @@
-"""Dreadnode: what reference pages 000 and 001 promise."""
+"""Dreadnode: an org's sandboxes by cursor, and their facets (reference pages 000 and 001)."""
 
 from __future__ import annotations
 
-from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import (
-    CURSOR,
-    Invariant,
-    Keeps,
-    Listing,
-    Paging,
-    Pairs,
-    negative,
-    ordered,
-    present,
-    texts,
-    when,
+from collections.abc import Sequence
+from typing import Any
+
+from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.promises.filter_kinds import Closed, Reference
+from contract_tests.promises.form import Facet, Facets, Fake, Listing, Promises
+from contract_tests.promises.paging import Cursor, InEnvelope, Paging
+from contract_tests.promises.questions import Choices, OracleQuestion, Questions
+from contract_tests.promises.refusals import Refusal, Refusals, of_issues
+from contract_tests.promises.rows import Invariant, check_not_negative, check_order, has_all, say_if
+from contract_tests.promises.samples import (
+    UNKNOWN_UUID,
+    ask_singly,
+    drop_repeats,
+    fill_exactly,
+    pick_frequent,
+    pick_sizes,
 )
+from contract_tests.promises.scopes import Scopes
 
-# Dreadnode: reference pages 000 and 001.
+MOST = 100
+STATES = ("running", "paused", "killed")
 
-
-def dreadnode_keeps(query: Pairs) -> Keeps:
-    states = {piece for text in texts(query, "state") for piece in text.split(",") if piece}
-    project = texts(query, "project_id")
-
-    def keeps(row: Row) -> bool:
-        return (not states or row.get("state") in states) and (
-            not project or row.get("project_id") == project[-1].lower()
-        )
-
-    return keeps
-
-
-DREADNODE_ROWS = (
+INVARIANTS = (
     Invariant(
         "killed_at exactly when killed",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             (row.get("state") == "killed") != (row.get("killed_at") is not None),
             f"state is {row.get('state')} and killed_at is {row.get('killed_at')}",
         ),
@@ -44,23 +37,23 @@ DREADNODE_ROWS = (
     Invariant(
         "pause_reason exactly when paused",
         Tier.SHOULD,
-        lambda row: when(
-            present(row, "pause_reason") and (row["state"] == "paused") != (row["pause_reason"] is not None),
+        lambda row: say_if(
+            has_all(row, "pause_reason") and (row["state"] == "paused") != (row["pause_reason"] is not None),
             f"state is {row.get('state')} and pause_reason is {row.get('pause_reason')}",
         ),
     ),
     Invariant(
         "stopped_at exactly when not running",
         Tier.SHOULD,
-        lambda row: when(
-            present(row, "stopped_at") and (row["state"] == "running") != (row["stopped_at"] is None),
+        lambda row: say_if(
+            has_all(row, "stopped_at") and (row["state"] == "running") != (row["stopped_at"] is None),
             f"state is {row.get('state')} and stopped_at is {row.get('stopped_at')}",
         ),
     ),
     Invariant(
         "a project has its id, key and name, or none of them",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             len({row.get(name) is None for name in ("project_id", "project_key", "project_name")}) > 1,
             "project_id, project_key and project_name are not all set or all null",
         ),
@@ -68,16 +61,16 @@ DREADNODE_ROWS = (
     Invariant(
         "a workspace has its id and key, or neither",
         Tier.SHOULD,
-        lambda row: when(
-            present(row, "workspace_id") and (row["workspace_id"] is None) != (row.get("workspace_key") is None),
+        lambda row: say_if(
+            has_all(row, "workspace_id") and (row["workspace_id"] is None) != (row.get("workspace_key") is None),
             "only one of workspace_id and workspace_key is set",
         ),
     ),
     Invariant(
         "estimated credits are billed and running credits together",
         Tier.SHOULD,
-        lambda row: when(
-            present(row, "estimated_total_credits", "billed_credits", "running_credits")
+        lambda row: say_if(
+            has_all(row, "estimated_total_credits", "billed_credits", "running_credits")
             and row["estimated_total_credits"] != row["billed_credits"] + row["running_credits"],
             f"{row.get('billed_credits')} + {row.get('running_credits')} is not {row.get('estimated_total_credits')}",
         ),
@@ -86,31 +79,171 @@ DREADNODE_ROWS = (
         "created, started and stopped in that order",
         Tier.SHOULD,
         lambda row: (
-            ordered(row, "created_at", "last_started_at", "stopped_at")
-            or ordered(row, "last_started_at", "expires_at")
-            or ordered(row, "created_at", "killed_at")
+            check_order(row, "created_at", "last_started_at", "stopped_at")
+            or check_order(row, "last_started_at", "expires_at")
+            or check_order(row, "created_at", "killed_at")
         ),
     ),
     Invariant(
         "seconds and credits are not negative",
         Tier.SHOULD,
-        lambda row: negative(
+        lambda row: check_not_negative(
             row, "total_runtime_seconds", "billed_credits", "running_credits", "estimated_total_credits"
         ),
     ),
 )
 
-DREADNODE = Listing(
-    slug="dreadnode",
+LISTING = Listing(
     page="000",
     path="/api/v1/org/{org}/sandboxes",
     items="items",
     identity="id",
     created="created_at",
-    paging=Paging(CURSOR, "limit", 50, 100),
-    filters=frozenset({"state", "project_id"}),
-    keeps=dreadnode_keeps,
-    invariants=DREADNODE_ROWS,
+    state="state",
+    paging=Paging(
+        size="limit",
+        default=50,
+        most=MOST,
+        cursor=Cursor("cursor", InEnvelope("next_cursor")),
+        sentence="`limit` is the longest page the caller wants, 50 by default and 100 at most; `next_cursor` leads on.",
+    ),
+    filters=(
+        Closed(
+            parameter="state",
+            field="state",
+            noun="state",
+            values=STATES,
+            commas=True,
+            repeats=True,
+            refusal_tier=Tier.SHOULD,
+            sentence="`state` keeps sandboxes in one of these states; repeat it, or separate values with commas.",
+        ),
+        Reference(
+            parameter="project_id",
+            field="project_id",
+            noun="project",
+            sentence="`project_id` keeps sandboxes of this project.",
+        ),
+    ),
+    invariants=INVARIANTS,
     statuses=frozenset({400, 401, 403, 404, 409, 422, 426, 429, 500, 502, 504}),
-    facets="/api/v1/org/{org}/sandboxes/facets",
+    row_schema="SandboxListItem",
+    envelope_schema="SandboxListResponse",
+    facets=Facets(
+        tail="/facets",
+        operation="getSandboxFacets",
+        page="001",
+        facets=(
+            Facet(
+                name="projects",
+                key="project_id",
+                field="project_id",
+                tie="project_key",
+                shown=("project_key", "project_name"),
+                bucket_schema="SandboxProjectFacetEntry",
+            ),
+            Facet(name="states", key="value", field="state", tie="value", bucket_schema="SandboxStateFacetEntry"),
+        ),
+        envelope_schema="SandboxFacetsResponse",
+        sentence="The facets count the same sandboxes as the list, by project and by state.",
+    ),
+    odd_parameter="cursor",
+)
+
+
+def refusal(body: Any) -> Refusal | None:
+    """`code`, `type` and, for bad values, `errors` with FastAPI's locations."""
+    if not isinstance(body, dict):
+        return None
+    return of_issues(body.get("errors") or (), kind=body.get("type"), status=body.get("code"))
+
+
+def mine(scope: str, rows: Sequence[Row]) -> Questions:
+    states = list(dict.fromkeys([*pick_frequent(row["state"] for row in rows if row.get("state")), *STATES]))
+    projects = pick_frequent(str(row["project_id"]) for row in rows if row.get("project_id"))
+    limits = [size for size in pick_sizes(rows, "created_at", MOST) if size > 1]
+    filters = filters_of(states, projects)
+    choices: Choices = {
+        "state": [*((("state", state),) for state in states), *forms_of(states)[:3]],
+        "project_id": [(("project_id", project),) for project in projects],
+        "limit": [(("limit", str(limit)),) for limit in limits],
+    }
+    essential = [
+        *(OracleQuestion(scope, pairs, facets=facets) for pairs in filters for facets in (False, True)),
+        *(OracleQuestion(scope, pairs, facets=facets) for pairs in bad_values(states) for facets in (False, True)),
+        *pages_of(scope, states, filters, limits),
+    ]
+    ends = drop_repeats([fill_exactly(scope, rows, "project_id", "project_id", "limit", MOST)])
+    return Questions(drop_repeats(essential), choices, scope, ends)
+
+
+def forms_of(states: Sequence[str]) -> list[Pairs]:
+    """The ways to ask for several states, or for one of them twice, or for none."""
+    two = states[:2]
+    repeated: Pairs = tuple(("state", state) for state in two)
+    return [
+        repeated,
+        tuple(reversed(repeated)),
+        (("state", ",".join(two)),),
+        (("state", ",".join(states)),),
+        (("state", two[0]), ("state", two[0])),
+        (("state", two[0] + ","),),
+        (("state", ""),),
+    ]
+
+
+def filters_of(states: Sequence[str], projects: Sequence[str]) -> list[Pairs]:
+    return [
+        (),
+        *((("state", state),) for state in states),
+        *((("project_id", project),) for project in [*projects, UNKNOWN_UUID]),
+        *((("state", state), ("project_id", project)) for state in states[:2] for project in projects[:2]),
+        *forms_of(states),
+        *((("project_id", project.upper()),) for project in projects[:1]),
+    ]
+
+
+def bad_values(states: Sequence[str]) -> list[Pairs]:
+    first = states[0]
+    return [
+        *((("state", text),) for text in ("NO_SUCH_STATE", first.upper(), f"{first},NO_SUCH_STATE")),
+        *((("project_id", text),) for text in ("x", UNKNOWN_UUID[:-1])),
+    ]
+
+
+def pages_of(
+    scope: str, states: Sequence[str], filters: Sequence[Pairs], limits: Sequence[int]
+) -> list[OracleQuestion]:
+    """Walks of every length, with and without a filter; cursors that are moved to other filters; bad limits."""
+    state: Pairs = (("state", states[0]), ("limit", "2"))
+    return [
+        *(OracleQuestion(scope, (("limit", str(limit)),), follow=2) for limit in limits),
+        *(OracleQuestion(scope, (*pairs, ("limit", "2")), follow=2) for pairs in filters[1:6]),
+        *(OracleQuestion(scope, (*pairs, ("limit", "7")), follow=1) for pairs in filters[1:6]),
+        OracleQuestion(scope, state, moved=(("state", states[1]), ("limit", "2"))),
+        OracleQuestion(scope, state, moved=(("limit", "2"),)),
+        OracleQuestion(scope, (("limit", "2"),), moved=(("limit", "3"),)),
+        *ask_singly(scope, "limit", ("1", "100", "0", "101", "x", "-1", "")),
+        *ask_singly(scope, "cursor", ("x", "AAAA", "")),
+    ]
+
+
+PROMISES = Promises(
+    slug="dreadnode",
+    listing=LISTING,
+    refusals=Refusals(
+        value=422,
+        read=refusal,
+        kinds={
+            400: ("invalid_error",),
+            401: ("authentication_error", "expired_token_error", "token_error", "expired_signature_error"),
+            422: ("validation_error",),
+        },
+        kind_name="type",
+        located=True,
+        repeats_status=True,
+    ),
+    scopes=Scopes(in_path="{org}", noun="org", unknown=404, foreign=403, advice="is the org {scope} right?"),
+    fake=Fake(home="acme", orgs=("acme", "globex")),
+    mine=mine,
 )

@@ -1,96 +1,217 @@
-"""The form of a promise: what the kit can know of a provider's listing."""
+"""The form of a promise: all that the kit can know of a provider, as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from contract_tests.outcome import Row, Tier
+from contract_tests.outcome import Options, Pairs, Row, Tier
+from contract_tests.promises.filter_kinds import Filter, Owner
+from contract_tests.promises.paging import Body, Cursor, Paging
+from contract_tests.promises.questions import Questions
+from contract_tests.promises.refusals import Refusals
+from contract_tests.promises.rows import Invariant, Keeps, instant
+from contract_tests.promises.scopes import Scopes
+from contract_tests.sending.ask import Ask, Reply
 
-Pairs = tuple[tuple[str, str], ...]
-Keeps = Callable[[Row], bool]
-
-NUMBERED, CURSOR, LIMITED, WHOLE = "numbered", "cursor", "limited", "whole"
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """How a long list is handed out. `most` is the largest page, `default` the one without a parameter."""
-
-    style: str
-    size: str = ""
-    default: int | None = None
-    most: int | None = None
-    refuses_more: bool = True
-    tier: Tier = Tier.MUST
+Kind = TypeVar("Kind", bound=Filter)
 
 
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """Something that holds for every single row. `wrong` gives a sentence when it does not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """One list of buckets: how many rows have each value of a field."""
 
     name: str
-    tier: Tier
-    wrong: Callable[[Row], str]
+    """The name of the list in the answer."""
+    key: str
+    """The field of a bucket that holds the value."""
+    field: str
+    """The field of a row that is counted; null is not."""
+    tie: str
+    """The field of a bucket by which equal counts are ordered."""
+    shown: tuple[str, ...] = ()
+    """Fields of a bucket that repeat those of its rows."""
+    bucket_schema: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """Counts of the listing's rows under its own filters, beside the listing."""
+
+    tail: str
+    """What stands behind the listing's path."""
+    operation: str
+    page: str
+    facets: tuple[Facet, ...]
+    envelope_schema: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One provider's listing."""
 
-    slug: str
     page: str
+    """The reference page that promises it."""
+    operation: str = "listSandboxes"
     path: str
-    items: str
+    items: str = ""
     """The name of the rows in their envelope; empty for a bare array."""
     identity: str
     created: str
+    state: str
+    """The field that says what state a sandbox is in."""
     paging: Paging
-    filters: frozenset[str]
-    keeps: Callable[[Pairs], Keeps]
+    filters: tuple[Filter, ...]
     invariants: tuple[Invariant, ...]
     statuses: frozenset[int]
     """Refusals that the page documents; those that only the spec has are Assumed or Observed."""
-    facets: str = ""
+    row_schema: str
+    envelope_schema: str = ""
+    facets: Facets | None = None
+    odd_parameter: str
+    """A parameter that takes any text."""
 
-    def path_in(self, scope: str) -> str:
-        return self.path.replace("{org}", scope)
+    # Capabilities.
+
+    @property
+    def cursor(self) -> Cursor | None:
+        return self.paging.cursor
+
+    @property
+    def owner(self) -> Owner | None:
+        return self.first(Owner)
+
+    def first(self, kind: type[Kind]) -> Kind | None:
+        """The first filter of this kind, where there is one."""
+        return next((filter for filter in self.filters if isinstance(filter, kind)), None)
+
+    def filter_of(self, name: str) -> Filter | None:
+        """The filter that a parameter of this name belongs to."""
+        return next((filter for filter in self.filters if filter.takes(name)), None)
+
+    # What a query means.
+
+    def keeps(self, query: Pairs) -> Keeps:
+        """The predicate on a row that a query asks for: all of its filters."""
+        given = [keep for keep in (filter.keeps(query) for filter in self.filters) if keep is not None]
+        return lambda row: all(keep(row) for keep in given)
 
     def order_key(self, row: Row) -> tuple[float, str]:
         """Newest first, then id (Assumed)."""
         return -instant(row[self.created]), str(row[self.identity])
 
+    def tier_of(self, query: Pairs) -> Tier:
+        """How binding the meaning of a query is: no more than its least binding parameter."""
+        tiers = [self.paging.tier for name, _ in query if name in self.paging.parameters]
+        tiers += [filter.tier_of(text) for name, text in query if (filter := self.filter_of(name)) is not None]
+        return min(tiers, key=lambda tier: tier.rank, default=Tier.MUST)
 
-def instant(text: str) -> float:
-    """Seconds since 1970 of an RFC 3339 or naive ISO text; a naive one counts as UTC."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00") if text.endswith("Z") else text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    def page_tier(self, names: frozenset[str]) -> Tier:
+        """SHOULD as soon as the provider's page does not have one of these parameters."""
+        own = [self.paging.tier for name in names if name in self.paging.parameters]
+        own += [filter.tier for filter in self.filters if any(map(filter.takes, names))]
+        return min(own, key=lambda tier: tier.rank, default=Tier.MUST)
+
+    def sentences(self, query: Pairs) -> list[str]:
+        """What the page says about the parameters of a query, each sentence once."""
+        said = [self.paging.sentence for name, _ in query if name in self.paging.parameters]
+        said += [filter.sentence for name, _ in query if (filter := self.filter_of(name)) is not None]
+        return list(dict.fromkeys(said))
+
+    # What an answer says.
+
+    def body_of(self, reply: Reply) -> Body | None:
+        """The rows and what stands around them, or None where the answer is not a listing."""
+        try:
+            value = reply.json()
+        except ValueError:
+            return None
+        rows = value.get(self.items) if self.items and isinstance(value, dict) else value
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and isinstance(row.get(self.identity), str) for row in rows
+        ):
+            return None
+        return Body(tuple(rows), value if isinstance(value, dict) else {}, reply.headers)
+
+    def around(self, reply: Reply) -> Body:
+        """The same without a look at the rows, for answers that may be anything."""
+        try:
+            value = reply.json() if reply.status == 200 else None
+        except ValueError:
+            value = None
+        return Body((), value if isinstance(value, dict) else {}, reply.headers)
+
+    def next_page(self, reply: Reply) -> str:
+        """The cursor of the next page, or nothing where the answer gives none."""
+        return self.cursor.following(self.around(reply)) if self.cursor and reply.status == 200 else ""
 
 
-def texts(query: Pairs, name: str) -> list[str]:
-    return [text for each, text in query if each == name]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fake:
+    """How the default fixtures of our fake stand for a deployment."""
+
+    home: str
+    """The tenant that is the admin's own list."""
+    orgs: tuple[str, ...] = ()
+    """The orgs or teams that the admin may read."""
 
 
-def present(row: Row, *names: str) -> bool:
-    return all(name in row for name in names)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """All that the kit knows of one provider."""
+
+    slug: str
+    listing: Listing
+    refusals: Refusals
+    scopes: Scopes
+    fake: Fake
+    mine: Callable[[str, Sequence[Row]], Questions] = field(repr=False)
+    """What the rows of a scope can be asked about."""
+
+    @property
+    def facets(self) -> Facets | None:
+        return self.listing.facets
+
+    @property
+    def home_scope(self) -> str:
+        """The scope that the admin of our fake is at home in."""
+        return self.scopes.of(Options(orgs=self.fake.orgs))[0]
+
+    def path(self, scope: str) -> str:
+        """The path of the listing in a scope."""
+        return self.scopes.path(self.listing.path, scope)
+
+    def facets_path(self, scope: str) -> str:
+        """The path of the facets in a scope; only where there are facets."""
+        assert self.facets is not None
+        return self.path(scope) + self.facets.tail
+
+    def sentences(self, ask: Ask) -> list[str]:
+        """What the pages say about a request: the facets, where it asks for them, and its parameters."""
+        facets = self.facets
+        counted = facets is not None and self.operation_at(ask.path) == facets.operation
+        return [*([facets.sentence] if facets is not None and counted else []), *self.listing.sentences(ask.query)]
+
+    def operation_at(self, path: str) -> str:
+        """The operation that a path belongs to."""
+        facets = self.facets
+        return facets.operation if facets is not None and path.endswith(facets.tail) else self.listing.operation
 
 
-def ordered(row: Row, *names: str) -> str:
-    """A sentence when two of these instants are in the wrong order; missing ones are skipped."""
-    given = [(name, row[name]) for name in names if row.get(name) is not None]
-    for (first, earlier), (second, later) in pairwise(given):
-        if instant(earlier) > instant(later):
-            return f"{first} ({earlier}) is later than {second} ({later})"
-    return ""
+Needs = Callable[[Promises], object]
+"""What a law needs of a provider: the capability, or anything false where the provider has none."""
 
 
-def negative(row: Row, *names: str) -> str:
-    """A sentence when one of these numbers is below zero; what is no number is the schema's business."""
-    below = (name for name in names if isinstance(row.get(name), int | float) and row[name] < 0)
-    return next((f"{name} is {row[name]}" for name in below), "")
+def anything(promises: Promises) -> object:
+    """No need at all: the law speaks of every listing."""
+    return promises
 
 
-def when(condition: bool, sentence: str) -> str:
-    return sentence if condition else ""
+def page_of_listing(promises: Promises) -> str:
+    return promises.listing.page
+
+
+def page_of_facets(promises: Promises) -> str:
+    return promises.facets.page if promises.facets is not None else ""

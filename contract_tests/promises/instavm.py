@@ -1,55 +1,40 @@
-"""InstaVM: what reference page 002 promises."""
+"""InstaVM: a bare array of VMs, filtered by JSON containment (reference page 002)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from contract_tests.outcome import Tier
-from contract_tests.promises.form import (
-    LIMITED,
-    Invariant,
-    Keeps,
-    Listing,
-    Paging,
-    Pairs,
-    ordered,
-    present,
-    texts,
-    when,
+from contract_tests.outcome import Row, Tier
+from contract_tests.promises.filter_kinds import Json, dense
+from contract_tests.promises.form import Fake, Listing, Promises
+from contract_tests.promises.paging import Paging
+from contract_tests.promises.questions import Choices, OracleQuestion, Questions
+from contract_tests.promises.refusals import Refusals, of_fastapi
+from contract_tests.promises.rows import Invariant, check_order, has_all, say_if
+from contract_tests.promises.samples import (
+    TEXTS,
+    UNKNOWN,
+    ask_singly,
+    drop_repeats,
+    pick_frequent,
+    pick_odd,
+    pick_sizes,
+    vary,
 )
+from contract_tests.promises.scopes import Scopes
 
-# InstaVM: reference page 002.
+MOST = 1_000
 
-
-def contains(document: Any, query: Any) -> bool:
-    """The `@>` operator: every part of the query occurs in the document, at the same place, with the same type."""
-    if isinstance(query, dict):
-        return isinstance(document, dict) and all(
-            name in document and contains(document[name], inner) for name, inner in query.items()
-        )
-    if isinstance(query, list):
-        return isinstance(document, list) and all(any(contains(each, inner) for each in document) for inner in query)
-    if isinstance(document, dict | list) or isinstance(document, bool) != isinstance(query, bool):
-        return False
-    both_numbers = isinstance(document, int | float) and isinstance(query, int | float)
-    return bool(document == query) if both_numbers else type(document) is type(query) and bool(document == query)
-
-
-def instavm_keeps(query: Pairs) -> Keeps:
-    given = texts(query, "metadata")
-    wanted = json.loads(given[-1]) if given else {}
-    return lambda row: contains(row.get("metadata"), wanted)
-
-
-INSTAVM_ROWS = (
-    Invariant("started before its end", Tier.SHOULD, lambda row: ordered(row, "started_at", "end_at")),
+INVARIANTS = (
+    Invariant("started before its end", Tier.SHOULD, lambda row: check_order(row, "started_at", "end_at")),
     Invariant(
         'named after its template, otherwise "default"',
         Tier.MUST,
-        lambda row: when(
-            present(row, "template_id") and row.get("name") != (row["template_id"] or "default"),
+        lambda row: say_if(
+            has_all(row, "template_id") and row.get("name") != (row["template_id"] or "default"),
             f"name is {row.get('name')!r} and template_id is {row.get('template_id')!r}",
         ),
     ),
@@ -75,16 +60,126 @@ def naive(text: str) -> bool:
         return False
 
 
-INSTAVM = Listing(
-    slug="instavm",
+LISTING = Listing(
     page="002",
     path="/v1/sessions/sandboxes",
-    items="",
     identity="sandbox_id",
     created="started_at",
-    paging=Paging(LIMITED, "limit", 100, 1000),
-    filters=frozenset({"metadata"}),
-    keeps=instavm_keeps,
-    invariants=INSTAVM_ROWS,
+    state="status",
+    paging=Paging(
+        size="limit",
+        default=100,
+        most=MOST,
+        on_page=True,
+        sentence="`limit` is the most sandboxes the caller wants, 100 by default and 1,000 at most.",
+    ),
+    filters=(
+        Json(
+            parameter="metadata",
+            field="metadata",
+            noun="pair",
+            refusal_tier=Tier.SHOULD,
+            sentence="`metadata` is the JSON text of an object; it keeps sandboxes whose metadata contains it (`@>`).",
+        ),
+    ),
+    invariants=INVARIANTS,
     statuses=frozenset({422}),
+    row_schema="VMSandboxInfo",
+    odd_parameter="metadata",
+)
+
+
+def mine(scope: str, rows: Sequence[Row]) -> Questions:
+    metadata = [row["metadata"] for row in rows if isinstance(row.get("metadata"), dict) and row["metadata"]]
+    texts, sloppy = texts_of(metadata), sloppy_of(metadata)
+    limits = pick_sizes(rows, "started_at", MOST)
+    first_two = [(text, limit) for text in texts[:2] for limit in ("1", "2")]
+    essential = [
+        OracleQuestion(scope),
+        *ask_singly(scope, "metadata", ["{}", *texts, dense({UNKNOWN: UNKNOWN}), *spellings_of(metadata), *sloppy]),
+        *ask_singly(scope, "limit", [*map(str, limits), "1000", "0", "1001", "x", "-1", ""]),
+        *(OracleQuestion(scope, (("metadata", text), ("limit", limit))) for text, limit in first_two),
+        *ask_singly(scope, "metadata", (dense({UNKNOWN: text}) for text in TEXTS)),
+        *ask_singly(scope, "metadata", ("not json", "[]", '"text"', "{", "null", "1")),
+        *ask_singly(scope, "metadata", (dense({name: None}) for value in metadata[:1] for name in value)),
+    ]
+    choices: Choices = {
+        "metadata": [(("metadata", text),) for text in [*texts, *sloppy[:4]]],
+        "limit": [(("limit", str(limit)),) for limit in limits],
+    }
+    ends = ask_singly(scope, "limit", [str(len(rows))] if 1 <= len(rows) <= MOST else [])
+    return Questions(drop_repeats(essential), choices, scope, tuple(ends))
+
+
+def texts_of(metadata: Sequence[Row]) -> list[str]:
+    """Objects that the metadata of some rows contains: single pairs, whole objects, parts of nested ones."""
+    nested = [value for value in metadata if any(isinstance(inner, dict | list) for inner in value.values())]
+    pairs = [(name, inner) for value in metadata for name, inner in value.items()]
+    objects: list[Any] = [*metadata[:2], *nested[:3], *partial(nested)]
+    return list(
+        dict.fromkeys(
+            [
+                *pick_frequent(dense({name: inner}) for name, inner in pairs),
+                *map(dense, objects),
+                *pick_odd(dense({name: inner}) for name, inner in pairs if isinstance(inner, str)),
+                *map(dense, typed(metadata)[:4]),
+            ]
+        )
+    )
+
+
+def typed(metadata: Sequence[Row]) -> list[Row]:
+    """Single pairs whose value is a number, true, false or null."""
+    return [
+        {name: inner}
+        for value in metadata
+        for name, inner in value.items()
+        if isinstance(inner, bool | int | float) or inner is None
+    ]
+
+
+def sloppy_of(metadata: Sequence[Row]) -> list[str]:
+    """Objects that only a sloppy comparison finds in the metadata."""
+    texts = []
+    for name, inner in (next(iter(value.items())) for value in metadata[:6]):
+        wrong = [{name: recast(inner)}, {name.swapcase(): inner}, *({name: text} for text in vary(str(inner))[:2])]
+        texts += [dense(value) for value in wrong]
+    return texts + [dense({name: recast(inner)}) for pair in typed(metadata)[:3] for name, inner in pair.items()]
+
+
+def spellings_of(metadata: Sequence[Row]) -> list[str]:
+    """Other spellings of objects that are there: with white space, in another order, with escapes."""
+    spaced = [json.dumps(value, indent=1) for value in metadata[:1]]
+    turned = [json.dumps(dict(reversed(value.items()))) for value in metadata if len(value) > 1]
+    escaped = [json.dumps(value) for value in metadata if not dense(value).isascii()]
+    return [*spaced, *turned[:1], *escaped[:1]]
+
+
+def partial(values: Iterable[Row]) -> Iterator[Row]:
+    """Parts of nested objects and arrays that containment still finds."""
+    for value in [*values][:4]:
+        for name, inner in value.items():
+            if isinstance(inner, dict) and inner:
+                yield {name: dict([next(iter(inner.items()))])}
+                yield {name: {}}
+            elif isinstance(inner, list) and inner:
+                yield {name: inner[-1:]}
+                yield {name: [*reversed(inner)]}
+                yield {name: []}
+
+
+def recast(value: Any) -> Any:
+    """The same to a reader who does not look at types."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and value == str(int(value)) else [value]
+    return str(value).lower() if isinstance(value, bool | int | float) else "null" if value is None else {}
+
+
+PROMISES = Promises(
+    slug="instavm",
+    listing=LISTING,
+    refusals=Refusals(value=422, read=of_fastapi, located=True, challenges=True),
+    scopes=Scopes(),
+    fake=Fake(home="main"),
+    mine=mine,
 )

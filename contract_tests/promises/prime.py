@@ -1,47 +1,39 @@
-"""Prime Intellect: what reference page 003 promises."""
+"""Prime Intellect: numbered pages; camelCase rows in a snake_case envelope (reference page 003)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import (
-    NUMBERED,
-    Invariant,
-    Keeps,
-    Listing,
-    Paging,
-    Pairs,
-    negative,
-    ordered,
-    present,
-    texts,
-    when,
+from contract_tests.promises.filter_kinds import AllOf, Closed, Equal, Excluding, Owner
+from contract_tests.promises.form import Fake, Listing, Promises
+from contract_tests.promises.paging import InEnvelope, Paging, Total
+from contract_tests.promises.questions import Choices, OracleQuestion, Questions
+from contract_tests.promises.refusals import Refusal, Refusals, of_fastapi
+from contract_tests.promises.rows import Invariant, check_not_negative, check_order, has_all, say_if
+from contract_tests.promises.samples import (
+    TEXTS,
+    UNKNOWN,
+    ask_each,
+    ask_singly,
+    drop_repeats,
+    fill_exactly,
+    pick_frequent,
+    pick_odd,
+    pick_sizes,
+    vary,
 )
+from contract_tests.promises.scopes import Scopes
 
-# Prime: reference page 003.
+MOST = 1_000
+STATUSES = ("RUNNING", "PAUSED", "TERMINATED", "ERROR", "PENDING", "PROVISIONING")
 
-
-def prime_keeps(query: Pairs) -> Keeps:
-    labels = texts(query, "labels")
-    status, user, team = texts(query, "status"), texts(query, "user_id"), texts(query, "team_id")
-    active = [text.lower() in ("true", "1", "yes", "on") for text in texts(query, "is_active")]
-
-    def keeps(row: Row) -> bool:
-        return (
-            (not status or row.get("status") == status[-1])
-            and (not user or row.get("userId") == user[-1])
-            and (not team or row.get("teamId") == team[-1])
-            and not (active and active[-1] and row.get("status") == "TERMINATED")
-            and all(label in (row.get("labels") or ()) for label in labels)
-        )
-
-    return keeps
-
-
-PRIME_ROWS = (
+INVARIANTS = (
     Invariant(
         "terminatedAt exactly when TERMINATED",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             (row.get("status") == "TERMINATED") != (row.get("terminatedAt") is not None),
             f"status is {row.get('status')} and terminatedAt is {row.get('terminatedAt')}",
         ),
@@ -49,20 +41,22 @@ PRIME_ROWS = (
     Invariant(
         "created, updated, started and terminated in that order",
         Tier.SHOULD,
-        lambda row: ordered(row, "createdAt", "updatedAt") or ordered(row, "createdAt", "startedAt", "terminatedAt"),
+        lambda row: (
+            check_order(row, "createdAt", "updatedAt") or check_order(row, "createdAt", "startedAt", "terminatedAt")
+        ),
     ),
     Invariant(
         "an error has a type exactly when its status is ERROR",
         Tier.SHOULD,
-        lambda row: when(
-            present(row, "errorType") and (row["status"] == "ERROR") != (row["errorType"] is not None),
+        lambda row: say_if(
+            has_all(row, "errorType") and (row["status"] == "ERROR") != (row["errorType"] is not None),
             f"status is {row.get('status')} and errorType is {row.get('errorType')}",
         ),
     ),
     Invariant(
         "what waits has not started",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             (row.get("status") in ("PENDING", "PROVISIONING")) and row.get("startedAt") is not None,
             f"status is {row.get('status')} and startedAt is {row.get('startedAt')}",
         ),
@@ -70,34 +64,179 @@ PRIME_ROWS = (
     Invariant(
         "what runs has started",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             row.get("status") == "RUNNING" and row.get("startedAt") is None, "status is RUNNING, startedAt is null"
         ),
     ),
     Invariant(
         "sizes and counts are not negative",
         Tier.SHOULD,
-        lambda row: negative(row, "cpuCores", "memoryGB", "diskSizeGB", "gpuCount", "timeoutMinutes"),
+        lambda row: check_not_negative(row, "cpuCores", "memoryGB", "diskSizeGB", "gpuCount", "timeoutMinutes"),
     ),
     Invariant(
         "no label twice",
         Tier.SHOULD,
-        lambda row: when(
+        lambda row: say_if(
             len(set(row.get("labels") or ())) != len(row.get("labels") or ()), f"labels are {row.get('labels')}"
         ),
     ),
 )
 
-PRIME = Listing(
-    slug="prime",
+LISTING = Listing(
     page="003",
     path="/api/v1/sandbox",
     items="sandboxes",
     identity="id",
     created="createdAt",
-    paging=Paging(NUMBERED, "per_page", 50, 1000),
-    filters=frozenset({"team_id", "user_id", "status", "is_active", "labels"}),
-    keeps=prime_keeps,
-    invariants=PRIME_ROWS,
+    state="status",
+    paging=Paging(
+        size="per_page",
+        default=50,
+        most=MOST,
+        number="page",
+        total=Total(InEnvelope("total")),
+        more="has_next",
+        echoes=("page", "per_page"),
+        on_page=True,
+        sentence="`page` is counted from 1; `per_page` is 50 by default and 1,000 at most.",
+    ),
+    filters=(
+        AllOf(
+            parameter="labels",
+            field="labels",
+            noun="label",
+            sentence="`labels` keeps sandboxes that have every one of these labels.",
+        ),
+        Excluding(
+            parameter="is_active",
+            field="status",
+            noun="active",
+            value="TERMINATED",
+            sentence="`is_active` leaves out terminated sandboxes.",
+        ),
+        Closed(
+            parameter="status",
+            field="status",
+            noun="status",
+            values=STATUSES,
+            sentence="`status` keeps sandboxes with this status.",
+        ),
+        Owner(
+            parameter="user_id",
+            field="userId",
+            noun="user",
+            sentence="`user_id` keeps sandboxes of this user; for others, the caller must administer the given team.",
+        ),
+        Equal(
+            parameter="team_id",
+            field="teamId",
+            noun="team",
+            sentence="`team_id` keeps sandboxes of this team.",
+        ),
+    ),
+    invariants=INVARIANTS,
     statuses=frozenset(),
+    row_schema="SandboxResponse",
+    envelope_schema="SandboxListResponse",
+    odd_parameter="labels",
+)
+
+
+def refusal(body: Any) -> Refusal | None:
+    """`errors`, each with the parameter as `param`; else FastAPI's dialect."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list):
+        return of_fastapi(body)
+    said = " ".join(str(error.get("param")) for error in errors if isinstance(error, dict))
+    if not all(isinstance(error, dict) and "param" in error for error in errors):
+        return Refusal(names=None, said=said)
+    return Refusal(names=frozenset(str(error["param"]).partition(".")[0] for error in errors), said=said)
+
+
+def mine(scope: str, rows: Sequence[Row]) -> Questions:
+    labels = [label for row in rows for label in row.get("labels") or ()]
+    known = list(dict.fromkeys([*pick_frequent(labels), *pick_odd(labels)]))
+    together = [tuple(row["labels"][:2]) for row in rows if len(row.get("labels") or ()) > 1]
+    several = [tuple(("labels", label) for label in pair) for pair in pick_frequent(together)]
+    statuses = list(dict.fromkeys([*pick_frequent(row.get("status") for row in rows), *STATUSES]))
+    per_page = pick_sizes(rows, "createdAt", MOST)
+    third = -(-len(rows) // 3)
+    split = ("per_page", str(max(1, third)))
+    essential = [
+        OracleQuestion(scope),
+        *ask_singly(scope, "status", statuses),
+        *ask_singly(scope, "is_active", ("true", "false", "1")),
+        OracleQuestion(scope, (("is_active", "true"), ("status", "TERMINATED"))),
+        *labels_of(scope, rows, known, several, statuses),
+        *ask_singly(scope, "per_page", map(str, per_page)),
+        *pages_of(scope, known, statuses, split),
+        *refused(scope),
+    ]
+    choices: Choices = {
+        "status": [(("status", status),) for status in statuses],
+        "is_active": [(("is_active", text),) for text in ("true", "false")],
+        "labels": [*((("labels", label),) for label in known), *several],
+        "page": [(("page", str(page)),) for page in (1, 2, 3)],
+        "per_page": [(("per_page", str(size)),) for size in per_page],
+    }
+    last = OracleQuestion(scope, (("page", str(-(-len(rows) // third))), split)) if rows else None
+    ends = drop_repeats([fill_exactly(scope, rows, "status", "status", "per_page", MOST), last])
+    return Questions(drop_repeats(essential), choices, scope, ends)
+
+
+def labels_of(
+    scope: str,
+    rows: Sequence[Row],
+    known: Sequence[str],
+    several: Sequence[tuple[tuple[str, str], ...]],
+    statuses: Sequence[str],
+) -> list[OracleQuestion]:
+    """Labels that are there, alone and together, that are similar, and that are not; and users."""
+    users = pick_frequent(str(row["userId"]) for row in rows if row.get("userId"))
+    users = users if scope else users[:1]
+    turned = [tuple(reversed(pairs)) for pairs in several[:1]]
+    joined = [(("labels", ",".join(text for _, text in pairs)),) for pairs in several[:1]]
+    threes = [row["labels"][:3] for row in rows if len(row.get("labels") or ()) > 2][:1]
+    first = known[:1]
+    return [
+        *ask_singly(scope, "labels", [*known, UNKNOWN]),
+        *ask_each(scope, [*several, *turned, *joined]),
+        *ask_singly(scope, "labels", (text for label in known[:2] for text in vary(label))),
+        *ask_each(scope, ((("labels", label), ("labels", UNKNOWN)) for label in first)),
+        *ask_each(scope, ((("labels", label), ("labels", label)) for label in first)),
+        *ask_each(scope, ((("status", status), ("labels", label)) for status in statuses[:2] for label in known[:2])),
+        *ask_singly(scope, "user_id", [*users, UNKNOWN]),
+        *ask_singly(scope, "labels", TEXTS),
+        *ask_each(scope, (tuple(("labels", label) for label in labels) for labels in threes)),
+    ]
+
+
+def pages_of(scope: str, known: Sequence[str], statuses: Sequence[str], split: tuple[str, str]) -> list[OracleQuestion]:
+    """Pages behind the first, of the whole list and of filtered ones."""
+    return [
+        *ask_each(scope, ((("page", page), split) for page in ("2", "3", "4"))),
+        *ask_each(scope, ((("status", status), ("per_page", "2"), ("page", "2")) for status in statuses[:2])),
+        *ask_each(scope, ((("is_active", "true"), ("per_page", "7"), ("page", page)) for page in ("1", "2"))),
+        *ask_each(scope, ((("labels", label), ("per_page", "1"), ("page", "2")) for label in known[:1])),
+    ]
+
+
+def refused(scope: str) -> list[OracleQuestion]:
+    """Numbers at and behind their bounds, and values outside of their sets."""
+    return [
+        *ask_singly(scope, "page", ("2", "1000000", "0", "-1", "x", "1.5")),
+        *ask_singly(scope, "per_page", ("0", "1001", "x", "")),
+        *ask_singly(scope, "status", ("running", "NO_SUCH_STATUS", "RUNNING ", "RUNNING,PAUSED")),
+        *ask_singly(scope, "is_active", ("maybe",)),
+        OracleQuestion(scope, (("page", "0"), ("per_page", "0"))),
+    ]
+
+
+PROMISES = Promises(
+    slug="prime",
+    listing=LISTING,
+    refusals=Refusals(value=422, read=refusal, challenges=True),
+    scopes=Scopes(in_query="team_id", field="teamId", noun="team", unknown=403, unknown_tier=Tier.SHOULD, foreign=403),
+    fake=Fake(home="main", orgs=("research",)),
+    mine=mine,
 )

@@ -1,31 +1,42 @@
-"""Superserve: what reference page 004 promises."""
+"""Superserve: a team's sandboxes as a bare array, filtered by metadata pairs (reference page 004)."""
 
 from __future__ import annotations
 
-from contract_tests.outcome import Row, Tier
-from contract_tests.promises.form import WHOLE, Invariant, Keeps, Listing, Paging, Pairs, texts, when
+from collections.abc import Sequence
+from typing import Any
 
-# Superserve: reference page 004.
+from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.promises.filter_kinds import Closed, Tags
+from contract_tests.promises.form import Fake, Listing, Promises
+from contract_tests.promises.paging import InHeader, Paging, Total
+from contract_tests.promises.questions import Choices, OracleQuestion, Questions
+from contract_tests.promises.refusals import Refusal, Refusals
+from contract_tests.promises.rows import Invariant, say_if
+from contract_tests.promises.samples import (
+    TEXTS,
+    UNKNOWN,
+    ask_each,
+    ask_singly,
+    drop_repeats,
+    fill_exactly,
+    pick_frequent,
+    pick_odd,
+    pick_sizes,
+    vary,
+)
+from contract_tests.promises.scopes import Scopes
 
+MOST = 200
+MOST_OFFSET = 10**6
+LISTED = ("active", "paused", "resuming")
+"""The states that a listing holds."""
+PREFIX = "metadata."
 
-def superserve_keeps(query: Pairs) -> Keeps:
-    pairs = [(name.removeprefix("metadata."), text) for name, text in query if name.startswith("metadata.")]
-    states = {piece for text in texts(query, "status") for piece in text.split(",") if piece}
-
-    def keeps(row: Row) -> bool:
-        metadata = row.get("metadata") or {}
-        return all(name in metadata and metadata[name] == text for name, text in pairs) and (
-            not states or row.get("status") in states
-        )
-
-    return keeps
-
-
-SUPERSERVE_ROWS = (
+INVARIANTS = (
     Invariant(
         "what has been paused has a snapshot",
         Tier.MUST,
-        lambda row: when(
+        lambda row: say_if(
             row.get("status") in ("paused", "resuming") and "snapshot_id" not in row,
             f"status is {row.get('status')} and snapshot_id is absent",
         ),
@@ -49,16 +60,134 @@ SUPERSERVE_ROWS = (
     ),
 )
 
-SUPERSERVE = Listing(
-    slug="superserve",
+LISTING = Listing(
     page="004",
     path="/sandboxes",
-    items="",
     identity="id",
     created="created_at",
-    paging=Paging(WHOLE, "limit", None, 200, refuses_more=False, tier=Tier.SHOULD),
-    filters=frozenset({"metadata", "status"}),
-    keeps=superserve_keeps,
-    invariants=SUPERSERVE_ROWS,
+    state="status",
+    paging=Paging(
+        size="limit",
+        default=None,
+        most=MOST,
+        offset="offset",
+        total=Total(InHeader("X-Total-Count"), Tier.SHOULD),
+        refuses_more=False,
+        tier=Tier.SHOULD,
+        sentence="`limit` and `offset` cut a window out of the list (Observed); X-Total-Count counts what matches.",
+    ),
+    filters=(
+        Tags(
+            parameter="metadata",
+            field="metadata",
+            noun="pair",
+            refusal_tier=Tier.SHOULD,
+            sentence="`metadata.{key}=value` keeps sandboxes whose metadata has every one of these pairs.",
+        ),
+        Closed(
+            parameter="status",
+            field="status",
+            noun="status",
+            values=LISTED,
+            commas=True,
+            tier=Tier.SHOULD,
+            refusal_tier=Tier.SHOULD,
+            sentence="`status` keeps sandboxes in one of these states, separated by commas (Observed).",
+        ),
+    ),
+    invariants=INVARIANTS,
     statuses=frozenset(),
+    row_schema="SandboxResponse",
+    odd_parameter="metadata.x",
+)
+
+
+def refusal(body: Any) -> Refusal | None:
+    """`error` with a `code`; parameters are named in its `message` only."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return None
+    return Refusal(kind=error.get("code"), said=str(error.get("message", "")))
+
+
+def mine(scope: str, rows: Sequence[Row]) -> Questions:
+    metadata = [row["metadata"] for row in rows if isinstance(row.get("metadata"), dict) and row["metadata"]]
+    every = [(PREFIX + name, text) for value in metadata for name, text in value.items()]
+    marked = [
+        pair for text in pick_odd(name + value for name, value in every) for pair in every if pair[0] + pair[1] == text
+    ]
+    known = list(dict.fromkeys([*pick_frequent(every), *marked]))
+    two = [tuple((PREFIX + name, text) for name, text in [*value.items()][:2]) for value in metadata if len(value) > 1]
+    several: list[Pairs] = pick_frequent(two)
+    states = list(dict.fromkeys([*pick_frequent(str(row["status"]) for row in rows if row.get("status")), *LISTED]))
+    limits: list[Pairs] = [(("limit", str(size)),) for size in pick_sizes(rows, "created_at", MOST)]
+    offsets: list[Pairs] = [(("offset", str(size)),) for size in pick_sizes(rows, "created_at", MOST_OFFSET)]
+    essential = [
+        OracleQuestion(scope),
+        *metadata_of(scope, known, several),
+        *ask_singly(scope, "status", [*states, ",".join(states[:2]), ",".join(states), "starting", ""]),
+        *ask_each(scope, ((pair, ("status", state)) for pair in known[:2] for state in states[:2])),
+        *ask_each(scope, [*limits, *offsets]),
+        *pages_of(scope, known, states),
+        *refused(scope, known, states),
+    ]
+    choices: Choices = {
+        "metadata": [*((pair,) for pair in known), *several],
+        "status": [(("status", text),) for text in [*states, ",".join(states[:2])]],
+        "limit": limits,
+        "offset": offsets,
+    }
+    ends = drop_repeats([fill_exactly(scope, rows, "status", "status", "limit", MOST)])
+    return Questions(drop_repeats(essential), choices, scope, ends)
+
+
+def metadata_of(scope: str, known: Sequence[tuple[str, str]], several: Sequence[Pairs]) -> list[OracleQuestion]:
+    """Pairs that are there, alone and together, that are similar, and that are not."""
+    first = known[:1]
+    turned = [tuple(reversed(pairs)) for pairs in several[:1]]
+    sloppy: list[Pairs] = [((name, text),) for name, value in known[:2] for text in vary(value)]
+    sloppy += [((PREFIX + name.removeprefix(PREFIX).swapcase(), value),) for name, value in first]
+    return [
+        *ask_each(scope, ((pair,) for pair in known)),
+        *ask_each(scope, [*several, *turned, *sloppy]),
+        *ask_each(scope, ((pair, (PREFIX + UNKNOWN, "x")) for pair in first)),
+        *ask_each(scope, (((name, text),) for name, _ in first for text in (UNKNOWN, *TEXTS))),
+        *ask_each(scope, (((PREFIX + text, "x"),) for text in TEXTS[:7])),
+        *ask_each(scope, (((name, f"{value},{UNKNOWN}"),) for name, value in first)),
+        *ask_each(scope, (((name, ""),) for name, _ in first)),
+    ]
+
+
+def pages_of(scope: str, known: Sequence[tuple[str, str]], states: Sequence[str]) -> list[OracleQuestion]:
+    """Windows behind the first, of the whole list and of filtered ones."""
+    return [
+        *ask_each(scope, ((("limit", "2"), ("offset", offset)) for offset in ("1", "2", "3"))),
+        *ask_each(scope, ((pair, ("limit", "2"), ("offset", "1")) for pair in known[:2])),
+        *ask_each(scope, ((("status", state), ("limit", "3"), ("offset", "2")) for state in states[:2])),
+    ]
+
+
+def refused(scope: str, known: Sequence[tuple[str, str]], states: Sequence[str]) -> list[OracleQuestion]:
+    """Numbers at and behind their bounds, and values outside of their sets."""
+    return [
+        *ask_singly(scope, "limit", ("201", "0", "-1", "x", "")),
+        *ask_singly(scope, "offset", ("-1", "x", "1000000")),
+        *ask_singly(scope, "status", ("NO_SUCH_STATUS", states[0].upper())),
+        *ask_singly(scope, PREFIX, ("x",)),
+        *ask_each(scope, ((pair, pair) for pair in known[:1])),
+    ]
+
+
+PROMISES = Promises(
+    slug="superserve",
+    listing=LISTING,
+    refusals=Refusals(
+        value=400,
+        read=refusal,
+        kinds={400: ("bad_request",), 401: ("auth_failed",)},
+        kind_name="code",
+    ),
+    scopes=Scopes(),
+    fake=Fake(home="main"),
+    mine=mine,
 )

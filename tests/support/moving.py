@@ -7,12 +7,13 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options, Row, Snapshot
 from contract_tests.planted import Handler, correct
 from contract_tests.planted.backend import Backend, collection_of, documents_of, load
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask
 from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.transport import Transport
@@ -24,14 +25,13 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "superserve": ("status", ("active", "paused")),
 }
 ORGS = {"dreadnode": ("acme",)}
-LARGEST = {"dreadnode": ("limit", "100"), "prime": ("per_page", "1000"), "instavm": ("limit", "1000")}
 SPARES = 200
 OTHER_SEED = 1_000
 
 
 def moving(slug: str, *, size: int, seed: int = 0, churn: float = 0.0) -> Handler:
     """The correct server; before a request, with this probability, a document comes, goes or changes."""
-    tenant = {"dreadnode": "acme"}.get(slug, "main")
+    tenant = BY_SLUG[slug].fake.home
     rng = random.Random(f"{slug} {seed}")
     held = [*pairs(load(slug, size=size, seed=seed), tenant)]
     spare = [*pairs(load(slug, size=SPARES, seed=seed + OTHER_SEED), tenant)]
@@ -72,6 +72,10 @@ class Reader:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
     @property
+    def promises(self) -> Promises:
+        return BY_SLUG[self.slug]
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         return self.options.orgs or ("",)
 
@@ -80,7 +84,7 @@ class Reader:
         return self.budget - self.transport.sent
 
     def path(self, scope: str | None = None) -> str:
-        return target(self.slug).listing.path_in(scope or self.scopes[0])
+        return self.promises.path(scope or self.scopes[0])
 
     def filters(self, scope: str | None = None) -> tuple[tuple[str, str], ...]:
         return ()
@@ -91,21 +95,20 @@ class Reader:
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         name = self.scopes[0] if scope is None else scope
-        items = target(self.slug).listing.items
-        name_of_size, size = LARGEST.get(self.slug, ("", ""))
-        page = ((name_of_size, size),) if size else ()
+        listing = self.promises.listing
         asks: list[Ask] = []
         rows: list[Row] = []
-        further: tuple[tuple[str, str], ...] = ()
-        while True:
-            asks.append(Ask(self.path(name), (*page, *further)))
-            body: Any = self.transport.send(asks[-1]).json()
-            rows += body[items] if items else body
-            cursor = body.get("next_cursor") if isinstance(body, dict) else None
-            if cursor is None:
-                break
-            further = (("cursor", cursor),)
-        whole = self.slug not in ("instavm", "prime") or len(rows) < int(size)
+        cursor = ""
+        while cursor or not asks:
+            page = listing.paging.query(size=listing.paging.largest, cursor=cursor)
+            asks.append(Ask(self.path(name), page))
+            reply = self.transport.send(asks[-1])
+            body = listing.body_of(reply)
+            assert body is not None
+            rows += body.rows
+            cursor = listing.next_page(reply)
+        largest = listing.paging.largest
+        whole = listing.cursor is not None or largest is None or len(rows) < largest
         self.snapshots[name] = Snapshot(name, tuple(rows), whole, tuple(asks), self.transport.sent)
         return self.snapshots[name]
 
@@ -150,7 +153,7 @@ class Changing:
 
     def _handler(self, gone: int) -> Handler:
         if gone not in self._handlers:
-            tenant = {"dreadnode": "acme"}.get(self.slug, "main")
+            tenant = BY_SLUG[self.slug].fake.home
             rows = documents_of(load(self.slug, size=self.size))[tenant]
             self._handlers[gone] = correct(self.slug, {tenant: rows[gone:]})
         return self._handlers[gone]

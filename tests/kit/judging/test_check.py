@@ -39,6 +39,6 @@ def test_a_law_may_be_inconclusive() -> None:
 
     where = target("prime")
     check = Check(where, Recorder(InProcess(handler("prime", 0, 200), where.security, {"token": CANARY})), Options())
-    law = Law("tired", tired, Tier.MUST, "", frozenset({"prime"}))
+    law = Law("tired", tired, Tier.MUST)
     check.run(law)
     assert (check.outcome(law).verdict, check.outcome(law).sentence) == (Verdict.INCONCLUSIVE, "no rows")

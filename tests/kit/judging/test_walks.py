@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pyroaring import BitMap
 
 from contract_tests.planted.false_alarms import EPOCH, SERVICES
-from contract_tests.promises.dreadnode import DREADNODE
+from contract_tests.promises import BY_SLUG
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import Settings, create_app
 from tests.support.soak import examples
@@ -38,7 +38,7 @@ class Walks(RuleBasedStateMachine):
     @rule(size=st.integers(1, 9))
     def read(self, size: int) -> None:
         query = f"limit={size}" + (f"&cursor={self.cursor}" if self.cursor else "")
-        request = Request("GET", DREADNODE.path_in("acme"), query.encode(), HEADERS)
+        request = Request("GET", BY_SLUG["dreadnode"].path("acme"), query.encode(), HEADERS)
         answer = self.service.answer(request, self.app.world)
         assert answer.status == 200
         body = json.loads(answer.text())

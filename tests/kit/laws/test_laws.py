@@ -12,7 +12,7 @@ import pytest
 import contract_tests
 from contract_tests.judging import judge
 from contract_tests.judging.check import Check
-from contract_tests.judging.judge import Question, body_of
+from contract_tests.judging.judge import Question
 from contract_tests.judging.session import CouldNotCheck
 from contract_tests.judging.target import target
 from contract_tests.laws import LAWS, law, laws_for
@@ -22,17 +22,16 @@ from contract_tests.outcome import Options, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.replay import default_credentials
-from contract_tests.promises.dreadnode import DREADNODE
-from contract_tests.promises.instavm import INSTAVM
-from contract_tests.promises.listings import LISTINGS
-from contract_tests.promises.prime import PRIME
-from contract_tests.promises.superserve import SUPERSERVE
+from contract_tests.promises import BY_SLUG
 from contract_tests.reporting.report import failing
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.recorder import Recorder
 
 HERE = Path(contract_tests.__file__).parent
+DREADNODE, INSTAVM, PRIME, SUPERSERVE = (
+    BY_SLUG[slug].listing for slug in ("dreadnode", "instavm", "prime", "superserve")
+)
 JUDGES = ("sending", "promises", "judging", "laws")
 """What judges a deployment."""
 INDEPENDENT = [HERE / "outcome.py", *(path for room in JUDGES for path in sorted((HERE / room).glob("*.py")))]
@@ -56,7 +55,7 @@ def test_the_laws_know_nothing_of_the_fake(path: Path) -> None:
     assert not {name for name in imported(path) if name.split(".")[0] == "fakeserver"}
 
 
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_every_law_says_what_is_promised(slug: str) -> None:
     """A promise in a sentence; the page comes from the law or from the listing."""
     for each in laws_for(slug):
@@ -84,10 +83,81 @@ def test_a_law_without_a_promise_is_refused() -> None:
         law("schema.body")(next(iter(LAWS.values())).run)
 
 
+EVERYBODYS = {
+    "filters.single", "filters.conjunction", "filters.unknown", "filters.ignored", "spellings.encoding",
+    "exactness.values", "pages.default", "pages.limits", "pages.filtered", "pages.size", "values.bounds", "values.odd",
+    "values.routes", "values.no_5xx", "credentials.required", "credentials.channels", "credentials.unechoed",
+    "repeats.again", "repeats.together", "repeats.head", "caching.validators", "caching.private", "rows.known",
+    "rows.unique", "rows.order", "rows.same", "rows.invariants", "schema.status", "schema.media_type", "schema.body",
+    "schema.undeclared", "schema.leaks",
+}  # fmt: skip
+OWN: Mapping[str, set[str]] = {
+    "dreadnode": {
+        "spellings.lists", "values.closed", "cursors.walk", "cursors.filtered", "cursors.replay", "cursors.bound",
+        "cursors.tampered", "cursors.end", "facets.counts", "facets.spellings", "facets.ignored", "facets.shape",
+        "facets.order", "facets.omissions", "tenancy.foreign", "tenancy.cursor", "schema.error_code",
+    },
+    "instavm": {"values.metadata", "tenancy.apart", "credentials.challenge"},
+    "prime": {
+        "pages.windows", "pages.total", "pages.has_next", "pages.echo", "values.closed", "tenancy.foreign",
+        "tenancy.apart", "tenancy.owner", "credentials.challenge",
+    },
+    "superserve": {
+        "spellings.lists", "pages.windows", "pages.total", "values.closed", "values.metadata", "tenancy.apart",
+    },
+}  # fmt: skip
+"""By provider: the laws that its capabilities bring along, besides those that are everybody's."""
+
+
+@pytest.mark.parametrize("slug", BY_SLUG)
+def test_the_laws_of_a_provider_follow_from_its_capabilities(slug: str) -> None:
+    """Who has no cursor is held to no law about cursors; the report lists neither more nor fewer."""
+    assert {each.name for each in laws_for(slug)} == EVERYBODYS | OWN[slug]
+
+
+@pytest.mark.parametrize("slug", BY_SLUG)
+def test_a_law_that_applies_nowhere_says_so_by_itself(slug: str) -> None:
+    """A law about a capability that the provider does not have asks nothing, and says why it found nothing."""
+    where = target(slug)
+    transport = InProcess(correct(slug, size=40), where.security, default_credentials(slug))
+    check = Check(where, Recorder(transport), Options(orgs=BY_SLUG[slug].fake.orgs, has_other=True))
+    others = [each for each in LAWS.values() if each not in laws_for(slug)]
+    for each in others:
+        check.run(each)
+        outcome = check.outcome(each)
+        assert (outcome.verdict, outcome.sentence) == (
+            Verdict.INCONCLUSIVE,
+            "the provider promises nothing of the kind",
+        )
+    assert len(others) > 3
+    assert transport.sent == 0
+
+
+def test_a_broken_law_quotes_what_the_page_says() -> None:
+    """The report names the promise of the law, and behind it the page's own about the parameters of the request."""
+    bug = next(each for each in BUGS if (each.slug, each.name) == ("prime", "labels_any"))
+    session = exercise("prime", bug.handler(size=250), default_options("prime"), (Laws(),))
+    broken = next(each for each in session.outcomes if each.law == "filters.conjunction")
+    assert broken.verdict is Verdict.BROKEN
+    assert broken.promise.startswith(LAWS["filters.conjunction"].promise)
+    assert "`labels` keeps sandboxes that have every one of these labels." in broken.promise
+
+
+def test_a_request_for_facets_quotes_the_page_of_the_facets() -> None:
+    """What stands on another page is quoted from there, each sentence once."""
+    promises = BY_SLUG["dreadnode"]
+    query = (("state", "paused"), ("state", "killed"))
+    assert promises.facets is not None
+    listed = promises.sentences(Ask(promises.path("acme"), query))
+    counted = promises.sentences(Ask(promises.facets_path("acme"), query))
+    assert counted == [promises.facets.sentence, *listed]
+    assert len(listed) == 1
+
+
 def test_the_plans_name_probes_of_laws_that_exist() -> None:
     """A law that is renamed takes its probes along."""
     for profile, providers in plans().items():
-        assert set(providers) == set(LISTINGS), profile
+        assert set(providers) == set(BY_SLUG), profile
         for slug, probes in providers.items():
             assert {probe.partition(":")[0] for probe in probes} <= {each.name for each in laws_for(slug)}
 
@@ -134,9 +204,9 @@ def judged(answer: list[dict[str, Any]], before: Snapshot, after: Snapshot) -> l
     ask = Ask("/sandboxes", (("metadata.k", "v"),))
     question = Question(ask, "", (("metadata.k", "v"),))
     reply = Reply(ask, 200, {}, json.dumps(answer).encode(), 0.0)
-    body = body_of(SUPERSERVE, reply)
+    body = SUPERSERVE.body_of(reply)
     assert body is not None
-    return [each.sentence for each in judge.against_snapshots(SUPERSERVE, question, reply, body, before, after)]
+    return [each.sentence for each in judge.against_snapshots(SUPERSERVE, question, body, before, after)]
 
 
 A, B, C = row("a"), row("b"), row("c", metadata={})
@@ -161,7 +231,7 @@ def test_order_is_a_should() -> None:
     assert "another order" in judged([B, A], still, still)[0]
 
 
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_a_sample_of_planted_bugs_is_caught(slug: str) -> None:
     """Every seventh bug of each provider, with the laws alone; `make bugs` has the whole table."""
     missed = []
@@ -191,7 +261,7 @@ def test_an_own_law_is_judged_like_ours() -> None:
     found = []
     for handler in (bug.handler(size=100), BUGS[0].handler(size=100)):
         check = Check(where, Recorder(InProcess(handler, where.security, default_credentials("prime"))), Options())
-        own = Law("ours", ours, Tier.MUST, "", frozenset({"prime"}))
+        own = Law("ours", ours, Tier.MUST)
         check.run(own)
         check.finish()
         found.append(check.outcome(own).verdict)

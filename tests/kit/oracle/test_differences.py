@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from contract_tests.oracle.differences import Difference, Side, agrees, differences
-from contract_tests.oracle.questions import OracleQuestion
-from contract_tests.outcome import Context, Row, Tier
+from contract_tests.oracle.asking import put
+from contract_tests.oracle.differences import agrees, differences
+from contract_tests.oracle.sides import Difference, Side
+from contract_tests.outcome import Context, Pairs, Row, Tier
 from contract_tests.planted import correct
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Reply
 from tests.support.moving import reader
 
 Damage = Callable[[Any], Any]
-Pairs = tuple[tuple[str, str], ...]
 SCOPES = {"dreadnode": "acme"}
 SIZE = 60
 LARGEST: dict[str, Pairs] = {
@@ -45,12 +47,12 @@ class Comparison:
 
     def answers(self, question: OracleQuestion) -> list[Reply]:
         """What the correct server answers."""
-        return question.put(self.context, self.side.twin.send)
+        return put(question, self.side.promises, self.side.twin.send)
 
     def wrong(self, question: OracleQuestion, replies: Sequence[Reply], after: Side | None = None) -> list[Difference]:
         """What is different, between this side and another one."""
         after = after or self.side
-        if after is self.side and agrees(self.slug, replies, self.answers(question), self.side.twin.items):
+        if after is self.side and agrees(self.side.promises, replies, self.answers(question)):
             return []
         return differences(question, replies, self.side, after)
 
@@ -59,7 +61,7 @@ def compare(slug: str, rows: Sequence[Row] | None = None) -> Comparison:
     """The comparison with the seeded rows of a small world, or with others."""
     context = reader(slug, correct(slug, size=SIZE))
     snapshot = replace(context.snapshot(), rows=rows_of(slug) if rows is None else tuple(rows))
-    return Comparison(slug, context, Side.of(slug, {snapshot.scope: snapshot}))
+    return Comparison(slug, context, Side.of(BY_SLUG[slug], {snapshot.scope: snapshot}))
 
 
 def ask(slug: str, *pairs: tuple[str, str], **more: Any) -> OracleQuestion:

@@ -9,11 +9,13 @@ import pytest
 
 from contract_tests.judging.target import target
 from contract_tests.oracle import layer
-from contract_tests.oracle.differences import Side, differences
-from contract_tests.oracle.questions import OracleQuestion, questions
+from contract_tests.oracle.differences import differences
+from contract_tests.oracle.sides import Side
 from contract_tests.outcome import Context, Outcome, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct, servers
 from contract_tests.planted.bug import Bug
+from contract_tests.promises import BY_SLUG
+from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask
 from tests.support.moving import ORGS, moving, reader
 
@@ -145,8 +147,8 @@ def test_only_certain_rows_convict() -> None:
     rows = context.snapshot().rows
     query = OracleQuestion("", (("per_page", "1000"),))
     ask = Ask(context.path(), query.pairs)
-    whole = Side.of(slug, {"": Snapshot("", rows, True, (ask,), 1)})
-    gone = Side.of(slug, {"": Snapshot("", rows[1:], True, (ask,), 2)})
+    whole = Side.of(BY_SLUG[slug], {"": Snapshot("", rows, True, (ask,), 1)})
+    gone = Side.of(BY_SLUG[slug], {"": Snapshot("", rows[1:], True, (ask,), 2)})
     without_first = replace(gone.twin.send(ask), ask=ask)
     assert not differences(query, [without_first], whole, gone)
     assert {each.kind for each in differences(query, [without_first], whole, whole)} >= {"rows"}
@@ -156,6 +158,7 @@ def test_planned_questions_come_from_the_rows() -> None:
     """Labels, states and page sizes are the deployment's own."""
     rows = reader("prime", correct("prime", size=100)).snapshot().rows
     labels = {label for row in rows for label in row.get("labels") or ()}
-    asked = {text for query in questions("prime", "", rows).essential for name, text in query.pairs if name == "labels"}
+    mined = BY_SLUG["prime"].mine("", rows).essential
+    asked = {text for query in mined for name, text in query.pairs if name == "labels"}
     assert asked & labels
     assert ORGS["dreadnode"] == ("acme",)

@@ -9,17 +9,20 @@ import pytest
 
 from contract_tests.judging.session import Layer, Session
 from contract_tests.laws.layer import Laws
+from contract_tests.laws.plan import plans
 from contract_tests.outcome import Verdict
 from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import CHURNS, handler, trial
 from contract_tests.planted.layers import JUDGES
-from contract_tests.promises.listings import LISTINGS
+from contract_tests.promises import BY_SLUG
 
+PLANNED_SIZES = (137, 250, 1_000)
+"""Rows in the worlds that plans are made with."""
 SAMPLE = ((0, 11), (1, 12), (2, 13), (40, 14))
 
 
 @pytest.mark.parametrize("churn", CHURNS)
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_a_correct_server_is_not_accused(slug: str, churn: float) -> None:
     """Small worlds and larger ones, resting and moving; `make false-alarms` has the whole table."""
     for size, seed in SAMPLE:
@@ -28,14 +31,14 @@ def test_a_correct_server_is_not_accused(slug: str, churn: float) -> None:
         assert found.requests <= 120
 
 
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_the_polite_profile_stays_within_25_requests(slug: str) -> None:
     """Its plan fits, and accuses nobody."""
     found = trial(slug, 0, 137, 0.0, "polite")
     assert (found.accusations, found.requests <= 25, found.exercised > 15) == ((), True, True)
 
 
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_the_deep_profile_leaves_no_probe_out(slug: str) -> None:
     """It sends all that the laws know, and more questions of the oracle than the default; it accuses nobody."""
 
@@ -52,6 +55,17 @@ def test_the_deep_profile_leaves_no_probe_out(slug: str) -> None:
     assert oracle_requests(deep) > oracle_requests(default)
 
 
+@pytest.mark.parametrize("slug", BY_SLUG)
+def test_the_plans_name_probes_that_are_sent(slug: str) -> None:
+    """A probe that is renamed is renamed in the plan as well: each is sent in a small world or in a large one."""
+    known: set[str] = set()
+    for size in PLANNED_SIZES:
+        options = default_options(slug, profile="matrix")
+        known |= set(prices(exercise(slug, handler(slug, 0, size), options, (Laws(),))))
+    for profile, providers in plans().items():
+        assert set(providers[slug]) - known == set(), profile
+
+
 def prices(session: Session) -> Counter[str]:
     return session.check.transport.prices
 
@@ -61,7 +75,7 @@ def oracle_requests(session: Session) -> int:
     return sum(price for probe, price in prices(session).items() if probe.startswith(":"))
 
 
-@pytest.mark.parametrize("slug", LISTINGS)
+@pytest.mark.parametrize("slug", BY_SLUG)
 def test_the_deep_profile_is_not_fooled_by_a_list_that_moves(slug: str) -> None:
     """Three times the requests are three times the chances to be wrong."""
     found = trial(slug, 0, 40, 0.1, "deep")

@@ -1,0 +1,81 @@
+"""What Schemathesis finds and does not judge here: checks that never run, and failures that the promises explain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemathesis.core.failures import Failure
+
+from contract_tests.promises.filter_kinds import Closed, Json, Tags
+from contract_tests.promises.form import Promises
+
+BLAMED = re.compile(r"parameters? ((?:`[^`]+`(?:, | and )?)+) in (?:query|path|header)")
+NEVER: Mapping[str, str] = {
+    "unsupported_method": "it sends POST, PUT, PATCH and DELETE; the kit only reads",
+    "allow_header_conformance": "it needs an answer to a method that the kit never sends",
+    "use_after_free": "it deletes first; the kit only reads",
+    "ensure_resource_availability": "it creates first; the kit only reads",
+    "object_level_authorization": "it needs two identities; the tenancy laws have them",
+}
+"""By check: why it never runs."""
+REFUSES, ACCEPTS = "negative_data_rejection", "positive_data_acceptance"
+
+
+def anything(texts: Sequence[str]) -> bool:
+    return True
+
+
+def all_empty(texts: Sequence[str]) -> bool:
+    return not any(piece for text in texts for piece in text.split(","))
+
+
+def not_given(texts: Sequence[str]) -> bool:
+    return not texts
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """A check's failure that blames nothing but this query parameter, where its texts are the ones described."""
+
+    check: str
+    parameter: str
+    reason: str
+    applies: Callable[[Sequence[str]], bool] = anything
+
+
+def excuses(promises: Promises) -> list[Excuse]:
+    """What a provider's promises explain."""
+    listing, found = promises.listing, []
+    if listing.cursor is not None:
+        reason = f"a cursor is opaque: no random text is one, and a {listing.cursor.refused} is its documented answer"
+        found.append(Excuse(ACCEPTS, listing.cursor.parameter, reason))
+    for filter in listing.filters:
+        if isinstance(filter, Closed) and filter.commas:
+            reason = "an empty value, also between commas, filters nothing (Assumed)"
+            found.append(Excuse(REFUSES, filter.parameter, reason, all_empty))
+        if isinstance(filter, Tags | Json):
+            reason = "under another name than the documented one it is an undeclared parameter, which is ignored"
+            found.append(Excuse(REFUSES, filter.parameter, reason, not_given))
+    return found
+
+
+def blamed(failure: Failure, case: Any) -> list[str]:
+    """The parameters that a failure names, else all that the case gives."""
+    match = BLAMED.search(failure.message)
+    return re.findall("`([^`]+)`", match[1]) if match else [*(case.query or {})]
+
+
+def excused(known: Sequence[Excuse], check: str, failure: Failure, case: Any, sent: Sequence[tuple[str, str]]) -> bool:
+    """Whether the excuses of this check cover every parameter that the failure blames."""
+    own = [excuse for excuse in known if excuse.check == check]
+    if check == ACCEPTS:
+        return any(excuse.parameter in (case.query or {}) for excuse in own)
+    names = blamed(failure, case)
+    return bool(names) and all(any(covers(excuse, name, sent) for excuse in own) for name in names)
+
+
+def covers(excuse: Excuse, name: str, sent: Sequence[tuple[str, str]]) -> bool:
+    return excuse.parameter == name and excuse.applies([text for given, text in sent if given == name])

@@ -1,0 +1,197 @@
+"""Pages of one question between two snapshots: rows, their order, their places, totals and cursors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract_tests.judging.judge import shown, spread
+from contract_tests.oracle.sides import Difference, Side
+from contract_tests.outcome import Row, Tier
+from contract_tests.promises.paging import ABSENT, Body, InHeader
+from contract_tests.promises.questions import OracleQuestion
+from contract_tests.sending.ask import Reply
+
+MAX_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The certain rows in their order, and the rows that came, in theirs."""
+
+    certain: list[str]
+    slack: Mapping[str, int]
+    """For each certain row: how many rows may stand in front of it besides the certain ones."""
+    got: list[str]
+    rows: Mapping[str, Row]
+    place: Mapping[str, int]
+    """For each certain row: how many certain rows stand in front of it."""
+
+    def evidence(self, names: Sequence[str]) -> tuple[Row, ...]:
+        return tuple(self.rows[name] for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of one question, between two snapshots."""
+
+    query: OracleQuestion
+    replies: list[Reply]
+    bodies: list[Body]
+    before: Side
+    after: Side
+
+    @property
+    def complete(self) -> bool:
+        scope = self.query.scope
+        return self.before.snapshots[scope].complete and self.after.snapshots[scope].complete
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for body in self.bodies for row in body.rows]
+
+    @property
+    def tier(self) -> Tier:
+        return self.before.promises.listing.tier_of(self.query.pairs)
+
+    def compare(self) -> Iterator[Difference]:
+        """Everything that certain rows prove."""
+        scope, identity = self.query.scope, self.before.promises.listing.identity
+        earlier, later = self.before.rows_of(scope), self.after.rows_of(scope)
+        ask = self.replies[0].ask
+        one, two = self.before.twin.matching(ask) or [], self.after.twin.matching(ask) or []
+        selected = set(two)
+        certain = [name for name in one if name in selected]
+        maybe = (set(one) | selected) - set(certain)
+        got = [str(row[identity]) for row in self.rows]
+        unknown = [row for name, row in zip(got, self.rows, strict=True) if name not in earlier and name not in later]
+        yield from self.find_strangers(got, earlier, (earlier.keys() & later.keys()) - set(one) - selected)
+        if unknown and self.complete:
+            yield Difference("rows", f"{len(unknown)} rows are not in the unfiltered list", self.tier, tuple(unknown))
+        yield from self.find_repeats(got, earlier, later)
+        yield from self.find_changes(got, earlier, later)
+        place = {name: index for index, name in enumerate(certain)}
+        if certain != [name for name in two if name in place]:
+            return  # The order itself moved, so no place in it is certain.
+        known = [place[name] for name in got if name in place]
+        if known != sorted(known):
+            sentence = "the rows come in another order than in the unfiltered list"
+            yield Difference("order", sentence, Tier.SHOULD, tuple(self.rows[:MAX_EVIDENCE]))
+        order = Order(certain, self.slack(certain, one, two, maybe, len(unknown)), got, earlier, place)
+        by_cursor = self.before.promises.listing.cursor is not None
+        yield from self.check_walk(order) if by_cursor else self.check_window(order)
+        if self.complete:
+            yield from self.check_counts(len(certain), len(maybe) + len(unknown))
+
+    def find_strangers(self, got: Sequence[str], earlier: Mapping[str, Row], out: set[str]) -> Iterator[Difference]:
+        """Rows that neither snapshot's filter lets through. One that looks otherwise than in both has moved, and may
+        match as it is now."""
+        rows = tuple(row for name, row in zip(got, self.rows, strict=True) if name in out and row == earlier[name])
+        if rows:
+            asked = shown(self.query.pairs) if self.query.pairs else "everything"
+            yield Difference("rows", f"{len(rows)} rows do not match {asked}", self.tier, rows)
+
+    def find_repeats(
+        self, got: Sequence[str], earlier: Mapping[str, Row], later: Mapping[str, Row]
+    ) -> Iterator[Difference]:
+        names = [name for name, times in Counter(got).items() if times > 1 and name in earlier and name in later]
+        if names:
+            rows = tuple(earlier[name] for name in names)
+            yield Difference("repeated", f"{len(names)} rows come twice", Tier.MUST, rows)
+
+    def find_changes(
+        self, got: Sequence[str], earlier: Mapping[str, Row], later: Mapping[str, Row]
+    ) -> Iterator[Difference]:
+        rows = tuple(
+            row
+            for name, row in zip(got, self.rows, strict=True)
+            if name in earlier and earlier[name] == later.get(name) and row != earlier[name]
+        )
+        if rows:
+            yield Difference("row", "a row looks otherwise than in the unfiltered list", Tier.MUST, rows)
+
+    def slack(
+        self, certain: list[str], one: list[str], two: list[str], maybe: set[str], unknown: int
+    ) -> dict[str, int]:
+        """For each certain row: how many rows may stand in front of it besides the certain ones."""
+        in_front: dict[str, set[str]] = {}
+        for order in (one, two):
+            ahead: set[str] = set()
+            for name in order:
+                if name in maybe:
+                    ahead.add(name)
+                else:
+                    in_front[name] = in_front.get(name, set()) | ahead if maybe else ahead
+        return {name: len(in_front.get(name, ())) + unknown for name in certain}
+
+    def check_window(self, order: Order) -> Iterator[Difference]:
+        """A page by number or offset: the rows that must be on it, and those that cannot be."""
+        window = self.before.twin.window(self.replies[0].ask)
+        place, slack, present = order.place, order.slack, set(order.got)
+        missing = [
+            name
+            for index, name in enumerate(order.certain)
+            if index >= window.start and index + slack[name] < window.end and name not in present
+        ]
+        if missing:
+            yield Difference("rows", f"{len(missing)} rows are missing", self.tier, order.evidence(missing))
+        foreign = [
+            name
+            for name in order.got
+            if name in place and (place[name] + slack[name] < window.start or place[name] >= window.end)
+        ]
+        if foreign:
+            sentence = f"{len(foreign)} rows belong to another page"
+            yield Difference("window", sentence, self.tier, order.evidence(foreign))
+        if len(order.got) > window.end - window.start:
+            yield Difference("window", f"a page of {window.count} has {len(order.got)} rows", self.tier)
+
+    def check_walk(self, order: Order) -> Iterator[Difference]:
+        """Pages by cursor: no certain row in front of the last one may be left out, and none behind the end."""
+        cursor, window = self.before.promises.listing.cursor, self.before.twin.window(self.replies[0].ask)
+        assert cursor is not None
+        present = set(order.got)
+        reached = max((order.place[name] for name in order.got if name in order.place), default=-1)
+        ended = not self.leads_on(self.bodies[-1])
+        until = len(order.certain) if ended else reached + 1
+        missing = [name for name in order.certain[:until] if name not in present]
+        if missing and not window.cursor:
+            where = "are skipped" if order.place[missing[0]] < reached else "are missing at the end"
+            yield Difference("rows", f"{len(missing)} rows {where}", Tier.MUST, order.evidence(missing))
+        for body in self.bodies:
+            count = len(body.rows)
+            if window.count is not None and count > window.count:
+                yield Difference("window", f"a page of {window.count} has {count} rows", Tier.MUST)
+            if window.count is not None and count < window.count and self.leads_on(body):
+                sentence = f"a page of {count} rows (limit {window.count}) has a {cursor.name}"
+                yield Difference("cursor", sentence, Tier.SHOULD)
+        moving = any(order.slack.values()) or (self.before is not self.after and not self.before.same_rows(self.after))
+        if not ended and not moving and len(order.got) == len(order.certain) and not missing:
+            yield Difference("cursor", f"there is a {cursor.name} although nothing follows", Tier.SHOULD)
+
+    def leads_on(self, body: Body) -> bool:
+        """Whether there is a cursor, be it an empty text."""
+        cursor = self.before.promises.listing.cursor
+        return cursor is not None and isinstance(cursor.value(body), str)
+
+    def check_counts(self, least: int, slack: int) -> Iterator[Difference]:
+        """Totals, and what the envelope says of the page."""
+        paging, body, ask = self.before.promises.listing.paging, self.bodies[0], self.replies[0].ask
+        matching = f"{spread(least, slack)} rows match"
+        if paging.total is not None:
+            count, value = paging.total.of(body), paging.total.place.read(body)
+            if count is None and (value is ABSENT or isinstance(paging.total.place, InHeader)):
+                yield Difference("total", f"{paging.total} is missing or not a number", Tier.SHOULD)
+            elif count is None or not least <= count <= least + slack:
+                yield Difference("total", f"{paging.total} is {value}, but {matching}", Tier.SHOULD)
+        more = body.envelope.get(paging.more)
+        end = self.before.twin.window(ask).end
+        if paging.more and ((end < least and more is not True) or (end >= least + slack and more is not False)):
+            yield Difference("has_next", f"{paging.more} is {more}, but {matching}", Tier.MUST)
+        expected: Any = self.before.twin.send(ask).json() if paging.echoes else {}
+        for name in paging.echoes:
+            if body.envelope.get(name) != expected[name]:
+                sentence = f"{name} is {body.envelope.get(name)}, it was asked as {expected[name]}"
+                yield Difference("echo", sentence, Tier.MUST)
