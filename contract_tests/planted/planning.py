@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -78,37 +79,51 @@ def matrix(slug: str, size: int) -> dict[str, frozenset[str]]:
     return kills
 
 
+@dataclass
+class Plan:
+    """The probes chosen so far, how often each bug would be caught, and the requests that are left."""
+
+    kills: Kills
+    prices: Counter[str]
+    room: int
+    chosen: list[str] = field(default_factory=list)
+    caught: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        for bug, probes in self.kills.items():
+            self.caught[bug] = ROUNDS if FREE & probes else 0
+
+    def affordable(self, probes: Iterable[str]) -> list[str]:
+        """Those that are not chosen yet and fit into the room."""
+        return [probe for probe in probes if probe not in self.chosen and self.prices[probe] <= self.room]
+
+    def worth(self, probe: str, times: int) -> float:
+        """How many bugs that are caught less often than this the probe catches, per request."""
+        bugs = sum(1 for bug, probes in self.kills.items() if self.caught[bug] < times and probe in probes)
+        return bugs / self.prices[probe]
+
+    def take(self, probe: str) -> None:
+        self.room -= self.prices[probe]
+        self.chosen.append(probe)
+        for bug, probes in self.kills.items():
+            self.caught[bug] += probe in probes
+
+
 def plan(kills: Kills, prices: Counter[str], order: Sequence[str], room: int) -> list[str]:
     """The probes that fit into the room, the most telling first."""
     named = [probe for probe in order if not probe.endswith(":") and probe not in OPTIONAL]
-    chosen: list[str] = []
-    caught: Counter[str] = Counter()
-    for bug, probes in kills.items():
-        caught[bug] = ROUNDS if FREE & probes else 0
-
-    def take(probe: str) -> None:
-        nonlocal room
-        room -= prices[probe]
-        chosen.append(probe)
-        for bug, probes in kills.items():
-            caught[bug] += probe in probes
-
+    made = Plan(kills, prices, room)
     for times in range(1, ROUNDS + 1):
-        while True:
-            worth = {
-                probe: sum(1 for bug, probes in kills.items() if caught[bug] < times and probe in probes)
-                / prices[probe]
-                for probe in named
-                if probe not in chosen and prices[probe] <= room
-            }
-            best = max(worth, key=lambda probe: worth[probe], default="")
-            if not best or not worth[best]:
+        while affordable := made.affordable(named):
+            worth = {probe: made.worth(probe, times) for probe in affordable}
+            best = max(worth, key=lambda probe: worth[probe])
+            if not worth[best]:
                 break
-            take(best)
+            made.take(best)
     for probe in named:
-        if probe not in chosen and prices[probe] <= room:
-            take(probe)
-    return chosen
+        if made.affordable([probe]):
+            made.take(probe)
+    return made.chosen
 
 
 def main(slugs: Sequence[str]) -> int:

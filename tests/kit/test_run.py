@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
+from functools import partial
 from itertools import count
 
 import httpx
 import pytest
 
 from contract_tests import run
-from contract_tests.judging.check import NO_5XX
+from contract_tests.judging.check import NO_5XX, Law
 from contract_tests.judging.target import target
 from contract_tests.laws.layer import Laws
-from contract_tests.outcome import Options, Verdict
-from contract_tests.planted import BUGS
+from contract_tests.outcome import Options, Tier, Verdict
+from contract_tests.planted import BUGS, replay
 from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import handler
 from contract_tests.planted.layers import LAYERS
-from contract_tests.planted.replay import default_credentials
 from contract_tests.reporting import exit_codes, text
+from contract_tests.reporting.ledger import Accepted
 from contract_tests.reporting.report import Report, decide
-from contract_tests.reporting.report import failing as broken
+from contract_tests.reporting.report import failing as failing_of
 from contract_tests.sending.wire import Wire
 from tests.support.deployments import BASE_URL, failing, judged, planted
 
@@ -61,7 +63,7 @@ def test_the_oracle_convicts_a_failure_as_well() -> None:
     exercise("prime", failing("prime", watch), options, (Laws(),))
     by_laws = frozenset(asked)
     session = exercise("prime", failing("prime", lambda number, query, body: query not in by_laws), options)
-    assert NO_5XX in {outcome.law for outcome in broken(session.outcomes, strict=False)}
+    assert NO_5XX in {outcome.law for outcome in failing_of(session.outcomes, strict=False)}
 
 
 def test_one_failure_is_bad_luck() -> None:
@@ -76,7 +78,7 @@ def wired(answer: Callable[[int], httpx.Response]) -> Report:
     wire = Wire(
         BASE_URL,
         where.security,
-        default_credentials("prime"),
+        replay.default_credentials("prime"),
         client=client,
         sleep=lambda seconds: None,
     )
@@ -154,5 +156,41 @@ def test_a_cursor_that_leads_in_a_circle_is_left() -> None:
         return status, sent, body
 
     session = exercise("dreadnode", circling, default_options("dreadnode"), (Laws(),))
-    assert "cursors.end" in {outcome.law for outcome in broken(session.outcomes, strict=False)}
+    assert "cursors.end" in {outcome.law for outcome in failing_of(session.outcomes, strict=False)}
     assert session.transport.sent <= 120
+
+
+def test_what_is_known_is_accepted() -> None:
+    """The ledger is applied to what all layers found, and says what it no longer needs."""
+    known = Accepted("filters.single", "known", date(9999, 1, 1))
+    gone = Accepted("rows.order", "fixed", date(9999, 1, 1))
+    report = run.check(
+        "prime",
+        BASE_URL,
+        replay.transport("prime", planted("prime", "status_ignored")),
+        Options(),
+        layers=(Laws(),),
+        ledger=(known, gone),
+    )
+    verdicts = {outcome.law: outcome.verdict for outcome in report.outcomes}
+    assert verdicts["filters.single"] is Verdict.ACCEPTED
+    assert report.notes == ("rows.order: the accepted deviation was not seen; the entry may go",)
+
+
+def test_only_passive_laws_come_last() -> None:
+    """Whatever module a law is in, it says itself that it sends nothing; and those of ours that say so send nothing."""
+    session = run.open_session(
+        "dreadnode", replay.transport("dreadnode", handler("dreadnode", 0, 60)), default_options("dreadnode")
+    )
+    run.judge(session, (Laws(),))
+    sent = session.transport.sent
+    passive = [law for law in session.laws if law.passive]
+    assert len(passive) > 15
+    for law in passive:
+        session.check.run(law)
+    assert session.transport.sent == sent
+    order: list[str] = []
+    ours = partial(Law, run=lambda check: order.append(check.law), tier=Tier.MUST, page="", providers=frozenset())
+    session.laws = (ours("watches", passive=True), ours("asks"))
+    run.judge(session, (Laws(),))
+    assert order == ["asks", "watches"]
