@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,10 +88,9 @@ class Contract:
 @pytest.fixture(scope="session")
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     """The deployment that the options name, ready for laws."""
-    from contract_tests.judging.session import CouldNotCheck
     from contract_tests.judging.target import target
-    from contract_tests.laws.preflight import preflight
     from contract_tests.outcome import Options
+    from contract_tests.promises.listings import LISTINGS
     from contract_tests.run import open_session
     from contract_tests.sending.wire import Wire
 
@@ -101,6 +101,8 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     token = given("--token") or os.environ.get("FAKESERVER_TOKEN")
     if not (slug and base_url and token):
         pytest.skip("needs --provider, --base-url and --token")
+    if slug not in LISTINGS:
+        pytest.fail(f"--provider {slug!r} does not exist; known are {', '.join(LISTINGS)}", pytrace=False)
     credentials = {"token": token} | ({"other": given("--other-token")} if given("--other-token") else {})
     options = Options(
         orgs=tuple(given("--org") or ()),
@@ -110,10 +112,22 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     )
     wire = Wire(base_url, target(slug).security, credentials, rate=given("--rate"))
     check = open_session(slug, wire, options).check
+    with closing(wire):
+        reason = why_not(check)
+        if reason:
+            pytest.fail(f"could not check: {reason}", pytrace=False)
+        yield Contract(check, base_url, strict=bool(given("--strict-contract")))
+
+
+def why_not(check: Check) -> str:
+    """Why nothing can be judged, or nothing. A text, since pytest shows what an exception was raised from, with the
+    local variables of its frames where it is asked for them, and the token is one of those."""
+    from contract_tests.judging.session import CouldNotCheck
+    from contract_tests.laws.preflight import preflight
+    from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
+
     try:
         preflight(check)
-        yield Contract(check, base_url, strict=bool(given("--strict-contract")))
-    except CouldNotCheck as reason:
-        pytest.fail(f"could not check: {reason}", pytrace=False)
-    finally:
-        wire.close()
+    except (CouldNotCheck, BudgetExhausted, SendingStopped, Unreachable) as reason:
+        return str(reason)
+    return ""

@@ -9,6 +9,7 @@ from typing import Any
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.judge import Breach, Question
+from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
 from contract_tests.outcome import ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
@@ -57,7 +58,7 @@ class Check:
     target: Target
     transport: Recorder
     options: Options
-    plan: frozenset[str] | None = None
+    plan: Plan | None = None
     """The probes that this profile sends; None for all."""
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
@@ -182,11 +183,11 @@ class Check:
 
     def wants(self, probe: str) -> bool:
         """Whether this profile sends the probe of the law that is running."""
-        return self.plan is None or f"{self.law}:{probe}" in self.plan
+        return self.plan is None or self.plan.wants(self.law, probe)
 
     def wants_some(self) -> bool:
         """Whether this profile sends any probe of the law that is running."""
-        return self.plan is None or any(probe.startswith(f"{self.law}:") for probe in self.plan)
+        return self.plan is None or self.plan.wants_some(self.law)
 
     def expect(self, probe: str, question: Question, *, witness: str = "") -> Body | None:
         """Ask, and hold the answer against the snapshot. None where the profile leaves the probe out or the answer

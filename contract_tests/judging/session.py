@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contract_tests.judging.check import Check, Law
+from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Options, Outcome, Power, RunRecord
 from contract_tests.sending.recorder import Recorder
@@ -74,7 +75,7 @@ class Session:
     transport: Transport
     options: Options
     laws: tuple[Law, ...] = ()
-    plan: frozenset[str] | None = None
+    plan: Plan | None = None
     """The probes that the laws send; None for all."""
     progress: Progress | None = None
 

@@ -15,8 +15,12 @@ from contract_tests.laws import (  # noqa: I001  (the order is the order of the 
 )
 from contract_tests.laws.registry import LAWS, law, laws_for
 
+OURS = frozenset(LAWS)
+"""The names of the kit's own laws; those that a team registers come behind them, and no profile has planned them."""
+
 __all__ = [
     "LAWS",
+    "OURS",
     "answers",
     "credentials",
     "cursors",

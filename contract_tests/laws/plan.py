@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+from contract_tests.judging.probes import Plan
+from contract_tests.laws import OURS
+
 PLAN = Path(__file__).with_name("plan.yaml")
 
 
@@ -17,7 +20,7 @@ def plans() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(PLAN.read_text(encoding="utf-8")) if PLAN.exists() else {}
 
 
-def planned(slug: str, profile: str) -> frozenset[str] | None:
-    """The probes of a profile, or None for all of them."""
+def planned(slug: str, profile: str) -> Plan | None:
+    """The probes of a profile, of our laws; None for all of them."""
     probes = plans().get(profile, {}).get(slug)
-    return None if probes is None else frozenset(probes)
+    return None if probes is None else Plan(OURS, frozenset(probes))

@@ -1,0 +1,196 @@
+"""The packaged laws run under pytest, and a team's own laws run beside them; what is broken is told without secrets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fakeserver.serving.app import Settings
+from fakeserver.testing.server import running
+
+README = Path(__file__).parents[2] / "contract_tests" / "README.md"
+
+
+def pytest_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_readme_example_beside_the_packaged_laws(tmp_path: Path) -> None:
+    """The example of the kit's README holds on the fake; each law is one test; a broken law of one's own fails."""
+    example = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    (tmp_path / "test_ours.py").write_text(
+        example[1]
+        + "\n\ndef nobody_runs(check):\n    '''Nothing runs.'''\n    check.witness('rows')\n"
+        + "    check.fail('something runs', *check.snapshot().asks)\n\n\n"
+        + "def test_nobody_runs(contract):\n    contract.hold(nobody_runs)\n"
+    )
+    with running() as server:
+        base = server.base_url
+        options = ["--provider", "prime", "--base-url", f"{base}/prime", "--token", "prime-admin-key"]
+        done = pytest_run(tmp_path, "--pyargs", "contract_tests", "test_ours.py", *options)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "1 failed" in said
+    assert "FAILED test_ours.py::test_nobody_runs" in said
+    assert "something runs" in said
+    assert int(re.search(r"(\d+) passed", said)[1]) > 30  # type: ignore[index]
+    assert "prime-admin-key" not in said
+
+
+TOKEN = "prime-admin-key"
+OURS = '''
+import pytest
+from contract_tests.judging.check import Inconclusive, Law
+from contract_tests.outcome import Tier
+
+
+def listed(check):
+    """There are sandboxes."""
+    check.expect("all", check.question((), size=100))
+
+
+def unread(check):
+    """Nobody can tell."""
+    raise Inconclusive("there is nothing to read")
+
+
+def echoed(check):
+    """Nothing repeats a token."""
+    check.fail("prime-admin-key was seen", *check.snapshot().asks, rows=check.snapshot().rows[:1])
+
+
+def odd(check):
+    """Only implied."""
+    check.fail("the order is odd", *check.snapshot().asks, tier=Tier.SHOULD)
+
+
+@pytest.mark.parametrize("law", [listed, unread, echoed, odd], ids=lambda law: law.__name__)
+def test_ours(contract, law):
+    contract.hold(law)
+
+
+def test_registered(contract):
+    contract.hold(Law("ours.listed", listed, Tier.MUST, "007", frozenset({"prime"})))
+'''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def whole_httpx() -> None:
+    """pytester forgets modules that a run of its own was the first to import; half of httpx would then be another."""
+    httpx.Client().close()
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    with running(Settings(size=60)) as server:
+        yield f"{server.base_url}/prime"
+
+
+class Runner:
+    """pytest in this process, as if these arguments had been typed."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester, self.monkeypatch = pytester, monkeypatch
+        monkeypatch.delenv("FAKESERVER_TOKEN", raising=False)
+        pytester.makepyfile(test_ours=OURS)
+
+    def __call__(self, *arguments: str) -> pytest.RunResult:
+        # The plugin of the package looks there for an option of the kit's.
+        self.monkeypatch.setattr(sys, "argv", ["pytest", *arguments])
+        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", "-rs", "--showlocals", *arguments)
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """In a folder with laws of a team, and with nothing in the environment."""
+    return Runner(pytester, monkeypatch)
+
+
+def test_a_law_of_a_team_passes_fails_or_is_skipped(run: Runner, base_url: str) -> None:
+    """What holds passes, a broken promise fails with its evidence, the rest is skipped with its reason; no secret."""
+    done = run("--provider", "prime", "--base-url", base_url, "--token", TOKEN)
+    done.assert_outcomes(passed=2, failed=1, skipped=2)
+    said = done.stdout.str()
+    done.stdout.fnmatch_lines_random(
+        [
+            "[[]redacted] was seen",
+            "promised: Nothing repeats a token.",
+            'curl -s -H "Authorization: Bearer $TOKEN" *per_page=*',
+            "row: {*",
+            "SKIPPED*inconclusive: there is nothing to read",
+            "SKIPPED*a warning (SHOULD): the order is odd*",
+        ]
+    )
+    assert TOKEN not in said
+
+
+def test_a_strict_run_fails_on_what_is_implied(run: Runner, base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token may come from the environment."""
+    monkeypatch.setenv("FAKESERVER_TOKEN", TOKEN)
+    done = run("--provider", "prime", "--base-url", base_url, "--strict-contract")
+    done.assert_outcomes(passed=2, failed=2, skipped=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--token", "no-such-token"], "could not check: prime: the credential was refused (401)*"),
+        (
+            ["--token", TOKEN, "--base-url", "http://127.0.0.1:1/prime"],
+            "could not check: http://127.0.0.1:1 cannot be reached",
+        ),
+        (["--token", TOKEN, "--provider", "prim"], "--provider 'prim' does not exist; known are *prime*"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_line(run: Runner, base_url: str, arguments: list[str], says: str) -> None:
+    """No traceback, and no test that passes."""
+    done = run("--provider", "prime", "--base-url", base_url, *arguments)
+    done.assert_outcomes(errors=5)
+    done.stdout.fnmatch_lines([says])
+    said = done.stdout.str()
+    assert "Traceback" not in said
+    assert "Unreachable" not in said
+    # Nothing was raised from anything, whose frames would show the token.
+    assert TOKEN not in said.replace("'--token', '" + TOKEN, "")
+
+
+def test_without_a_deployment_laws_are_skipped(run: Runner) -> None:
+    """A team's whole suite can run without one."""
+    run("--provider", "prime").assert_outcomes(skipped=5)
+
+
+def test_an_option_of_another_plugin_is_read(run: Runner, base_url: str) -> None:
+    """Whoever has a --token already keeps it, and it is ours as well."""
+    run.pytester.makepyfile(
+        theirs="""
+        def pytest_addoption(parser):
+            parser.addoption("--token", help="theirs")
+        """
+    )
+    run.pytester.syspathinsert()
+    done = run("-p", "theirs", "--provider", "prime", "--base-url", base_url, "--token", TOKEN)
+    done.assert_outcomes(passed=2, failed=1, skipped=2)
+
+
+def test_every_law_of_the_provider_is_a_test(run: Runner) -> None:
+    """Those of another provider are not, and without a provider there is none."""
+    told = run("--collect-only", "-q", "--pyargs", "contract_tests", "--provider", "prime").stdout.str()
+    assert "test_law[pages.total]" in told
+    assert "test_law[cursors.end]" not in told
+    assert "test_law[NOTSET]" in run("--collect-only", "-q", "--pyargs", "contract_tests").stdout.str()
