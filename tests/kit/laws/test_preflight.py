@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 from contract_tests.judging.check import NO_5XX
+from contract_tests.planted.false_alarms import handler
 from contract_tests.reporting import exit_codes, junit, text
 from contract_tests.reporting.report import decide
 from contract_tests.sending.in_process import Handler
-from tests.support.deployments import constant, judged
+from tests.support.deployments import Answered, constant, judged
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,25 @@ def test_a_server_that_fails_breaks_a_promise(answer: Handler, law: str) -> None
     report = judged(answer)
     assert decide(report)[0] == exit_codes.BROKEN
     assert law in {each.law for each in report.failing}
+
+
+def test_a_header_that_is_documented_must_be_taken() -> None:
+    """Dreadnode documents two headers: a deployment that takes only the other one breaks a promise, and is asked no
+    more."""
+    right = handler("dreadnode", 0, 40)
+
+    def answer(method: str, path: str, query: bytes, headers: dict[str, str]) -> Answered:
+        if "authorization" in headers:
+            return 401, {"content-type": "application/json"}, b"{}"
+        return right(method, path, query, headers)
+
+    report = judged(answer, "dreadnode", orgs=("acme",))
+    assert decide(report)[0] == exit_codes.BROKEN
+    found = next(each for each in report.failing if each.law == "credentials.channels")
+    assert "another one is taken" in found.sentence
+    assert len(found.asks) == 2
+
+
+def test_a_status_that_nobody_documents_is_told() -> None:
+    """With the number, since there is nothing else to say."""
+    assert decide(judged(constant(418, b"{}"))) == (3, "could not check: prime: the list was answered with 418")
