@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 serve: $(VENV)/.serve
 	$(BIN)/fakeserver serve $(ARGS)
 
-# While you write: what neither starts a process nor opens a socket nor takes over a second, of these folders.
+# While you write: what neither starts a process nor opens a socket nor takes over half a second, of these folders.
 quick: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -q -m 'not slow and not soak' tests/unit tests/house tests/kit/laws tests/kit/judging $(ARGS)
 

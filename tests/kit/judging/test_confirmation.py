@@ -12,6 +12,8 @@ from contract_tests.outcome import Outcome, Row, Verdict
 from contract_tests.planted.exercise import default_options, exercise
 from tests.support.moving import Changing
 
+pytestmark = pytest.mark.slow
+
 SLUGS = ("instavm", "superserve")
 """Their answers are bare lists, so that a row that is missing contradicts other answers and not its own."""
 EARLY = 12

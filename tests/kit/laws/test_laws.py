@@ -63,6 +63,7 @@ def test_every_law_says_what_is_promised(slug: str) -> None:
         assert each.promise.endswith("."), each.name
 
 
+@pytest.mark.slow
 def test_a_third_of_a_long_list_is_no_more_than_a_page() -> None:
     """An account of more than three of the largest pages is asked for no page that the reference page forbids."""
     where = target("prime")
@@ -231,6 +232,7 @@ def test_order_is_a_should() -> None:
     assert "another order" in judged([B, A], still, still)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", BY_SLUG)
 def test_a_sample_of_planted_bugs_is_caught(slug: str) -> None:
     """Every seventh bug of each provider, with the laws alone; `make bugs` has the whole table."""

@@ -105,6 +105,7 @@ def digests_here(seed: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_same_seed_and_epoch_same_bytes() -> None:
     """A world's bytes depend on seed and epoch alone: not on the process, its hash seed, time zone or locale."""
     here = digests_here(7)
@@ -114,6 +115,7 @@ def test_same_seed_and_epoch_same_bytes() -> None:
     assert digests_elsewhere(7, "4242") == here
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_world() -> None:
     """With another seed every tenant's documents differ, ids included."""
     one, other = digests_here(0), digests_here(1)
