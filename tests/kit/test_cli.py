@@ -34,7 +34,14 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
         (["dreadnode", "--base-url", "https://dreadnode.example.com", "--token", "t"], "--org"),
         (["prime", *USAGE, "--rate", "fast"], "--rate"),
+        (["prime", *USAGE, "--rate", "0/s"], "--rate"),
+        (["prime", *USAGE, "--min-power", "2"], "between 0 and 1"),
         (["prime", *USAGE, "--accept", "/no/such/file"], "/no/such/file"),
+        (["prime", *USAGE, "--junit", "/no/such/folder/report.xml"], "/no/such/folder"),
+        (["prime", "--base-url", "http://127.0.0.1:1/?key=1", "--token", "x"], "no query"),
+        (["prime", "--base-url", "http://me@127.0.0.1:1", "--token", "x"], "no credential"),
+        (["prime", "--base-url", "http://127.0.0.1:1", "--token", "a b"], "--token"),
+        (["prime", *USAGE, "--other-token", "schlüssel"], "--other-token"),
         ([], "required"),
     ],
 )
@@ -47,6 +54,18 @@ def test_wrong_usage_is_one_line(
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+
+
+def test_what_is_assumed_or_dangerous_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A token that travels in the clear, and an org that nobody has named; both before anything is sent."""
+    assert cli.parsed(["prime", "--base-url", "http://prime.example.com/", "--token", "x"]).base_url == (
+        "http://prime.example.com"
+    )
+    assert "the token travels unencrypted" in capsys.readouterr().err
+    assert cli.parsed(["dreadnode", *USAGE]).options.orgs == ("acme",)
+    said = capsys.readouterr().err
+    assert "no --org was given" in said
+    assert "unencrypted" not in said
 
 
 def test_an_unreachable_deployment_is_exit_3(capsys: pytest.CaptureFixture[str]) -> None:
