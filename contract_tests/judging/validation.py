@@ -107,7 +107,7 @@ class Validator:
             if not isinstance(row, dict) or not isinstance(row.get(identity), str) or known.get(row[identity]) != row
         ]
         usable = [row for row in fresh if isinstance(row, dict) and isinstance(row.get(identity), str)]
-        rest: Any = {**value, items: fresh} if items else fresh
+        rest: Any = {**value, items: fresh} if isinstance(value, dict) else fresh
         return rest, usable if len(usable) == len(fresh) else []
 
     def _undeclared(self, operation: str, ask: Ask, value: Any, rows: Sequence[Row]) -> Iterator[Breach]:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 
 import httpx
+import orjson
 import pytest
 
 from contract_tests import run
@@ -190,7 +191,23 @@ def test_only_passive_laws_come_last() -> None:
         session.check.run(law)
     assert session.transport.sent == sent
     order: list[str] = []
-    ours = partial(Law, run=lambda check: order.append(check.law), tier=Tier.MUST, page="", providers=frozenset())
+    ours = partial(Law, run=lambda check: order.append(check.law), tier=Tier.MUST)
     session.laws = (ours("watches", passive=True), ours("asks"))
     run.judge(session, (Laws(),))
     assert order == ["asks", "watches"]
+
+
+@pytest.mark.parametrize("slug", ["dreadnode", "instavm", "prime", "superserve"])
+def test_another_envelope_is_a_breach_and_no_crash(slug: str) -> None:
+    """A bare array where the page has an object, or an object where it has an array, is reported as what it is."""
+    correct, items = handler(slug, 0, 40), target(slug).listing.items
+
+    def other(method: str, path: str, query: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        status, sent, body = correct(method, path, query, headers)
+        value = orjson.loads(body)
+        if status == 200 and not path.endswith("/facets"):
+            body = orjson.dumps(value[items] if items else {"items": value})
+        return status, sent, body
+
+    session = exercise(slug, other, default_options(slug), LAYERS)
+    assert "schema.body" in {outcome.law for outcome in session.outcomes if outcome.verdict is Verdict.BROKEN}
