@@ -14,10 +14,13 @@ import json
 import urllib.error
 import urllib.request
 
+from fakeserver.arguments import near
 from fakeserver.problems import Document, Json
 from fakeserver.serving.app import App
 
 CALL_SECONDS = 30.0
+ADMIN = "admin"
+"""The caller, by its name in the recipe, that tests call as unless they say otherwise."""
 
 
 class AdminError(AssertionError):
@@ -81,7 +84,7 @@ class ClockHandle:
 
 
 class ProviderHandle:
-    """One provider in one world."""
+    """One provider in one world. `credentials` has each caller's credential by the caller's name in the recipe."""
 
     def __init__(self, admin: Admin, app: App, slug: str) -> None:
         self._admin = admin
@@ -89,17 +92,24 @@ class ProviderHandle:
         self.slug = slug
         self.tenant = self._provider.default_tenant
         self.base_url = f"{admin.base_url}/{slug}"
-        self.credentials = {caller.name: key for key, caller in app.services[slug].fixture.callers.items()}
+        self.credentials: dict[str, str] = {}
+        for key, caller in app.services[slug].fixture.callers.items():
+            self.credentials.setdefault(caller.name, key)
         self._operations = list(app.services[slug].spec.operations)
 
     @property
     def token(self) -> str:
-        """The admin's credential; `credentials` has the others by name."""
-        return self.credentials["admin"]
+        """The admin's credential. LookupError: the recipe calls nobody `admin`."""
+        if ADMIN not in self.credentials:
+            raise LookupError(
+                f"the recipe of {self.slug} has no caller with the name {ADMIN!r}, whose credential this would be; "
+                f"`credentials` has those of {', '.join(self.credentials)}"
+            )
+        return self.credentials[ADMIN]
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables that point the provider's SDK here."""
+        """The environment variables that point the provider's SDK here, with the admin's credential."""
         return self._provider.environment(self.base_url, self.token)
 
     @property
@@ -132,19 +142,36 @@ class ProviderHandle:
 
 
 class World:
-    """A world of its own: documents, faults, clock, limits and journal that no other test sees."""
+    """A world of its own: documents, faults, clock, limits and journal that no other test sees.
 
-    dreadnode: ProviderHandle
-    instavm: ProviderHandle
-    prime: ProviderHandle
-    superserve: ProviderHandle
+    The built-in providers are attributes; `provider(slug)` is for any other. LookupError: it is not served here."""
 
     def __init__(self, base_url: str, app: App) -> None:
         self.admin = Admin(base_url)
         self.base_url = base_url
         self.clock = ClockHandle(self.admin)
-        for slug in app.services:
-            setattr(self, slug, ProviderHandle(self.admin, app, slug))
+        self._providers = {slug: ProviderHandle(self.admin, app, slug) for slug in app.services}
+
+    def provider(self, slug: str) -> ProviderHandle:
+        if slug not in self._providers:
+            raise LookupError(f"provider {slug!r} is not served here{near(slug, self._providers)}")
+        return self._providers[slug]
+
+    @property
+    def dreadnode(self) -> ProviderHandle:
+        return self.provider("dreadnode")
+
+    @property
+    def instavm(self) -> ProviderHandle:
+        return self.provider("instavm")
+
+    @property
+    def prime(self) -> ProviderHandle:
+        return self.provider("prime")
+
+    @property
+    def superserve(self) -> ProviderHandle:
+        return self.provider("superserve")
 
     @property
     def requests(self) -> list[Document]:

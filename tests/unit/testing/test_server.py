@@ -55,7 +55,7 @@ def server() -> Iterator[Server]:
 
 
 def get(world: World, slug: str, query: str = "") -> httpx.Response:
-    handle = getattr(world, slug)
+    handle = world.provider(slug)
     with httpx.Client(trust_env=False) as client:
         return client.get(f"{handle.base_url}{PATHS[slug]}{query}", headers=credential(slug))
 
@@ -88,6 +88,37 @@ def test_handles_do_what_they_say(server: Server) -> None:
         assert world.requests == []
         world.restore(kept)
         assert len(prime.documents) == 1
+
+
+def test_providers_by_name(server: Server) -> None:
+    """A provider is an attribute if it is built in, and `provider(slug)` in any case; one not served is named."""
+    with server.world() as world:
+        assert [world.provider(slug).slug for slug in SLUGS] == list(SLUGS)
+        built_in = (world.dreadnode, world.instavm, world.prime, world.superserve)
+        assert all(handle is world.provider(handle.slug) for handle in built_in)
+        with pytest.raises(LookupError, match=r"provider 'prme' is not served here; did you mean 'prime'\?"):
+            world.provider("prme")
+    with running(Settings(size=1, only=("prime",))) as small, small.world() as world:
+        assert world.prime.token
+        with pytest.raises(LookupError, match="provider 'instavm' is not served here; known are prime"):
+            assert world.instavm
+
+
+def test_a_recipe_without_an_admin(tmp_path: Path) -> None:
+    """Its callers have their credentials by name; what needs the admin's says so, and whom the recipe has."""
+    folder = tmp_path / "recipes"
+    shutil.copytree(ROOT / "fixtures", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "prime.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count("name: admin") == 1
+    path.write_text(text.replace("name: admin", "name: root"), encoding="utf-8")
+    with running(Settings(size=20, only=("prime",), fixtures=folder)) as served, served.world() as world:
+        assert world.prime.credentials["root"] == "prime-admin-key"
+        assert get(world, "prime").status_code == 200
+        for attribute in ("token", "env"):
+            with pytest.raises(LookupError, match="no caller with the name 'admin'") as caught:
+                getattr(world.prime, attribute)
+            assert str(caught.value).endswith("those of root, member, outsider")
 
 
 def test_refused_calls_say_why(server: Server) -> None:
