@@ -90,7 +90,7 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     """The deployment that the options name, ready for laws."""
     from contract_tests.judging.target import target
     from contract_tests.outcome import Options
-    from contract_tests.promises.listings import LISTINGS
+    from contract_tests.promises import BY_SLUG
     from contract_tests.run import open_session
     from contract_tests.sending.wire import Wire
 
@@ -101,8 +101,8 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     token = given("--token") or os.environ.get("FAKESERVER_TOKEN")
     if not (slug and base_url and token):
         pytest.skip("needs --provider, --base-url and --token")
-    if slug not in LISTINGS:
-        pytest.fail(f"--provider {slug!r} does not exist; known are {', '.join(LISTINGS)}", pytrace=False)
+    if slug not in BY_SLUG:
+        pytest.fail(f"--provider {slug!r} does not exist; known are {', '.join(BY_SLUG)}", pytrace=False)
     credentials = {"token": token} | ({"other": given("--other-token")} if given("--other-token") else {})
     options = Options(
         orgs=tuple(given("--org") or ()),

@@ -41,13 +41,6 @@ class Parser(argparse.ArgumentParser):
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flag = unknown[0].partition("=")[0]
-            self.error(f"unknown argument {flag!r}{near(flag, self.flags(parsed))}")
+            known = [option for action in self._actions for option in action.option_strings]
+            self.error(f"unknown argument {flag!r}{near(flag, known)}")
         return parsed
-
-    def flags(self, parsed: argparse.Namespace) -> list[str]:
-        """The flags of the command that was chosen, or of the program where it has no commands."""
-        chosen = getattr(parsed, "command", None)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction) and chosen:
-                return [flag for each in action.choices[chosen]._actions for flag in each.option_strings]
-        return [flag for each in self._actions for flag in each.option_strings]

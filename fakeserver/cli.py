@@ -1,4 +1,4 @@
-"""The command line: `fakeserver serve | env | openapi | check`.
+"""The command line: `COMMANDS` has its verbs.
 
 Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check` has its own.
 """
@@ -6,19 +6,20 @@ Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that n
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import gc
 import importlib
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from fakeserver import __version__
+from fakeserver import __version__, kit
+from fakeserver.arguments import Parser, UsageError, near, one_of
 from fakeserver.instants import instant
 from fakeserver.loopback import ADDRESS, is_loopback
 from fakeserver.providers import PROVIDERS
@@ -36,57 +37,24 @@ EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01
 """The dates of a million documents must have room before and after the epoch."""
 
 
-class UsageError(Exception):
-    """Wrong usage; the message is the one line that the caller reads."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb of the command line. `run` gets the arguments behind it and returns the exit code."""
+
+    name: str
+    help: str
+    run: Callable[[Sequence[str], TextIO], int]
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line each, with a suggestion where something was mistyped."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}")
-
-    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> argparse.Namespace:  # type: ignore[override]
-        parsed, unknown = self.parse_known_args(args)
-        if unknown:
-            raise UsageError(
-                f"{self.prog}: unknown argument {unknown[0]!r}{did_you_mean(unknown[0], self.flags(parsed))}"
-            )
-        return parsed
-
-    def flags(self, parsed: argparse.Namespace) -> list[str]:
-        chosen = getattr(parsed, "command", None)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction) and chosen:
-                return [flag for each in action.choices[chosen]._actions for flag in each.option_strings]
-        return [flag for each in self._actions for flag in each.option_strings]
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word.split("=")[0], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
-
-
-def one_of(known: Sequence[str], noun: str) -> type[str]:
-    """An argparse type that takes one of the known words, or suggests the nearest."""
-
-    def read(text: str) -> str:
-        if text not in known:
-            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{did_you_mean(text, known)}")
-        return text
-
-    return read  # type: ignore[return-value]
-
-
-def whole(least: int, most: int) -> type[int]:
-    """An argparse type for a whole number within bounds."""
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type for an integer within bounds."""
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
 
-    return read  # type: ignore[return-value]
+    return read
 
 
 def moment(text: str) -> int:
@@ -102,125 +70,125 @@ def moment(text: str) -> int:
     return found
 
 
-def parser() -> Parser:
-    slugs = [*PROVIDERS]
-    top = Parser(prog="fakeserver", description="Fake servers for sandbox providers' APIs.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"fakeserver {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+def main(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
+    """Run one command; the exit code."""
+    try:
+        if not arguments or arguments[0].startswith("-"):
+            parser = top_parser()
+            parser.parse_args(arguments)
+            parser.print_help(out)
+            return 0
+        name, *rest = arguments
+        if name not in COMMANDS:
+            raise UsageError(f"fakeserver: command {name!r} does not exist{near(name, COMMANDS)}")
+        return COMMANDS[name].run(rest, out)
+    except UsageError as error:
+        print(error, file=err)
+        return USAGE_ERROR
 
-    serve = commands.add_parser("serve", help="serve the fakes", allow_abbrev=False)
-    serve.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default: {DEFAULT_HOST})")
-    serve.add_argument(
+
+def top_parser() -> Parser:
+    """What is said about the command line as a whole."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {command.name:{width}}  {command.help}" for command in COMMANDS.values())
+    parser = Parser(
+        prog="fakeserver",
+        usage="fakeserver [--help] [--version] COMMAND …",
+        description="Fake servers for sandbox providers' APIs.",
+        epilog=f"commands:\n{commands}\n\nfakeserver COMMAND --help says more about each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fakeserver {__version__}")
+    return parser
+
+
+def parser_of(name: str) -> Parser:
+    return Parser(prog=f"fakeserver {name}", description=COMMANDS[name].help, allow_abbrev=False)
+
+
+def check(arguments: Sequence[str], out: TextIO) -> int:
+    """The contract kit is an extra, so it is imported only when it is asked for; it reads its arguments itself."""
+    try:
+        kit.load()
+        commands = importlib.import_module(f"{kit.NAME}.cli")
+    except ImportError as error:
+        raise UsageError(
+            f"fakeserver: check needs the contract kit ({error}); install it with: pip install 'fakeserver[contract]'"
+        ) from error
+    code: int = commands.main(list(arguments))
+    return code
+
+
+def openapi(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.spec.reader import resource
+
+    parser = parser_of("openapi")
+    parser.add_argument("slug", type=one_of([*PROVIDERS], "provider"), metavar="SLUG")
+    slug = parser.parse_args(arguments).slug
+    out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
+    return 0
+
+
+def env(arguments: Sequence[str], out: TextIO) -> int:
+    """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
+    from fakeserver.recipes.fixture import load_callers
+    from fakeserver.spec.reader import resource
+
+    parser = parser_of("env")
+    parser.add_argument("slug", type=one_of([*PROVIDERS], "provider"), metavar="SLUG")
+    parser.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
+    parsed = parser.parse_args(arguments)
+    base_url = (parsed.base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{parsed.slug}").rstrip("/")
+    key = next(iter(load_callers(resource("fixtures"), parsed.slug)))
+    for name, value in PROVIDERS[parsed.slug].environment(base_url, key).items():
+        out.write(f"export {name}={quote(value)}\n")
+    return 0
+
+
+def serve_parser() -> Parser:
+    parser = parser_of("serve")
+    add = parser.add_argument
+    add("--host", default=DEFAULT_HOST, help=f"address to listen on (default: {DEFAULT_HOST})")
+    add(
         "--port",
-        type=whole(0, 65_535),
+        type=integer(0, 65_535),
         default=DEFAULT_PORT,
         help=f"0 picks a free one (default: {DEFAULT_PORT})",
     )
-    serve.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="which world (default: 0)")
-    serve.add_argument(
+    add("--seed", type=integer(0, 2**63 - 1), default=0, help="which world (default: 0)")
+    add(
         "--size",
-        type=whole(0, MAX_SIZE),
+        type=integer(0, MAX_SIZE),
         default=DEFAULT_SIZE,
         help=f"documents per provider, over all its tenants (default: {DEFAULT_SIZE})",
     )
-    serve.add_argument(
+    add(
         "--only",
-        type=one_of(slugs, "provider"),
+        type=one_of([*PROVIDERS], "provider"),
         action="append",
         default=[],
         metavar="SLUG",
         help="serve only this provider, at the root too; may be repeated",
     )
-    serve.add_argument("--fixtures", type=Path, metavar="DIR", help="recipes to use instead of the built-in ones")
-    serve.add_argument(
-        "--epoch",
-        type=moment,
-        metavar="INSTANT",
-        help="the instant that dates are counted from (default: now)",
-    )
-    serve.add_argument("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
-
-    serve.add_argument(
+    add("--fixtures", type=Path, metavar="DIR", help="recipes to use instead of the built-in ones")
+    add("--epoch", type=moment, metavar="INSTANT", help="the instant that dates are counted from (default: now)")
+    add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
+    add(
         "--admin-token",
         metavar="TOKEN",
         help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
     )
-
-    env = commands.add_parser("env", help="shell exports that point a provider's SDK at the fake", allow_abbrev=False)
-    env.add_argument("slug", type=one_of(slugs, "provider"), metavar="SLUG")
-    env.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
-
-    openapi = commands.add_parser("openapi", help="a provider's spec on stdout", allow_abbrev=False)
-    openapi.add_argument("slug", type=one_of(slugs, "provider"), metavar="SLUG")
-
-    commands.add_parser("check", help="check a deployment against its contract", add_help=False)
-    return top
+    return parser
 
 
-def main(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
-    """Run one command; the exit code."""
-    try:
-        if arguments[:1] == ["check"]:
-            return check(arguments[1:])
-        top = parser()
-        if arguments and not arguments[0].startswith("-"):
-            known = ["serve", "env", "openapi", "check"]
-            if arguments[0] not in known:
-                raise UsageError(
-                    f"fakeserver: command {arguments[0]!r} does not exist{did_you_mean(arguments[0], known)}"
-                )
-        parsed = top.parse_args(arguments)
-        if parsed.command == "serve":
-            return serve(parsed, out)
-        if parsed.command == "env":
-            return env(parsed.slug, parsed.base_url, out)
-        if parsed.command == "openapi":
-            return openapi(parsed.slug, out)
-        top.print_help(out)
-    except UsageError as error:
-        print(error, file=err)
-        return USAGE_ERROR
-    return 0
-
-
-def check(arguments: Sequence[str]) -> int:
-    """The contract kit is an extra, so it is imported only when it is asked for."""
-    try:
-        kit = importlib.import_module("contract_tests.cli")
-    except ImportError as error:
-        raise UsageError(
-            f"fakeserver: check needs the contract kit ({error}); install it with: pip install 'fakeserver[contract]'"
-        ) from error
-    code: int = kit.main(list(arguments))
-    return code
-
-
-def openapi(slug: str, out: TextIO) -> int:
-    from fakeserver.spec.reader import resource
-
-    out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
-    return 0
-
-
-def env(slug: str, base_url: str | None, out: TextIO) -> int:
-    """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
-    from fakeserver.recipes.fixture import load_callers
-    from fakeserver.spec.reader import resource
-
-    provider = PROVIDERS[slug]
-    base_url = (base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
-    key = next(iter(load_callers(resource("fixtures"), slug)))
-    for name, value in provider.environment(base_url, key).items():
-        out.write(f"export {name}={quote(value)}\n")
-    return 0
-
-
-def serve(parsed: argparse.Namespace, out: TextIO) -> int:
+def serve(arguments: Sequence[str], out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
     from fakeserver.problems import SpecError
-    from fakeserver.recipes.fixture import FixtureError
+    from fakeserver.recipes.located import FixtureError
     from fakeserver.serving.app import Settings, create_app
 
+    parsed = serve_parser().parse_args(arguments)
     settings = Settings(
         seed=parsed.seed,
         size=parsed.size,
@@ -307,6 +275,17 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
             "  This address is reachable from other machines, and the fake's credentials are public knowledge."
         )
     return "\n".join(lines) + "\n\n"
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("serve", "serve the fakes", serve),
+        Command("env", "shell exports that point a provider's SDK at the fake", env),
+        Command("openapi", "a provider's spec on stdout", openapi),
+        Command("check", "check a deployment against its contract", check),
+    )
+}
 
 
 def run() -> NoReturn:

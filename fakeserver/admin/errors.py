@@ -51,7 +51,7 @@ def errors(services: Mapping[str, Service], seeded: SeededDocuments) -> list[Doc
 def natural_causes(service: Service, route: Route, world: World) -> dict[int, str]:
     """The statuses that ordinary requests cause, each with the first `curl` arguments that do."""
     causes: dict[int, str] = {}
-    for header, key, path, query in probes(service, route.operation):
+    for header, key, path, query in usual_mistakes(service, route.operation):
         headers = {header.lower(): key} if key else {}
         status = service.answer(Request("GET", path, query.encode(), headers), world).status
         url = f"$BASE_URL/{service.provider.slug}{quote(path)}{'?' if query else ''}{query}"
@@ -59,8 +59,8 @@ def natural_causes(service: Service, route: Route, world: World) -> dict[int, st
     return causes
 
 
-def probes(service: Service, operation: Operation) -> Iterator[tuple[str, str, str, str]]:
-    """Requests of the usual mistakes: (header, credential, path, query)."""
+def usual_mistakes(service: Service, operation: Operation) -> Iterator[tuple[str, str, str, str]]:
+    """Requests as they go wrong most often, and right ones: (header, credential, path, query)."""
     scheme = operation.security[0]
     header = "X-API-Key" if scheme.header == "x-api-key" else scheme.header.title()
     prefix = "Bearer " if scheme.prefix else ""

@@ -11,7 +11,7 @@ from fakeserver.problems import FakeProblem, Json
 MAX_TEXT = 4_096
 MAX_MEMBERS = 100
 MAX_NAME = 64
-"""So much of a name that nobody knows is repeated to the caller."""
+"""Characters of an unknown name that a message repeats."""
 MAX_DEPTH = 64
 MAX_COUNT = 2**53
 """What every reader of JSON takes for a whole number; what is counted, or grows with time, must have room above."""

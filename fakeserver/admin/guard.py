@@ -29,7 +29,7 @@ def guard(endpoint: Endpoint, token: str | None) -> Endpoint:
 
 
 def check_caller(request: Request, token: str | None) -> None:
-    """Refuse a caller that has not the token or, where none is set, is not on this machine: 401 or 403."""
+    """Refuse a caller without the token or, where none is set, one that is not on this machine: 401 or 403."""
     if token is not None:
         check_token(request.headers.get("authorization", ""), token)
     elif request.client is not None and not (is_loopback(request.client.host) or request.client.host == IN_PROCESS):

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import yaml
 
+from fakeserver.arguments import near
 from fakeserver.documents.draws import CODES, UNIQUE, Column, substitute, table
 from fakeserver.documents.seeded import Pin
 from fakeserver.problems import Json, SpecError
 from fakeserver.provider import Provider
-from fakeserver.recipes.located import PLACEHOLDER, Located, kind, near
+from fakeserver.recipes.located import PLACEHOLDER, Located, kind
 from fakeserver.recipes.located import FixtureError as FixtureError
 from fakeserver.recipes.trial import Part, check
 from fakeserver.spec import reader
@@ -27,11 +28,17 @@ from fakeserver.spec.credentials import Caller
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CREDENTIAL = re.compile(r"[!-*,-~]{1,256}")
 """What a header carries as it is; behind a plus begins what a request asks for."""
+PARTS = ("callers", "tenants", "columns", "vocabularies", "switches")
+TENANT = ("share", "columns", "pins")
 CALLER = ("name", "user", "home", "tenants")
 ROLES = ("admin", "member")
+NOTHING = Located({})
 MAX_SHARE = 100
 MAX_WEIGHT = 1_000_000
 MAX_ORDINAL = 10_000_000
+
+Columns = Mapping[str, tuple[Column, list[str]]]
+"""Columns by field, each with the place that each of its values comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,136 +121,157 @@ def _refuse_repeats(node: yaml.Node | None, path: Path, seen: set[int]) -> None:
         return
     seen.add(id(node))
     keys: set[str] = set()
-    for each in node.value:
-        for inner in each if isinstance(node, yaml.MappingNode) else (each,):
+    for member in node.value:
+        for inner in member if isinstance(node, yaml.MappingNode) else (member,):
             _refuse_repeats(inner, path, seen)
-        if isinstance(node, yaml.MappingNode) and isinstance(each[0], yaml.ScalarNode):
-            if each[0].value in keys:
-                raise FixtureError(f"{path}: line {each[0].start_mark.line + 1}: {each[0].value!r} is given twice")
-            keys.add(each[0].value)
+        if isinstance(node, yaml.MappingNode) and isinstance(key := member[0], yaml.ScalarNode):
+            if key.value in keys:
+                raise FixtureError(f"{path}: line {key.start_mark.line + 1}: {key.value!r} is given twice")
+            keys.add(key.value)
 
 
 # The recipe
 
 
-def _vocabularies(place: Located, others: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
+def _vocabularies(node: Located, others: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
     """Lists of words: text, or mappings with the same keys; of a name that others have, the words are like theirs."""
-    for name, words in place.members().items():
-        listed = words.entries()
-        first = others[name][0] if name in others else listed[0].value
-        for word in listed:
+    for name, vocabulary in node.members().items():
+        words = vocabulary.entries()
+        first = others[name][0] if name in others else words[0].value
+        for word in words:
             if isinstance(first, dict):
-                for each in word.members(needed=first).values():
-                    each.text()
+                for part in word.members(needed=first).values():
+                    part.text()
             else:
                 word.text()
-    return dict(place.value)
+    return dict(node.value)
 
 
-def _fixture(place: Located, vocabularies: Mapping[str, list[Json]], provider: Provider) -> tuple[Fixture, list[Part]]:
-    default_tenant = provider.default_tenant
-    known = ("callers", "tenants", "columns", "vocabularies", "switches")
-    parts = place.members(known, needed=("callers", "tenants"))
-    nothing = Located({})
-    words = {**vocabularies, **_vocabularies(parts.get("vocabularies", nothing), vocabularies)}
-    shares: dict[str, int] = {}
-    shared = _columns(parts.get("columns", nothing), words)
-    found = []
-    for name, raw in parts["tenants"].members(needed=(default_tenant,)).items():
-        if "/" in name:
-            raise raw.wrong("the name stands in paths, so it can have no slash")
-        each = raw.members(("share", "columns", "pins"))
-        drawn = {**shared, **_columns(each.get("columns", nothing), words)}
-        if "owner" not in drawn:
-            raise raw.wrong(f"the column 'owner' is missing; there are {', '.join(drawn)}")
-        columns = {field: column for field, (column, _) in drawn.items()}
-        pins = _pins(each.get("pins", nothing), words, provider)
-        found.append(Part(name, columns, pins, {field: places for field, (_, places) in drawn.items()}))
-        shares[name] = each["share"].whole(0, MAX_SHARE) if "share" in each else 0
-    callers = {key: _caller(key, each, shares) for key, each in parts["callers"].members().items()}
+def _fixture(node: Located, vocabularies: Mapping[str, list[Json]], provider: Provider) -> tuple[Fixture, list[Part]]:
+    parts = node.members(PARTS, needed=("callers", "tenants"))
+    words = {**vocabularies, **_vocabularies(parts.get("vocabularies", NOTHING), vocabularies)}
+    shared = _columns(parts.get("columns", NOTHING), words)
+    tenants = parts["tenants"].members(needed=(provider.default_tenant,))
+    recipes = [_tenant(name, tenant, shared, words, provider) for name, tenant in tenants.items()]
+    shares = _shares(parts["tenants"], provider.default_tenant)
+    callers = {key: _caller(key, caller, tenants) for key, caller in parts["callers"].members().items()}
     if not callers:
         raise parts["callers"].wrong("must have at least one caller")
+    fixture = Fixture(
+        callers=callers,
+        tenants={recipe.name: Tenant(shares[recipe.name], recipe.columns, recipe.pins) for recipe in recipes},
+        vocabularies=words,
+        switches=_switches(parts.get("switches", NOTHING), provider),
+        digest=hashlib.sha256(repr((node.value, sorted(words.items()))).encode()).hexdigest(),
+    )
+    return fixture, recipes
+
+
+def _tenant(name: str, node: Located, shared: Columns, words: Mapping[str, list[Json]], provider: Provider) -> Part:
+    """One tenant's part of the recipe: its own columns over those that all tenants share."""
+    if "/" in name:
+        raise node.wrong("the name stands in paths, so it can have no slash")
+    parts = node.members(TENANT)
+    drawn = {**shared, **_columns(parts.get("columns", NOTHING), words)}
+    if "owner" not in drawn:
+        there = ", ".join(drawn) or "none"
+        raise node.wrong(f"the column 'owner' is missing, the user who owns a document; there are {there}")
+    columns = {field: column for field, (column, _) in drawn.items()}
+    places = {field: places for field, (_, places) in drawn.items()}
+    return Part(name, columns, _pins(parts.get("pins", NOTHING), words, provider), places)
+
+
+def _shares(node: Located, default_tenant: str) -> dict[str, int]:
+    """Each tenant's percentage of the documents; the default tenant's is what the others leave."""
+    shares = {}
+    for name, tenant in node.members().items():
+        share = tenant.members().get("share")
+        shares[name] = share.integer(0, MAX_SHARE) if share else 0
     others = sum(share for name, share in shares.items() if name != default_tenant)
     if others > MAX_SHARE:
-        raise parts["tenants"].wrong(f"the shares add up to {others}, which is more than {MAX_SHARE}")
+        raise node.wrong(f"the shares add up to {others}, which is more than {MAX_SHARE}")
     if shares[default_tenant] not in (0, MAX_SHARE - others):
-        raise parts["tenants"].wrong(f"{default_tenant} gets what others leave, {MAX_SHARE - others}: omit its share")
-    switches = {name: choices[0] for name, choices in provider.switches.items()}
-    for name, chosen in parts.get("switches", nothing).members(provider.switches).items():
-        switches[name] = chosen.one_of(provider.switches[name])
-    tenants = {each.name: Tenant(shares[each.name], each.columns, each.pins) for each in found}
-    digest = hashlib.sha256(repr((place.value, sorted(words.items()))).encode()).hexdigest()
-    return Fixture(callers, tenants, words, switches, digest), found
+        raise node.wrong(f"{default_tenant} gets what others leave, {MAX_SHARE - others}: omit its share")
+    return shares
 
 
-def _caller(key: str, place: Located, tenants: Collection[str]) -> Caller:
+def _switches(node: Located, provider: Provider) -> dict[str, Json]:
+    """What the recipe chooses, and the provider's first choice where it says nothing."""
+    chosen = {name: switch.one_of(provider.switches[name]) for name, switch in node.members(provider.switches).items()}
+    return {name: chosen.get(name, choices[0]) for name, choices in provider.switches.items()}
+
+
+def _caller(key: str, node: Located, tenants: Collection[str]) -> Caller:
     if CREDENTIAL.fullmatch(key) is None:
-        raise place.wrong("a credential is printable ASCII without spaces and without a plus")
-    parts = place.members(CALLER, needed=CALLER)
-    roles = {name: each.one_of(ROLES) for name, each in parts["tenants"].members(tenants).items()}
+        raise node.wrong("a credential is printable ASCII without spaces and without a plus")
+    parts = node.members(CALLER, needed=CALLER)
+    roles = {name: role.one_of(ROLES) for name, role in parts["tenants"].members(tenants).items()}
     return Caller(parts["name"].text(), parts["user"].text(), parts["home"].one_of(tenants), roles)
 
 
-def _pins(place: Located, words: Collection[str], provider: Provider) -> dict[int, Pin]:
+def _pins(node: Located, words: Collection[str], provider: Provider) -> dict[int, Pin]:
+    if not isinstance(node.value, dict):
+        raise node.wrong(f"must be a mapping of ordinals, not {kind(node.value)}")
     pins = {}
-    if not isinstance(place.value, dict):
-        raise place.wrong(f"must be a mapping of ordinals, not {kind(place.value)}")
-    for ordinal, raw in place.value.items():
-        Located(ordinal, f"{place.where}: an ordinal").whole(0, MAX_ORDINAL)
-        each = Located(raw, f"{place.where}.{ordinal}")
-        parts = each.members(("draw", "set", "drop"))
-        drawn, laid = (parts.get(name, Located({})) for name in ("draw", "set"))
-        drawn_values = {name: one.json(words, literal=True) for name, one in drawn.members().items()}
-        values = {name: one.json(words, literal=True) for name, one in laid.members().items()}
-        dropped = {one.text() for one in parts["drop"].entries()} if "drop" in parts else set()
-        if "owner" in drawn_values:
-            drawn.members()["owner"].text()
-        for name in (*values, *dropped):
-            if name in (provider.created, provider.identity):
-                raise each.wrong(f"{name!r} orders the listing, so that no pin can change it")
-            if name in values and name in dropped:
-                raise each.wrong(f"{name!r} is both set and dropped")
-        pins[ordinal] = Pin(drawn_values, values, frozenset(dropped))
+    for ordinal, value in node.value.items():
+        Located(ordinal, f"{node.where}: an ordinal").integer(0, MAX_ORDINAL)
+        pins[ordinal] = _pin(Located(value, f"{node.where}.{ordinal}"), words, provider)
     return pins
 
 
-def _columns(place: Located, words: Mapping[str, list[Json]]) -> dict[str, tuple[Column, list[str]]]:
-    """Each column, and the place that each of its values comes from."""
-    return {field: _column(field, each, words) for field, each in place.members().items()}
+def _pin(node: Located, words: Collection[str], provider: Provider) -> Pin:
+    parts = node.members(("draw", "set", "drop"))
+    drawn, laid = (parts.get(name, NOTHING).members() for name in ("draw", "set"))
+    draws = {field: value.json(words, literal=True) for field, value in drawn.items()}
+    values = {field: value.json(words, literal=True) for field, value in laid.items()}
+    dropped = {field.text() for field in parts["drop"].entries()} if "drop" in parts else set()
+    if "owner" in drawn:
+        drawn["owner"].text()
+    for field in (*values, *dropped):
+        if field in (provider.created, provider.identity):
+            raise node.wrong(f"{field!r} orders the listing, so that no pin can change it")
+        if field in values and field in dropped:
+            raise node.wrong(f"{field!r} is both set and dropped")
+    return Pin(draws, values, frozenset(dropped))
 
 
-def _column(field: str, place: Located, words: Mapping[str, list[Json]]) -> tuple[Column, list[str]]:
+def _columns(node: Located, words: Mapping[str, list[Json]]) -> Columns:
+    return {field: _column(field, column, words) for field, column in node.members().items()}
+
+
+def _column(field: str, node: Located, words: Mapping[str, list[Json]]) -> tuple[Column, list[str]]:
     """A column from `[{value, weight, variants?}, …]`, or from `{starts, values: [{value, weights}, …]}`."""
-    listed, starts = place, [0]
-    if isinstance(place.value, dict):
-        parts = place.members(("starts", "values"), needed=("starts", "values"))
-        listed, starts = parts["values"], [each.whole(0, MAX_ORDINAL) for each in parts["starts"].entries()]
+    listed, starts = node, [0]
+    if isinstance(node.value, dict):
+        parts = node.members(("starts", "values"), needed=("starts", "values"))
+        listed, starts = parts["values"], [start.integer(0, MAX_ORDINAL) for start in parts["starts"].entries()]
         if starts[0] != 0 or sorted(set(starts)) != starts:
             raise parts["starts"].wrong("must ascend from 0")
     values: list[Json] = []
     weights: list[list[int]] = []
-    wheres: list[str] = []
+    places: list[str] = []
     for entry in listed.entries():
         parts = entry.members(("value", "weight", "weights", "variants"), needed=("value",))
-        each, variants = _weights(entry, parts, len(starts)), 1
+        bands, variants = _weights(entry, parts, len(starts)), 1
         if "variants" in parts:
-            variants = parts["variants"].whole(1, CODES)
+            variants = parts["variants"].integer(1, CODES)
         parts["value"].json(words)
         if field == "owner":
             parts["value"].text()
+        # Variants are as common as the words of a language: the second half as often as the first.
         harmonic = sum(1000 // (index + 1) for index in range(variants))
         for index in range(variants):
-            values.append(_filled(parts["value"], parts["value"].value, index, words))
-            weights.append([weight * 1_000_000 // (index + 1) // harmonic for weight in each])
-            wheres.append(parts["value"].where)
+            values.append(_fill(parts["value"], parts["value"].value, index, words))
+            weights.append([weight * 1_000_000 // (index + 1) // harmonic for weight in bands])
+            places.append(parts["value"].where)
     if len(values) > CODES:
-        raise place.wrong(f"has {len(values)} values with their variants, and can have {CODES}")
+        raise node.wrong(f"has {len(values)} values with their variants, and can have {CODES}")
     for band, start in enumerate(starts):
-        if not any(each[band] for each in weights):
-            raise place.wrong(f"needs a weight above zero from ordinal {start} on")
-    tables = tuple(table([each[band] for each in weights]) for band in range(len(starts)))
+        if not any(bands[band] for bands in weights):
+            raise node.wrong(f"needs a weight above zero from ordinal {start} on")
+    tables = tuple(table([bands[band] for bands in weights]) for band in range(len(starts)))
     unique = frozenset(code for code, value in enumerate(values) if substitute(value, UNIQUE, "") != value)
-    return Column(field, tuple(values), tuple(starts), tables, unique), wheres
+    return Column(field, tuple(values), tuple(starts), tables, unique), places
 
 
 def _weights(entry: Located, parts: Mapping[str, Located], bands: int) -> list[int]:
@@ -251,19 +279,19 @@ def _weights(entry: Located, parts: Mapping[str, Located], bands: int) -> list[i
     if ("weight" in parts) == ("weights" in parts):
         raise entry.wrong("needs either the key 'weight' or the key 'weights'")
     if "weight" in parts:
-        return [parts["weight"].whole(0, MAX_WEIGHT)] * bands
-    found = [each.whole(0, MAX_WEIGHT) for each in parts["weights"].entries()]
-    if len(found) != bands:
-        raise parts["weights"].wrong(f"needs {bands}, one for each start, and has {len(found)}")
-    return found
+        return [parts["weight"].integer(0, MAX_WEIGHT)] * bands
+    weights = [weight.integer(0, MAX_WEIGHT) for weight in parts["weights"].entries()]
+    if len(weights) != bands:
+        raise parts["weights"].wrong(f"needs {bands}, one for each start, and has {len(weights)}")
+    return weights
 
 
-def _filled(place: Located, value: Json, index: int, words: Mapping[str, list[Json]]) -> Json:
+def _fill(node: Located, value: Json, index: int, words: Mapping[str, list[Json]]) -> Json:
     """The value with each `{vocabulary}` replaced by that vocabulary's word number `index`."""
     if isinstance(value, dict):
-        return {_filled(place, name, index, words): _filled(place, each, index, words) for name, each in value.items()}
+        return {_fill(node, name, index, words): _fill(node, member, index, words) for name, member in value.items()}
     if isinstance(value, list):
-        return [_filled(place, each, index, words) for each in value]
+        return [_fill(node, entry, index, words) for entry in value]
     if not isinstance(value, str):
         return value
 
@@ -271,11 +299,11 @@ def _filled(place: Located, value: Json, index: int, words: Mapping[str, list[Js
         if match[0] == UNIQUE:
             return UNIQUE
         if match[1] not in words:
-            raise place.wrong(f"the vocabulary {match[1]!r} does not exist{near(match[1], words)}")
+            raise node.wrong(f"the vocabulary {match[1]!r} does not exist{near(match[1], words)}")
         entry = words[match[1]][index % len(words[match[1]])]
         if isinstance(entry, dict) != bool(match[2]) or (match[2] and match[2] not in entry):
             forms = [f"{{{match[1]}.{name}}}" for name in entry] if isinstance(entry, dict) else [f"{{{match[1]}}}"]
-            raise place.wrong(f"{match[0]} is no word{near(match[0], forms)}")
+            raise node.wrong(f"{match[0]} is not a word{near(match[0], forms)}")
         return str(entry[match[2]] if match[2] else entry)
 
     return PLACEHOLDER.sub(word, value)

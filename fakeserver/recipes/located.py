@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from fakeserver.arguments import near
 from fakeserver.documents.draws import UNIQUE
 from fakeserver.problems import Json
 
 PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
 MAX_TEXT = 4_096
 MAX_DEPTH = 32
-MAX_WHOLE = 2**53
+MAX_NUMBER = 2**53
 MAX_SHOWN = 60
 """Characters of a value that a message repeats."""
 
@@ -26,7 +26,8 @@ class FixtureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A value of a recipe and where it stands there; whatever is wrong with it is said of the place."""
+    """A value of a recipe and where it stands there; whatever is wrong with it is said of the place. Each method
+    returns the value as what it says, or raises a FixtureError."""
 
     value: Any
     where: str = ""
@@ -49,13 +50,13 @@ class Located:
         for name in needed:
             if name not in self.value:
                 raise self.wrong(f"the key {name!r} is missing")
-        return {name: self.inner(name, each) for name, each in self.value.items()}
+        return {name: self.inner(name, value) for name, value in self.value.items()}
 
     def entries(self) -> list[Located]:
         """A list with something in it."""
         if not isinstance(self.value, list) or not self.value:
             raise self.wrong(f"must be a list with something in it, not {kind(self.value)}")
-        return [self.inner(index, each) for index, each in enumerate(self.value)]
+        return [self.inner(index, value) for index, value in enumerate(self.value)]
 
     def text(self) -> str:
         if not isinstance(self.value, str) or not 0 < len(self.value) <= MAX_TEXT or not self.value.isprintable():
@@ -67,7 +68,7 @@ class Located:
             raise self.wrong(f"{self.value!r} does not exist{near(self.value, known)}")
         return self.value
 
-    def whole(self, least: int, most: int) -> int:
+    def integer(self, least: int, most: int) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool) or not least <= self.value <= most:
             raise self.wrong(f"must be a whole number from {least} to {most}, not {kind(self.value)}")
         return self.value
@@ -80,22 +81,22 @@ class Located:
         if isinstance(value, dict):
             if [*value.values()] == [None] and value.keys() <= {*words, "unique"}:
                 raise self.wrong(f'is a mapping; a placeholder must be quoted: "{{{next(iter(value))}}}"')
-            for each in self.members().values():
-                each.json(words, literal=literal, depth=depth + 1)
+            for member in self.members().values():
+                member.json(words, literal=literal, depth=depth + 1)
         elif isinstance(value, list):
-            for index, each in enumerate(value):
-                self.inner(index, each).json(words, literal=literal, depth=depth + 1)
+            for index, entry in enumerate(value):
+                self.inner(index, entry).json(words, literal=literal, depth=depth + 1)
         elif isinstance(value, str):
-            if any("\ud800" <= each <= "\udfff" for each in value):
+            if any("\ud800" <= character <= "\udfff" for character in value):
                 raise self.wrong("holds half a character")
             found = PLACEHOLDER.search(value) if literal else None
             if found and (found[0] == UNIQUE or found[1] in words):
                 raise self.wrong(f"placeholders such as {found[0]} are filled in columns only")
         elif isinstance(value, int | float):
-            if not math.isfinite(value) or abs(value) > MAX_WHOLE:
+            if not math.isfinite(value) or abs(value) > MAX_NUMBER:
                 raise self.wrong("is too large a number")
         elif value is not None:
-            raise self.wrong(f"is {kind(value)}, which JSON has not: quote it")
+            raise self.wrong(f"is {kind(value)}, which JSON does not have: quote it")
         return value
 
 
@@ -108,10 +109,3 @@ def kind(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     return f"a {type(value).__name__}"
-
-
-def near(word: object, known: Iterable[str]) -> str:
-    """The known word that was probably meant."""
-    known = sorted(known)
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"

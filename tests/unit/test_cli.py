@@ -547,3 +547,23 @@ def test_wheel_brings_its_types(installed: Path, tmp_path: Path) -> None:
     assert re.findall(r"(\S+):\d+: error: (.*)", found.stdout) == [
         ("test_mine.py", f'"{name}" has no attribute "nobody"  [attr-defined]')
     ]
+
+
+def test_wheel_carries_the_kit(installed: Path, tmp_path: Path) -> None:
+    """The installed kit checks and collects its laws, from a folder with a package of its name too."""
+    own = {"PYTHONPATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    theirs = tmp_path / "contract_tests"
+    theirs.mkdir()
+    (theirs / "__init__.py").write_text("raise RuntimeError('theirs')")
+    python = str(installed / "python")
+    target = ["--base-url", "http://127.0.0.1:1", "--token", "prime-admin-key"]
+    checked = run(tmp_path, "-m", "fakeserver", "check", "prime", *target, command=(python,), **own)
+    assert checked.returncode == 3, checked.stderr
+    assert "127.0.0.1:1 cannot be reached" in checked.stdout
+    script = "import sys; sys.path.remove(''); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    quiet = ["-q", "-p", "no:cacheprovider", "-p", "fakeserver.pytest_plugin", "--collect-only"]
+    laws = ["--pyargs", "contract_tests", "--provider", "prime", *target]
+    collected = run(tmp_path, "-c", script, *quiet, *laws, command=(python,), **own)
+    assert collected.returncode == 0, collected.stdout + collected.stderr
+    found = re.findall(r"^(.*)test_laws\.py::test_law\[", collected.stdout, re.MULTILINE)
+    assert len(found) > 30

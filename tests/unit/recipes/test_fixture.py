@@ -204,15 +204,15 @@ PRIME: dict[str, tuple[Change, str]] = {
     ),
     "label of a part that does not exist": (
         put(*LABELS, 1, "value", value=["{projects.kay}"]),
-        "columns.labels[1].value: {projects.kay} is no word; did you mean '{projects.key}'?",
+        "columns.labels[1].value: {projects.kay} is not a word; did you mean '{projects.key}'?",
     ),
     "label of a part of plain words": (
         put(*LABELS, 1, "value", value=["{people.id}"]),
-        "columns.labels[1].value: {people.id} is no word",
+        "columns.labels[1].value: {people.id} is not a word",
     ),
     "label of a whole mapping": (
         put(*LABELS, 1, "value", value=["{projects}"]),
-        "columns.labels[1].value: {projects} is no word",
+        "columns.labels[1].value: {projects} is not a word",
     ),
     "label is a date": (put(*LABELS, 1, "value", value=[ABSENT]), "columns.labels[1].value[0]: is a date"),
     "label is no number": (put(*LABELS, 1, "value", value=[float("nan")]), "columns.labels[1].value[0]: is too large"),
@@ -255,7 +255,7 @@ PRIME: dict[str, tuple[Change, str]] = {
     ),
     "pin of a date without quotes": (
         put(*MAIN, "pins", 1, "set", value={"startedAt": ABSENT}),
-        "tenants.main.pins.1.set.startedAt: is a date, which JSON has not: quote it",
+        "tenants.main.pins.1.set.startedAt: is a date, which JSON does not have: quote it",
     ),
     "pin of a date that is none": (
         put(*MAIN, "pins", 1, "set", value={"startedAt": "soon"}),
