@@ -94,9 +94,10 @@ class Admin:
         for _ in bodies.check_documents(documents, service):
             await asyncio.sleep(0)
         owner = next(
-            (each.user for each in service.fixture.callers.values() if each.administers(tenant)), service.provider.slug
+            (caller.user for caller in service.fixture.callers.values() if caller.administers(tenant)),
+            service.provider.slug,
         )
-        world_of(request).tenants(service.provider)[tenant].replace([(each, owner) for each in documents])
+        world_of(request).tenants(service.provider)[tenant].replace([(document, owner) for document in documents])
         return Response(status_code=NOTHING)
 
     async def get_snapshot(self, request: Request) -> Response:

@@ -260,21 +260,20 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
     """The settings with what the body changes; what it does not name stays."""
     fields = Fields(value)
     journal = fields.boolean("journal", old.journal)
-    limits, switches = dict(old.rate_limits), {slug: dict(each) for slug, each in old.switches.items()}
-    inner = fields.inner("rate_limits")
-    if inner:
-        for slug in [each for each in inner.names() if each in services]:
-            limits[slug] = inner.choice(slug, LIMIT_MODES)
-        inner.end()
-    inner = fields.inner("switches")
-    if inner:
-        for slug in [each for each in inner.names() if each in services]:
-            chosen = inner.inner(slug)
-            known = services[slug].provider.switches
+    modes, switches = dict(old.rate_limits), {slug: dict(chosen) for slug, chosen in old.switches.items()}
+    providers = fields.inner("rate_limits")
+    if providers:
+        for slug in [name for name in providers.names() if name in services]:
+            modes[slug] = providers.choice(slug, LIMIT_MODES)
+        providers.end()
+    providers = fields.inner("switches")
+    if providers:
+        for slug in [name for name in providers.names() if name in services]:
+            chosen, known = providers.inner(slug), services[slug].provider.switches
             if chosen:
-                for name in [each for each in chosen.names() if each in known]:
-                    switches[slug][name] = chosen.choice(name, known[name])
+                for switch in [name for name in chosen.names() if name in known]:
+                    switches[slug][switch] = chosen.choice(switch, known[switch])
                 chosen.end()
-        inner.end()
+        providers.end()
     fields.end()
-    return Settings(journal, limits, switches)
+    return Settings(journal, modes, switches)

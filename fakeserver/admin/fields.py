@@ -81,7 +81,7 @@ class Fields:
         if (
             not isinstance(value, dict)
             or len(value) > MAX_MEMBERS
-            or not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in value.values())
+            or not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in value.values())
         ):
             raise refused(f"{self.where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
         return dict(value)
@@ -120,5 +120,5 @@ def deeper(value: Json, levels: int) -> bool:
 
 
 def immense(value: Json) -> bool:
-    """Whether a value is a number that cannot be counted on from."""
+    """Whether a value is a number so large that nothing can be added to it."""
     return isinstance(value, int | float) and abs(value) > MAX_COUNT
