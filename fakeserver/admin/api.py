@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, errors, snapshots
-from fakeserver.admin.fields import whole_query
+from fakeserver.admin.fields import integer_of
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import json_body, no_body, world_of
 from fakeserver.documents.collection import Collection
@@ -147,7 +147,7 @@ class Admin:
     # Journal
 
     async def get_requests(self, request: Request) -> Response:
-        limit = whole_query(request.query_params.get("limit"), "limit")
+        limit = integer_of(request.query_params.get("limit"), "limit")
         journal = world_of(request).journal
         return answered({"requests": journal.rows(limit), "meta": {"total": journal.total}})
 

@@ -101,7 +101,7 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     slug = fields.choice("provider", tuple(services))
     operations = services[slug].spec.operations
     operation = fields.choice("operation", tuple(operations))
-    code = fields.whole("code", 200, 599, None)
+    code = fields.integer("code", 200, 599, None)
     example = fields.text("example", None)
     name = fields.text("fault", None)
     delay, dribble = delay_of(fields), dribble_of(fields)
@@ -113,8 +113,8 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     query = match.texts("query") if match else {}
     if match:
         match.end()
-    times = fields.whole("times", 1, MAX_TIMES, None)
-    after = fields.whole("after", 0, MAX_TIMES, 0)
+    times = fields.integer("times", 1, MAX_TIMES, None)
+    after = fields.integer("after", 0, MAX_TIMES, 0)
     probability = fields.number("probability", 0, 1, 1.0)
     fields.end()
     if code is None and name is None and delay is None and dribble is None and example is None:
@@ -197,7 +197,7 @@ def dribble_of(fields: Fields) -> Dribble | None:
     shape = fields.inner("chunkedDribbleDelay")
     if shape is None:
         return None
-    dribble = Dribble(shape.whole("numberOfChunks", 1, MAX_CHUNKS), shape.number("totalDuration", 0, 600_000) / 1000)
+    dribble = Dribble(shape.integer("numberOfChunks", 1, MAX_CHUNKS), shape.number("totalDuration", 0, 600_000) / 1000)
     shape.end()
     return dribble
 

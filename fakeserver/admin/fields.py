@@ -48,7 +48,7 @@ class Fields:
             raise refused(f"{self.where}{name}", f"must be one of {', '.join(choices)}")
         return value
 
-    def whole(self, name: str, least: int, most: int, default: Any = ABSENT) -> Any:
+    def integer(self, name: str, least: int, most: int, default: Any = ABSENT) -> Any:
         value = self.take(name, default)
         if value is not default and (
             not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most
@@ -99,7 +99,7 @@ class Fields:
             raise refused(f"{self.where}{name}", "is not a known field")
 
 
-def whole_query(text: str | None, name: str) -> int | None:
+def integer_of(text: str | None, name: str) -> int | None:
     """A whole number from the query string."""
     if text is None:
         return None

@@ -138,7 +138,7 @@ def states(tenants: Mapping[str, Collection]) -> Document:
 def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
     """Make the world what it was; a snapshot that cannot be used changes nothing."""
     snapshot = Part(value)
-    if snapshot.whole("version", 0, MAX_COUNT) != VERSION:
+    if snapshot.integer("version", 0, MAX_COUNT) != VERSION:
         raise refused("version", f"must be {VERSION}")
     world.take_over(rebuilt(snapshot, world, services))
 
@@ -182,9 +182,9 @@ def secret_of(text: str) -> bytes:
 
 def seeding_of(part: Part) -> Seeding:
     seeding = Seeding(
-        seed=part.whole("seed", 0, MAX_SEED),
-        size=part.whole("size", 0, MAX_SIZE),
-        epoch=part.whole("epoch", EARLIEST_EPOCH, LATEST_EPOCH),
+        seed=part.integer("seed", 0, MAX_SEED),
+        size=part.integer("size", 0, MAX_SIZE),
+        epoch=part.integer("epoch", EARLIEST_EPOCH, LATEST_EPOCH),
     )
     part.end()
     return seeding
@@ -192,8 +192,8 @@ def seeding_of(part: Part) -> Seeding:
 
 def clock_of(part: Part, epoch: int) -> dict[str, Any]:
     state = {
-        "now": part.whole("now", epoch, LAST_INSTANT),
-        "added": part.whole("added", 0, LAST_INSTANT),
+        "now": part.integer("now", epoch, LAST_INSTANT),
+        "added": part.integer("added", 0, LAST_INSTANT),
         "factor": float(part.number("factor", LEAST_FACTOR, MAX_FACTOR)),
         "frozen": part.boolean("frozen"),
     }
@@ -222,16 +222,16 @@ def settings_of(part: Part, old: Settings, services: Mapping[str, Service]) -> S
 def faults_of(snapshot: Part, seed: int, services: Mapping[str, Service]) -> Faults:
     faults = Faults(seed)
     rows = snapshot.elements("faults", MAX_FAULTS)
-    faults.made = snapshot.whole("faults_made", len(rows.left), MAX_COUNT)
-    faults.applied = snapshot.whole("faults_failed", 0, MAX_COUNT)
+    faults.made = snapshot.integer("faults_made", len(rows.left), MAX_COUNT)
+    faults.applied = snapshot.integer("faults_failed", 0, MAX_COUNT)
     for index in rows.names():
         row = rows.part(index)
         identity = row.text("id")
         number = FAULT_ID.fullmatch(identity)
         if number is None or int(number[1]) > faults.made or identity in faults.rules:
             raise row.wrong("id", "is not a name that a script of this world can have")
-        matched = row.whole("seen", 0, MAX_COUNT)
-        hits = row.whole("hits", 0, matched)
+        matched = row.integer("seen", 0, MAX_COUNT)
+        hits = row.integer("hits", 0, matched)
         row.boolean("completed")
         with inside(f"faults.{index}"):
             rule = bodies.fault_rule(row.rest(), services, lambda identity=identity: identity)  # type: ignore[misc]
@@ -243,7 +243,7 @@ def faults_of(snapshot: Part, seed: int, services: Mapping[str, Service]) -> Fau
     for digest in counters.names():
         if DIGEST.fullmatch(digest) is None:
             raise counters.wrong(digest, "is not the digest of a requested fault")
-        faults.counters[digest] = counters.whole(digest, 0, MAX_COUNT)
+        faults.counters[digest] = counters.integer(digest, 0, MAX_COUNT)
     return faults
 
 
@@ -258,7 +258,7 @@ def limits_of(rows: Part, services: Mapping[str, Service]) -> Limits:
         if limit is None or len(key) != 2 + len(limit.by) or key in limits.counters:
             raise row.wrong("key", "is not a counter of a rate limit, or is there twice")
         used = float(row.number("used", 0, limit.capacity if limit.bucket else MAX_COUNT))
-        limits.counters[key] = used, row.whole("instant", FIRST_INSTANT, LAST_INSTANT)
+        limits.counters[key] = used, row.integer("instant", FIRST_INSTANT, LAST_INSTANT)
     return limits
 
 
@@ -292,14 +292,18 @@ def restore_collection(world: World, service: Service, tenant: str, part: Part) 
 def state_of(part: Part, size: int) -> tuple[Document, list[Row]]:
     """What a collection stores over its `size` seeded documents, checked, and the rows that are not removed."""
     seeded, gone, stored = part.boolean("seeded"), part.elements("removed"), part.elements("stored")
-    removed = dict.fromkeys(gone.whole(index, 0, LAST_RANK) for index in gone.names())
+    removed = dict.fromkeys(gone.integer(index, 0, LAST_RANK) for index in gone.names())
     part.end()
     own = range(FIRST, FIRST + size if seeded else FIRST)
     raw: dict[int, list[Json]] = {}
     rows = []
     for index in stored.names():
         row = stored.row(index, ("rank", "owner", "since", "document"))
-        rank, owner, since = row.whole("rank", 0, LAST_RANK), row.maybe("owner"), row.whole("since", 0, LAST_INSTANT)
+        rank, owner, since = (
+            row.integer("rank", 0, LAST_RANK),
+            row.maybe("owner"),
+            row.integer("since", 0, LAST_INSTANT),
+        )
         document = row.members("document")
         if rank in raw or (seeded and rank >= own.stop):
             raise row.wrong("rank", "stands there twice, or is that of no document")
@@ -340,9 +344,9 @@ def restore_journal(journal: Journal, part: Part) -> None:
     for index in waits.names():
         row = waits.row(index, ("provider", "caller", "instant"))
         client = row.maybe("provider"), row.maybe("caller")
-        retry_at[client] = row.whole("instant", FIRST_INSTANT, LATEST_RETRY)
-    total = part.whole("total", entries[-1].number if entries else 0, MAX_COUNT)
-    repeated = part.whole("repeated", 0, MAX_COUNT)
+        retry_at[client] = row.integer("instant", FIRST_INSTANT, LATEST_RETRY)
+    total = part.integer("total", entries[-1].number if entries else 0, MAX_COUNT)
+    repeated = part.integer("repeated", 0, MAX_COUNT)
     part.end()
     journal.restore(entries, total, repeated, retry_at)
 
@@ -354,12 +358,12 @@ def entry_of(part: Part, after: int) -> Entry:
     if not isinstance(values, dict | None) or deeper(values, MAX_DEPTH + 1):
         raise part.wrong("values", f"must be null, or an object that is nested at most {MAX_DEPTH} deep")
     entry = Entry(
-        number=part.whole("id", after + 1, MAX_COUNT),
-        instant=part.whole("instant", FIRST_INSTANT, LAST_INSTANT),
+        number=part.integer("id", after + 1, MAX_COUNT),
+        instant=part.integer("instant", FIRST_INSTANT, LAST_INSTANT),
         method=part.text("method"),
         path=part.text("path"),
         query=part.text("query"),
-        status=part.whole("status", LEAST_STATUS, MOST_STATUS),
+        status=part.integer("status", LEAST_STATUS, MOST_STATUS),
         provider=part.maybe("provider"),
         operation=part.maybe("operation"),
         caller=part.maybe("caller"),

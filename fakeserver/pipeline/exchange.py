@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from fakeserver import loopback
 from fakeserver.faults.scripts import Dribble, Effect, Faults
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Caller
@@ -26,7 +27,7 @@ class Request:
     path: str
     query: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    address: str = "127.0.0.1"
+    address: str = loopback.ADDRESS
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from fakeserver import kit
 from fakeserver.serving.app import Settings
 from fakeserver.testing.server import Server, running
 
+pytestmark = pytest.mark.slow
+"""Each test starts processes of its own."""
 PYTHON_PYTEST = (sys.executable, "-m", "pytest")
 """Has the working directory before everything else on its path."""
 PYTEST = (str(Path(sys.executable).parent / "pytest"),)

@@ -215,7 +215,10 @@ PRIME: dict[str, tuple[Change, str]] = {
         "columns.labels[1].value: {projects} is not a word",
     ),
     "label is a date": (put(*LABELS, 1, "value", value=[ABSENT]), "columns.labels[1].value[0]: is a date"),
-    "label is no number": (put(*LABELS, 1, "value", value=[float("nan")]), "columns.labels[1].value[0]: is too large"),
+    "label is not a number": (
+        put(*LABELS, 1, "value", value=[float("nan")]),
+        "columns.labels[1].value[0]: is too large",
+    ),
     "user is a list in one tenant": (
         put("tenants", "research", "columns", "userId", 1, "value", value=[]),
         "tenants.research.columns.userId[1].value: must be of type string or null, not empty",
