@@ -169,3 +169,9 @@ def test_every_module_says_what_it_is(path: Path) -> None:
     """Every module begins with a sentence about itself."""
     if path.name != "__main__.py":
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_the_glossary_is_short() -> None:
+    """A newcomer can keep it in mind: at most 25 words, each explained once."""
+    words = re.findall(r"^\| ([a-z ]+) \| ", ARCHITECTURE.partition("## Words")[2], re.MULTILINE)[1:]
+    assert len(words) == len(set(words)) <= 25
