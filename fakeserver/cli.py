@@ -32,6 +32,8 @@ DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
 MAX_SIZE = 10_000_000
 BACKLOG = 2_048
+MOST_NAMED = 5
+"""Operations without a meaning that the start screen names."""
 USAGE_ERROR = 2
 EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
 """The dates of a million documents must have room before and after the epoch."""
@@ -270,6 +272,11 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
         f"  other callers: replace 'admin' in a credential by 'member' or 'outsider'; seed {app.settings.seed}, "
         f"{app.settings.size} documents per provider",
     ]
+    for slug, service in app.services.items():
+        names = [endpoint.name for endpoint in service.spec.unserved]
+        if names:
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            lines.append(f"  {slug} does not serve {', '.join(names[:MOST_NAMED])}{more}: each of them is a 501")
     if not local:
         lines.append(
             "  This address is reachable from other machines, and the fake's credentials are public knowledge."

@@ -29,6 +29,7 @@ from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 from fakeserver.spec.reader import load_yaml, resource
+from fakeserver.spec.references import dereference
 
 LAYER = "conformance"
 TOKEN = "$TOKEN"
@@ -293,9 +294,9 @@ def tier_of(document: Mapping[str, Any], case: Any, check: str, failure: Failure
     response = raw["responses"].get(str(status))
     if response is None:
         # An undocumented refusal breaks a promise only where the page lists the refusals.
-        refusals = [resolved(document, each) for code, each in raw["responses"].items() if int(code) >= 400]
+        refusals = [dereference(document, each) for code, each in raw["responses"].items() if int(code) >= 400]
         return Tier.MUST if listed_on_page(refusals) else Tier.SHOULD
-    return Tier.SHOULD if ASSUMED.search(description(resolved(document, response))) else Tier.MUST
+    return Tier.SHOULD if ASSUMED.search(description(dereference(document, response))) else Tier.MUST
 
 
 def listed_on_page(refusals: list[Mapping[str, Any]]) -> bool:
@@ -306,20 +307,9 @@ def listed_on_page(refusals: list[Mapping[str, Any]]) -> bool:
 
 def described(document: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
     """The operation's parameters with their descriptions."""
-    found = [resolved(document, each) for each in raw.get("parameters", ())]
+    found = [dereference(document, each) for each in raw.get("parameters", ())]
     return {each["name"]: description(each) for each in found}
 
 
 def description(value: Mapping[str, Any]) -> str:
     return str(value.get("description", ""))
-
-
-def resolved(document: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The value that a local reference leads to."""
-    reference = value.get("$ref")
-    if reference is None:
-        return value
-    found: Any = document
-    for part in str(reference)[2:].split("/"):
-        found = found[part]
-    return resolved(document, found)

@@ -90,12 +90,11 @@ class Matcher:
 
 def unserved_problem(endpoint: Endpoint) -> Problem:
     """The spec has this operation, and the fake has not; a header says so to whoever looks for the cause."""
-    name = endpoint.id or f"{endpoint.method} {endpoint.path}"
     return Problem(
         501,
         "unserved",
         f"The fake does not serve {endpoint.method} {endpoint.path}",
-        headers={UNSERVED_HEADER: quote(name, safe=" /{}")},
+        headers={UNSERVED_HEADER: quote(endpoint.name, safe=" /{}")},
     )
 
 

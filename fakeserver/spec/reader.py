@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.declared import Parameter, read_parameter
 from fakeserver.spec.keywords import check_json, keywords, mapping, named, sequence, shown, text
@@ -72,6 +73,11 @@ class Endpoint:
     id: str
     method: str
     path: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.id or f"{self.method} {self.path}"
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -212,9 +218,9 @@ class Reader:
         """Refuse a document that lacks an operation which should be served."""
         for name in self._served:
             if name not in self.operations:
-                others = ", ".join(sorted(endpoint.id for endpoint in self.unserved if endpoint.id))
+                ids = [endpoint.id for endpoint in self.unserved if endpoint.id]
                 raise SpecError(
-                    f"no operation has the operationId {name!r}, which the provider serves (others: {others or 'none'})"
+                    f"no operation has the operationId {name!r}, which the provider serves{near(name, ids)}"
                 )
 
     def _id_of(self, body: Json) -> str:

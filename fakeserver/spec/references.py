@@ -1,8 +1,9 @@
-"""References of an OpenAPI document, followed. A reference that leads back to itself is a `SpecError`; a schema that
-holds a reference to itself is none, since nothing here looks further than the schema that was asked for."""
+"""References of an OpenAPI document, followed one at a time: a schema may hold itself, since nothing here looks inside
+of it, but a reference that leads to nothing but itself is a `SpecError`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,12 +12,12 @@ from fakeserver.problems import Document, Json, SpecError
 REFERENCE = "$ref"
 
 
-def dereference(document: Document, value: Json) -> Json:
+def dereference(document: Mapping[str, Json], value: Json) -> Json:
     """What stands behind a reference; any other value as it is. What stands beside a reference does not count."""
     return _follow(document, value)[0]
 
 
-def dereference_schema(document: Document, schema: Json) -> Json:
+def dereference_schema(document: Mapping[str, Json], schema: Json) -> Json:
     """A schema with what stands behind its reference, if it is one, and the keywords beside that: both hold."""
     target, passed = _follow(document, schema)
     if not passed or not isinstance(target, dict):
@@ -24,8 +25,8 @@ def dereference_schema(document: Document, schema: Json) -> Json:
     merged = dict(target)
     for step in passed:
         beside = {name: member for name, member in step.items() if name != REFERENCE}
-        for name in beside.keys() & target.keys() & CONSTRAINTS:
-            if beside[name] != target[name]:
+        for name in sorted(beside.keys() & merged.keys() & CONSTRAINTS):
+            if beside[name] != merged[name]:
                 raise SpecError(f"{name!r} stands beside the reference {step[REFERENCE]!r} and behind it")
         merged |= beside
     return merged
@@ -39,7 +40,7 @@ CONSTRAINTS = frozenset(
 )
 
 
-def _follow(document: Document, value: Json) -> tuple[Json, list[Document]]:
+def _follow(document: Mapping[str, Json], value: Json) -> tuple[Json, list[Document]]:
     """What a value leads to, and the references on the way there, the last one first."""
     passed: list[Document] = []
     while isinstance(value, dict) and REFERENCE in value:
@@ -51,7 +52,7 @@ def _follow(document: Document, value: Json) -> tuple[Json, list[Document]]:
     return value, passed
 
 
-def _target(document: Document, reference: Json) -> Json:
+def _target(document: Mapping[str, Json], reference: Json) -> Json:
     if not isinstance(reference, str) or not reference.startswith("#/"):
         raise SpecError(f"reference {reference!r} is not local")
     found: Any = document

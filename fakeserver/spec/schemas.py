@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.keywords import keywords, named, sequence, shown
-from fakeserver.spec.references import REFERENCE, dereference
+from fakeserver.spec.references import REFERENCE, dereference, dereference_schema
 
 SCHEMA = keywords(
     "$ref type enum const format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength "
@@ -111,6 +111,6 @@ def rows_of(document: Document, schema: Json) -> Document | None:
     envelope. None if there is no array."""
     for candidate in (schema, *fields_of(document, schema).values()):
         if "array" in types_of(document, candidate):
-            items = dereference(document, keyword_of(document, candidate, "items"))
+            items = dereference_schema(document, keyword_of(document, candidate, "items"))
             return items if isinstance(items, dict) else None
     return None

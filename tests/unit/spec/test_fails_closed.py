@@ -23,7 +23,7 @@ from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.fixture import Fixture
-from fakeserver.spec import reader
+from fakeserver.spec import declared, parameters, reader, values
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
 from tests.support.asgi import EPOCH, ROOT, SPECS, Row
 from tests.unit.spec.operation_changes import content, operation_cases, page_cases, put, responses, secured
@@ -166,6 +166,24 @@ def test_there_are_many_changes() -> None:
     assert len(honoured) > 60
     every = {f"{kind}: {keyword}" for kind in KINDS for keyword in SCHEMA if (kind, keyword) not in SAME}
     assert every <= CASES.keys()
+
+
+@pytest.mark.parametrize("name", ["text: pattern", "list: maxItems", "integer: exclusiveMinimum", "path: enum"])
+def test_a_dropped_keyword_is_noticed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what makes the checks, every keyword is read and none is looked at: the verdict says so."""
+    for module in (values, parameters):
+        monkeypatch.setattr(module, "checks_of", lambda kind, makers, schema: ())
+    with pytest.raises(AssertionError, match="dropped|< 500"):
+        judge(CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["text: minimum", "list: pattern", "json: properties", "pairs: maxProperties"])
+def test_a_keyword_that_is_not_refused_is_noticed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the refusal of what nobody honours, the server starts: the verdict says so."""
+    for module in (values, parameters, declared):
+        monkeypatch.setattr(module, "refuse_keywords", lambda names, where, honoured: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        judge(CASES[name], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -324,15 +342,15 @@ class Misspelt:
 def tables() -> Iterator[tuple[str, Misspelt]]:
     """Each name in each table, misspelt."""
     for slug, right in PROVIDERS.items():
-        state, values = right.ages
+        state, aged = right.ages
         wrong: dict[str, tuple[str, Provider]] = {
             "created": (right.created, replace(right, created=misspelt(right.created))),
             "identity": (right.identity, replace(right, identity=misspelt(right.identity))),
         }
         if state is not None:
-            wrong["ages"] = state, replace(right, ages=(misspelt(state), values))
+            wrong["ages"] = state, replace(right, ages=(misspelt(state), aged))
             if slug != "instavm":  # Its page leaves the states open.
-                wrong["aged state"] = min(values), replace(right, ages=(state, frozenset({misspelt(min(values))})))
+                wrong["aged state"] = min(aged), replace(right, ages=(state, frozenset({misspelt(min(aged))})))
         for word in sorted(right.optional_text):
             wrong[f"optional text {word}"] = word, replace(right, optional_text=frozenset({misspelt(word)}))
         for name, meaning in right.operations.items():

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from fakeserver.cli import start_screen
 from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Problem, SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
-from fakeserver.serving.app import load_services
+from fakeserver.serving.app import Settings, create_app, load_services
 from fakeserver.spec import reader
 from fakeserver.spec.reader import Endpoint, Spec
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
@@ -255,6 +256,17 @@ def test_an_operation_that_is_not_served(name: str, tmp_path: Path) -> None:
     id_ = UNSERVED[name].get("operationId") if isinstance(UNSERVED[name], dict) else None
     assert endpoint == Endpoint(id_ if isinstance(id_, str) else "", "POST", "/api/v1/{other-id}")
     assert list(service.spec.operations) == ["listSandboxes"]
+
+
+def test_the_start_screen_names_what_is_not_served(tmp_path: Path) -> None:
+    def change(document: Row) -> None:
+        document["paths"] |= {f"/{number}": {"post": {"operationId": f"make{number}"}} for number in range(6)}
+        document["paths"]["/0"]["get"] = {}
+
+    app = create_app(Settings(size=10), {"prime": serve(load(tmp_path, "prime", change))})
+    line = "prime does not serve make0, GET /0, make1, make2, make3 and 2 more: each of them is a 501"
+    assert line in start_screen(app, "http://127.0.0.1:1", True)
+    assert "does not serve" not in start_screen(create_app(Settings(size=10)), "http://127.0.0.1:1", True)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
