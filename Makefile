@@ -9,7 +9,7 @@ LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/
 COVERED := 95
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve quick test coverage soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
+.PHONY: serve quick test soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -19,16 +19,17 @@ serve: $(VENV)/.serve
 quick: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -q -m 'not slow and not soak' tests/unit tests/house tests/kit/laws tests/kit/judging $(ARGS)
 
+# The whole suite; with COVERAGE=1 it is measured, and fails where too few lines of the server or of the kit are run.
 test: $(VENV)/.dev $(NPM_PACKAGES)
-	$(BIN)/python -m pytest -n auto $(ARGS)
-
-# The whole suite, measured: it fails where too few lines of the server or of the kit are run.
-coverage: $(VENV)/.dev $(NPM_PACKAGES)
+ifdef COVERAGE
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --include 'fakeserver/*' --fail-under $(COVERED)
 	$(BIN)/coverage report --skip-covered --include 'contract_tests/*' --fail-under $(COVERED)
+else
+	$(BIN)/python -m pytest -n auto $(ARGS)
+endif
 
 # What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.
 soak: $(VENV)/.dev $(NPM_PACKAGES)
