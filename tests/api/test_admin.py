@@ -18,7 +18,7 @@ from openapi_spec_validator import validate
 from fakeserver.admin import reading
 from fakeserver.admin.api import CONTRACT, Admin
 from fakeserver.serving.app import App
-from tests.support.admin import FREEZE, admin, app_of, arrive, done, listing, refused
+from tests.support.admin import FREEZE, admin, arrive, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, PATHS, SLUGS, main_tenant, rows
 from tests.support.redocly import lint
 from tests.support.soak import examples
@@ -52,7 +52,7 @@ SMALL = 40
 @pytest.fixture
 def app() -> App:
     """A small server of the test's own."""
-    return app_of(size=SMALL)
+    return small_app(size=SMALL)
 
 
 # The contract
@@ -302,7 +302,7 @@ def upset(app: App, ns: str = "") -> None:
 @pytest.mark.parametrize("ns", PLACES)
 def test_reset_leads_back_to_the_seed(ns: str) -> None:
     """After any change, reset gives the world that a new server with this seed would have: seeded, not empty."""
-    app, fresh = app_of(size=SMALL), app_of(size=SMALL)
+    app, fresh = small_app(size=SMALL), small_app(size=SMALL)
     pages = {slug: listing(fresh, slug, ns=ns).body for slug in SLUGS}
     upset(app, ns)
     assert listing(app, "superserve", ns=ns).body != pages["superserve"]
@@ -316,7 +316,7 @@ def test_reset_leads_back_to_the_seed(ns: str) -> None:
 
 def test_reset_leads_back_to_the_seed_of_this_server() -> None:
     """A snapshot of another seed is gone after a reset, too."""
-    here, there = app_of(size=SMALL, seed=1), app_of(size=SMALL, seed=2)
+    here, there = small_app(size=SMALL, seed=1), small_app(size=SMALL, seed=2)
     before = listing(here, "prime").body
     done(admin(here, "PUT", "/snapshot", admin(there, "GET", "/snapshot").body))
     assert done(admin(here, "GET", "/health"))["seed"] == 2
@@ -347,7 +347,7 @@ def told(app: App, ns: str = "") -> list[tuple[int, dict[str, str], bytes]]:
 
 def test_restored_world_answers_the_same() -> None:
     """Documents, aged clock, half-spent faults and wishes, limits, cursors, settings and journal all come back."""
-    app = app_of(size=SMALL)
+    app = small_app(size=SMALL)
     upset(app)
     page = listing(app, "dreadnode", "limit=5").value
     taken = admin(app, "GET", "/snapshot").body
@@ -365,7 +365,7 @@ def test_restored_world_answers_the_same() -> None:
 
 def test_snapshot_moves_to_another_server() -> None:
     """A server of another seed, size and epoch answers as the first one did, and keeps its other worlds."""
-    here, there = app_of(size=SMALL), app_of(size=30, seed=9, epoch=EPOCH + 10**12)
+    here, there = small_app(size=SMALL), small_app(size=30, seed=9, epoch=EPOCH + 10**12)
     upset(here)
     taken = admin(here, "GET", "/snapshot").body
     own = listing(there, "prime").body
@@ -492,7 +492,7 @@ def test_foreign_names_and_pages_are_refused(app: App, ns: str) -> None:
 
 def test_admin_token() -> None:
     """With a token, it alone opens the API, from anywhere and under any name; foreign pages stay out."""
-    app = app_of(size=SMALL, admin_token="sésame")
+    app = small_app(size=SMALL, admin_token="sésame")
     for wrong in (
         {},
         {"authorization": "Bearer wrong"},
@@ -743,7 +743,7 @@ BODIES = st.one_of(
     st.lists(PLAUSIBLE, max_size=2).map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=40),
 )
-FUZZED = app_of(size=20)
+FUZZED = small_app(size=20)
 
 
 @settings(max_examples=examples(150))
@@ -768,7 +768,7 @@ def test_any_body_is_taken_or_refused_whole(call: tuple[str, str], body: bytes, 
 
 @functools.cache
 def snapshot_of_everything() -> bytes:
-    app = app_of(size=20)
+    app = small_app(size=20)
     upset(app)
     return admin(app, "GET", "/snapshot").body
 

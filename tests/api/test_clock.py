@@ -18,7 +18,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.schema import DocumentSchema
 from fakeserver.serving.app import App
 from fakeserver.worlds.clock import LAST, Clock
-from tests.support.admin import SECOND, Machine, admin, app_of, done, listing, refused
+from tests.support.admin import SECOND, Machine, admin, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, FACETS, SLUGS, call, credential, main_tenant, tenants
 
 DAY = 86_400 * SECOND
@@ -109,7 +109,7 @@ def test_clock_never_leaves_the_calendar() -> None:
 
 def test_untouched_world_is_stationary(machine: Machine) -> None:
     """A day of real time changes no byte of any listing; the clock itself runs."""
-    app = app_of()
+    app = small_app()
     before = {slug: listing(app, slug).body for slug in SLUGS}
     machine.wait(86_400)
     assert done(admin(app, "GET", "/clock")) == {
@@ -126,7 +126,7 @@ def test_untouched_world_is_stationary(machine: Machine) -> None:
 
 def test_moves_by_the_admin_api(machine: Machine) -> None:
     """Each action answers with the status that it leads to, exact to the microsecond."""
-    app = app_of()
+    app = small_app()
     assert move(app, action="freeze", instant="2026-01-18T11:00:00.000001Z")["now"] == "2026-01-18T11:00:00.000001Z"
     machine.wait(5)
     assert move(app, action="advance", seconds=0.000001)["now"] == "2026-01-18T11:00:00.000002Z"
@@ -148,7 +148,7 @@ def test_moves_by_the_admin_api(machine: Machine) -> None:
 
 def test_seeded_documents_follow_a_scaled_clock(machine: Machine) -> None:
     """With a factor, documents change while real time passes, and stay what they are once it is frozen."""
-    app = app_of()
+    app = small_app()
     move(app, action="scale", factor=3_600)
     before = listing(app, "superserve").body
     machine.wait(30)
@@ -318,7 +318,7 @@ def test_time_bites_at_its_instant(
     machine: Machine, slug: str, document: dict[str, Any], steps: list[tuple[float, dict[str, Any] | None]]
 ) -> None:
     """A lifetime ends, and a transient state settles, at exactly its instant and not a microsecond before."""
-    app = app_of()
+    app = small_app()
     put(app, slug, document)
     for after, expected in steps:
         found = seen(app, slug, after)
@@ -329,7 +329,7 @@ def test_time_bites_at_its_instant(
             assert {name: found[name] for name in expected} == expected, after
     # The road does not matter, only where it leads; and back is a way, too.
     last, (first, beginning) = steps[-1], steps[0]
-    again = app_of()
+    again = small_app()
     put(again, slug, document)
     assert seen(again, slug, last[0]) == seen(app, slug, last[0])
     found = seen(app, slug, first)
@@ -400,7 +400,7 @@ LATER = [0, 1, 5 * SECOND, 19 * SECOND, 3_600 * SECOND, DAY]
 @pytest.mark.parametrize("slug", SLUGS)
 def test_documents_stay_consistent(machine: Machine, slug: str) -> None:
     """At any later instant every document is as the spec says, agrees with itself, and is found by what it says."""
-    app = app_of(size=SIZE)
+    app = small_app(size=SIZE)
     schema = DocumentSchema(app.services[slug].provider, app.services[slug].spec)
     chance = random.Random(f"later {slug}")
     for aged in [*LATER, *(chance.randrange(HORIZON) for _ in range(4)), HORIZON]:
@@ -417,7 +417,7 @@ def test_documents_stay_consistent(machine: Machine, slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_way_back(machine: Machine, slug: str) -> None:
     """Time can be set back as far as the epoch, and each instant looks as it did before; reset leads to the start."""
-    app = app_of(size=SIZE)
+    app = small_app(size=SIZE)
     instants = [0, 3_600 * SECOND, 2 * DAY, 30 * DAY]
     looks: dict[int, Any] = {}
     for aged in [*instants, *reversed(instants)]:
@@ -432,7 +432,7 @@ def test_the_way_back(machine: Machine, slug: str) -> None:
 
 def test_facets_and_filters_follow(machine: Machine) -> None:
     """When lifetimes end, the states' facet moves with them, and the state filter finds as many."""
-    app = app_of(size=SIZE)
+    app = small_app(size=SIZE)
 
     def counts() -> dict[str, int]:
         facets = call(app, f"/dreadnode{FACETS}", headers=credential("dreadnode")).value
@@ -454,7 +454,7 @@ def test_facets_and_filters_follow(machine: Machine) -> None:
 
 def test_active_filter_follows(machine: Machine) -> None:
     """What Prime calls active shrinks as sandboxes reach their timeouts; the total says the same as the rows."""
-    app = app_of(size=SIZE)
+    app = small_app(size=SIZE)
     before = listing(app, "prime", "is_active=true&per_page=1000").value
     move(app, action="advance", seconds=2 * 86_400)
     after = listing(app, "prime", "is_active=true&per_page=1000").value
@@ -464,7 +464,7 @@ def test_active_filter_follows(machine: Machine) -> None:
 
 def test_cursors_age_with_the_clock(machine: Machine) -> None:
     """A cursor is good for a day of the world's time, whatever real time does."""
-    app = app_of()
+    app = small_app()
     cursor = listing(app, "dreadnode", "limit=5").value["next_cursor"]
     machine.wait(10 * 86_400)
     assert listing(app, "dreadnode", f"limit=5&cursor={cursor}").status == 200
@@ -475,7 +475,7 @@ def test_cursors_age_with_the_clock(machine: Machine) -> None:
 def test_worlds_too_big_to_age_are_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too many documents would change, the clock says so and stays; it can still be frozen."""
     monkeypatch.setattr("fakeserver.worlds.world.MAX_AGEING", 10)
-    app = app_of()
+    app = small_app()
     refused(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 1}), 409, None)
     assert done(admin(app, "GET", "/clock"))["aged_seconds"] == 0
     move(app, action="freeze")
@@ -483,7 +483,7 @@ def test_worlds_too_big_to_age_are_not_moved(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_was_put_in_under_a_moved_clock_is_as_it_was_put() -> None:
     """A document that is stored after the clock moved is served as it was stored, until time passes again."""
-    app = app_of()
+    app = small_app()
     service = app.services["dreadnode"]
     collection = main_tenant(app, "dreadnode")
     running = next(each for each in collection.documents() if each["state"] == "running")

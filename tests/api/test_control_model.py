@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from fakeserver.instants import at
 from fakeserver.serving.app import App, Settings
 from fakeserver.testing.server import running
-from tests.support.admin import FREEZE, admin, app_of, done, listing
+from tests.support.admin import FREEZE, admin, done, listing, small_app
 from tests.support.asgi import EPOCH, PATHS, credential
 from tests.support.soak import examples
 
@@ -24,7 +24,7 @@ SPACES = ("", "one", "two")
 SECOND = 1_000_000
 LIFE = 3_600
 
-FRESH = app_of(size=10)
+FRESH = small_app(size=10)
 
 
 def document(number: int, created: int = 0) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Control(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.app: App = app_of(size=10)
+        self.app: App = small_app(size=10)
         self.models = {ns: Model() for ns in SPACES}
         for ns in SPACES:
             done(admin(self.app, "PUT", "/clock", FREEZE | {"instant": at(EPOCH)}, ns=ns))

@@ -19,7 +19,7 @@ from fakeserver.faults.scripts import CONNECTION_FAULTS, Fixed, LogNormal, Unifo
 from fakeserver.serving.app import App, Settings
 from fakeserver.testing.handles import World
 from fakeserver.testing.server import Server, running
-from tests.support.admin import admin, app_of, done, listing
+from tests.support.admin import admin, done, listing, small_app
 from tests.support.asgi import PATHS, SLUGS, Reply, credential
 
 HEADER = "x-fakeserver-fault"
@@ -32,7 +32,7 @@ INSTANT = 1e-6
 @pytest.fixture
 def app() -> App:
     """A server of the test's own."""
-    return app_of(size=20)
+    return small_app(size=20)
 
 
 def fault(app: App, slug: str = "prime", ns: str = "", **body: Any) -> dict[str, Any]:
@@ -82,14 +82,14 @@ def test_chance_is_drawn_from_the_seed() -> None:
     """A probability hits about as often as it says, the same requests in each run, and others with another seed."""
 
     def run(seed: int) -> list[int]:
-        app = app_of(size=5, seed=seed)
+        app = small_app(size=5, seed=seed)
         fault(app, code=503, probability=0.3)
         return statuses(app, 200)
 
     first = run(1)
     assert run(1) == first != run(2)
     assert 35 <= first.count(503) <= 85
-    app = app_of(size=5)
+    app = small_app(size=5)
     fault(app, code=503, probability=0)
     assert set(statuses(app, 20)) == {200}
 

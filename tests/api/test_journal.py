@@ -8,7 +8,7 @@ import pytest
 
 from fakeserver.serving.app import App
 from fakeserver.worlds.journal import MAX_ENTRIES
-from tests.support.admin import Machine, admin, app_of, arrive, done, listing, refused
+from tests.support.admin import Machine, admin, arrive, done, listing, refused, small_app
 from tests.support.asgi import PATHS, SLUGS, call, credential
 
 CANARY = "canary-0f3a9c"
@@ -25,7 +25,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def app(machine: Machine) -> App:
     """A server whose clock stands still until a test moves it."""
-    return app_of(size=20)
+    return small_app(size=20)
 
 
 def entries(app: App, ns: str = "") -> list[dict[str, Any]]:

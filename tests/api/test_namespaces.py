@@ -12,7 +12,7 @@ import pytest
 
 from fakeserver.serving.app import App, Settings
 from fakeserver.testing.server import running
-from tests.support.admin import admin, app_of, arrive, done, listing, refused
+from tests.support.admin import admin, arrive, done, listing, refused, small_app
 from tests.support.asgi import PATHS, SLUGS, credential
 from tests.support.counting import steps
 
@@ -22,7 +22,7 @@ FAULT = {"provider": "prime", "operation": "listSandboxes", "code": 503}
 @pytest.fixture
 def app() -> App:
     """A server of the test's own."""
-    return app_of(size=20)
+    return small_app(size=20)
 
 
 def names(app: App) -> list[tuple[str, bool]]:
@@ -115,7 +115,7 @@ def test_changes_are_never_dropped_in_silence(
 
 def test_restored_and_half_spent_worlds_are_changed_ones(app: App) -> None:
     """A world with another's snapshot, or with a wish half granted, is not dropped either; a reset one is."""
-    other = app_of(size=20, seed=5)
+    other = small_app(size=20, seed=5)
     done(admin(app, "PUT", "/snapshot", admin(other, "GET", "/snapshot").body, ns="guest"))
     listing(app, "prime", ns="wish", suffix="+code=503,times=2")
     assert names(app) == [("guest", True), ("wish", True)]
@@ -126,7 +126,7 @@ def test_restored_and_half_spent_worlds_are_changed_ones(app: App) -> None:
 
 def test_making_a_world_costs_next_to_nothing() -> None:
     """It takes a handful of steps, however many documents the world has and however many worlds there are."""
-    small, large = app_of(size=20), app_of(size=5_000)
+    small, large = small_app(size=20), small_app(size=5_000)
     first = steps(lambda: small.worlds.named("first"))
     assert first < 100
     assert steps(lambda: large.worlds.named("first")) == first

@@ -10,7 +10,7 @@ from fakeserver.listing.limit import Limit
 from fakeserver.problems import Problem
 from fakeserver.serving.app import App
 from fakeserver.worlds.rate_limits import Limits, meters_of
-from tests.support.admin import SECOND, Machine, admin, app_of, arrive, done, listing
+from tests.support.admin import SECOND, Machine, admin, arrive, done, listing, small_app
 from tests.support.asgi import PATHS, Reply
 
 WINDOW = 1_000
@@ -27,7 +27,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def app(machine: Machine) -> App:
     """A server with its limits as they are by default."""
-    return app_of(rate_limits=True, size=5)
+    return small_app(rate_limits=True, size=5)
 
 
 def spend(app: App, count: int, **more: str) -> Reply:
@@ -122,7 +122,7 @@ def test_no_rate_limits() -> None:
 
     assert serve_parser().parse_args(["--no-rate-limits"]).no_rate_limits is True
     assert serve_parser().parse_args([]).no_rate_limits is False
-    app = app_of(rate_limits=False, size=5)
+    app = small_app(rate_limits=False, size=5)
     assert spend(app, WINDOW + 1).status == 200
     assert "ratelimit-limit" not in listing(app, "superserve").headers
     assert listing(app, "prime", prefer="code=429").status == 429

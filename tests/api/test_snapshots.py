@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from fakeserver.documents.seeded import FIRST
 from fakeserver.serving.app import App
-from tests.support.admin import FREEZE, admin, app_of, done, listing, refused
+from tests.support.admin import FREEZE, admin, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, SLUGS, main_tenant
 
 SIZE = 20
@@ -27,7 +27,7 @@ Place = tuple[str | int, ...]
 @functools.cache
 def whole() -> bytes:
     """A snapshot with something in each of its parts."""
-    app = app_of(size=SIZE, rate_limits=True)
+    app = small_app(size=SIZE, rate_limits=True)
     collection = main_tenant(app, "dreadnode")
     newest = collection.document(FIRST)
     collection.add({**newest, "id": newest["id"][:-4] + "ffff", "created_at": "2026-01-18T11:00:00Z"}, "somebody")
@@ -52,7 +52,7 @@ def snapshot() -> Any:
 
 @functools.cache
 def server() -> App:
-    return app_of(size=SIZE, rate_limits=True)
+    return small_app(size=SIZE, rate_limits=True)
 
 
 def at(value: Any, place: Place) -> Any:
@@ -232,7 +232,7 @@ def test_documents_nested_too_deeply_are_refused_where_they_are_removed_too() ->
 
 def test_nothing_is_half_restored() -> None:
     """A snapshot whose last part is wrong leaves a world that it would have changed as it was."""
-    app = app_of(size=SIZE)
+    app = small_app(size=SIZE)
     before = admin(app, "GET", "/snapshot").body
     for spoiled in (changed(("journal", "total"), -1), {**snapshot(), "more": 1}):
         assert admin(app, "PUT", "/snapshot", spoiled).status == 422

@@ -17,10 +17,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.server import LISTINGS, Live, credential
+from tests.support.asgi import PATHS, header_of
+from tests.support.server import Live
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SLUGS = [*LISTINGS]
+SLUGS = [*PATHS]
 LOOPBACK_ORIGINS = [
     "http://localhost",
     "http://localhost:5173",
@@ -58,7 +59,7 @@ def preflight(live: Live, slug: str, origin: str, **headers: str) -> httpx.Respo
         "Access-Control-Request-Headers": "authorization,content-type,prefer,x-api-key",
         **headers,
     }
-    return httpx.options(live.base_url(slug) + LISTINGS[slug], headers=asked, trust_env=False, verify=False)
+    return httpx.options(live.base_url(slug) + PATHS[slug], headers=asked, trust_env=False, verify=False)
 
 
 def allowed(response: httpx.Response) -> set[str]:
@@ -99,7 +100,7 @@ def test_preflight_of_a_method_that_no_operation_has(live: Live) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_options_without_an_origin_is_no_preflight(live: Live, slug: str) -> None:
     """OPTIONS from anything but a browser is a method that the provider does not have."""
-    response = live.request(slug, LISTINGS[slug], method="OPTIONS")
+    response = live.request(slug, PATHS[slug], method="OPTIONS")
     assert response.status_code == 405
     assert response.headers["Content-Type"] == "application/json"
 
@@ -108,13 +109,13 @@ def test_options_without_an_origin_is_no_preflight(live: Live, slug: str) -> Non
 @pytest.mark.parametrize("slug", SLUGS)
 def test_answers_to_a_loopback_origin(live: Live, slug: str, origin: str) -> None:
     """A page may read the rows, and the headers that are not in every answer."""
-    response = live.request(slug, LISTINGS[slug], headers={"Origin": origin})
+    response = live.request(slug, PATHS[slug], headers={"Origin": origin})
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] in (origin, "*")
     exposed = {each.strip().lower() for each in response.headers["Access-Control-Expose-Headers"].split(",")}
     assert exposed >= WANTED
     assert exposed >= {name for name in response.headers if name.startswith(("ratelimit-", "x-total-"))}
-    assert response.content == live.request(slug, LISTINGS[slug]).content
+    assert response.content == live.request(slug, PATHS[slug]).content
 
 
 @pytest.mark.parametrize("suffix", ["", "+code=401", "+code=429", "+code=500", "+code=999"])
@@ -122,7 +123,7 @@ def test_answers_to_a_loopback_origin(live: Live, slug: str, origin: str) -> Non
 def test_failures_are_readable_too(live: Live, slug: str, suffix: str) -> None:
     """A page may read refusals, natural or asked for, the provider's or the fake's own."""
     key = f"{slug}-admin-key{suffix}" if suffix else "nobody"
-    response = live.request(slug, LISTINGS[slug], key=key, headers={"Origin": "http://localhost:5173"})
+    response = live.request(slug, PATHS[slug], key=key, headers={"Origin": "http://localhost:5173"})
     assert response.status_code >= 400
     assert response.headers["Access-Control-Allow-Origin"] in ("http://localhost:5173", "*")
 
@@ -137,7 +138,7 @@ def test_every_path_is_readable(live: Live, path: str) -> None:
 @pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 def test_answers_to_a_foreign_origin(live: Live, origin: str) -> None:
     """A foreign page gets no leave to read the answer."""
-    response = live.request("prime", LISTINGS["prime"], headers={"Origin": origin})
+    response = live.request("prime", PATHS["prime"], headers={"Origin": origin})
     assert "access-control-allow-origin" not in allowed(response)
     assert response.headers["Content-Type"] == "application/json"
 
@@ -232,7 +233,7 @@ def browse(dev_server: tuple[Path, int], tmp_path: Path) -> Callable[[str, dict[
 def calls(live: Live) -> dict[str, Any]:
     """A call of each provider's listing with its credential, and some that fail."""
     made: dict[str, Any] = {
-        slug: {"url": live.base_url(slug) + LISTINGS[slug], "headers": credential(slug, f"{slug}-admin-key")}
+        slug: {"url": live.base_url(slug) + PATHS[slug], "headers": header_of(slug, f"{slug}-admin-key")}
         for slug in SLUGS
     }
     made["bearer"] = {**made["dreadnode"], "headers": {"Authorization": "Bearer dreadnode-admin-key"}}

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Live, Row
+from tests.support.asgi import Row
+from tests.support.server import Live
 
 KEY = "dreadnode-admin-key"
 STATES = ("running", "paused", "killed")

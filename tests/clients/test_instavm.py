@@ -26,7 +26,8 @@ from instavm import (
     sandbox_client,
 )
 
-from tests.support.server import Live, Row
+from tests.support.asgi import Row
+from tests.support.server import Live
 
 KEY = "instavm-admin-key"
 DEFAULT_LIMIT = 100

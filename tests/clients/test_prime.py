@@ -25,7 +25,8 @@ from prime_sandboxes import (
     UnauthorizedError,
 )
 
-from tests.support.server import Live, Row
+from tests.support.asgi import Row
+from tests.support.server import Live
 
 KEY = "prime-admin-key"
 STATUSES = ("PENDING", "PROVISIONING", "RUNNING", "PAUSED", "ERROR", "TERMINATED")

@@ -29,7 +29,8 @@ from superserve import (
     sandbox,
 )
 
-from tests.support.server import Live, Row
+from tests.support.asgi import Row
+from tests.support.server import Live
 
 KEY = "superserve-admin-key"
 LARGEST_PAGE = 200

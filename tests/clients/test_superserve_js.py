@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Live, Row
+from tests.support.asgi import Row
+from tests.support.server import Live
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / "node_modules" / "@superserve" / "sdk" / "dist" / "index.js"

@@ -86,7 +86,7 @@ def test_ours(contract, law):
 
 
 def test_registered(contract):
-    contract.hold(Law("ours.listed", listed, Tier.MUST, "007", frozenset({"prime"})))
+    contract.hold(Law("ours.listed", listed, Tier.MUST, lambda promises: "007"))
 '''
 
 
@@ -130,7 +130,7 @@ def test_a_law_of_a_team_passes_fails_or_is_skipped(run: Runner, base_url: str) 
     done.stdout.fnmatch_lines_random(
         [
             "[[]redacted] was seen",
-            "promised: Nothing repeats a token.",
+            "promised: Nothing repeats a token. *",
             'curl -s -H "Authorization: Bearer $TOKEN" *per_page=*',
             "row: {*",
             "SKIPPED*inconclusive: there is nothing to read",

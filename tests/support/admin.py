@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.pipeline.service import Service
-from fakeserver.serving.app import App, Settings, create_app, load_services
-from tests.support.asgi import EPOCH, PATHS, Reply, call, credential, runner
+from fakeserver.serving.app import App
+from tests.support.asgi import PATHS, Reply, app_of, call, credential
 
 SECOND = 1_000_000
 FREEZE = {"action": "freeze"}
@@ -64,40 +62,10 @@ def listing(
 
 def arrive(app: App, path: str, *, client: str = "127.0.0.1", method: str = "GET", **headers: str) -> Reply:
     """A request from any address."""
-    sent: list[Any] = []
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()],
-        "client": (client, 50_000),
-        "server": ("127.0.0.1", 8_000),
-    }
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    runner.run(app(scope, receive, send))
-    found = {name.decode(): text.decode() for name, text in sent[0]["headers"]}
-    return Reply(sent[0]["status"], found, b"".join(each.get("body", b"") for each in sent[1:]))
+    sent = {name.replace("_", "-"): text for name, text in headers.items()}
+    return call(app, path, method=method, headers=sent, client=client)
 
 
-@functools.cache
-def services() -> dict[str, Service]:
-    """The providers, compiled once for all servers of these tests; serving never changes them."""
-    return load_services()
-
-
-def app_of(*, size: int = 40, seed: int = 0, epoch: int = EPOCH, rate_limits: bool = False, **more: Any) -> App:
-    """A server of a test's own."""
-    settings = Settings(seed=seed, size=size, epoch=epoch, rate_limits=rate_limits, **more)
-    return create_app(settings, services())
+def small_app(*, size: int = 40, **more: Any) -> App:
+    """A server with few documents, for a test that changes its state."""
+    return app_of(size=size, **more)

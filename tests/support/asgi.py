@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ import yaml
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import instant
 from fakeserver.pipeline.service import Service
-from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.app import App, Settings, create_app, load_services
 from tests.support.loop import UnhurriedLoop, ends_within
 
 Row = dict[str, Any]
@@ -63,11 +64,16 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0]
 
 
-def app_of(*, seed: int = 0, size: int = 1_000, epoch: int = EPOCH, **more: Any) -> App:
-    """A server of its own; without rate limits, where it has any."""
-    if "rate_limits" in {each.name for each in fields(Settings)}:
-        more.setdefault("rate_limits", False)
-    return create_app(Settings(seed=seed, size=size, epoch=epoch, **more))
+@functools.cache
+def services() -> dict[str, Service]:
+    """The providers, compiled once for all servers of these tests; serving never changes them."""
+    return load_services()
+
+
+def app_of(*, size: int = 1_000, seed: int = 0, epoch: int = EPOCH, rate_limits: bool = False, **more: Any) -> App:
+    """A server of a test's own, without rate limits; one that serves other recipes or fewer providers loads its own."""
+    settings = Settings(seed=seed, size=size, epoch=epoch, rate_limits=rate_limits, **more)
+    return create_app(settings, None if settings.only or settings.fixtures else services())
 
 
 def tenants(app: App, slug: str) -> dict[str, Collection]:
@@ -83,10 +89,14 @@ def service(app: App, slug: str) -> Service:
     return app.services[slug]
 
 
+def header_of(slug: str, key: str) -> dict[str, str]:
+    """The header that carries a provider's key."""
+    return {"authorization": f"Bearer {key}"} if slug in ("dreadnode", "prime") else {"x-api-key": key}
+
+
 def credential(slug: str, who: str = "admin", suffix: str = "") -> dict[str, str]:
     """The header that carries a caller's credential."""
-    key = f"{slug}-{who}-key{suffix}"
-    return {"authorization": f"Bearer {key}"} if slug in ("dreadnode", "prime") else {"x-api-key": key}
+    return header_of(slug, f"{slug}-{who}-key{suffix}")
 
 
 def call(
@@ -96,6 +106,7 @@ def call(
     method: str = "GET",
     headers: Mapping[str, str] | Iterable[tuple[bytes, bytes]] = (),
     body: bytes = b"",
+    client: str = "127.0.0.1",
 ) -> Reply:
     """One request as uvicorn hands it on: the path percent-decoded, the query as it came."""
     raw_path, _, query = (target.encode() if isinstance(target, str) else target).partition(b"?")
@@ -115,7 +126,7 @@ def call(
         "query_string": query,
         "root_path": "",
         "headers": pairs,
-        "client": ("127.0.0.1", 50_000),
+        "client": (client, 50_000),
         "server": ("127.0.0.1", 8_000),
     }
     sent: list[tuple[float, Row]] = []

@@ -9,29 +9,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 import uvicorn
 
 from fakeserver.serving.app import App
 from fakeserver.serving.protocol import Protocol, server_config
+from tests.support.asgi import PATHS, Row, header_of
 
-LISTINGS = {
-    "dreadnode": "/api/v1/org/acme/sandboxes",
-    "instavm": "/v1/sessions/sandboxes",
-    "prime": "/api/v1/sandbox",
-    "superserve": "/sandboxes",
-}
 BIGGEST_PAGE = {"dreadnode": "?limit=100", "instavm": "?limit=1000", "prime": "?per_page=1000", "superserve": ""}
 START_SECONDS = 10.0
-
-Row = dict[str, Any]
-
-
-def credential(slug: str, key: str) -> dict[str, str]:
-    """The headers that carry a provider's key."""
-    return {"Authorization": f"Bearer {key}"} if slug == "prime" else {"X-API-Key": key}
 
 
 @dataclass(frozen=True)
@@ -50,7 +37,7 @@ class Live:
         self, slug: str, path: str, *, key: str = "", method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """One plain request with the provider's admin key, or with another."""
-        sent = {**credential(slug, key or f"{slug}-admin-key"), **(headers or {})}
+        sent = {**header_of(slug, key or f"{slug}-admin-key"), **(headers or {})}
         with httpx.Client(trust_env=False, verify=False, timeout=10) as client:
             return client.request(method, self.base_url(slug) + path, headers=sent)
 
@@ -61,7 +48,7 @@ class Live:
         return self._seen[slug, query, key]
 
     def _rows(self, slug: str, query: str, key: str) -> list[Row]:
-        path = LISTINGS[slug] + BIGGEST_PAGE[slug]
+        path = PATHS[slug] + BIGGEST_PAGE[slug]
         if query:
             path += ("&" if "?" in path else "?") + query
         body = self.request(slug, path, key=key).raise_for_status().json()

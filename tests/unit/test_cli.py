@@ -20,12 +20,13 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.server import BIGGEST_PAGE, LISTINGS, credential
+from tests.support.asgi import PATHS, header_of
+from tests.support.server import BIGGEST_PAGE
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SLUGS = [*LISTINGS]
+SLUGS = [*PATHS]
 EPOCH = "2026-01-18T10:30:00Z"
 START_SECONDS = 20.0
 TYPES_SECONDS = 120.0
@@ -134,11 +135,11 @@ def test_first_line_is_the_base_url(served: Served) -> None:
 def test_screen_shows_every_provider(served: Served) -> None:
     """One screen says where each provider answers and with which credential, and both work."""
     assert len(served.screen.splitlines()) <= 24
-    for slug, path in LISTINGS.items():
+    for slug, path in PATHS.items():
         line = next(line for line in served.screen.splitlines() if line.split()[:1] == [slug])
         _, base_url, key = line.split()
         assert base_url == f"{served.base_url}/{slug}"
-        answer = httpx.get(base_url + path, headers=credential(slug, key), trust_env=False, verify=False)
+        answer = httpx.get(base_url + path, headers=header_of(slug, key), trust_env=False, verify=False)
         assert answer.status_code == 200
 
 
@@ -165,12 +166,12 @@ def test_sdk_line_of_the_screen_works(served: Served, tmp_path: Path) -> None:
 def test_only_answers_at_the_root_too(tmp_path: Path) -> None:
     """`--only prime` serves prime under its prefix and at the root, and no other provider."""
     with serving(tmp_path, "--only", "prime", "--size", "20") as only:
-        key = credential("prime", "prime-admin-key")
+        key = header_of("prime", "prime-admin-key")
         under, root = only.get("/prime/api/v1/sandbox", **key), only.get("/api/v1/sandbox", **key)
         assert (under.status_code, root.status_code) == (200, 200)
         assert under.content == root.content
         for slug in ("dreadnode", "instavm", "superserve"):
-            assert only.get(f"/{slug}{LISTINGS[slug]}", **credential(slug, f"{slug}-admin-key")).status_code == 404
+            assert only.get(f"/{slug}{PATHS[slug]}", **header_of(slug, f"{slug}-admin-key")).status_code == 404
             assert slug not in only.screen
 
 
@@ -178,16 +179,16 @@ def test_only_twice_serves_two(tmp_path: Path) -> None:
     """Two `--only` serve both providers under their prefixes, and neither at the root."""
     with serving(tmp_path, "--only", "prime", "--only", "superserve", "--size", "20") as only:
         for slug in ("prime", "superserve"):
-            headers = credential(slug, f"{slug}-admin-key")
-            assert only.get(f"/{slug}{LISTINGS[slug]}", **headers).status_code == 200
-            assert only.get(LISTINGS[slug], **headers).status_code == 404
+            headers = header_of(slug, f"{slug}-admin-key")
+            assert only.get(f"/{slug}{PATHS[slug]}", **headers).status_code == 200
+            assert only.get(PATHS[slug], **headers).status_code == 404
 
 
 def worlds(served: Served) -> dict[str, bytes]:
     """Every provider's first big page, byte for byte."""
     return {
-        slug: served.get(f"/{slug}{path}{BIGGEST_PAGE[slug]}", **credential(slug, f"{slug}-admin-key")).content
-        for slug, path in LISTINGS.items()
+        slug: served.get(f"/{slug}{path}{BIGGEST_PAGE[slug]}", **header_of(slug, f"{slug}-admin-key")).content
+        for slug, path in PATHS.items()
     }
 
 
@@ -310,8 +311,8 @@ def test_own_fixtures_are_served(tmp_path: Path) -> None:
     edited(folder / "prime.yaml", "prime-admin-key:", "sesame:")
     with serving(tmp_path, "--fixtures", str(folder), "--only", "prime", "--size", "20") as own:
         assert "sesame" in own.screen
-        assert own.get("/api/v1/sandbox", **credential("prime", "sesame")).status_code == 200
-        assert own.get("/api/v1/sandbox", **credential("prime", "prime-admin-key")).status_code == 401
+        assert own.get("/api/v1/sandbox", **header_of("prime", "sesame")).status_code == 200
+        assert own.get("/api/v1/sandbox", **header_of("prime", "prime-admin-key")).status_code == 401
 
 
 BROKEN_SPECS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -405,7 +406,7 @@ def test_env_in_a_shell(served: Served, tmp_path: Path, slug: str, call: str) ->
     script = f'set -eu; eval "$(fakeserver env {slug} --base-url {served.base_url}/{slug}/)"; curl -sSf {call}'
     outcome = run(tmp_path, "-c", script, command=("bash",))
     assert outcome.returncode == 0, outcome.stderr
-    expected = served.get(f"/{slug}{LISTINGS[slug]}", **credential(slug, f"{slug}-admin-key")).text
+    expected = served.get(f"/{slug}{PATHS[slug]}", **header_of(slug, f"{slug}-admin-key")).text
     assert outcome.stdout == expected
 
 

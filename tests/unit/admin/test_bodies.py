@@ -15,8 +15,8 @@ from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.settings import Settings
-from tests.support.admin import Machine, services
-from tests.support.asgi import EPOCH, Row, app_of, main_tenant
+from tests.support.admin import Machine
+from tests.support.asgi import EPOCH, Row, app_of, main_tenant, services
 
 
 @pytest.fixture(scope="module")

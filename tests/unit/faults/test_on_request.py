@@ -8,7 +8,7 @@ from fakeserver.faults.on_request import RequestedFault, read_delay, read_prefer
 from fakeserver.faults.scripts import Fixed
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.reader import Operation
-from tests.support.admin import services
+from tests.support.asgi import services
 
 
 def operation() -> Operation:

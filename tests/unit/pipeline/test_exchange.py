@@ -6,7 +6,7 @@ import pytest
 
 from fakeserver.faults.scripts import Dribble, Effect, Faults, Fixed, Uniform
 from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Injected, Progress, apply
-from tests.support.admin import services
+from tests.support.asgi import services
 
 
 def progress(effect: Effect | None) -> Progress:

@@ -9,7 +9,7 @@ import pytest
 
 from fakeserver.pipeline.routes import LONGEST_READING, Route
 from fakeserver.problems import Problem
-from tests.support.admin import services
+from tests.support.asgi import services
 
 
 def route(slug: str, operation: str = "") -> Route:

@@ -12,12 +12,12 @@ from fakeserver.pipeline.exchange import FAULT_HEADER, PROBLEM_JSON, Answer, Req
 from fakeserver.pipeline.service import MAX_HEADERS, Service
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.world import World
-from tests.support.admin import app_of, services
-from tests.support.asgi import FACETS, PATHS, credential
+from tests.support.admin import small_app
+from tests.support.asgi import FACETS, PATHS, credential, services
 
 
 def world() -> World:
-    return app_of().world
+    return small_app().world
 
 
 def answer(service: Service, here: World, query: bytes = b"", *, path: str = "", **headers: str) -> Answer:
@@ -72,7 +72,7 @@ def test_a_late_refusal_is_late_in_its_phase(phase: str) -> None:
 
 def test_an_effect_counts_against_no_limit_before_and_against_one_after() -> None:
     """Before, the request never reaches the rate limit; after, everything but the answer has happened."""
-    service, here = services()["prime"], app_of(rate_limits=True).world
+    service, here = services()["prime"], small_app(rate_limits=True).world
     for phase, counted in (("before", 0), ("after", 1)):
         refused = answer(service, here, b"__code=503&__phase=%s" % phase.encode(), **credential("prime"))
         assert refused.status == 503

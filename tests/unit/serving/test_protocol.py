@@ -17,13 +17,14 @@ from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.protocol import Protocol, server_config
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.testing.server import running
-from tests.support.server import LISTINGS, Live, serving
+from tests.support.asgi import PATHS
+from tests.support.server import Live, serving
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 10.0
 EPOCH = instant("2026-01-01T00:00:00Z")
-PRIME = f"GET /prime{LISTINGS['prime']}?per_page=2"
+PRIME = f"GET /prime{PATHS['prime']}?per_page=2"
 KEY = "Authorization: Bearer prime-admin-key"
 
 
@@ -124,7 +125,7 @@ def test_an_application_without_the_shortcut_is_called() -> None:
 def test_requests_in_one_packet_are_answered_in_order() -> None:
     """Also when some take their time: an answer never overtakes the one before it."""
     pages = [*range(1, 21)]
-    lines = [f"GET /prime{LISTINGS['prime']}?per_page=1&page={page}" for page in pages]
+    lines = [f"GET /prime{PATHS['prime']}?per_page=1&page={page}" for page in pages]
     slow = ["Prefer: delay=30ms"]
     raw = b"".join(request(line, KEY, *(slow if index % 7 == 3 else [])) for index, line in enumerate(lines))
     with serving(make()) as live, connected(live) as connection:
@@ -188,7 +189,7 @@ def test_nothing_is_answered_after_the_last_request() -> None:
 def test_a_client_that_does_not_read_is_waited_for(packets: int) -> None:
     """Its answers do not pile up in memory: the server stops making them until there is room."""
     count = 2_000
-    lines = request(f"GET /prime{LISTINGS['prime']}?per_page=100", KEY) * (count // packets)
+    lines = request(f"GET /prime{PATHS['prime']}?per_page=100", KEY) * (count // packets)
     with serving(make()) as live, connected(live) as busy, connected(live) as other:
         journal = live.app.world.journal
         for _ in range(packets):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakeserver.worlds.client_warnings import MAX_NOTED, find_warnings, parameters_of
-from tests.support.admin import services
+from tests.support.asgi import services
 
 
 def warned(slug: str, query: bytes, path: str = "/") -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakeserver.worlds.entries import MAX_TEXT, MAX_WARNINGS, Entry, Exchange, describe, plain
-from tests.support.admin import services
+from tests.support.asgi import services
 
 EXCHANGE = Exchange(
     1_000_000,
