@@ -15,7 +15,8 @@ from contract_tests.promises.filter_kinds import Owner
 from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
-from fakeserver.documents.collection import Collection, OrderKey
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import OrderKey
 from fakeserver.listing.listing import Listing
 from fakeserver.listing.pages import Cursor, First, Numbered
 from fakeserver.listing.pages import Window as WindowPosition
@@ -135,6 +136,4 @@ def as_served(rows: Sequence[Row], identity: str, owner: str) -> Collection:
     def order(row: Row) -> OrderKey:
         return place[row[identity]], str(row[identity])
 
-    collection = Collection(None, order)
-    collection.replace([(row, owner) for row in rows])
-    return collection
+    return Collection.of(((row, owner) for row in rows), order)

@@ -18,7 +18,8 @@ from pyroaring import BitMap
 
 from contract_tests.judging.target import specs
 from contract_tests.promises import BY_SLUG
-from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter, parsing
@@ -306,14 +307,11 @@ def _seeded(slug: str, size: int, seed: int) -> dict[str, Collection]:
 def collection_of(slug: str, documents: Sequence[tuple[Document, str]]) -> Collection:
     """Documents with their owners as a tenant has them: newest first, or as they come where that cannot be told."""
     provider = PROVIDERS[slug]
-    collection = Collection(None, newest_first(provider.created, provider.identity))
     try:
-        collection.replace(documents)
+        return Collection.of(documents, newest_first(provider.created, provider.identity))
     except (KeyError, TypeError, ValueError, AttributeError):
         places = {str(document.get(provider.identity)): place for place, (document, _) in enumerate(documents)}
-        collection = Collection(None, lambda document: _as_given(places, str(document.get(provider.identity))))
-        collection.replace(documents)
-    return collection
+        return Collection.of(documents, lambda document: _as_given(places, str(document.get(provider.identity))))
 
 
 def _as_given(places: Mapping[str, int], identity: str) -> tuple[int, str]:

@@ -22,6 +22,7 @@ from fakeserver.admin import bodies, errors, snapshots
 from fakeserver.admin.fields import integer_of
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import json_body, no_body, world_of
+from fakeserver.documents.changes import Change, Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
@@ -85,7 +86,7 @@ class Admin:
 
     async def get_documents(self, request: Request) -> Response:
         service, tenant = self.place(request)
-        collection = world_of(request).tenants(service.provider)[tenant]
+        collection = world_of(request).advance(service.provider)[tenant]
         return Response(await array_of(collection), media_type=JSON)
 
     async def put_documents(self, request: Request) -> Response:
@@ -97,7 +98,8 @@ class Admin:
             (caller.user for caller in service.fixture.callers.values() if caller.administers(tenant)),
             service.provider.slug,
         )
-        world_of(request).tenants(service.provider)[tenant].replace([(document, owner) for document in documents])
+        changes: list[Change] = [Clear(), *(Put(document, owner) for document in documents)]
+        world_of(request).apply(service.provider, tenant, changes)
         return Response(status_code=NOTHING)
 
     async def get_snapshot(self, request: Request) -> Response:

@@ -10,15 +10,13 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+from fakeserver import parts
 from fakeserver.admin import bodies
 from fakeserver.admin.bodies import LEAST_FACTOR, MAX_RETRY_DIGITS
 from fakeserver.admin.fields import ABSENT, MAX_COUNT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper, refused
-from fakeserver.documents.collection import LAST, Collection, newest_first
-from fakeserver.documents.seeded import FIRST
+from fakeserver.documents.collection import Collection
 from fakeserver.faults.scripts import MAX_COUNTED, MAX_FAULTS, Faults
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND, instant
 from fakeserver.pipeline.service import Service
@@ -30,7 +28,8 @@ from fakeserver.worlds.rate_limits import MAX_COUNTERS, Limits
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.world import Seeding, World
 
-VERSION = 1
+VERSION = 2
+"""2: stored documents over hidden ones, in the place of removed ranks that had an empty document (1)."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
 MAX_SIZE = 10_000_000
@@ -38,7 +37,6 @@ EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01
 """What the command line takes as an epoch, and leaves room for documents before it."""
 LATEST_RETRY = LAST_INSTANT + 10**MAX_RETRY_DIGITS * SECOND
 LEAST_STATUS, MOST_STATUS = 100, 599
-LAST_RANK = LAST - 1
 MAX_LABEL = 2**17
 """A label of the journal repeats what a request asked for in its headers, which may be long."""
 MAX_ENTRY_WARNINGS = 2 * MAX_WARNINGS
@@ -132,14 +130,15 @@ def taken(world: World, services: Mapping[str, Service]) -> Document:
 
 def states(tenants: Mapping[str, Collection]) -> Document:
     """The state of each collection that is not just as the seed made it."""
-    return {name: each.state() for name, each in tenants.items() if not each.untouched}
+    return {name: collection.dump() for name, collection in tenants.items() if not collection.untouched}
 
 
 def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
     """Make the world what it was; a snapshot that cannot be used changes nothing."""
     snapshot = Part(value)
-    if snapshot.integer("version", 0, MAX_COUNT) != VERSION:
-        raise refused("version", f"must be {VERSION}")
+    version = snapshot.integer("version", 0, MAX_COUNT)
+    if version != VERSION:
+        raise refused("version", f"is {version}; this fakeserver reads snapshots of version {VERSION} only")
     world.take_over(rebuilt(snapshot, world, services))
 
 
@@ -265,70 +264,19 @@ def limits_of(rows: Part, services: Mapping[str, Service]) -> Limits:
 # Documents
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A stored document, its rank, and where it stands in the snapshot."""
-
-    rank: int
-    where: str
-    document: Document
-
-
 def restore_collection(world: World, service: Service, tenant: str, part: Part) -> None:
-    """Give a tenant its documents back, and refuse those that are not in the order of the listing."""
-    collection = world.tenants(service.provider)[tenant]
-    state, rows = state_of(part, len(collection))
-    check_documents(rows, service)
-    collection.restore(state, world.clock.aged)
-    order = newest_first(service.provider.created, service.provider.identity)
-    for row in rows:
-        place = collection.everything.rank(row.rank)
-        # Between the one before and the one behind; a document that is gone by now has no place.
-        near = [collection.document(each) for each in collection.everything[max(0, place - 2) : place + 1]]
-        if row.rank in collection.everything and any(order(newer) > order(older) for newer, older in pairwise(near)):
-            raise refused(row.where, "is not in the order of the listing")
+    """Give a tenant its documents back."""
 
+    def check(documents: list[Document], stored: parts.Part) -> None:
+        """Refuse documents that the spec does not allow."""
+        try:
+            for _ in bodies.check_documents(documents, service):
+                pass
+        except FakeProblem as problem:
+            first = problem.body["errors"][0]
+            raise stored.wrong(f"{first['document']}.document.{first['field']}", first["detail"]) from problem
 
-def state_of(part: Part, size: int) -> tuple[Document, list[Row]]:
-    """What a collection stores over its `size` seeded documents, checked, and the rows that are not removed."""
-    seeded, gone, stored = part.boolean("seeded"), part.elements("removed"), part.elements("stored")
-    removed = dict.fromkeys(gone.integer(index, 0, LAST_RANK) for index in gone.names())
-    part.end()
-    own = range(FIRST, FIRST + size if seeded else FIRST)
-    raw: dict[int, list[Json]] = {}
-    rows = []
-    for index in stored.names():
-        row = stored.row(index, ("rank", "owner", "since", "document"))
-        rank, owner, since = (
-            row.integer("rank", 0, LAST_RANK),
-            row.maybe("owner"),
-            row.integer("since", 0, LAST_INSTANT),
-        )
-        document = row.members("document")
-        if rank in raw or (seeded and rank >= own.stop):
-            raise row.wrong("rank", "stands there twice, or is that of no document")
-        if owner is None and rank not in removed and rank not in own:
-            raise row.wrong("owner", "is missing")
-        if deeper(document, MAX_DEPTH):
-            raise row.wrong("document", f"is nested deeper than {MAX_DEPTH}")
-        raw[rank] = [rank, owner, since, document]
-        if rank not in removed:
-            rows.append(Row(rank, f"{row.where}document", document))
-    for place, rank in enumerate(removed):
-        if rank not in raw and rank not in own:
-            raise refused(f"{gone.where}{place}", "is the rank of no document")
-    rows.sort(key=lambda each: each.rank)
-    return {"seeded": seeded, "removed": [*removed], "stored": [*raw.values()]}, rows
-
-
-def check_documents(rows: list[Row], service: Service) -> None:
-    """Refuse documents that the spec does not allow."""
-    try:
-        for _ in bodies.check_documents([row.document for row in rows], service):
-            pass
-    except FakeProblem as problem:
-        first = problem.body["errors"][0]
-        raise refused(f"{rows[first['document']].where}.{first['field']}", first["detail"]) from problem
+    world.tenants(service.provider)[tenant].load(part, check)
 
 
 # Journal

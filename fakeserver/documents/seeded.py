@@ -64,11 +64,11 @@ class Seeded:
         body = self._bodies.get(FIRST + ordinal)
         if body is not None:
             # Reading the bytes again costs a tenth of drawing the document again.
-            found: Document = orjson.loads(body)
-            return found
-        return self._made(ordinal)
+            document: Document = orjson.loads(body)
+            return document
+        return self._draw(ordinal)
 
-    def _made(self, ordinal: int) -> Document:
+    def _draw(self, ordinal: int) -> Document:
         pin = self._pins.get(ordinal)
         if pin is None:
             return self._make(Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies))
@@ -88,7 +88,7 @@ class Seeded:
         if body is None:
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
-            body = self._bodies[rank] = encoded(self._made(rank - FIRST))
+            body = self._bodies[rank] = encode(self._draw(rank - FIRST))
         return body
 
     def bodies(self, ranks: list[int]) -> list[bytes]:
@@ -106,10 +106,10 @@ class Seeded:
 
     def postings(self, field: str, keys: KeyFunction) -> Postings:
         """Every key with the ranks filed under it: from the column in bulk, else from the documents one by one."""
-        found = self._postings.get((field, keys))
-        if found is None:
-            found = self._postings[field, keys] = self._file(field, keys)
-        return found
+        postings = self._postings.get((field, keys))
+        if postings is None:
+            postings = self._postings[field, keys] = self._file(field, keys)
+        return postings
 
     def _file(self, field: str, keys: KeyFunction) -> Postings:
         column = self._columns.get("owner" if field == OWNER else field)
@@ -130,7 +130,7 @@ class Seeded:
                     postings[key] = postings[key] | ranks if key in postings else ranks
             for rank in ranks if unique else ():
                 for key in unique:
-                    postings[column.expanded(key, self._key, rank - FIRST)] = BitMap((rank,))
+                    postings[column.expand(key, self._key, rank - FIRST)] = BitMap((rank,))
         for ordinal in self._pins:
             value = self.owner(ordinal) if field == OWNER else self.document(ordinal).get(field)
             refile(postings, FIRST + ordinal, keys(column.value(self._key, ordinal)), remove=True)
@@ -138,7 +138,7 @@ class Seeded:
         return postings
 
 
-def encoded(document: Document) -> bytes:
+def encode(document: Document) -> bytes:
     """The document as JSON bytes of their own size: orjson's stay in a buffer that is many times larger."""
     return bytes(memoryview(orjson.dumps(document)))
 

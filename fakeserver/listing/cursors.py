@@ -8,7 +8,7 @@ import functools
 import hmac
 import struct
 
-from fakeserver.documents.collection import OrderKey
+from fakeserver.documents.order import OrderKey
 
 Binding = tuple[str, bytes, str]
 """What a cursor belongs to: a tenant, a question and an order."""

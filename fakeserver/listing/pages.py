@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from fakeserver.documents.collection import Collection, OrderKey
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import OrderKey
 from fakeserver.listing.cursors import Binding, CursorRefused, seal, unseal
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Neighbours, Page, link_header
 from fakeserver.listing.orders import NEWEST_FIRST, Order, OrderParameter

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
+from fakeserver.documents.answers import Answer
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.envelopes import Page
 from fakeserver.listing.filters import Filter
 from fakeserver.listing.listing import Facets, Scope
+from fakeserver.problems import Document
 from fakeserver.spec.parameters import Values
 
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
+
+
+def find(
+    question: Hashable, filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values
+) -> BitMap:
+    """What `select` finds, kept under the question; an account's users ask the same ones all day. After a write, only
+    the documents that changed are asked about again."""
+    answers = collection.answers
+    answer, revision = answers.found.get(question), answers.revision
+    if answer is not None:
+        if answer.revision == revision:
+            return answer.rows
+        changed = answers.changed_since(answer.revision)
+        if changed is not None:
+            return answer.follow(changed, collection.shown, revision)
+    found = select(filters, collection, scope, values)
+    answers.found.keep(question, Answer(found, revision, test_of(filters, scope, values)))
+    return found
 
 
 def select(filters: tuple[Filter, ...], collection: Collection, scope: Scope, values: Values) -> BitMap:
@@ -58,9 +78,27 @@ def _canonical(value: Any) -> str:
     return repr(value)
 
 
-def count_facets(meaning: Facets, found: BitMap, collection: Collection) -> bytes:
-    """The facets' body."""
-    return orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
+def test_of(filters: tuple[Filter, ...], scope: Scope, values: Values) -> Callable[[Document, str], bool]:
+    """Whether `select` finds a document of an owner, by asking the document."""
+    given = [(kind, values[kind.parameter]) for kind in filters]
+    predicates = [kind.predicate(value) for kind, value in given if value is not None]
+    wanted = scope.owner
+
+    def test(document: Document, owner: str) -> bool:
+        return (wanted is None or owner == wanted) and all(holds(document) for holds in predicates)
+
+    return test
+
+
+def count(question: Hashable, meaning: Facets, found: BitMap, collection: Collection) -> bytes:
+    """The facets' body, kept under the question."""
+    answers = collection.answers
+    kept = answers.counts.get(question)
+    if kept is not None and kept[0] == answers.revision:
+        return kept[1]
+    counts = orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
+    answers.counts.keep(question, (answers.revision, counts))
+    return counts
 
 
 def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:

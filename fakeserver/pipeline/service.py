@@ -11,7 +11,7 @@ from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.listing import Facets
 from fakeserver.listing.pages import Context
-from fakeserver.listing.select import body_of, count_facets, select
+from fakeserver.listing.select import body_of, count, find
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import Matcher, routes_of
 from fakeserver.problems import FakeProblem, Problem, internal, unauthenticated
@@ -86,15 +86,14 @@ class Service:
         reported = self.count_request(request, caller, progress.instant, world)
         reading = route.read(segments, request.query)
         values = progress.values = reading.values
-        meaning, tenants = route.meaning, world.tenants(self.provider)
+        meaning, tenants = route.meaning, world.advance(self.provider)
         scope = meaning.tenant(caller, values, tenants)
         collection = tenants[scope.tenant]
         question = (scope.owner, reading.question)
-        ranks = collection.cached(question, lambda: select(meaning.filters, collection, scope, values))
+        ranks = find(question, meaning.filters, collection, scope, values)
         headers = {**self.provider.headers, **reported}
         if isinstance(meaning, Facets):
-            counts = collection.cached((Facets, question), lambda: count_facets(meaning, ranks, collection))
-            return Answer(200, counts, headers)
+            return Answer(200, count(question, meaning, ranks, collection), headers)
         context = Context(world, scope.tenant, reading.question, request.query)
         page = meaning.pages.page(ranks, values, collection, context)
         return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)

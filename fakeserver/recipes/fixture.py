@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from fakeserver.arguments import near
-from fakeserver.documents.draws import CODES, UNIQUE, Column, substitute, table
+from fakeserver.documents.draws import CODES, UNIQUE, Column, code_table, substitute
 from fakeserver.documents.seeded import Pin
 from fakeserver.problems import Json, SpecError
 from fakeserver.provider import Provider
@@ -269,7 +269,7 @@ def _column(field: str, node: Located, words: Mapping[str, list[Json]]) -> tuple
     for band, start in enumerate(starts):
         if not any(bands[band] for bands in weights):
             raise node.wrong(f"needs a weight above zero from ordinal {start} on")
-    tables = tuple(table([bands[band] for bands in weights]) for band in range(len(starts)))
+    tables = tuple(code_table([bands[band] for bands in weights]) for band in range(len(starts)))
     unique = frozenset(code for code, value in enumerate(values) if substitute(value, UNIQUE, "") != value)
     return Column(field, tuple(values), tuple(starts), tables, unique), places
 

@@ -65,7 +65,7 @@ class TrialDraw(Draw):
             raise FixtureError(f"the column {field!r} is missing; there are {', '.join(self._columns)}")
         column = self._columns[field]
         code = self.number % len(column.values)
-        return column.expanded(column.values[code], self._key, self.ordinal)
+        return column.expand(column.values[code], self._key, self.ordinal)
 
 
 def check(provider: Provider, contract: Spec, vocabularies: Mapping[str, list[Json]], parts: Iterable[Part]) -> None:

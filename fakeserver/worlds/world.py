@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.documents.collection import Ageing, Collection, newest_first
+from fakeserver.documents.ageing import Lifetimes
+from fakeserver.documents.changes import Change
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.faults.scripts import Faults
 from fakeserver.listing.listing import Facets
@@ -46,17 +49,17 @@ class SeededDocuments:
         if sources is None:
             sources = self._sources[provider.slug] = self._seeded(provider)
         order = newest_first(provider.created, provider.identity)
-        ageing = None if provider.age is None else Ageing(provider.age, self.seeding.epoch, *provider.ages)
-        return {name: Collection(source, order, ageing) for name, source in sources.items()}
+        lifetimes = None if provider.age is None else Lifetimes(provider.age, self.seeding.epoch, *provider.ages)
+        return {name: Collection(source, order, lifetimes) for name, source in sources.items()}
 
     def prepare(self, provider: Provider) -> None:
         """File everything that the provider's filters and facets look up, so that no request has to wait for it."""
         for collection in self.collections(provider).values():
             collection.owned_by("")
             for meaning in provider.operations.values():
-                looked_up = [*meaning.filters, *(meaning.facets.values() if isinstance(meaning, Facets) else ())]
-                for each in looked_up:
-                    collection.postings(each.field, each.keys)
+                facets = meaning.facets.values() if isinstance(meaning, Facets) else ()
+                for looked_up in (*meaning.filters, *facets):
+                    collection.postings(looked_up.field, looked_up.keys)
 
     def _seeded(self, provider: Provider) -> dict[str, Seeded]:
         fixture = self.fixtures[provider.slug]
@@ -91,7 +94,8 @@ class World:
         self.faults = Faults(seeded.seeding.seed)
         self._rate_limits = rate_limits
         self._tenants: dict[str, dict[str, Collection]] = {}
-        self._seen_at: dict[str, int] = {}
+        self._shown_at: dict[str, int] = {}
+        self._taken_over = 0
         self.settings = self.initial_settings()
 
     def initial_settings(self) -> Settings:
@@ -112,8 +116,14 @@ class World:
             or self.clock.changed
             or self.faults.changed
             or self.settings != self.initial_settings()
-            or any(not each.untouched for tenants in self._tenants.values() for each in tenants.values())
+            or any(not collection.untouched for tenants in self._tenants.values() for collection in tenants.values())
         )
+
+    @property
+    def version(self) -> int:
+        """Raised by every change of the documents, and by everything that puts another world in the place of this."""
+        collections = (collection for tenants in self._tenants.values() for collection in tenants.values())
+        return self._taken_over + sum(collection.version for collection in collections)
 
     @property
     def as_of(self) -> int:
@@ -121,21 +131,29 @@ class World:
         return self.seeded.seeding.epoch + self.clock.aged
 
     def tenants(self, provider: Provider) -> dict[str, Collection]:
-        """The provider's tenants and what they own, as of now."""
-        found = self._tenants.get(provider.slug)
-        if found is None:
-            found = self._tenants[provider.slug] = self.seeded.collections(provider)
-            self._seen_at[provider.slug] = 0
-        aged = self.clock.stepped
-        if aged != self._seen_at.get(provider.slug, 0):
-            self._seen_at[provider.slug] = aged
-            for each in found.values():
-                each.advance_to(aged)
-        return found
+        """The provider's tenants and what they own, as of the last `advance`."""
+        tenants = self._tenants.get(provider.slug)
+        if tenants is None:
+            tenants = self._tenants[provider.slug] = self.seeded.collections(provider)
+            self._shown_at[provider.slug] = 0
+        return tenants
+
+    def advance(self, provider: Provider) -> dict[str, Collection]:
+        """Let the provider's documents follow the clock; its tenants, as of now."""
+        tenants, stepped = self.tenants(provider), self.clock.stepped
+        if stepped != self._shown_at[provider.slug]:
+            self._shown_at[provider.slug] = stepped
+            for collection in tenants.values():
+                collection.advance_to(stepped)
+        return tenants
+
+    def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
+        """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
+        self.advance(provider)[tenant].apply(changes)
 
     def check_ageing(self, provider: Provider) -> None:
         """Refuse to move the clock of a world in which too many documents would change."""
-        candidates = sum(len(each.candidates()) for each in self.tenants(provider).values())
+        candidates = sum(len(collection.candidates()) for collection in self.tenants(provider).values())
         if candidates > MAX_AGEING:
             raise FakeProblem(
                 409,
@@ -149,14 +167,16 @@ class World:
 
     def seeded_of(self, seeding: Seeding) -> SeededDocuments:
         """The seeded documents of a seeding: this world's own where it is theirs."""
-        known = (each for each in (self._origin, self.seeded) if each.seeding == seeding)
+        known = (seeded for seeded in (self._origin, self.seeded) if seeded.seeding == seeding)
         return next(known, None) or SeededDocuments(seeding, self.seeded.fixtures)
 
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""
+        version = self.version
         for name, value in vars(other).items():
             if name not in ("name", "_rate_limits", "_origin"):
                 setattr(self, name, value)
+        self._taken_over += version + 1 - self.version
 
     def collections(self) -> dict[str, dict[str, Collection]]:
         """The tenants that were asked for so far, by provider; the others are as the seed made them."""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from fakeserver.documents.changes import Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at, instant
 from fakeserver.problems import FakeProblem
@@ -489,12 +490,12 @@ def test_what_was_put_in_under_a_moved_clock_is_as_it_was_put() -> None:
     running = next(each for each in collection.documents() if each["state"] == "running")
     app.world.clock.freeze()
     app.world.clock.advance(3_600 * SECOND)
-    app.world.tenants(service.provider)["acme"].replace([(running, "somebody")])
+    app.world.apply(service.provider, "acme", [Clear(), Put(running, "somebody")])
 
-    assert list(app.world.tenants(service.provider)["acme"].documents()) == [running]
+    assert list(app.world.advance(service.provider)["acme"].documents()) == [running]
 
     app.world.clock.advance(60 * SECOND)
-    (later,) = app.world.tenants(service.provider)["acme"].documents()
+    (later,) = app.world.advance(service.provider)["acme"].documents()
 
     assert later["total_runtime_seconds"] > running["total_runtime_seconds"]
 

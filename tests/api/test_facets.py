@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import newest_first
 from fakeserver.listing.facets import Facet
 from tests.support.asgi import FACETS, Row, app_of, get, main_tenant, service, tenants
 

@@ -33,6 +33,8 @@ def whole() -> bytes:
     collection.add({**newest, "id": newest["id"][:-4] + "ffff", "created_at": "2026-01-18T11:00:00Z"}, "somebody")
     collection.change({FIRST + 3: {**collection.document(FIRST + 3), "build_ref": "other"}})
     collection.remove(BitMap([FIRST + 5]))
+    between = collection.document(FIRST + 14)
+    collection.add({**between, "id": "00000000-0000-4000-8000-00000000000b"}, "somebody")
     rows = done(admin(app, "GET", "/documents/superserve/main"))
     done(admin(app, "PUT", "/documents/superserve/main", rows[:2]))
     done(admin(app, "PUT", "/clock", FREEZE))
@@ -98,7 +100,7 @@ def test_the_snapshot_that_is_spoiled_is_sound() -> None:
         assert taken[part], part
     assert taken["journal"]["entries"]
     assert taken["journal"]["retry_at"]
-    assert taken["tenants"]["dreadnode"]["acme"]["removed"]
+    assert taken["tenants"]["dreadnode"]["acme"]["hidden"]
     answers(app)
 
 
@@ -121,8 +123,9 @@ def test_no_spoiled_value_breaks_the_server() -> None:
 
 
 ENTRY = ("journal", "entries", 0)
-STORED = ("tenants", "dreadnode", "acme", "stored", 1)
-"""The document that was added; before it stands one that was removed, behind it one that was changed."""
+ACME = ("tenants", "dreadnode", "acme")
+STORED = (*ACME, "stored", 0)
+"""The document that was added at the front; behind it stands one that was changed."""
 WRONG: tuple[tuple[Place, Any, str], ...] = (
     (("version",), True, "version"),
     (("recipe",), [], "recipe"),
@@ -170,23 +173,36 @@ WRONG: tuple[tuple[Place, Any, str], ...] = (
     (("limits", 0, 2), 2**63, "limits.0.instant"),
     (("tenants", "prime"), [], "tenants.prime"),
     (("tenants", "dreadnode", "acme"), None, "tenants.dreadnode.acme"),
-    (("tenants", "dreadnode", "acme", "removed", 0), 1.5, "tenants.dreadnode.acme.removed.0"),
-    (("tenants", "dreadnode", "acme", "removed", 0), FIRST + SIZE, "tenants.dreadnode.acme.removed.0"),
-    (STORED, [1, 2], "tenants.dreadnode.acme.stored.1"),
-    ((*STORED, 0), 1.5, "tenants.dreadnode.acme.stored.1.rank"),
-    ((*STORED, 0), True, "tenants.dreadnode.acme.stored.1.rank"),
-    ((*STORED, 0), 2**32 - 1, "tenants.dreadnode.acme.stored.1.rank"),
-    ((*STORED, 0), FIRST + SIZE, "tenants.dreadnode.acme.stored.1.rank"),
-    ((*STORED, 0), FIRST + 3, "tenants.dreadnode.acme.stored.2.rank"),
-    ((*STORED, 0), FIRST + 2, "tenants.dreadnode.acme.stored.1.document"),
-    ((*STORED, 1), None, "tenants.dreadnode.acme.stored.1.owner"),
-    ((*STORED, 2), 2**60, "tenants.dreadnode.acme.stored.1.since"),
-    ((*STORED, 3), [], "tenants.dreadnode.acme.stored.1.document"),
-    ((*STORED, 3, "created_at"), "2020-01-01T00:00:00Z", "tenants.dreadnode.acme.stored.1.document"),
+    ((*ACME, "seeded"), 1, "tenants.dreadnode.acme.seeded"),
+    ((*ACME, "seeded"), False, "tenants.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps"), {}, "tenants.dreadnode.acme.gaps"),
+    ((*ACME, "gaps", 0), [7], "tenants.dreadnode.acme.gaps.0"),
+    ((*ACME, "gaps", 0, 0), -1, "tenants.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps", 0, 0), SIZE, "tenants.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps", 0, 1), 1, "tenants.dreadnode.acme.gaps.0.width"),
+    ((*ACME, "gaps", 0, 1), 2**31, "tenants.dreadnode.acme.gaps.0.width"),
+    ((*ACME, "gaps"), [[7, 4096], [7, 4096]], "tenants.dreadnode.acme.gaps.1.ordinal"),
+    ((*ACME, "gaps"), [], "tenants.dreadnode.acme.stored.2.document"),
+    ((*ACME, "hidden", 0), 1.5, "tenants.dreadnode.acme.hidden.0"),
+    ((*ACME, "hidden", 0), SIZE, "tenants.dreadnode.acme.hidden.0"),
+    ((*ACME, "hidden"), [3, 5, 3], "tenants.dreadnode.acme.hidden.2"),
+    (STORED, [1, 2], "tenants.dreadnode.acme.stored.0"),
+    ((*STORED, 0), 1.5, "tenants.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), True, "tenants.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), 2**32 - 1, "tenants.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 14 + 4_096, "tenants.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 3, "tenants.dreadnode.acme.stored.1.rank"),
+    ((*STORED, 0), FIRST + 2, "tenants.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 5, "tenants.dreadnode.acme.stored.0.document"),
+    ((*STORED, 0), FIRST + SIZE + 4_096, "tenants.dreadnode.acme.stored.0.document"),
+    ((*STORED, 1), None, "tenants.dreadnode.acme.stored.0.owner"),
+    ((*STORED, 2), 2**60, "tenants.dreadnode.acme.stored.0.stored_at"),
+    ((*STORED, 3), [], "tenants.dreadnode.acme.stored.0.document"),
+    ((*STORED, 3, "created_at"), "2020-01-01T00:00:00Z", "tenants.dreadnode.acme.stored.0.document"),
     (
         (*STORED, 3, "total_runtime_seconds"),
         2**63,
-        "tenants.dreadnode.acme.stored.1.document.total_runtime_seconds",
+        "tenants.dreadnode.acme.stored.0.document.total_runtime_seconds",
     ),
     (("journal",), [], "journal"),
     (("journal", "entries"), {}, "journal.entries"),
@@ -218,16 +234,22 @@ def test_what_is_wrong_is_named(place: Place, value: Any, field: str) -> None:
     refused(admin(server(), "PUT", "/snapshot", changed(place, value)), 422, field)
 
 
-def test_documents_nested_too_deeply_are_refused_where_they_are_removed_too() -> None:
-    """Nobody reads a removed document, but the next snapshot would have to write it."""
+def test_documents_nested_too_deeply_are_refused() -> None:
+    """The next snapshot would have to write them."""
     deep: Any = "deepest"
     for _ in range(300):
         deep = [deep]
     spoiled = snapshot()
-    acme = spoiled["tenants"]["dreadnode"]["acme"]
-    gone = next(index for index, row in enumerate(acme["stored"]) if row[0] in acme["removed"])
-    acme["stored"][gone][3] = {"deep": deep}
-    refused(admin(server(), "PUT", "/snapshot", spoiled), 422, f"tenants.dreadnode.acme.stored.{gone}.document")
+    spoiled["tenants"]["dreadnode"]["acme"]["stored"][1][3] = {"deep": deep}
+    reply = admin(server(), "PUT", "/snapshot", spoiled)
+    refused(reply, 422, "tenants.dreadnode.acme.stored.1.document.document")
+
+
+def test_the_snapshots_of_before_are_refused_by_their_version() -> None:
+    """Version 1 kept an empty document for each that was removed; what was written then is not guessed at."""
+    reply = admin(server(), "PUT", "/snapshot", {**snapshot(), "version": 1})
+    refused(reply, 422, "version")
+    assert "is 1; this fakeserver reads snapshots of version 2 only" in reply.value["detail"]
 
 
 def test_nothing_is_half_restored() -> None:

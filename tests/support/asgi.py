@@ -77,8 +77,8 @@ def app_of(*, size: int = 1_000, seed: int = 0, epoch: int = EPOCH, rate_limits:
 
 
 def tenants(app: App, slug: str) -> dict[str, Collection]:
-    """The documents behind a provider, tenant by tenant."""
-    return app.world.tenants(app.services[slug].provider)
+    """The documents behind a provider as of now, tenant by tenant."""
+    return app.world.advance(app.services[slug].provider)
 
 
 def main_tenant(app: App, slug: str) -> Collection:

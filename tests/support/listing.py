@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import newest_first
 from fakeserver.listing.envelopes import Page
 from fakeserver.listing.pages import Context
 from fakeserver.listing.select import body_of

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from fakeserver.documents.draws import BLOCK
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import Fixture, load, load_vocabularies
 from fakeserver.serving.app import App
@@ -480,33 +479,6 @@ def test_old_ones_are_rarely_alive(slug: str) -> None:
 
 
 # Columns and pins.
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_bulk_codes_equal_single_draws(slug: str) -> None:
-    """A column's values drawn in bulk are those drawn one by one, across bands and blocks, unique tokens included."""
-    words = load_vocabularies(ROOT / "fixtures")
-    fixture = fixture_of(slug, words)
-    size = BLOCK + 300
-    key = b"any key"
-    for tenant in fixture.tenants.values():
-        for column in tenant.columns.values():
-            codes = column.codes(key, size)
-            assert len(codes) == size
-            edges = {*range(50), *column.starts, *(each - 1 for each in column.starts if each), *range(BLOCK - 5, size)}
-            grouped = {
-                ordinal: column.expanded(value, key, ordinal) if template else value
-                for value, ordinals, template in column.groups(key, size)
-                for ordinal in ordinals
-            }
-            assert sorted(grouped) == list(range(size))
-            for ordinal in edges:
-                single = column.value(key, ordinal)
-                assert grouped[ordinal] == single, (column.field, ordinal)
-                if codes[ordinal] not in column.unique:
-                    assert column.values[codes[ordinal]] == single
-            for smaller in (0, 1, 5, 20, 60, 100, 401):
-                assert column.codes(key, smaller) == codes[:smaller]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakeserver.documents.collection import Collection, newest_first
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import newest_first
 from fakeserver.listing.containment import contains
 from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs, parsing
 from fakeserver.listing.listing import Scope
@@ -179,9 +180,7 @@ def documents_of(field: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Row]]:
 
 
 def collection_of(documents: list[Row]) -> Collection:
-    collection = Collection(None, ORDER)
-    collection.replace((each, "somebody") for each in documents)
-    return collection
+    return Collection.of(((document, "somebody") for document in documents), ORDER)
 
 
 def by_index(kind: Filter, collection: Collection, value: Any) -> list[Row]:

@@ -1,0 +1,68 @@
+"""What a list of changes comes to, worked out before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fakeserver.documents.changes import Change, ChangeError, Clear, Remove
+from fakeserver.documents.order import OrderKey
+from fakeserver.documents.overlay import Overlay, Stored
+from fakeserver.documents.seeded import encode
+from fakeserver.problems import Document
+
+MAX_SHOWN = 64
+"""How much of an unknown id an error message repeats."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """Whether every document of before is gone, and by id: the rank of the document that is there, if there is one,
+    and the document that is stored, if it is not just removed."""
+
+    cleared: bool = False
+    documents: dict[str, tuple[int | None, Stored | None]] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> list[Stored]:
+        return [stored for _, stored in self.documents.values() if stored is not None]
+
+
+def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
+    """The effects of changes that are made `at` microseconds after the seeded documents were, or a `ChangeError` that
+    names the number of the first that cannot be made."""
+    effects = Effects()
+    for number, change in enumerate(changes):
+        if isinstance(change, Clear):
+            effects = Effects(cleared=True)
+            continue
+        stored = None
+        if isinstance(change, Remove):
+            identity = change.identity
+        else:
+            place, body = _encode(change.document, overlay, number)
+            identity, stored = place[1], Stored(change.document, change.owner, at, place, body)
+        rank, exists = _find(identity, change.ordinal, effects, overlay)
+        if not exists and (stored is None or change.ordinal is not None):
+            raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
+        effects.documents[identity] = rank, stored
+    if not effects.cleared and not overlay.has_room(len(effects.stored)):
+        raise ChangeError("no ranks are left between the seeded documents")
+    return effects
+
+
+def _find(identity: str, ordinal: int | None, effects: Effects, overlay: Overlay) -> tuple[int | None, bool]:
+    """The rank that a document has before all changes, and whether it is there after those so far."""
+    if identity in effects.documents:
+        rank, stored = effects.documents[identity]
+        return rank, stored is not None
+    rank = None if effects.cleared else overlay.find(identity, ordinal)
+    return rank, rank is not None
+
+
+def _encode(document: Document, overlay: Overlay, number: int) -> tuple[OrderKey, bytes]:
+    """A document's place in the order and its body; one that cannot have them is found before anything is changed."""
+    try:
+        return overlay.order(document), encode(document)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ChangeError(f"the document cannot be listed ({error!r})", str(number)) from error

@@ -1,0 +1,147 @@
+"""The index: for each field that is looked up, which documents are filed under which key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pyroaring import BitMap
+
+from fakeserver.documents.ageing import Ageing
+from fakeserver.documents.answers import Shown
+from fakeserver.documents.keys import Key, KeyFunction
+from fakeserver.documents.overlay import Overlay
+from fakeserver.documents.ranks import Layout
+from fakeserver.documents.seeded import EMPTY, FIRST, OWNER, Postings
+
+NOTHING: Any = object()
+"""What a rank has for a field where it has no document."""
+Values = Iterable[tuple[int, Any, Any]]
+"""Ranks, each with the value that a field had there, and the one that it has now."""
+
+
+class Filing:
+    """One field's postings: those of the seeded documents, and in their place the ones that differ (`_own`). A bitmap
+    that was handed out is never changed but replaced; one that was not is changed in place."""
+
+    __slots__ = ("_laid_out", "_layout", "_lent", "_own", "_seeded")
+
+    def __init__(self, seeded: Postings, layout: Layout) -> None:
+        self._seeded = seeded
+        self._layout = layout
+        self._laid_out: Postings = {}
+        self._own: Postings = {}
+        self._lent: set[Key] = set()
+
+    def fork(self) -> Filing:
+        """The same, for somebody who will change it."""
+        new = Filing(self._seeded, self._layout)
+        new._own = dict(self._own)
+        new._lent = set(self._own)
+        return new
+
+    def filed(self, key: Key) -> BitMap:
+        """The ranks of the documents that are filed under this key."""
+        bitmap = self._own.get(key)
+        if bitmap is None:
+            return self._below(key)
+        self._lent.add(key)
+        return bitmap
+
+    def postings(self) -> Postings:
+        """Every key with the ranks that are filed under it."""
+        if self._layout.dense and not self._own:
+            return self._seeded
+        self._lent = set(self._own)
+        return {**{key: self._below(key) for key in self._seeded}, **self._own}
+
+    def refile(self, values: Values, keys: KeyFunction) -> None:
+        """File documents under the keys of the values that they have now, no longer under those that they had."""
+        gone: dict[Key, list[int]] = {}
+        come: dict[Key, list[int]] = {}
+        for rank, before, after in values:
+            if before is after:
+                continue
+            for key in keys(before) if before is not NOTHING else ():
+                gone.setdefault(key, []).append(rank)
+            for key in keys(after) if after is not NOTHING else ():
+                come.setdefault(key, []).append(rank)
+        for key in {**gone, **come}:
+            bitmap = self._own.get(key)
+            if bitmap is None or key in self._lent:
+                bitmap = (self._below(key) if bitmap is None else bitmap) - BitMap(gone.get(key, ()))
+                self._own[key] = bitmap
+                self._lent.discard(key)
+            else:
+                bitmap.difference_update(BitMap(gone.get(key, ())))
+            bitmap.update(come.get(key, ()))
+
+    def _below(self, key: Key) -> BitMap:
+        bitmap = self._seeded.get(key, EMPTY)
+        if self._layout.dense:
+            return bitmap
+        placed = self._laid_out.get(key)
+        if placed is None:
+            placed = self._laid_out[key] = self._layout.lay_out(bitmap)
+        return placed
+
+
+class Index:
+    """The filings of the fields that somebody looked up, each made at its first use and kept true from then on."""
+
+    def __init__(self) -> None:
+        self._filings: dict[tuple[str, KeyFunction], Filing] = {}
+
+    def fork(self) -> Index:
+        """The same, for somebody who will change it."""
+        new = Index()
+        new._filings = {name: filing.fork() for name, filing in self._filings.items()}
+        return new
+
+    def filing(self, field: str, keys: KeyFunction, overlay: Overlay, ageing: Ageing) -> Filing:
+        """A field's filing. The first time, it is made for the seeded documents and brought up to date."""
+        filing = self._filings.get((field, keys))
+        if filing is None:
+            filing = Filing(overlay.source.postings(field, keys) if overlay.source else {}, overlay.layout)
+            filing.refile(values_of(field, overlay, ageing), keys)
+            self._filings[field, keys] = filing
+        return filing
+
+    def refile(self, changes: Iterable[tuple[int, Shown | None, Shown | None]]) -> None:
+        """Follow changes: ranks, each with what was shown there and what is shown now."""
+        for (field, keys), filing in [*self._filings.items()]:
+            values = ((rank, value_of(before, field), value_of(after, field)) for rank, before, after in changes)
+            try:
+                filing.refile(values, keys)
+            except (TypeError, ValueError, AttributeError):
+                # A value that has no keys is found when somebody looks this field up; a write is not refused for it.
+                del self._filings[field, keys]
+
+    def forget(self) -> None:
+        """Everything is to be filed anew when it is next looked up."""
+        self._filings.clear()
+
+
+def values_of(field: str, overlay: Overlay, ageing: Ageing) -> Values:
+    """What every document that is not as it was seeded had for a field, and has now."""
+    for dense in overlay.hidden:
+        ordinal = dense - FIRST
+        yield overlay.layout.rank(ordinal), seeded_value(overlay, ordinal, field), NOTHING
+    for rank, stored in overlay.stored.items():
+        if rank not in ageing.aged:
+            yield rank, NOTHING, value_of((stored.document, stored.owner), field)
+    for rank, document in ageing.aged.items():
+        before = NOTHING if rank in overlay.stored else seeded_value(overlay, overlay.ordinal(rank), field)
+        yield rank, before, NOTHING if document is None else value_of((document, overlay.owner(rank)), field)
+
+
+def seeded_value(overlay: Overlay, ordinal: int, field: str) -> Any:
+    source = overlay.seeded
+    return source.owner(ordinal) if field == OWNER else source.value(ordinal, field)
+
+
+def value_of(shown: Shown | None, field: str) -> Any:
+    if shown is None:
+        return NOTHING
+    document, owner = shown
+    return owner if field == OWNER else document.get(field)

@@ -1,0 +1,252 @@
+"""The overlay: what was stored over the seeded documents, what they were hidden by, and where everything stands."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from fakeserver.documents.cache import Cache
+from fakeserver.documents.order import Order, OrderKey
+from fakeserver.documents.ranks import GAP, LAST, NOWHERE, ROOM, STEP, WIDENED, Layout, Placement, layout_of, placement
+from fakeserver.documents.seeded import EMPTY, FIRST, Seeded, encode
+from fakeserver.instants import LAST_INSTANT
+from fakeserver.parts import Part
+from fakeserver.problems import Document
+
+MAX_PLACES = 4_096
+"""Seeded documents whose place in the order is kept at hand; any other's is read from the document again."""
+
+Check = Callable[[list[Document], Part], None]
+"""Refuses documents that are not the provider's, each in the name of its place in the part."""
+
+
+class Stored(NamedTuple):
+    """A document that somebody stored; `stored_at` is how old the seeded documents were then, in microseconds."""
+
+    document: Document
+    owner: str
+    stored_at: int
+    place: OrderKey
+    body: bytes | None = None
+    """The document as JSON, where whoever stored it has encoded it."""
+
+
+class Overlay:
+    """A tenant's documents as they are stored: those of `source`, but for the hidden ones, and the stored ones."""
+
+    def __init__(self, source: Seeded | None, order: Order) -> None:
+        self.source = source
+        self.order = order
+        self.layout = Layout()
+        self.stored: dict[int, Stored] = {}
+        self.hidden = EMPTY
+        """The seeded documents that were removed or replaced, by their dense ranks (`FIRST` + ordinal)."""
+        self.ranks = source.ranks if source else EMPTY
+        self._identities: dict[str, int] = {}
+        self._last = LAST
+        self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
+
+    def fork(self) -> Overlay:
+        """The same, for somebody who will change it."""
+        new = Overlay(self.source, self.order)
+        new.layout, new.hidden, new.ranks, new._last = self.layout, self.hidden, self.ranks, self._last
+        new.stored, new._identities, new._places = dict(self.stored), dict(self._identities), self._places
+        return new
+
+    # Reading
+
+    def ordinal(self, rank: int) -> int:
+        """The ordinal of a document that is not stored but seeded."""
+        return self.layout.ordinal(rank)
+
+    def document(self, rank: int) -> Document:
+        stored = self.stored.get(rank)
+        return self.seeded.document(self.layout.ordinal(rank)) if stored is None else stored.document
+
+    def body(self, rank: int) -> bytes:
+        """The document as JSON bytes."""
+        stored = self.stored.get(rank)
+        if stored is None:
+            return self.seeded.body(FIRST + self.layout.ordinal(rank))
+        return encode(stored.document) if stored.body is None else stored.body
+
+    def owner(self, rank: int) -> str:
+        stored = self.stored.get(rank)
+        return self.seeded.owner(self.layout.ordinal(rank)) if stored is None else stored.owner
+
+    def place(self, rank: int) -> OrderKey:
+        """The document's place in the order."""
+        stored = self.stored.get(rank)
+        if stored is not None:
+            return stored.place
+        ordinal = self.layout.ordinal(rank)
+        place = self._places.get(ordinal)
+        if place is None:
+            place = self.order(self.seeded.document(ordinal))
+            self._places.keep(ordinal, place)
+        return place
+
+    @property
+    def seeded(self) -> Seeded:
+        """The source of a document that is not stored."""
+        assert self.source is not None
+        return self.source
+
+    def find(self, identity: str, ordinal: int | None = None) -> int | None:
+        """The rank of the document with this id; a seeded one is found by its ordinal as well, or not at all."""
+        rank = self._identities.get(identity)
+        if rank is not None or ordinal is None or self.source is None:
+            return rank
+        if ordinal >= self.source.size or FIRST + ordinal in self.hidden:
+            return None
+        rank = self.layout.rank(ordinal)
+        return rank if self.place(rank)[1] == identity else None
+
+    def index_of(self, place: OrderKey) -> int:
+        """How many documents stand before this place."""
+        return self._index(place, bisect_left)
+
+    # Changing
+
+    def has_room(self, more: int) -> bool:
+        """Whether so many documents more can be stored wherever they belong, with all gaps that are opened for it."""
+        if self.source is None or not self.ranks:
+            return True
+        # A gap that is widened holds twice as many documents as the last time, so all widths come to a multiple.
+        widest = GAP * more + 4 * WIDENED * ROOM * (len(self.stored) + more)
+        return max(FIRST, self.ranks.max()) + widest <= LAST
+
+    def placement(self, place: OrderKey) -> Placement:
+        """A rank for one more document, behind those of the same place; nothing is changed yet."""
+        return placement(self.ranks, self.stored, self._index(place, bisect_right), self._last)
+
+    def open(self, start: int, width: int) -> None:
+        """Raise every rank from `start`, which is a seeded document's, on."""
+        self.layout = self.layout.with_gap(self.layout.ordinal(start), width)
+        raised = self.ranks & BitMap(range(start, self.ranks.max() + 1))
+        self.ranks = (self.ranks - raised) | raised.shift(width)
+        self._last += width if start <= self._last < LAST else 0
+        self.stored = {rank + width if rank >= start else rank: stored for rank, stored in self.stored.items()}
+        self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
+
+    def move(self, moved: dict[int, int]) -> None:
+        """Give stored documents other ranks, in the same order."""
+        leaving = [(new, self.stored.pop(old)) for old, new in moved.items()]
+        for rank, stored in leaving:
+            self.stored[rank] = stored
+            self._identities[stored.place[1]] = rank
+        self.ranks = (self.ranks - BitMap(moved.keys())) | BitMap(moved.values())
+        self._last = moved.get(self._last, self._last)
+
+    def put(self, rank: int, stored: Stored) -> None:
+        """Store a document at a rank that is free or has a document of the same place."""
+        if rank not in self.ranks:
+            self.ranks = self.ranks | BitMap((rank,))
+            self._last = rank
+        elif rank not in self.stored:
+            self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
+        self.stored[rank] = stored
+        self._identities[stored.place[1]] = rank
+
+    def remove(self, rank: int) -> None:
+        stored = self.stored.pop(rank, None)
+        if stored is None:
+            self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
+        elif self._identities.get(stored.place[1]) == rank:
+            del self._identities[stored.place[1]]
+        self.ranks = self.ranks - BitMap((rank,))
+
+    def fill(self, documents: Iterable[Stored]) -> None:
+        """Exactly these documents, and no seeded ones."""
+        ordered = sorted(documents, key=lambda stored: stored.place)
+        step = min(STEP, (LAST - FIRST) // (len(ordered) + 1))
+        self.source, self.layout, self.hidden, self._last = None, Layout(), EMPTY, LAST
+        self.stored = {FIRST + step * index: stored for index, stored in enumerate(ordered)}
+        self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
+        self.ranks = BitMap(self.stored.keys())
+
+    # Snapshots
+
+    def dump(self) -> Document:
+        """Everything that `load` needs besides the source."""
+        return {
+            "seeded": self.source is not None,
+            "gaps": [list(gap) for gap in self.layout.gaps],
+            "hidden": [rank - FIRST for rank in self.hidden],
+            "stored": [[rank, stored.owner, stored.stored_at, stored.document] for rank, stored in self.stored.items()],
+        }
+
+    @classmethod
+    def load(cls, part: Part, source: Seeded | None, order: Order, check: Check) -> Overlay:
+        """What `dump` wrote, over the same source; what is wrong is refused in the name of its place."""
+        new = cls(source if part.boolean("seeded") else None, order)
+        size = new.source.size if new.source else 0
+        new.layout = layout_of(_gaps(part.elements("gaps"), size))
+        new.hidden = BitMap(_hidden(part.elements("hidden"), size))
+        new.ranks = new.layout.lay_out(new.ranks - new.hidden)
+        stored = part.elements("stored")
+        part.end()
+        rows = _rows(stored, new.ranks)
+        check([document for _, _, _, document in rows], stored)
+        new.stored = {
+            rank: Stored(document, owner, stored_at, order(document)) for rank, owner, stored_at, document in rows
+        }
+        new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
+        new.ranks = new.ranks | BitMap(new.stored.keys())
+        for index, rank in enumerate(new.stored):
+            if not new._ordered(rank):
+                raise stored.wrong(f"{index}.document", "is not in the order of the listing")
+        return new
+
+    def _ordered(self, rank: int) -> bool:
+        """Whether a document stands behind the one before it, and before the one behind it."""
+        index = self.ranks.rank(rank) - 1
+        places = [self.place(near) for near in self.ranks[max(0, index - 1) : index + 2]]
+        return all(newer <= older for newer, older in pairwise(places))
+
+    def _index(self, place: OrderKey, side: Callable[..., int]) -> int:
+        ranks = self.ranks
+        # Most documents are stored in front of all seeded ones: of those no more than the first is then looked at.
+        newer = ranks.rank(self.layout.rank(0) - 1) if self.source else len(ranks)
+        if newer == len(ranks) or place < self.place(ranks[newer]):
+            return side(range(newer), place, key=lambda index: self.place(ranks[index]))
+        return side(range(len(ranks)), place, lo=newer, key=lambda index: self.place(ranks[index]))
+
+
+def _gaps(part: Part, size: int) -> Iterator[tuple[int, int]]:
+    last, room = NOWHERE, LAST - FIRST - size
+    for index in part.names():
+        gap = part.row(index, ("ordinal", "width"))
+        ordinal, width = gap.integer("ordinal", 0, LAST), gap.integer("width", GAP, LAST)
+        if not last < ordinal < size:
+            raise gap.wrong("ordinal", "is not behind the one before, or is that of no seeded document")
+        last, room = ordinal, room - width
+        if room < 0:
+            raise gap.wrong("width", "leaves no rank for the documents behind it")
+        yield ordinal, width
+
+
+def _hidden(part: Part, size: int) -> set[int]:
+    hidden: set[int] = set()
+    for index in part.names():
+        ordinal = part.integer(index, 0, LAST)
+        if ordinal >= size or FIRST + ordinal in hidden:
+            raise part.wrong(index, "is not the ordinal of a seeded document, or stands there twice")
+        hidden.add(FIRST + ordinal)
+    return hidden
+
+
+def _rows(part: Part, seeded: BitMap) -> list[tuple[int, str, int, Document]]:
+    rows, known = [], set[int]()
+    for index in part.names():
+        row = part.row(index, ("rank", "owner", "stored_at", "document"))
+        rank = row.integer("rank", 0, LAST - 1)
+        if rank in known or rank in seeded:
+            raise row.wrong("rank", "stands there twice, or is that of a seeded document")
+        known.add(rank)
+        rows.append((rank, row.text("owner"), row.integer("stored_at", 0, LAST_INSTANT), row.members("document")))
+    return rows
