@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts, correctness, growth, load, overhead, rounds
+from benchmarks import charts, correctness, growth, load, overhead, rounds, writes
 from benchmarks.machine import HERE, describe
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown
@@ -37,6 +37,8 @@ class Plan:
     growth_rounds: int = 5
     growth_seconds: float = 1.0
     sizes: tuple[int, ...] = growth.SIZES
+    written_rounds: int = 5
+    written_sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     checked_seconds: float = 10.0
     checked_queries: int = 200
     checked_size: int = 1_000_000
@@ -49,6 +51,8 @@ QUICK = Plan(
     start_rounds=1,
     growth_rounds=1,
     sizes=(1_000, 10_000),
+    written_rounds=1,
+    written_sizes=(1_000, 10_000),
     checked_seconds=2.0,
     checked_queries=50,
     checked_size=10_000,
@@ -107,7 +111,8 @@ def measured(plan: Plan, parts: Sequence[str], *, with_rivals: bool) -> tuple[Ru
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")
-    return replace(run, targets=targets(run.outcomes, run.starts, run.growth, run.overhead, run.checks)), failed
+    reached = targets(run.outcomes, run.starts, run.growth, run.overhead, run.writes, run.checks)
+    return replace(run, targets=reached), failed
 
 
 def starts(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
@@ -136,6 +141,10 @@ def grown(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"growth": growth.measure(plan.sizes, folder, plan.growth_rounds, plan.growth_seconds, say)}
 
 
+def written(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    return {"writes": writes.measure(plan.written_sizes, plan.written_rounds, say)}
+
+
 def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     checks = [
         correctness.under_load(folder, plan.checked_seconds, plan.checked_queries),
@@ -151,6 +160,7 @@ PART: Mapping[str, Callable[[Plan, Path, bool], dict[str, Any]]] = {
     "load": side_by_side,
     "overhead": switched,
     "growth": grown,
+    "writes": written,
     "correctness": checked,
 }
 """What stands alone comes first, so that nothing else runs beside it."""

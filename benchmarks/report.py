@@ -12,8 +12,11 @@ from benchmarks.machine import Machine
 from benchmarks.overhead import PROVIDER, Overhead
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.targets import CEILING, OURS, Target, rate
+from benchmarks.writes import Write
 
-WORDS = frozenset({"figure", "met", "remark", "subject", "work for an answer", "request", "world", "where", "examples"})
+WORDS = frozenset(
+    {"figure", "met", "remark", "subject", "work for an answer", "request", "creations", "world", "where", "examples"}
+)
 """Columns that hold words and not numbers."""
 
 
@@ -22,6 +25,13 @@ this line shows the cost of making bodies; it is not part of the target. *First*
 largest world, with the columns and bitmaps that had to be made for it. *New question* is the median of the other
 questions of the kind when each was first asked, in the smallest and the largest world: nothing that the server
 remembers of earlier answers helps there, and the bodies of a page's rows are made."""
+
+
+WRITES_NOTE = """Processor time in one process, without a network: a sandbox is created, with a filtered page of 50 rows
+right before and after it. Every round begins with an untouched world. A creation is the mean of its round, so that it
+has every document in it that had to make room; pages are medians. No API creates sandboxes *between seeded ones*, but
+stores and tests may: each opens a gap in the order, for which the bitmaps of the page's filters are shifted. It stands
+outside the targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class Run:
     starts: Mapping[str, Figure] = field(default_factory=dict)
     growth: Growth | None = None
     overhead: Overhead | None = None
+    writes: Sequence[Write] = ()
     checks: Sequence[Check] = ()
     targets: Sequence[Target] = ()
 
@@ -79,6 +90,8 @@ def markdown(run: Run, charts: Mapping[str, str]) -> str:
             GROWTH_NOTE,
             start_table(run.growth),
         ]
+    if run.writes:
+        parts += ["## Writes", WRITES_NOTE, write_table(run.writes)]
     if run.checks:
         parts += ["## Correctness", check_table(run.checks)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -243,6 +256,25 @@ def start_table(growth: Growth) -> str:
         for each in growth.starts
     ]
     return table(["world", "start to first answer, s", "idle MB", "loaded MB"], rows)
+
+
+def write_table(writes: Sequence[Write]) -> str:
+    sizes = sorted({write.size for write in writes})
+    found = {(write.provider, write.kind, write.size): write for write in writes}
+    rows = []
+    for provider, kind in dict.fromkeys((write.provider, write.kind) for write in writes):
+        row = [found.get((provider, kind, size)) for size in sizes]
+        rows.append(
+            [
+                f"{provider}, {kind}",
+                *(f"{write.creation_us.median:,.0f}" if write else "-" for write in row),
+                *(f"{write.before_us.median:.1f} / {write.after_us.median:.1f}" if write else "-" for write in row),
+                " / ".join(f"{write.after_to_before:.2f}" if write else "-" for write in row),
+            ]
+        )
+    creations = (f"creation at {short(size)}, µs" for size in sizes)
+    pages = (f"page before / after at {short(size)}, µs" for size in sizes)
+    return table(["creations", *creations, *pages, "after ÷ before"], rows)
 
 
 def check_table(checks: Sequence[Check]) -> str:

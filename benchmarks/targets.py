@@ -10,6 +10,7 @@ from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
 from benchmarks.overhead import Overhead
 from benchmarks.rounds import BASELINE, Outcome
+from benchmarks.writes import BETWEEN, Write
 
 OURS = "fakeserver"
 CEILING = "ceiling: bare uvicorn"
@@ -39,6 +40,7 @@ def targets(
     starts: Mapping[str, Figure],
     growth: Growth | None,
     overhead: Overhead | None,
+    writes: Sequence[Write],
     checks: Sequence[Check],
 ) -> list[Target]:
     """The table of the project's targets, in its order."""
@@ -57,6 +59,7 @@ def targets(
             if overhead
             else "",
         ),
+        *write_targets(writes),
         Target(
             "answers that differ from a comprehension over all rows",
             0,
@@ -114,6 +117,27 @@ def growth_targets(growth: Growth | None) -> Iterator[Target]:
         True,
         min(depths.values(), default=None),
         remark=", ".join(f"{provider} {depth:.2f}" for provider, depth in depths.items()),
+    )
+
+
+def write_targets(writes: Sequence[Write]) -> Iterator[Target]:
+    created = [write for write in writes if write.kind != BETWEEN]
+    slowest = max(created, key=lambda write: write.after_to_before, default=None)
+    yield Target(
+        "filtered page after a creation ÷ the page before it, at any size",
+        1.5,
+        False,
+        slowest.after_to_before if slowest else None,
+        remark=f"the highest is {slowest.provider} at {slowest.size:,}, {slowest.kind}" if slowest else "",
+    )
+    dearest = max(created, key=lambda write: write.creation_us.median, default=None)
+    yield Target(
+        "processor time of a creation, at any size, in one frozen instant too",
+        100,
+        False,
+        dearest.creation_us.median if dearest else None,
+        " µs",
+        f"the highest is {dearest.provider} at {dearest.size:,}, {dearest.kind}" if dearest else "",
     )
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import charts, queries
+from benchmarks import charts, queries, writes
 from benchmarks.correctness import Check
 from benchmarks.figures import figure, ratio, speed
 from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
@@ -20,6 +20,7 @@ from benchmarks.report import Run, markdown, number, short
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.servers import tree_memory_mb
 from benchmarks.targets import CEILING, OURS, Target, targets
+from benchmarks.writes import BETWEEN, FROZEN, MOVING, PAGES, Write
 
 PRINTED = """Running 1s test @ http://127.0.0.1:8000
   16 connections
@@ -64,13 +65,18 @@ OUTCOMES = [
 ]
 STARTS = {OURS: figure([0.4]), BASELINE: figure([0.2])}
 OVERHEAD = Overhead({ON: Cost(figure([900.0]), figure([40.0])), OFF: Cost(figure([1_000.0]), figure([36.0]))})
+WRITES = [
+    Write("prime", MOVING, 1_000, figure([40.0, 50.0]), figure([10.0, 20.0]), figure([12.0, 30.0])),
+    Write("prime", FROZEN, 1_000_000, figure([60.0]), figure([10.0]), figure([13.0])),
+    Write("prime", BETWEEN, 1_000_000, figure([900.0]), figure([10.0]), figure([90.0])),
+]
 CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
 
 
 def run() -> Run:
     machine = Machine(2, "a processor", 8, "Linux", "3.11", {"wrk": "4.1.0"})
-    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, CHECKS)
-    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, OVERHEAD, CHECKS, reached)
+    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS)
+    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, reached)
 
 
 def test_reading_is_what_the_lua_script_prints() -> None:
@@ -104,6 +110,11 @@ def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
     assert (tail.met, tail.remark) == (True, "2.50 ms ÷ 1.00 ms; the ceiling's own: 2.50")
     switched = found["everything on ÷ everything off, in one server"]
     assert (switched.reached, switched.remark) == (0.9, "everything on 40 µs, everything off 36 µs")
+    page = found["filtered page after a creation ÷ the page before it, at any size"]
+    assert page.reached == pytest.approx((1.2 + 1.5) / 2)
+    assert page.remark == "the highest is prime at 1,000, each in its own instant"
+    creation = found["processor time of a creation, at any size, in one frozen instant too"]
+    assert (creation.reached, creation.unit) == (60.0, " µs"), "what no API does is not counted"
 
 
 def test_target_bounds_hold_from_either_side() -> None:
@@ -129,10 +140,22 @@ def test_tables_have_as_many_cells_as_their_heads() -> None:
 
 
 def test_page_of_a_part_leaves_the_others_out() -> None:
-    page = markdown(replace(run(), outcomes=(), growth=None, overhead=None, checks=()), {})
+    page = markdown(replace(run(), outcomes=(), growth=None, overhead=None, writes=(), checks=()), {})
     assert "control surface" not in page
     assert "Side by side" not in page
     assert "Growth" not in page
+    assert "Writes" not in page
+
+
+def test_writes_are_measured_in_every_world_and_kind() -> None:
+    """Each provider's page is answered before and after every creation, and what is written is a sandbox of its own."""
+    told: list[str] = []
+    found = writes.measure((30, 60), 1, told.append)
+    assert [(each.provider, each.kind, each.size) for each in found] == [
+        (provider, kind, size) for provider in PAGES for size in (30, 60) for kind in (MOVING, FROZEN, BETWEEN)
+    ]
+    assert all(each.creation_us.low > 0 and each.before_us.low > 0 and each.after_us.low > 0 for each in found)
+    assert len(told) == len(PAGES)
 
 
 def test_charts_are_well_formed_and_hold_every_measured_subject() -> None:
