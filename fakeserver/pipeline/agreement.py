@@ -40,8 +40,6 @@ class Agreement:
             try:
                 check_parameters(operation, meaning)
                 check_examples(operation)
-                for objection in objections(meaning, operation):
-                    raise SpecError(objection)
                 self.check_filters(meaning, self.rows(operation) if isinstance(meaning, Listing) else rows)
                 if isinstance(meaning, Facets):
                     self.check_facets(operation, meaning, rows)
@@ -131,6 +129,8 @@ def check_parameters(operation: Operation, meaning: Listing | Facets) -> None:
         missing = sorted(declared.keys() - meaning.parameters)
         extra = sorted(meaning.parameters - declared.keys())
         raise SpecError(f"the spec declares {missing} which nothing reads; the provider reads {extra} undeclared")
+    for objection in objections(meaning, operation):
+        raise SpecError(objection)
     for filter_ in meaning.filters:
         parameter = declared[filter_.parameter]
         if filter_.takes and parameter.shape not in filter_.takes:

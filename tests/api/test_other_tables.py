@@ -193,7 +193,7 @@ def test_pages_in_a_browser_may_read_the_token(app: App) -> None:
     assert "www-authenticate" not in exposed
 
 
-NUMBERED = {"page": {"type": "integer", "default": 1}, "size": LIMIT | {"default": 30}}
+NUMBERED = {"page": {"type": "integer", "minimum": 1, "default": 1}, "size": LIMIT | {"default": 30}}
 
 
 def test_numbered_pages_in_a_bare_array(tmp_path: Path) -> None:
@@ -259,4 +259,4 @@ def test_a_table_that_its_spec_does_not_bear_out_stops_the_start(name: str, tmp_
     meaning, parameters, sentence = WRONG[name]
     with pytest.raises(SpecError) as error:
         service_of(tmp_path, meaning, parameters)
-    assert str(error.value) == f"openapi/superserve.yaml: listSandboxes: {sentence}"
+    assert str(error.value) == f"{tmp_path / 'superserve.yaml'}: listSandboxes: {sentence}"
