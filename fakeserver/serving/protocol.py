@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
-from fakeserver.serving.sending import ANSWER, TRANSPORT, whole
+from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 
 AtOnce = Callable[[Scope], Answer | None]
 """An application's answer where it has one without waiting for anything, else None."""
@@ -96,7 +96,7 @@ class Protocol(HttpToolsProtocol):
         if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
             return False
         try:
-            headers, body = whole(answer, answer.body, self.scope["method"])
+            headers, body = in_one_piece(answer, answer.body, self.scope["method"])
         except ValueError:
             # ASGI has a way to say that an application failed.
             return False

@@ -38,7 +38,7 @@ def _header(name: str, text: str) -> tuple[bytes, bytes]:
     return name.lower().encode(), text.encode("ascii")
 
 
-def whole(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def in_one_piece(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """The headers and the body of an answer that is sent in one piece."""
     headers = head_of(answer)
     if answer.status in BODILESS:
@@ -59,7 +59,7 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
         return await break_connection(answer, scope, receive, send)
     body = answer.text() if answer.status in BODILESS else answer.body
     if isinstance(body, bytes) and answer.dribble is None:
-        headers, body = whole(answer, body, scope["method"])
+        headers, body = in_one_piece(answer, body, scope["method"])
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         return await send({"type": "http.response.body", "body": body})
     await send({"type": "http.response.start", "status": answer.status, "headers": head_of(answer)})
