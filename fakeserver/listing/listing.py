@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fakeserver.arguments import near
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
@@ -71,10 +72,10 @@ def _objections_to_pages(pages: Pages, operation: Operation) -> Iterator[str]:
     for fact in sorted(pages.envelope.facts - pages.position.facts):
         yield f"the envelope tells {fact!r}, which a page of kind {type(pages.position).__name__} does not know"
     success = operation.responses.get(200)
-    declared = {name.lower() for name in success.headers} if success else set()
+    declared = success.headers if success else ()
     for name in pages.envelope.headers:
-        if name.lower() not in declared:
-            yield f"header {name!r} is sent but not declared for status 200"
+        if name.lower() not in {header.lower() for header in declared}:
+            yield f"header {name!r} is sent but not declared for status 200{near(name, declared)}"
     if isinstance(pages.order, OrderParameter):
         parameter = next(each for each in operation.parameters if each.name == pages.order.parameter)
         texts = parameter.schema.get("enum", [])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fakeserver.arguments import near
+from fakeserver.listing.envelopes import Member
 from fakeserver.listing.listing import Facets, Listing, objections
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
@@ -30,31 +31,54 @@ class Agreement:
         self.document = spec.document
 
     def check(self) -> None:
-        listings = [name for name, meaning in self.provider.operations.items() if isinstance(meaning, Listing)]
-        if not listings:
+        rows = {
+            name: self.rows(self.spec.operations[name], meaning)
+            for name, meaning in self.provider.operations.items()
+            if isinstance(meaning, Listing)
+        }
+        if not rows:
             raise SpecError(f"provider {self.provider.slug!r} serves no listing")
-        rows = self.rows(self.spec.operations[listings[0]])
-        self.check_order(rows)
+        first = next(iter(rows.values()))
+        self.check_order(first)
         for name, meaning in self.provider.operations.items():
             operation = self.spec.operations[name]
             try:
                 check_parameters(operation, meaning)
                 check_examples(operation)
-                self.check_filters(meaning, self.rows(operation) if isinstance(meaning, Listing) else rows)
+                self.check_filters(meaning, rows.get(name, first))
                 if isinstance(meaning, Facets):
-                    self.check_facets(operation, meaning, rows)
+                    self.check_facets(operation, meaning, first)
             except SpecError as error:
                 raise SpecError(f"{name}: {error}") from error
         self.check_optional_text()
 
-    def rows(self, operation: Operation) -> Mapping[str, Json]:
-        """The fields of a listing's rows, each with its schema."""
-        answer = operation.responses.get(200)
-        row = None if answer is None else rows_of(self.document, answer.schema)
-        fields = {} if row is None else fields_of(self.document, row)
-        if not fields:
-            raise SpecError(f"{operation.id}: its response 200 is no list of rows with fields")
+    def rows(self, operation: Operation, meaning: Listing) -> Mapping[str, Json]:
+        """The fields of a listing's rows, each with its schema; its envelope's names are held against the answer."""
+        answer, envelope = operation.responses.get(200), meaning.pages.envelope
+        try:
+            if answer is None:
+                raise SpecError("has no response 200")
+            if envelope.items is not None:
+                self.check_members({envelope.items: "count", **envelope.members}, answer.schema)
+            row = rows_of(self.document, answer.schema, envelope.items)
+            fields = {} if row is None else fields_of(self.document, row)
+            if not fields:
+                raise SpecError("its response 200 is not a list of rows with fields")
+        except SpecError as error:
+            raise SpecError(f"{operation.id}: {error}") from error
         return fields
+
+    def check_members(self, members: Mapping[str, Member], schema: Json) -> None:
+        """What stands in an envelope is what the schema has there."""
+        declared = fields_of(self.document, schema)
+        for name, member in members.items():
+            if name not in declared:
+                raise SpecError(
+                    f"provider {self.provider.slug!r}: the envelope has the member {name!r}, and the answer has not"
+                    f"{near(name, declared)}"
+                )
+            if not isinstance(member, str):
+                self.check_members(member, declared[name])
 
     def check_order(self, rows: Mapping[str, Json]) -> None:
         """The fields that order and age documents."""
@@ -145,7 +169,7 @@ def check_parameters(operation: Operation, meaning: Listing | Facets) -> None:
         parameter = declared[name]
         if name not in numbers:
             if parameter.shape != "string":
-                raise SpecError(f"parameter {name!r} must be text: it says where a page starts")
+                raise SpecError(f"parameter {name!r} must be text: pages are chosen by it")
             continue
         number, schema = numbers[name], parameter.schema
         if parameter.shape != "integer":

@@ -117,11 +117,11 @@ class DocumentSchema:
 
 
 def item_schema(provider: Provider, contract: Spec) -> Document:
-    """The schema of one document, its inner references unread: the items of the listing's array, wherever its envelope
-    puts them."""
-    listing = next(name for name, operation in provider.operations.items() if isinstance(operation, Listing))
-    answer = contract.operations[listing].responses.get(200)
-    row = None if answer is None else rows_of(contract.document, answer.schema)
+    """The schema of one document, its inner references unread: what is in the listing's array, wherever its envelope
+    puts that."""
+    name, listing = next((name, each) for name, each in provider.operations.items() if isinstance(each, Listing))
+    answer = contract.operations[name].responses.get(200)
+    row = None if answer is None else rows_of(contract.document, answer.schema, listing.pages.envelope.items)
     if row is None:
-        raise SpecError(f"{contract.path}: {listing}: its response 200 is no list of rows")
+        raise SpecError(f"{contract.path}: {name}: its response 200 is not a list of rows")
     return row

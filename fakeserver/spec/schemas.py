@@ -106,11 +106,11 @@ def types_of(document: Document, schema: Json) -> frozenset[str]:
     return frozenset(name for names in named for name in (names if isinstance(names, list) else [names]))
 
 
-def rows_of(document: Document, schema: Json) -> Document | None:
-    """The schema of one row of a listing: the items of the array that is the answer, or the first array in its
-    envelope. None if there is no array."""
-    for candidate in (schema, *fields_of(document, schema).values()):
-        if "array" in types_of(document, candidate):
-            items = dereference_schema(document, keyword_of(document, candidate, "items"))
-            return items if isinstance(items, dict) else None
-    return None
+def rows_of(document: Document, answer: Json, items: str | None) -> Document | None:
+    """The schema of one row of a listing: what is in the array that its answer is, or has as its member `items`. None
+    if there is no such array."""
+    rows = answer if items is None else fields_of(document, answer).get(items, {})
+    if "array" not in types_of(document, rows):
+        return None
+    row = dereference_schema(document, keyword_of(document, rows, "items"))
+    return row if isinstance(row, dict) else None

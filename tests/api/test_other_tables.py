@@ -223,7 +223,7 @@ WRONG: dict[str, tuple[Listing, dict[str, Row], str]] = {
     "a header that the spec does not declare": (
         Listing(RIGHT.tenant, Pages(First(), Envelope(headers={"X-Total": "total"})), (STATUS,)),
         {"limit": LIMIT},
-        "header 'X-Total' is sent but not declared for status 200",
+        "header 'X-Total' is sent but not declared for status 200; did you mean 'X-Total-Count'?",
     ),
     "two filters on one parameter": (
         Listing(RIGHT.tenant, Pages(First()), (STATUS, Equal("status", "id"))),

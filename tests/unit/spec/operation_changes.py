@@ -161,11 +161,12 @@ OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
     "a range of statuses": (lambda d: responses(d).update({"4XX": {"description": "x"}}), ("4XX",)),
     "a status that is none": (lambda d: responses(d).update({"999": {"description": "x"}}), ("999",)),
     "a response without a description": (lambda d: responses(d)["401"].pop("description"), ("401", "description")),
-    "no list of rows": (lambda d: content(d, "200")["application/json"].update(schema={}), ("200", "rows")),
-    "rows without fields": (
-        lambda d: content(d, "200")["application/json"].update(schema={"type": "array", "items": {"type": "object"}}),
-        ("200", "rows"),
+    "no list of rows": (lambda d: content(d, "200")["application/json"].update(schema={}), ("sandboxes", "envelope")),
+    "rows that are no list": (
+        lambda d: d["components"]["schemas"]["SandboxListResponse"]["properties"].update(sandboxes={"type": "object"}),
+        ("200", "not a list of rows"),
     ),
+    "rows without fields": (put("components/schemas/SandboxResponse", {"type": "object"}), ("200", "rows with fields")),
     "no success": (lambda d: responses(d).pop("200"), ("200",)),
     "an example without a value": (lambda d: example(d, externalValue="x"), ("one", "externalValue")),
     "an example with nothing": (lambda d: example(d), ("one", "value")),

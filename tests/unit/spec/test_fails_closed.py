@@ -376,10 +376,22 @@ def misspelt_meanings(meaning: Any) -> Iterator[tuple[str, str, Any]]:
     for word in meaning.path:
         yield f"path {word}", word, replace(meaning, path=(misspelt(word),))
     pages: Any = getattr(meaning, "pages", None)
+    position: Any = getattr(pages, "position", None)
+    envelope: Any = getattr(pages, "envelope", None)
     for part in ("limit", "offset", "cursor", "number", "size"):
-        if hasattr(pages, part):
-            word = getattr(pages, part)
-            yield f"pages {part}", word, replace(meaning, pages=replace(pages, **{part: misspelt(word)}))
+        if hasattr(position, part):
+            word = getattr(position, part)
+            wrong_position = replace(position, **{part: misspelt(word)})
+            yield f"pages by {part}", word, replace(meaning, pages=replace(pages, position=wrong_position))
+    if envelope is not None and envelope.items is not None:
+        wrong_envelope = replace(envelope, items=misspelt(envelope.items))
+        yield "rows", envelope.items, replace(meaning, pages=replace(pages, envelope=wrong_envelope))
+    for part in ("members", "headers"):
+        names: Mapping[str, str] = getattr(envelope, part, {})
+        for word in names:
+            renamed = {misspelt(name) if name == word else name: fact for name, fact in names.items()}
+            wrong_envelope = replace(envelope, **{part: renamed})
+            yield f"{part}, {word}", word, replace(meaning, pages=replace(pages, envelope=wrong_envelope))
     facets: Mapping[str, Any] = getattr(meaning, "facets", {})
     for name, facet in facets.items():
         yield f"facet {name}", name, replace(meaning, facets={misspelt(name): facet})
