@@ -131,7 +131,7 @@ class Snapshot:
 
 
 class ListUnreadable(Exception):
-    """The unfiltered list itself is no listing; there is nothing to hold answers against."""
+    """The unfiltered list itself is not a listing; there is nothing to hold answers against."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"the unfiltered list was answered with {reply.status}")

@@ -308,7 +308,7 @@ def run() -> NoReturn:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        # The reader of our output went away, as `| head -1` does; that is no failure of ours.
+        # The reader of our output went away, as `| head -1` does; that is not our failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
     sys.exit(code)

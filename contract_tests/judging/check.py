@@ -191,7 +191,7 @@ class Check:
 
     def expect(self, probe: str, question: Question, *, witness: str = "") -> Body | None:
         """Ask, and hold the answer against the snapshot. None where the profile leaves the probe out or the answer
-        is no listing."""
+        is not a listing."""
         if not self.wants(probe):
             return None
         before = self.snapshot(question.scope)

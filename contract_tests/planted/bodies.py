@@ -177,7 +177,7 @@ INSTAVM = (
         started_as_number=("started_at is in seconds since 1970.", field("started_at", lambda text: 1_735_600_000)),
         started_with_offset=("started_at has an offset.", field("started_at", lambda text: text + "Z")),
         started_garbled_rarely=(
-            "started_at is no timestamp in a few rows.",
+            "started_at is not a timestamp in a few rows.",
             rare_field("sandbox_id", "started_at", lambda text: "just now"),
         ),
         end_empty=(
@@ -227,7 +227,7 @@ DREADNODE = (
         ),
         id_no_uuid=("Ids have a prefix.", field("id", lambda text: "sbx_" + text)),
         build_no_uuid_rarely=(
-            "build_id is no UUID in a few rows.",
+            "build_id is not a UUID in a few rows.",
             rare_field("id", "build_id", lambda text: text[:8]),
         ),
         created_naive=("created_at has no offset.", field("created_at", naive)),

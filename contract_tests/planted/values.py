@@ -72,7 +72,7 @@ def least(name: str, bound: int) -> Plant:
 
 
 def lenient(name: str) -> Plant:
-    """A text that is no number counts as absent."""
+    """A text that is not a number counts as absent."""
     return asking(lambda query: [pair for pair in query if pair[0] != name or re.fullmatch(r"[+-]?[0-9]+", pair[1])])
 
 
@@ -111,7 +111,7 @@ PRIME = table(
     per_page_zero_taken=("per_page=0 is one row.", least("per_page", 1)),
     per_page_1001_taken=("per_page above 1000 counts as 1000.", clamped("per_page", 1000)),
     per_page_1000_refused=("per_page=1000 is refused.", most_refused("per_page", 1000)),
-    per_page_text_taken=("A per_page that is no number counts as absent.", lenient("per_page")),
+    per_page_text_taken=("A per_page that is not a number counts as absent.", lenient("per_page")),
     page_fraction_taken=("page=1.5 is page 1.", mapped("page", _truncated)),
     status_bad_ignored=("An unknown status filters nothing.", accepting("status")),
     status_bad_empty=("An unknown status is an empty list.", emptied("status")),
@@ -158,11 +158,11 @@ INSTAVM = table(
     limit_zero_taken=("limit=0 is one row.", least("limit", 1)),
     limit_1001_taken=("limit above 1000 counts as 1000.", clamped("limit", 1000)),
     limit_1000_refused=("limit=1000 is refused.", most_refused("limit", 1000)),
-    limit_text_taken=("A limit that is no number counts as absent.", lenient("limit")),
-    metadata_bad_ignored=("Metadata that is no JSON filters nothing.", accepting("metadata")),
-    metadata_bad_empty=("Metadata that is no JSON is an empty list.", emptied("metadata")),
+    limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
+    metadata_bad_ignored=("Metadata that is not JSON filters nothing.", accepting("metadata")),
+    metadata_bad_empty=("Metadata that is not JSON is an empty list.", emptied("metadata")),
     metadata_bad_500=(
-        "Metadata that is no JSON is a crash.",
+        "Metadata that is not JSON is a crash.",
         crashing(lambda query: not _is_json(dict(query).get("metadata", "{}"))),
     ),
     metadata_array_taken=(
@@ -217,7 +217,7 @@ DREADNODE = (
         limit_zero_taken=("limit=0 is one row.", least("limit", 1)),
         limit_101_taken=("limit above 100 counts as 100.", clamped("limit", 100)),
         limit_100_refused=("limit=100 is refused.", most_refused("limit", 100)),
-        limit_text_taken=("A limit that is no number counts as absent.", lenient("limit")),
+        limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
         state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
         state_bad_empty=("An unknown state is an empty list.", emptied("state")),
         state_bad_dropped=(
@@ -229,8 +229,8 @@ DREADNODE = (
             "An empty state is refused.",
             mapped("state", lambda text: text or "empty"),
         ),
-        project_bad_empty=("A project_id that is no UUID is an empty list.", emptied("project_id")),
-        project_bad_500=("A project_id that is no UUID is a crash.", _BAD_PROJECT_CRASHES),
+        project_bad_empty=("A project_id that is not a UUID is an empty list.", emptied("project_id")),
+        project_bad_500=("A project_id that is not a UUID is a crash.", _BAD_PROJECT_CRASHES),
         refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
         refusal_code_mismatch=("The body's code is not the status.", _code(lambda value: value | {"code": 400})),
         refusal_type_swapped=(
@@ -253,7 +253,7 @@ DREADNODE = (
         FACETS,
         "values",
         facets_state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
-        facets_project_bad_500=("A project_id that is no UUID is a crash.", _BAD_PROJECT_CRASHES),
+        facets_project_bad_500=("A project_id that is not a UUID is a crash.", _BAD_PROJECT_CRASHES),
         facets_refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
     ),
 )
@@ -278,7 +278,7 @@ SUPERSERVE = table(
             lambda q: [*q, ("limit", "0")] if dict(q).get("limit", "").isdigit() and int(dict(q)["limit"]) > 200 else q
         ),
     ),
-    limit_text_taken=("A limit that is no number counts as absent.", lenient("limit")),
+    limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
     offset_negative_taken=("A negative offset counts as 0.", least("offset", 0)),
     metadata_empty_key_taken=("A metadata filter without a key is not looked at.", accepting("metadata.")),
     metadata_repeated_key_taken=("Of two values of one key the last is taken.", asking(_repeated_key)),

@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[Accepted, ...]:
     except OSError as error:
         raise LedgerError(f"{path}: {error.strerror}") from None
     except yaml.YAMLError:
-        raise LedgerError(f"{path}: is no YAML") from None
+        raise LedgerError(f"{path}: is not YAML") from None
     if not isinstance(value, list):
         raise LedgerError(f"{path}: must be a list of law, reason and expires")
     return tuple(_entry(path, index, each) for index, each in enumerate(value))
@@ -51,9 +51,9 @@ def _entry(path: Path, index: int, raw: Any) -> Accepted:
         try:
             expires = date.fromisoformat(expires)
         except ValueError:
-            raise LedgerError(f"{where}: expires is no date") from None
+            raise LedgerError(f"{where}: expires is not a date") from None
     if not isinstance(expires, date):
-        raise LedgerError(f"{where}: expires is no date")
+        raise LedgerError(f"{where}: expires is not a date")
     return Accepted(str(raw["law"]), str(raw["reason"]), expires, str(raw.get("provider", "")))
 
 

@@ -141,7 +141,7 @@ class Agreement:
         }
         for name in sorted(self.provider.optional_text - known):
             raise SpecError(
-                f"provider {self.provider.slug!r}: optional_text names {name!r}, which is no text in the query"
+                f"provider {self.provider.slug!r}: optional_text names {name!r}, which is not text in the query"
                 f"{near(name, known)}"
             )
 
