@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from fakeserver.serving.app import App
 from tests.support.asgi import PATHS, Reply, app_of, call, credential
@@ -63,7 +64,7 @@ def listing(
 def arrive(app: App, path: str, *, client: str = "127.0.0.1", method: str = "GET", **headers: str) -> Reply:
     """A request from any address."""
     sent = {name.replace("_", "-"): text for name, text in headers.items()}
-    return call(app, path, method=method, headers=sent, client=client)
+    return call(app, quote(path), method=method, headers=sent, client=client)
 
 
 def small_app(*, size: int = 40, **more: Any) -> App:
