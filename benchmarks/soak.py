@@ -156,7 +156,7 @@ def random_tests(plan: Plan) -> Result:
         subprocess.run(
             [*command, f"--hypothesis-seed={plan.seed}", f"--junit-xml={report}", "-p", "no:cacheprovider"],
             cwd=ROOT,
-            env={**os.environ, "FAKESERVER_SOAK": str(plan.examples)},
+            env={**os.environ, "FAKESERVER_EXAMPLES": str(plan.examples)},
             stdout=sys.stderr,
             check=False,
         )

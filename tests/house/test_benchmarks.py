@@ -147,6 +147,7 @@ def test_page_of_a_part_leaves_the_others_out() -> None:
     assert "Writes" not in page
 
 
+@pytest.mark.slow
 def test_writes_are_measured_in_every_world_and_kind() -> None:
     """Each provider's page is answered before and after every creation, and what is written is a sandbox of its own."""
     told: list[str] = []

@@ -120,4 +120,4 @@ def test_a_usual_run_leaves_no_value_out() -> None:
     usual = [each.values for each in pairs if not each.marks]
     assert len(pairs) == 12
     assert usual == [("a", "u"), ("c", "u"), ("b", "v"), ("c", "w"), ("a", "x")]
-    assert examples(5) == 5 * FACTOR
+    assert examples(5) == max(1, round(5 * FACTOR))

@@ -733,6 +733,7 @@ def test_markers_are_spelled_in_one_way(slug: str) -> None:
             assert loose == []
 
 
+@pytest.mark.slow
 def test_linter_finds_nothing() -> None:
     """Redocly's recommended rules find neither an error nor a warning in any spec."""
     lint(*(f"openapi/{slug}.yaml" for slug in SLUGS))

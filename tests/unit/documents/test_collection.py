@@ -21,6 +21,7 @@ from fakeserver.listing.filters import AnyOf, Containing, Equal, Excluding, Filt
 from fakeserver.listing.listing import Facets, Scope
 from fakeserver.listing.select import count, find, select
 from tests.support.asgi import EPOCH, SLUGS, Row
+from tests.support.soak import examples
 from tests.support.tenant import Tenant, ordinal_of, server, untouched
 
 SIZE = 40
@@ -290,7 +291,7 @@ class Tenants(RuleBasedStateMachine):
 def machine(slug: str) -> Any:
     case: Any = type(f"Tenants_{slug}", (Tenants,), {"slug": slug}).TestCase  # type: ignore[attr-defined]
     case.settings = settings(
-        max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples(20), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     return case
 

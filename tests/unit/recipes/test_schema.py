@@ -174,6 +174,7 @@ def test_the_schema_behind_references_is_found(tmp_path: Path) -> None:
     assert found == SPECS["prime"]["components"]["schemas"]["SandboxResponse"]
 
 
+@pytest.mark.slow
 def test_serving_loads_no_validator() -> None:
     """A server with the built-in recipes starts, and answers, without the engine."""
     script = (

@@ -40,6 +40,8 @@ from tests.unit.spec.parameter_changes import (
     schema_cases,
 )
 
+pytestmark = pytest.mark.slow
+
 KEPT = {"200", "401", "422"}
 """Responses that every spec here keeps; without the others it is read ten times as fast."""
 ORDINARY = (

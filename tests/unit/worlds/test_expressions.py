@@ -71,6 +71,7 @@ def test_the_size_bounds_the_work() -> None:
     assert one < counted == nested
 
 
+@pytest.mark.slow
 def test_serving_does_not_load_the_engine() -> None:
     code = "import sys, fakeserver.serving.app; sys.exit('jsonschema_rs' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
