@@ -12,8 +12,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from fakeserver.arguments import near
 from fakeserver.documents.draws import CODES, UNIQUE, Column, code_table, substitute
 from fakeserver.documents.seeded import Pin
@@ -25,7 +23,6 @@ from fakeserver.recipes.trial import Part, check
 from fakeserver.spec import reader
 from fakeserver.spec.credentials import Caller
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CREDENTIAL = re.compile(r"[!-*,-~]{1,256}")
 """What a header carries as it is; behind a plus begins what a request asks for."""
 PARTS = ("callers", "tenants", "columns", "vocabularies", "switches")
@@ -105,29 +102,9 @@ def _built_in(path: Path) -> bool:
 
 def _read(path: Path) -> Json:
     try:
-        value = reader.load_yaml(path)
-        if not _built_in(path):
-            _refuse_repeats(yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER), path, set())
+        return reader.load_yaml(path)
     except SpecError as error:
         raise FixtureError(str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise FixtureError(f"{path}: {error}") from error
-    return value
-
-
-def _refuse_repeats(node: yaml.Node | None, path: Path, seen: set[int]) -> None:
-    """Refuse a key that is given twice in one mapping, of which YAML keeps the second in silence."""
-    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
-        return
-    seen.add(id(node))
-    keys: set[str] = set()
-    for member in node.value:
-        for inner in member if isinstance(node, yaml.MappingNode) else (member,):
-            _refuse_repeats(inner, path, seen)
-        if isinstance(node, yaml.MappingNode) and isinstance(key := member[0], yaml.ScalarNode):
-            if key.value in keys:
-                raise FixtureError(f"{path}: line {key.start_mark.line + 1}: {key.value!r} is given twice")
-            keys.add(key.value)
 
 
 # The recipe

@@ -143,10 +143,12 @@ class Loader(SafeLoader):
     """YAML without repeated keys, of which YAML keeps the last without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, Json]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if len(set(names)) < len(names):
-            repeated = next(name for index, name in enumerate(names) if name in names[:index])
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: the key {repeated!r} is given twice")
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in known:
+                    raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is given twice")
+                known.add(key.value)
         return super().construct_mapping(node, deep)
 
 
