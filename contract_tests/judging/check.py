@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
-from contract_tests.judging.judge import Breach, Question
+from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
@@ -63,13 +64,13 @@ class Check:
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
     moved: bool = field(default=False, init=False)
-    law: str = field(default="", init=False)
     breaches: dict[str, list[Breach]] = field(default_factory=dict, init=False)
     witnesses: dict[str, list[str]] = field(default_factory=dict, init=False)
     reasons: dict[str, list[str]] = field(default_factory=dict, init=False)
     answers: int = field(default=0, init=False)
     rows_seen: int = field(default=0, init=False)
     other_snapshot: Snapshot | None = field(default=None, init=False)
+    _law: str = field(default="", init=False)
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
     _confirmation: Confirmation = field(init=False)
@@ -84,7 +85,31 @@ class Check:
     @property
     def account(self) -> str:
         """The law and the probe that the next request is sent for."""
-        return f"{self.law}:{self._probe}"
+        return f"{self._law}:{self._probe}"
+
+    @property
+    def law(self) -> str:
+        """The law that is exercised; nothing between two of them."""
+        return self._law
+
+    @contextmanager
+    def exercising(self, law: str) -> Iterator[None]:
+        """What is sent and found inside belongs to this law."""
+        before, self._law = self._law, law
+        try:
+            yield
+        finally:
+            self._law = before
+
+    @contextmanager
+    def probing(self, probe: str) -> Iterator[bool]:
+        """What is sent and found inside belongs to this probe of the law. The value is whether the profile has room
+        for it; where it has none, nothing should be sent."""
+        before, self._probe = self._probe, probe
+        try:
+            yield self.wants(probe)
+        finally:
+            self._probe = before
 
     def failing(self, sentence: str, asks: Sequence[Ask]) -> None:
         """The server failed these requests twice: a broken promise, whichever law asked."""
@@ -152,42 +177,27 @@ class Check:
         filters: Pairs = (),
         *,
         size: int | None = None,
-        number: int = 1,
-        offset: int | None = None,
-        cursor: str = "",
-        anchor: str = "",
+        place: Place = FIRST_PAGE,
         scope: str | None = None,
-        extra: Pairs = (),
-        sent: Pairs | None = None,
-        raw: str = "",
         tier: Tier = Tier.MUST,
-        whole: bool = False,
-        credential: str = "token",
-        channel: str = "",
-        method: str = "GET",
-        headers: tuple[tuple[str, str], ...] = (),
+        sent: Pairs | None = None,
     ) -> Question:
-        """A question to the listing. `sent` replaces the filters on the wire (another spelling of the same meaning),
-        `extra` and `raw` are sent behind them."""
+        """A question to the listing, by GET and with the first token; `Question.asked` varies how it is sent. `sent`
+        replaces the filters on the wire: another spelling of the same meaning."""
         scope = self.home if scope is None else scope
         paging, base = self.listing.paging, self.filters(scope)
-        page = paging.query(size=size, number=number, offset=offset or 0, cursor=cursor)
-        shown, start = paging.window(size, number, offset)
-        wire = (*base, *(filters if sent is None else sent), *page, *extra)
-        ask = Ask(self.path(scope), wire, credential, channel, method, headers, raw)
-        return Question(ask, scope, (*base, *filters), shown, start, number, tier, anchor, whole)
-
-    def probe(self, name: str) -> None:
-        """Say which probe the next requests belong to."""
-        self._probe = name
+        page = paging.query(size=size, number=place.number, offset=place.offset or 0, cursor=place.cursor)
+        shown, start = paging.window(size, place.number, place.offset)
+        ask = Ask(self.path(scope), (*base, *(filters if sent is None else sent), *page))
+        return Question(ask, scope, (*base, *filters), shown, start, place.number, tier, place.anchor)
 
     def wants(self, probe: str) -> bool:
         """Whether this profile sends the probe of the law that is running."""
-        return self.plan is None or self.plan.wants(self.law, probe)
+        return self.plan is None or self.plan.wants(self._law, probe)
 
     def wants_some(self) -> bool:
         """Whether this profile sends any probe of the law that is running."""
-        return self.plan is None or self.plan.wants_some(self.law)
+        return self.plan is None or self.plan.wants_some(self._law)
 
     def expect(self, probe: str, question: Question, *, witness: str = "") -> Body | None:
         """Ask, and hold the answer against the snapshot. None where the profile leaves the probe out or the answer
@@ -195,23 +205,14 @@ class Check:
         if not self.wants(probe):
             return None
         before = self.snapshot(question.scope)
-        self._probe = probe
-        reply = self.send(question.ask)
-        return self.hold(probe, question, reply, before, witness=witness)
+        with self.probing(probe):
+            return self.hold(question, self.send(question.ask), before, witness=witness)
 
     def hold(
-        self,
-        probe: str,
-        question: Question,
-        reply: Reply,
-        before: Snapshot,
-        *,
-        witness: str = "",
-        alone: bool = True,
+        self, question: Question, reply: Reply, before: Snapshot, *, witness: str = "", alone: bool = True
     ) -> Body | None:
-        """Hold an answer that is there already against the snapshot. One that did not travel alone is not asked again,
-        since alone it would be right."""
-        self._probe = probe
+        """Hold an answer that is there already against the snapshot, as part of the probe around it. One that did not
+        travel alone is not asked again, since alone it would be right."""
         body = self.accept(question, reply)
         if body is None:
             return None
@@ -227,7 +228,7 @@ class Check:
 
             return look
 
-        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
+        self._confirmation.settle(question.ask, looking, reply, before, alone=alone)
         if witness:
             self.witness(witness)
         else:
@@ -239,14 +240,13 @@ class Check:
         if not self.wants(probe):
             return None
         before = self.snapshot(question.scope)
-        self._probe = probe
-        return self.hold_counts(probe, question, self.send(question.ask), before)
+        with self.probing(probe):
+            return self.hold_counts(question, self.send(question.ask), before)
 
     def hold_counts(
-        self, probe: str, question: Question, reply: Reply, before: Snapshot, *, alone: bool = True
+        self, question: Question, reply: Reply, before: Snapshot, *, alone: bool = True
     ) -> Mapping[str, Any] | None:
-        """Hold facets that are there already against the snapshot."""
-        self._probe = probe
+        """Hold facets that are there already against the snapshot, as part of the probe around them."""
         value = self.json(reply)
         if not self._is_200(question.ask, reply) or not isinstance(value, dict):
             return None
@@ -259,7 +259,7 @@ class Check:
             counted = listing.around(answer).envelope
             return lambda one, two: counts.facets_against(listing, question, counted, one, two)
 
-        self._confirmation.settle(probe, question.ask, looking, reply, before, alone=alone)
+        self._confirmation.settle(question.ask, looking, reply, before, alone=alone)
         self._selects(question, before)
         return value
 
@@ -320,12 +320,10 @@ class Check:
 
     def finish(self) -> None:
         """Confirm what is only suspected."""
-        self.law = ""
         self._confirmation.finish()
 
     def breach(self, breach: Breach) -> None:
-        law = breach.law or self.law
-        probe = breach.probe or f"{self.law}:{self._probe}"
+        law, probe = breach.law or self._law, breach.probe or self.account
         found = self.breaches.setdefault(law, [])
         if len(found) < MAX_BREACHES_PER_LAW or self.options.profile == "matrix":
             found.append(replace(breach, law=law, probe=probe))
@@ -334,9 +332,10 @@ class Check:
         ):
             raise StopEarly
 
-    def convict(self, law: str, probe: str, found: Sequence[Breach]) -> None:
+    def convict(self, law: str, account: str, found: Sequence[Breach]) -> None:
+        """Keep what was suspected on a law's account, and has been confirmed."""
         for breach in found:
-            self.breach(replace(breach, law=breach.law or law, probe=f"{law}:{probe}"))
+            self.breach(replace(breach, law=breach.law or law, probe=account))
 
     def fail(self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), tier: Tier = Tier.MUST) -> None:
         """Say that the law is broken, in one sentence, with the requests that show it."""
@@ -344,11 +343,11 @@ class Check:
 
     def witness(self, text: str) -> None:
         """Say what made the law bite."""
-        self.witnesses.setdefault(self.law, []).append(text)
+        self.witnesses.setdefault(self._law, []).append(text)
 
     def inconclusive(self, reason: str) -> None:
         """Say why the law could not be exercised in full."""
-        self.reasons.setdefault(self.law, []).append(reason)
+        self.reasons.setdefault(self._law, []).append(reason)
 
     def _selects(self, question: Question, before: Snapshot) -> None:
         matching = sum(map(self.listing.keeps(question.filters), before.rows))
@@ -359,7 +358,10 @@ class Check:
 
     def run(self, law: Law) -> None:
         """Exercise one law; what it finds is kept under its name."""
-        self.law, self._probe = law.name, ""
+        with self.exercising(law.name):
+            self._exercise(law)
+
+    def _exercise(self, law: Law) -> None:
         if not law.needs(self.promises):
             self.inconclusive("the provider promises nothing of the kind")
             return

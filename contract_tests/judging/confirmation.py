@@ -30,10 +30,15 @@ Look = Callable[[Snapshot, Snapshot], list[Breach]]
 class Subject(Context, Protocol):
     """The check whose suspicions are confirmed."""
 
-    law: str
     moved: bool
     snapshots: dict[str, Snapshot]
     reasons: dict[str, list[str]]
+
+    @property
+    def law(self) -> str: ...
+
+    @property
+    def account(self) -> str: ...
 
     @property
     def listing(self) -> Listing: ...
@@ -42,7 +47,7 @@ class Subject(Context, Protocol):
 
     def breach(self, breach: Breach) -> None: ...
 
-    def convict(self, law: str, probe: str, found: Sequence[Breach]) -> None: ...
+    def convict(self, law: str, account: str, found: Sequence[Breach]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -50,7 +55,7 @@ class Suspicion:
     """A soft contradiction, and how to look again."""
 
     law: str
-    probe: str
+    account: str
     before: Snapshot
     look: Look
     """Judge the answer that was repeated against two snapshots."""
@@ -72,14 +77,7 @@ class Confirmation:
         self.suspicions: list[Suspicion] = []
 
     def settle(
-        self,
-        probe: str,
-        ask: Ask,
-        looking: Callable[[Reply], Look],
-        reply: Reply,
-        before: Snapshot,
-        *,
-        alone: bool = True,
+        self, ask: Ask, looking: Callable[[Reply], Look], reply: Reply, before: Snapshot, *, alone: bool = True
     ) -> None:
         """Convict what is hard at once; look at the rest again."""
         check = self.check
@@ -95,12 +93,12 @@ class Confirmation:
             return looking(check.send(ask))
 
         if check.moved:
-            self._tightly(probe, again, look, before)
+            self._tightly(again, look, before)
             return
         second = again() if alone else look
         still = soft(second(before, before)) if alone else []
         suspicion = Suspicion(
-            check.law, probe, before, second if still else look, again, still or soft(found), bool(still)
+            check.law, check.account, before, second if still else look, again, still or soft(found), bool(still)
         )
         if alone and not still:
             # What comes and goes may be the list that moved and moved back; a fault shows more than once.
@@ -113,13 +111,13 @@ class Confirmation:
             if check.moved:
                 self.suspicions.remove(suspicion)
                 if suspicion.look(before, after):
-                    self._tightly(probe, again, suspicion.look, before)
+                    self._tightly(again, suspicion.look, before)
                 return
             suspicion.enclosed = True
         if check.options.fail_fast:
-            check.convict(suspicion.law, probe, suspicion.breaches)
+            check.convict(suspicion.law, suspicion.account, suspicion.breaches)
 
-    def _tightly(self, probe: str, again: Callable[[], Look], look: Look, before: Snapshot) -> None:
+    def _tightly(self, again: Callable[[], Look], look: Look, before: Snapshot) -> None:
         """Between two fresh snapshots, again and again: a coincidence does not last."""
         latest = self.check.snapshots[before.scope]
         after = latest if latest is not before else self.check.refresh(before.scope)
@@ -132,7 +130,7 @@ class Confirmation:
             two = self.check.refresh(before.scope)
             found = soft(look(one, two))
         if found:
-            self.check.convict(self.check.law, probe, found)
+            self.check.convict(self.check.law, self.check.account, found)
 
     def finish(self) -> None:
         """The last snapshot: what contradicts it as well is convicted, unless the list moved."""
@@ -150,13 +148,13 @@ class Confirmation:
                 if suspicion.steady and not confirmed:
                     confirmed = self._again(suspicion, final)
                 if confirmed or (not suspicion.steady and fleeting > 1 and len(suspicion.before.rows) >= FEW):
-                    self.check.convict(suspicion.law, suspicion.probe, suspicion.breaches)
+                    self.check.convict(suspicion.law, suspicion.account, suspicion.breaches)
                 else:
                     self._excuse(suspicion, "what was seen once was not seen again")
             elif final is None:
                 self._excuse(suspicion, "the budget left no snapshot to convict by")
             elif still := self._lasting(suspicion, final):
-                self.check.convict(suspicion.law, suspicion.probe, still)
+                self.check.convict(suspicion.law, suspicion.account, still)
             else:
                 self._excuse(suspicion, "the list moved while it was read")
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from contract_tests.outcome import Pairs, Row, Snapshot, Tier
 from contract_tests.promises.form import Listing
@@ -31,6 +32,20 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: by its number, behind so many rows, or at a cursor. `anchor` is the row in front of it, the
+    last one of the page that the cursor came with."""
+
+    number: int = 1
+    offset: int | None = None
+    cursor: str = ""
+    anchor: str = ""
+
+
+FIRST_PAGE = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A request to a listing and what it means: its filters in their plain form, and the window of the page."""
 
@@ -46,6 +61,14 @@ class Question:
     """The page starts behind this row, the last one of the page before."""
     whole: bool = False
     """Compare contents only, not the window: for answers whose place in the list is unknown."""
+
+    def asked(self, **how: Any) -> Question:
+        """The same question, sent in another way: `how` are fields of `Ask`."""
+        return replace(self, ask=replace(self.ask, **how))
+
+    def anywhere(self) -> Question:
+        """The same question, whatever the place of its answer in the list."""
+        return replace(self, whole=True)
 
 
 def self_contradictions(listing: Listing, question: Question, body: Body) -> list[Breach]:

@@ -18,8 +18,14 @@ BAD = {
 }
 
 
-def expect_401(check: Check, ask: Ask, what: str) -> None:
+def expect_401(check: Check, probe: str, ask: Ask, what: str) -> None:
     """A 401 without a row."""
+    with check.probing(probe) as wanted:
+        if wanted:
+            _send_unauthorized(check, ask, what)
+
+
+def _send_unauthorized(check: Check, ask: Ask, what: str) -> None:
     reply = check.send(ask)
     check.witness(what)
     tier = Tier.MUST if 401 in check.listing.statuses else Tier.SHOULD
@@ -47,59 +53,44 @@ def required(check: Check) -> None:
     for credential, what in BAD.items():
         for channel in check.target.security.channels:
             probe = f"{credential}{f' in {channel}' if channel else ''}"
-            if check.wants(probe) and not (credential == "none" and channel):
-                check.probe(probe)
-                expect_401(check, Ask(check.path(), (), credential, channel), what)
+            if not (credential == "none" and channel):
+                expect_401(check, probe, Ask(check.path(), (), credential, channel), what)
     size = check.listing.paging.size
     wrong: dict[str, Pairs] = {"none, bad value": ((size, "0"),), "none, bad word": ((size, "x"),)}
     for probe, query in wrong.items():
-        if check.wants(probe):
-            check.probe(probe)
-            expect_401(check, Ask(check.path(), query, "none"), "no credential and a bad value")
-    if check.wants("empty"):
-        check.probe("empty")
-        scheme = check.target.security.schemes[0]
-        expect_401(
-            check,
-            Ask(check.path(), (), "none", headers=((scheme.header, scheme.prefix.strip()),)),
-            "an empty credential",
-        )
+        expect_401(check, probe, Ask(check.path(), query, "none"), "no credential and a bad value")
+    scheme = check.target.security.schemes[0]
+    empty = Ask(check.path(), (), "none", headers=((scheme.header, scheme.prefix.strip()),))
+    expect_401(check, "empty", empty, "an empty credential")
     if check.promises.facets is not None:
         _require_for_facets(check)
     scopes = check.promises.scopes
-    if scopes.in_path and check.wants(f"none, unknown {scopes.noun}"):
-        check.probe(f"none, unknown {scopes.noun}")
+    if scopes.in_path:
         ask = Ask(check.path("no-such-org-71c3"), (), "none")
-        expect_401(check, ask, f"no credential and an unknown {scopes.noun}")
-    if scopes.in_query and check.wants(f"none, {scopes.noun}"):
-        check.probe(f"none, {scopes.noun}")
+        expect_401(check, f"none, unknown {scopes.noun}", ask, f"no credential and an unknown {scopes.noun}")
+    if scopes.in_query:
         ask = Ask(check.path(), ((scopes.in_query, f"no-such-{scopes.noun}"),), "none")
-        expect_401(check, ask, f"no credential and a {scopes.noun}")
+        expect_401(check, f"none, {scopes.noun}", ask, f"no credential and a {scopes.noun}")
 
 
 def _require_for_facets(check: Check) -> None:
     path, reference = facets(check).ask.path, check.listing.first(Reference)
     for credential in ("none", "garbage", "truncated"):
-        if check.wants(f"facets, {credential}"):
-            check.probe(f"facets, {credential}")
-            expect_401(check, Ask(path, (), credential), f"{BAD[credential]}, facets")
-    if reference is not None and check.wants("facets, bad value"):
-        check.probe("facets, bad value")
-        expect_401(check, Ask(path, ((reference.parameter, "x"),), "none"), "no credential and a bad value")
+        expect_401(check, f"facets, {credential}", Ask(path, (), credential), f"{BAD[credential]}, facets")
+    if reference is not None:
+        ask = Ask(path, ((reference.parameter, "x"),), "none")
+        expect_401(check, "facets, bad value", ask, "no credential and a bad value")
 
 
 @law("credentials.channels")
 def channels(check: Check) -> None:
     """Every documented header for the credential gives the same list."""
     for channel in check.target.security.channels[1:]:
-        check.expect(channel, check.question((), size=5, channel=channel))
-        check.expect(f"{channel} again", check.question((), size=3, channel=channel))
+        check.expect(channel, check.question((), size=5).asked(channel=channel))
+        check.expect(f"{channel} again", check.question((), size=3).asked(channel=channel))
         if check.promises.facets is not None:
-            question = facets(check)
-            ask = Ask(question.ask.path, channel=channel)
-            check.counts(f"facets, {channel}", type(question)(ask, question.scope))
+            check.counts(f"facets, {channel}", facets(check).asked(channel=channel))
     if check.wants("scheme in lower case"):
-        check.probe("scheme in lower case")
         check.witness("the documented header")
 
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 
 from contract_tests.judging.check import Check
+from contract_tests.judging.judge import Place
 from contract_tests.laws import mining
 from contract_tests.laws.filters import references_of
 from contract_tests.laws.pages import common_filter, matching, walk
@@ -91,15 +92,12 @@ def replay(check: Check) -> None:
         return
     first = places[0]
     for name, size in (("again", 5), ("longer page", 9), ("default size", None)):
-        check.expect(name, check.question((), size=size, cursor=first.cursor, anchor=first.anchor))
+        check.expect(name, check.question((), size=size, place=first))
     both, closed, common = several(check), check.listing.first(Closed), common_filter(check)
     if both and closed is not None and common and matching(check, common) > 3 and check.wants("spelt otherwise"):
         for place in walk(check, "spelt otherwise", both, 2, 1)[:1]:
             sent: Pairs = ((closed.parameter, ",".join(value for _, value in reversed(both))),)
-            question = check.question(
-                both, size=2, cursor=place.cursor, anchor=place.anchor, sent=sent, tier=Tier.SHOULD
-            )
-            check.expect("spelt otherwise", question)
+            check.expect("spelt otherwise", check.question(both, size=2, place=place, sent=sent, tier=Tier.SHOULD))
 
 
 @law("cursors.bound", tier=Tier.SHOULD, needs=has_cursor)
@@ -134,18 +132,18 @@ def expect_foreign(
     check: Check, cursor: Cursor, probe: str, filters: Pairs, text: str, *, scope: str | None = None
 ) -> None:
     """Send a cursor where it does not belong."""
-    if not check.wants(probe):
-        return
-    check.probe(probe)
-    question = check.question(filters, size=5, cursor=text, scope=scope, whole=True)
-    reply = check.send(question.ask)
-    check.witness(f"a cursor moved to {probe}")
-    if reply.status == 200:
-        check.accept(question, reply)
-        check.fail(f"a cursor of another list was accepted ({probe})", question.ask, tier=Tier.SHOULD)
-    elif reply.status != cursor.refused:
-        sentence = f"a cursor of another list was answered with {reply.status}, not {cursor.refused}"
-        check.fail(sentence, question.ask, tier=Tier.SHOULD)
+    with check.probing(probe) as wanted:
+        if not wanted:
+            return
+        question = check.question(filters, size=5, place=Place(cursor=text), scope=scope).anywhere()
+        reply = check.send(question.ask)
+        check.witness(f"a cursor moved to {probe}")
+        if reply.status == 200:
+            check.accept(question, reply)
+            check.fail(f"a cursor of another list was accepted ({probe})", question.ask, tier=Tier.SHOULD)
+        elif reply.status != cursor.refused:
+            sentence = f"a cursor of another list was answered with {reply.status}, not {cursor.refused}"
+            check.fail(sentence, question.ask, tier=Tier.SHOULD)
 
 
 @law("cursors.tampered", tier=Tier.SHOULD, needs=has_cursor)
@@ -162,11 +160,11 @@ def tampered(check: Check) -> None:
     else:
         check.inconclusive("the list has one page, so that only invented cursors were sent")
     for probe, text in garbage.items():
-        if check.wants(probe):
-            _expect_refusal(check, cursor, probe, text)
-    if places and check.wants("opaque"):
-        check.probe("opaque")
-        readable = _decode(places[0].cursor)
+        with check.probing(probe) as wanted:
+            if wanted:
+                _expect_refusal(check, cursor, probe, text)
+    with check.probing("opaque") as wanted:
+        readable = _decode(places[0].cursor) if places and wanted else ""
         if readable:
             check.fail(f"a cursor can be read: {readable}", tier=Tier.INFO)
 
@@ -188,8 +186,7 @@ def damage(cursor: str) -> dict[str, str]:
 
 
 def _expect_refusal(check: Check, cursor: Cursor, probe: str, text: str) -> None:
-    check.probe(probe)
-    question = check.question((), size=5, cursor=text)
+    question = check.question((), size=5, place=Place(cursor=text))
     reply = check.send(question.ask)
     check.witness("tampered cursors")
     if reply.status == 200:

@@ -76,9 +76,9 @@ def _near_members(check: Check, filter: AllOf) -> None:
     scopes = check.promises.scopes
     for scope in check.scopes[1:2] if scopes.in_query else ():
         shouted, probe = mining.recase(scope), f"{scopes.noun} in another case"
-        if shouted and check.wants(probe):
-            check.probe(probe)
-            _expect_nobody(check, ((scopes.in_query, shouted),))
+        with check.probing(probe) as wanted:
+            if shouted and wanted:
+                _expect_nobody(check, ((scopes.in_query, shouted),))
 
 
 def _expect_nobody(check: Check, query: Pairs) -> None:

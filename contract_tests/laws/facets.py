@@ -74,10 +74,7 @@ def spellings(check: Check) -> None:
     # All values of the set are every sandbox, which is a filter that filters nothing.
     meaning = ((name, one), *both) if {one, two, three} < set(closed.values) else ()
     check.counts("three", facets(check, meaning, ((name, turned), (name, one))))
-    question = facets(check, both, ())
-    if check.wants("raw comma"):
-        raw = Question(Ask(question.ask.path, (), raw=f"{name}={turned}"), question.scope, both)
-        check.counts("raw comma", raw)
+    check.counts("raw comma", facets(check, both, ()).asked(raw=f"{name}={turned}"))
     check.counts("twice", facets(check, ((name, three),), ((name, three), (name, three))))
     check.counts("empty", facets(check, (), ((name, ""),)))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from contract_tests.judging.check import Check
+from contract_tests.judging.judge import FIRST_PAGE, Place
 from contract_tests.laws import mining
 from contract_tests.laws.filters import common_pairs, members_of
 from contract_tests.laws.registry import law
@@ -95,19 +94,23 @@ def windows(check: Check) -> None:
     sizes.append(("one by one", 1, 2))
     for name, size, number in sizes:
         if paging.number:
-            check.expect(name, check.question((), size=size, number=number, tier=paging.tier))
+            check.expect(name, check.question((), size=size, place=Place(number), tier=paging.tier))
         elif size <= paging.most:
-            check.expect(name, check.question((), size=size, offset=(number - 1) * size, tier=paging.tier))
+            place = Place(offset=(number - 1) * size)
+            check.expect(name, check.question((), size=size, place=place, tier=paging.tier))
     if paging.number:
-        check.expect("behind the end", check.question((), size=third, number=last + 2), witness="behind the end")
-        check.expect("far behind", check.question((), size=paging.most, number=INT32), witness="far behind")
-        check.expect("first by number", check.question((), size=min(10, count), extra=((paging.number, "1"),)))
+        behind = check.question((), size=third, place=Place(last + 2))
+        check.expect("behind the end", behind, witness="behind the end")
+        far = check.question((), size=paging.most, place=Place(INT32))
+        check.expect("far behind", far, witness="far behind")
+        first = check.question((), size=min(10, count))
+        check.expect("first by number", first.asked(query=(*first.ask.query, (paging.number, "1"))))
     else:
-        check.expect(
-            "behind the end", check.question((), size=10, offset=count + 5, tier=paging.tier), witness="behind"
-        )
-        check.expect("at the end", check.question((), size=10, offset=count - 1, tier=paging.tier))
-        check.expect("offset alone", check.question((), offset=2, tier=paging.tier))
+        behind = check.question((), size=10, place=Place(offset=count + 5), tier=paging.tier)
+        check.expect("behind the end", behind, witness="behind")
+        end = Place(offset=count - 1)
+        check.expect("at the end", check.question((), size=10, place=end, tier=paging.tier))
+        check.expect("offset alone", check.question((), place=Place(offset=2), tier=paging.tier))
     if not paging.refuses_more:
         check.expect("clamped", check.question((), size=paging.most + 1, tier=paging.tier))
 
@@ -128,45 +131,36 @@ def filtered(check: Check) -> None:
         check.expect("exact", check.question(filters, size=count, tier=tier))
     check.expect("default", check.question(filters))
     if paging.number:
-        check.expect("second", check.question(filters, size=small, number=2))
-        check.expect("last", check.question(filters, size=small, number=-(-count // small)))
+        check.expect("second", check.question(filters, size=small, place=Place(2)))
+        check.expect("last", check.question(filters, size=small, place=Place(-(-count // small))))
         even = mining.divisor(count, paging.most)
         if even:
-            check.expect("full last", check.question(filters, size=even, number=count // even))
+            check.expect("full last", check.question(filters, size=even, place=Place(count // even)))
         for scope in check.scopes[1:2]:
             noun = check.promises.scopes.noun
-            check.expect(noun, check.question((), size=7, number=2, scope=scope))
+            check.expect(noun, check.question((), size=7, place=Place(2), scope=scope))
             check.expect(f"{noun} by default", check.question((), scope=scope))
     elif paging.offset:
-        check.expect("second", check.question(filters, size=small, offset=small, tier=tier))
+        check.expect("second", check.question(filters, size=small, place=Place(offset=small), tier=tier))
     elif paging.cursor is not None and check.wants("second"):
         walk(check, "second", filters, small, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A cursor and the last row of the page that it came with."""
-
-    cursor: str
-    anchor: str
-
-
 def walk(check: Check, probe: str, filters: Pairs, size: int, pages: int, *, scope: str | None = None) -> list[Place]:
-    """Follow the cursor for some pages, each held against its window of the list; the cursors that were met."""
+    """Follow the cursor for some pages, each held against its window of the list; the places that it led to."""
     leads = check.listing.cursor
     if leads is None:
         return []
-    check.probe(probe)
     places: list[Place] = []
-    cursor, anchor = "", ""
-    for _ in range(pages):
-        question = check.question(filters, size=size, cursor=cursor, anchor=anchor, scope=scope)
-        before = check.snapshot(question.scope)
-        body = check.hold(probe, question, check.send(question.ask), before)
-        if body is None or not body.rows:
-            break
-        cursor, anchor = leads.following(body), body.rows[-1][check.listing.identity]
-        if not cursor or any(cursor == place.cursor for place in places):
-            break
-        places.append(Place(cursor, anchor))
+    with check.probing(probe):
+        for _ in range(pages):
+            question = check.question(filters, size=size, place=places[-1] if places else FIRST_PAGE, scope=scope)
+            before = check.snapshot(question.scope)
+            body = check.hold(question, check.send(question.ask), before)
+            if body is None or not body.rows:
+                break
+            cursor = leads.following(body)
+            if not cursor or any(cursor == place.cursor for place in places):
+                break
+            places.append(Place(cursor=cursor, anchor=body.rows[-1][check.listing.identity]))
     return places

@@ -20,9 +20,9 @@ def preflight(check: Check) -> None:
 
     An answer that breaks a promise is judged all the same. Raises CouldNotCheck, or BudgetExhausted where only another
     documented header lets the caller in: that is a broken promise, and no law could be exercised."""
-    check.law = "pages.limits"  # The snapshot asks for the largest page.
     try:
-        check.snapshot()
+        with check.exercising("pages.limits"):  # The snapshot asks for the largest page.
+            check.snapshot()
     except ListUnreadable as error:
         reply = error.reply
         if any(other.status == 200 for other in check.transport.replies if other is not reply):
@@ -39,8 +39,8 @@ def try_other_channels(check: Check, reply: Reply) -> None:
     for channel in check.target.security.channels[1:]:
         other = check.transport.send(Ask(check.path(), channel=channel))
         if other.status == 200:
-            check.law = "credentials.channels"
-            check.fail("the documented header is refused, another one is taken", reply.ask, other.ask)
+            with check.exercising("credentials.channels"):
+                check.fail("the documented header is refused, another one is taken", reply.ask, other.ask)
             raise BudgetExhausted("the main credential header is refused") from None
 
 

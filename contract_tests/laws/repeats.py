@@ -33,11 +33,16 @@ def together(check: Check) -> None:
     """Answers to requests that are under way at the same time do not mix."""
     if not check.wants_some():
         return
-    if check.promises.facets is not None and check.wants("facets"):
-        _ask_facets_together(check)
-    if not check.wants("together"):
-        return
-    check.probe("together")
+    if check.promises.facets is not None:
+        with check.probing("facets") as wanted:
+            if wanted:
+                _ask_facets_together(check)
+    with check.probing("together") as wanted:
+        if wanted:
+            _ask_lists_together(check)
+
+
+def _ask_lists_together(check: Check) -> None:
     filters = common_filter(check)
     if not filters:
         check.inconclusive("no filter selects a part of the rows")
@@ -48,11 +53,10 @@ def together(check: Check) -> None:
         before = check.snapshot()
         replies = check.together([one.ask, two.ask])
         for question, reply in zip((one, two), replies, strict=True):
-            check.hold("together", question, reply, before, alone=False)
+            check.hold(question, reply, before, alone=False)
 
 
 def _ask_facets_together(check: Check) -> None:
-    check.probe("facets")
     closed = check.listing.first(Closed)
     filters: Pairs = ((closed.parameter, closed.values[1]),) if closed is not None else ()
     questions = [facets(check), facets(check, filters)]
@@ -60,16 +64,19 @@ def _ask_facets_together(check: Check) -> None:
     for _ in range(ROUNDS):
         replies = check.together([question.ask for question in questions])
         for question, reply in zip(questions, replies, strict=True):
-            check.hold_counts("facets", question, reply, before, alone=False)
+            check.hold_counts(question, reply, before, alone=False)
 
 
 @law("repeats.head", tier=Tier.SHOULD)
 def head(check: Check) -> None:
     """HEAD is answered like GET, without a body."""
-    if not check.wants("head"):
-        return
-    check.probe("head")
-    question = check.question((), size=2, method="HEAD")
+    with check.probing("head") as wanted:
+        if wanted:
+            _ask_for_head(check)
+
+
+def _ask_for_head(check: Check) -> None:
+    question = check.question((), size=2).asked(method="HEAD")
     reply = check.send(question.ask)
     if reply.status in (405, 501):
         check.inconclusive("HEAD is not served")
@@ -84,9 +91,12 @@ def head(check: Check) -> None:
 @law("caching.validators", tier=Tier.SHOULD)
 def validators(check: Check) -> None:
     """An ETag belongs to one answer: other questions have others, and If-None-Match answers 304 only for the same."""
-    if not check.wants("etag"):
-        return
-    check.probe("etag")
+    with check.probing("etag") as wanted:
+        if wanted:
+            _ask_with_a_tag(check)
+
+
+def _ask_with_a_tag(check: Check) -> None:
     question = check.question((), size=3)
     tag = next((reply.headers["etag"] for reply in reversed(check.transport.replies) if "etag" in reply.headers), "")
     if not tag:

@@ -26,7 +26,8 @@ def has_commas(promises: Promises) -> bool:
 def expect_same(
     check: Check, probe: str, meaning: Pairs, sent: Pairs | None = None, raw: str = "", tier: Tier = Tier.MUST
 ) -> None:
-    check.expect(probe, check.question(meaning, size=largest_page(check), sent=sent, raw=raw, tier=tier))
+    question = check.question(meaning, size=largest_page(check), sent=sent, tier=tier)
+    check.expect(probe, question.asked(raw=raw))
 
 
 def encode_all(text: str, digits: str = "%02X") -> str:

@@ -20,16 +20,16 @@ FORBIDDEN = 403
 
 def expect_closed(check: Check, probe: str, ask: Ask, what: str, *statuses: int, tier: Tier = Tier.MUST) -> None:
     """Not a 200; and one of these refusals (Assumed, so SHOULD)."""
-    if not check.wants(probe):
-        return
-    check.probe(probe)
-    reply = check.send(ask)
-    check.witness(what)
-    if reply.status == 200:
-        check.fail(f"{what} was answered with {'rows' if has_rows(check, reply) else 'a 200'}", ask, tier=tier)
-    elif reply.status < 500 and reply.status not in statuses:
-        wanted = " or ".join(map(str, statuses))
-        check.fail(f"{what} was answered with {reply.status}, not {wanted}", ask, tier=Tier.SHOULD)
+    with check.probing(probe) as wanted:
+        if not wanted:
+            return
+        reply = check.send(ask)
+        check.witness(what)
+        if reply.status == 200:
+            check.fail(f"{what} was answered with {'rows' if has_rows(check, reply) else 'a 200'}", ask, tier=tier)
+        elif reply.status < 500 and reply.status not in statuses:
+            documented = " or ".join(map(str, statuses))
+            check.fail(f"{what} was answered with {reply.status}, not {documented}", ask, tier=Tier.SHOULD)
 
 
 @law("tenancy.foreign", needs=lambda promises: promises.scopes.named)
@@ -112,9 +112,12 @@ def apart(check: Check) -> None:
     if not check.options.has_other:
         check.inconclusive("no --other-token was given")
         return
-    if not check.wants("apart"):
-        return
-    check.probe("apart")
+    with check.probing("apart") as wanted:
+        if wanted:
+            _keep_apart(check)
+
+
+def _keep_apart(check: Check) -> None:
     mine = check.snapshot()
     try:
         others = check.others()
@@ -138,15 +141,13 @@ def apart(check: Check) -> None:
     # The same question from the one, the other and the one again: a cache that forgets the caller mixes them.
     question = check.question((), size=5)
     check.expect("after the other", question)
-    if check.wants("other again"):
-        check.probe("other again")
-        ask = Ask(question.ask.path, question.ask.query, "other")
-        reply = check.send(ask)
-        body = check.accept(check.question((), size=5, credential="other"), reply)
-        if body is not None:
-            mixed = [row for row in body.rows if row[identity] in names]
-            if mixed:
-                check.fail("the other caller is shown the first one's sandboxes", question.ask, ask, rows=mixed)
+    with check.probing("other again") as wanted:
+        others_question = question.asked(credential="other")
+        body = check.accept(others_question, check.send(others_question.ask)) if wanted else None
+        mixed = [row for row in body.rows if row[identity] in names] if body is not None else []
+        if mixed:
+            sentence = "the other caller is shown the first one's sandboxes"
+            check.fail(sentence, question.ask, others_question.ask, rows=mixed)
     check.expect("and again", question)
 
 

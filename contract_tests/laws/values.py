@@ -36,12 +36,14 @@ def expect_refusal(
     raw: str = "",
 ) -> None:
     """Send a bad value: a 4xx, the documented one, that names every parameter at fault."""
-    if not check.wants(probe):
-        return
-    check.probe(probe)
-    ask = Ask(path or check.path(), query, raw=raw)
+    with check.probing(probe) as wanted:
+        if wanted:
+            _send_bad_value(check, Ask(path or check.path(), query, raw=raw), parameters, tier)
+
+
+def _send_bad_value(check: Check, ask: Ask, parameters: tuple[str, ...], tier: Tier) -> None:
     reply = check.send(ask)
-    what = f"{'&'.join(f'{name}={text}' for name, text in query)}{raw}"[:120]
+    what = f"{'&'.join(f'{name}={text}' for name, text in ask.query)}{ask.raw}"[:120]
     check.witness(f"refused: {what}")
     status = check.promises.refusals.value
     if 200 <= reply.status < 300:
@@ -201,30 +203,34 @@ def odd(check: Check) -> None:
     name = check.listing.odd_parameter
     in_json = isinstance(check.listing.filter_of(name), Json)
     for probe, text in ODD_TEXTS.items():
-        if not check.wants(probe):
-            continue
-        check.probe(probe)
         if in_json:
             text = '{"x": "' + text.replace("\\", "").replace('"', "").replace("\x00", "\\u0000") + '"}'
-        reply = check.send(Ask(check.path(), ((name, text),)))
-        check.witness(f"{probe} in {name}")
-        if reply.status == 200:
-            check.accept(check.question((), sent=((name, text),), whole=True), reply)
+        with check.probing(probe) as wanted:
+            if wanted:
+                _send_odd_text(check, name, text)
+                check.witness(f"{probe} in {name}")
     for filter in check.listing.filters:
         takes_names = isinstance(filter, Equal) and not isinstance(filter, Reference)
-        if takes_names and check.wants(f"odd {filter.noun}"):
-            check.probe(f"odd {filter.noun}")
-            check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
+        if takes_names:
+            with check.probing(f"odd {filter.noun}") as wanted:
+                if wanted:
+                    check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
+
+
+def _send_odd_text(check: Check, name: str, text: str) -> None:
+    reply = check.send(Ask(check.path(), ((name, text),)))
+    if reply.status == 200:
+        check.accept(check.question((), sent=((name, text),)).anywhere(), reply)
 
 
 @law("values.routes", tier=Tier.SHOULD)
 def routes(check: Check) -> None:
     """A path beside the documented one is a 404 in the provider's own words (Assumed)."""
-    if not check.wants("unknown path"):
-        return
-    check.probe("unknown path")
-    ask = Ask(check.path() + "-no-such-path")
-    reply = check.send(ask)
-    check.witness("an unknown path")
-    if reply.status != 404:
-        check.fail(f"an unknown path was answered with {reply.status}", ask, tier=Tier.SHOULD)
+    with check.probing("unknown path") as wanted:
+        if not wanted:
+            return
+        ask = Ask(check.path() + "-no-such-path")
+        reply = check.send(ask)
+        check.witness("an unknown path")
+        if reply.status != 404:
+            check.fail(f"an unknown path was answered with {reply.status}", ask, tier=Tier.SHOULD)
