@@ -103,7 +103,7 @@ def parser() -> Parser:
     return found
 
 
-def parsed(argv: Sequence[str]) -> Given:
+def parse(argv: Sequence[str]) -> Given:
     """The command line as values, or a UsageError."""
     known = parser()
     raw = known.parse_args(argv)
@@ -189,20 +189,20 @@ def budget(given: Given) -> str:
     return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
 
 
-def written(given: Given, report: Report, credentials: Credentials) -> None:
+def write_files(given: Given, report: Report, credentials: Credentials) -> None:
     """The files that were asked for, and the summary of the job that runs this."""
     for name, path in given.files.items():
-        path.write_text(credentials.redacted(FORMATS[name](report)), encoding="utf-8")
+        path.write_text(credentials.redact(FORMATS[name](report)), encoding="utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:
-            stream.write(credentials.redacted(markdown.render(report)))
+            stream.write(credentials.redact(markdown.render(report)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one check; the exit status is the verdict."""
     try:
-        given = parsed(sys.argv[1:] if argv is None else argv)
+        given = parse(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
         print(error, file=sys.stderr)
         return exit_codes.USAGE
@@ -225,8 +225,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         wire.close()
         progress.done()
     told = text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(wire.credentials.redacted(told))
-    written(given, report, wire.credentials)
+    sys.stdout.write(wire.credentials.redact(told))
+    write_files(given, report, wire.credentials)
     return decide(report)[0]
 
 

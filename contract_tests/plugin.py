@@ -64,7 +64,7 @@ class Contract:
         from contract_tests.judging import check as checking
         from contract_tests.outcome import Tier, Verdict
         from contract_tests.reporting.report import Report, fails
-        from contract_tests.reporting.wording import shortened
+        from contract_tests.reporting.wording import shorten
 
         if not isinstance(law, checking.Law):
             law = checking.Law(law.__name__, law, Tier.MUST, page=lambda promises: "")
@@ -77,9 +77,9 @@ class Contract:
             report = Report(self.check.slug, self._base_url, self.check.options)
             security = self.check.target.security
             curls = [ask.curl(report.base_url, security) for ask in outcome.asks]
-            rows = [f"row: {shortened(row)}" for row in outcome.rows]
+            rows = [f"row: {shorten(row)}" for row in outcome.rows]
             text = "\n".join([outcome.sentence, f"promised: {outcome.promise}", *curls, *rows])
-            text = self.check.transport.credentials.redacted(text)
+            text = self.check.transport.credentials.redact(text)
             if fails(outcome, strict=self._strict):
                 pytest.fail(text, pytrace=False)
             pytest.skip(f"a warning ({outcome.tier.value}): {text}")

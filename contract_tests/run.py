@@ -13,16 +13,16 @@ from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import target
 from contract_tests.laws import laws_for
 from contract_tests.laws.layer import Laws
-from contract_tests.laws.plan import planned
+from contract_tests.laws.plan import read_plan
 from contract_tests.outcome import ListUnreadable, Options, Outcome
-from contract_tests.reporting.ledger import Accepted, applied
+from contract_tests.reporting.ledger import Accepted, apply_ledger
 from contract_tests.reporting.report import MIN_POWER, Report, failing
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 
 
 def open_session(slug: str, transport: Transport, options: Options, progress: Progress | None = None) -> Session:
     """A run that is about to begin, with the laws of the provider and the probes of the profile."""
-    plan = planned(slug, options.profile)
+    plan = read_plan(slug, options.profile)
     return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress)
 
 
@@ -94,9 +94,9 @@ def check(
     except CouldNotCheck as reason:
         seconds = time.perf_counter() - started
         return replace(report, could_not_check=str(reason), requests={"laws": transport.sent}, seconds=seconds)
-    outcomes, notes = reported(session, {layer.name for layer in layers}), session.notes
+    outcomes, notes = outcomes_of(session, {layer.name for layer in layers}), session.notes
     if ledger:
-        outcomes, expired = applied(outcomes, ledger, slug, date.today())
+        outcomes, expired = apply_ledger(outcomes, ledger, slug, date.today())
         notes = [*notes, *expired]
     return replace(
         report,
@@ -109,7 +109,7 @@ def check(
     )
 
 
-def reported(session: Session, layers: set[str]) -> list[Outcome]:
+def outcomes_of(session: Session, layers: set[str]) -> list[Outcome]:
     """The outcomes of these layers. A failure that only a layer beside the laws has met twice, and that no outcome of
     its own tells, breaks the law about failures."""
     outcomes = [outcome for outcome in session.outcomes if outcome.layer in layers]

@@ -21,7 +21,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.engine import events
 
-from contract_tests.conformance.excluded import NEVER, blamed, excused, excuses
+from contract_tests.conformance.excluded import NEVER, excuses, find_blamed, is_excused
 from contract_tests.judging.traces import no_traces
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
@@ -226,7 +226,7 @@ class Record:
     def failed(self, case: Any, failure: Failure, ask: Ask, last: Ask, status: int) -> None:
         check = next((name for name in failure.checks if name in self.checks), "custom")
         sent = parse_qsl(ask.raw, keep_blank_values=True)
-        if excused(excuses(BY_SLUG[self.planned.slug]), check, failure, case, sent):
+        if is_excused(excuses(BY_SLUG[self.planned.slug]), check, failure, case, sent):
             return
         tier = tier_of(self.planned.document, case, check, failure, status)
         asks = (ask,) if last == ask else (ask, last)
@@ -286,8 +286,8 @@ def tier_of(document: Mapping[str, Any], case: Any, check: str, failure: Failure
         return Tier.MUST
     raw = case.operation.definition.raw
     if check in ("negative_data_rejection", "positive_data_acceptance"):
-        texts = described(document, raw)
-        assumed = any(ASSUMED.search(texts.get(name, "Assumed:")) for name in blamed(failure, case))
+        texts = describe_parameters(document, raw)
+        assumed = any(ASSUMED.search(texts.get(name, "Assumed:")) for name in find_blamed(failure, case))
         return Tier.SHOULD if assumed else Tier.MUST
     if status < 300:
         return Tier.MUST
@@ -295,17 +295,17 @@ def tier_of(document: Mapping[str, Any], case: Any, check: str, failure: Failure
     if response is None:
         # An undocumented refusal breaks a promise only where the page lists the refusals.
         refusals = [dereference(document, each) for code, each in raw["responses"].items() if int(code) >= 400]
-        return Tier.MUST if listed_on_page(refusals) else Tier.SHOULD
+        return Tier.MUST if is_on_page(refusals) else Tier.SHOULD
     return Tier.SHOULD if ASSUMED.search(description(dereference(document, response))) else Tier.MUST
 
 
-def listed_on_page(refusals: list[Mapping[str, Any]]) -> bool:
+def is_on_page(refusals: list[Mapping[str, Any]]) -> bool:
     """Whether most refusals come from the page itself."""
     own = [each for each in refusals if not description(each).startswith(("Assumed:", "Observed:"))]
     return 2 * len(own) > len(refusals)
 
 
-def described(document: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
+def describe_parameters(document: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
     """The operation's parameters with their descriptions."""
     found = [dereference(document, each) for each in raw.get("parameters", ())]
     return {each["name"]: description(each) for each in found}

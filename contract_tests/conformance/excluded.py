@@ -24,7 +24,7 @@ NEVER: Mapping[str, str] = {
 REFUSES, ACCEPTS = "negative_data_rejection", "positive_data_acceptance"
 
 
-def anything(texts: Sequence[str]) -> bool:
+def accept_anything(texts: Sequence[str]) -> bool:
     return True
 
 
@@ -43,7 +43,7 @@ class Excuse:
     check: str
     parameter: str
     reason: str
-    applies: Callable[[Sequence[str]], bool] = anything
+    applies: Callable[[Sequence[str]], bool] = accept_anything
 
 
 def excuses(promises: Promises) -> list[Excuse]:
@@ -62,18 +62,20 @@ def excuses(promises: Promises) -> list[Excuse]:
     return found
 
 
-def blamed(failure: Failure, case: Any) -> list[str]:
+def find_blamed(failure: Failure, case: Any) -> list[str]:
     """The parameters that a failure names, else all that the case gives."""
     match = BLAMED.search(failure.message)
     return re.findall("`([^`]+)`", match[1]) if match else [*(case.query or {})]
 
 
-def excused(known: Sequence[Excuse], check: str, failure: Failure, case: Any, sent: Sequence[tuple[str, str]]) -> bool:
+def is_excused(
+    known: Sequence[Excuse], check: str, failure: Failure, case: Any, sent: Sequence[tuple[str, str]]
+) -> bool:
     """Whether the excuses of this check cover every parameter that the failure blames."""
     own = [excuse for excuse in known if excuse.check == check]
     if check == ACCEPTS:
         return any(excuse.parameter in (case.query or {}) for excuse in own)
-    names = blamed(failure, case)
+    names = find_blamed(failure, case)
     return bool(names) and all(any(covers(excuse, name, sent) for excuse in own) for name in names)
 
 

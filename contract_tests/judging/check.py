@@ -352,9 +352,9 @@ class Check:
     def _selects(self, question: Question, before: Snapshot) -> None:
         matching = sum(map(self.listing.keeps(question.filters), before.rows))
         if 0 < matching < len(before.rows) or (not question.filters and before.rows):
-            self.witness(f"{judge.shown(question.filters)}: {matching} of {len(before.rows)}")
+            self.witness(f"{judge.show_filters(question.filters)}: {matching} of {len(before.rows)}")
         else:
-            self.inconclusive(f"{judge.shown(question.filters)} selects {matching} of {len(before.rows)} rows")
+            self.inconclusive(f"{judge.show_filters(question.filters)} selects {matching} of {len(before.rows)} rows")
 
     def run(self, law: Law) -> None:
         """Exercise one law; what it finds is kept under its name."""

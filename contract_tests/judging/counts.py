@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from contract_tests.judging.judge import Breach, Question, shown, spread
+from contract_tests.judging.judge import Breach, Question, show_filters, spread
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.promises.form import Facet, Facets, Listing
 
@@ -49,7 +49,7 @@ def _check_counts(
     for name in {*least, *most, *seen} - {None}:
         low, high, count = least.get(name, 0), most.get(name, 0), seen.get(name, 0)
         if not low <= count <= high:
-            match = f"the list has {spread(low, high - low)} under {shown(question.filters)}"
+            match = f"the list has {spread(low, high - low)} under {show_filters(question.filters)}"
             rows = tuple(row for row in certain if row.get(facet.field) == name)
             asks = (question.ask, *before.asks[:1])
             yield Breach(f"{facet.name} counts {count} for {name}, {match}", asks, rows, soft=True)
@@ -94,12 +94,12 @@ def _check_order(facet: Facet, question: Question, entries: tuple[Row, ...]) -> 
     asks, law = (question.ask,), "facets.order"
     if any(first[0] > second[0] for first, second in pairwise(keys)):
         yield Breach(f"{facet.name} do not start with the largest count", asks, entries, law=law)
-    elif keys != sorted(keys) and sorted(keys, key=_folded) != keys:
+    elif keys != sorted(keys) and sorted(keys, key=_fold_case) != keys:
         yield Breach(f"{facet.name} with equal counts are not in alphabetical order", asks, entries, law=law)
     elif keys != sorted(keys):
         sentence = f"{facet.name} with equal counts are not in code-point order"
         yield Breach(sentence, asks, entries, Tier.SHOULD, law)
 
 
-def _folded(key: tuple[int, str]) -> tuple[int, str]:
+def _fold_case(key: tuple[int, str]) -> tuple[int, str]:
     return key[0], key[1].casefold()

@@ -83,7 +83,7 @@ def self_contradictions(listing: Listing, question: Question, body: Body) -> lis
     strangers = [row for row in body.rows if not keeps(row)]
     if strangers:
         broken(
-            f"{len(strangers)} of {len(body.rows)} rows do not match the filter {shown(question.filters)}",
+            f"{len(strangers)} of {len(body.rows)} rows do not match the filter {show_filters(question.filters)}",
             strangers,
             question.tier,
         )
@@ -234,7 +234,7 @@ class Comparison:
         total = self.listing.paging.total
         count = total.of(self.body) if total is not None and self.before.complete else None
         if total is not None and count is not None and not least <= count <= least + slack:
-            match = f"{spread(least, slack)} rows match {shown(self.question.filters)}"
+            match = f"{spread(least, slack)} rows match {show_filters(self.question.filters)}"
             yield self.breach(f"{total} is {count}, but {match}", tier=total.tier, law="pages.total")
 
     def check_exactly(self, matching: Sequence[str]) -> Iterator[Breach]:
@@ -264,7 +264,7 @@ class Comparison:
         words += [f"{len(extra)} rows do not belong there"] if extra else []
         what = " and ".join(words or ["rows are repeated"])
         rows = [self.earlier[name] for name in [*missing, *extra] if name in self.earlier]
-        return self.breach(f"{what} in the answer to {shown(question.filters)}{window(question)}", rows)
+        return self.breach(f"{what} in the answer to {show_filters(question.filters)}{window(question)}", rows)
 
     def check_within(self, sure: Sequence[str], slack: int) -> Iterator[Breach]:
         """Something moved or was not read, so every certain row has a range of places."""
@@ -294,7 +294,7 @@ def spread(low: int, slack: int) -> str:
     return f"{low}" if slack == 0 else f"{low} to {low + slack}"
 
 
-def shown(filters: Pairs) -> str:
+def show_filters(filters: Pairs) -> str:
     return "&".join(f"{name}={text}" for name, text in filters) or "no filter"
 
 

@@ -69,7 +69,7 @@ class Validator:
         elif rows:
             self._valid |= {row[self.listing.identity]: row for row in rows}
         if reply.status == 200:
-            yield from self._undeclared(operation, ask, value, rows)
+            yield from self._find_undeclared(operation, ask, value, rows)
             yield from self._headers_of_success(operation, reply)
         else:
             yield from self._refusal(reply, value)
@@ -110,20 +110,20 @@ class Validator:
         rest: Any = {**value, items: fresh} if isinstance(value, dict) else fresh
         return rest, usable if len(usable) == len(fresh) else []
 
-    def _undeclared(self, operation: str, ask: Ask, value: Any, rows: Sequence[Row]) -> Iterator[Breach]:
+    def _find_undeclared(self, operation: str, ask: Ask, value: Any, rows: Sequence[Row]) -> Iterator[Breach]:
         """Fields that no schema of this operation declares, in rows, in buckets and around them."""
         listing, facets = self.listing, self.promises.facets
         if operation == listing.operation:
-            yield from self._undeclared_in_rows(ask, rows)
-            yield from self._undeclared_in(ask, "the envelope", listing.envelope_schema, value)
+            yield from self._find_undeclared_in_rows(ask, rows)
+            yield from self._find_undeclared_in(ask, "the envelope", listing.envelope_schema, value)
         elif facets is not None and isinstance(value, dict):
-            yield from self._undeclared_in(ask, "the envelope", facets.envelope_schema, value)
+            yield from self._find_undeclared_in(ask, "the envelope", facets.envelope_schema, value)
             for facet in facets.facets:
                 buckets = value.get(facet.name)
                 for bucket in buckets if isinstance(buckets, list) else ():
-                    yield from self._undeclared_in(ask, f"a bucket of {facet.name}", facet.bucket_schema, bucket)
+                    yield from self._find_undeclared_in(ask, f"a bucket of {facet.name}", facet.bucket_schema, bucket)
 
-    def _undeclared_in_rows(self, ask: Ask, rows: Sequence[Row]) -> Iterator[Breach]:
+    def _find_undeclared_in_rows(self, ask: Ask, rows: Sequence[Row]) -> Iterator[Breach]:
         known, identity = self.target.declared[self.listing.row_schema], self.listing.identity
         for row in rows:
             for name in row.keys() - known:
@@ -136,7 +136,7 @@ class Validator:
                     "schema.undeclared",
                 )
 
-    def _undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:
+    def _find_undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:
         for name in value.keys() - self.target.declared[schema] if schema and isinstance(value, dict) else ():
             yield Breach(f"{what} has the undeclared field {name!r}", (ask,), (), Tier.SHOULD, "schema.undeclared")
 

@@ -98,7 +98,7 @@ def channels(check: Check) -> None:
 def unechoed(check: Check) -> None:
     """No answer repeats the credential that came with the question."""
     for reply in check.transport.replies:
-        if check.transport.credentials.repeated_by(reply):
+        if check.transport.credentials.is_repeated_by(reply):
             check.fail("an answer repeats the credential", reply.ask)
             break
     check.witness(f"{check.answers} answers")

@@ -9,7 +9,7 @@ from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Place
 from contract_tests.laws import mining
 from contract_tests.laws.filters import references_of
-from contract_tests.laws.pages import common_filter, matching, walk
+from contract_tests.laws.pages import common_filter, count_matching, walk
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Pairs, Tier
 from contract_tests.promises.filter_kinds import Closed, Reference
@@ -63,11 +63,11 @@ def filtered(check: Check) -> None:
     rows, most, reference = check.snapshot().rows, check.listing.paging.most, check.listing.first(Reference)
     if reference is not None:
         known: list[Pairs] = [((reference.parameter, text),) for text in references_of(check, reference)]
-        small = [filters for filters in known if matching(check, filters) >= 4]
+        small = [filters for filters in known if count_matching(check, filters) >= 4]
         if not small:
             check.inconclusive(f"no {reference.noun} has enough sandboxes for two pages")
         for filters in small[-1:]:
-            count = matching(check, filters)
+            count = count_matching(check, filters)
             size = mining.divisor(count, most) or -(-count // 3)
             if check.wants(f"{reference.noun} to the end"):
                 walk(check, f"{reference.noun} to the end", filters, size, 5)
@@ -94,7 +94,7 @@ def replay(check: Check) -> None:
     for name, size in (("again", 5), ("longer page", 9), ("default size", None)):
         check.expect(name, check.question((), size=size, place=first))
     both, closed, common = several(check), check.listing.first(Closed), common_filter(check)
-    if both and closed is not None and common and matching(check, common) > 3 and check.wants("spelt otherwise"):
+    if both and closed is not None and common and count_matching(check, common) > 3 and check.wants("spelt otherwise"):
         for place in walk(check, "spelt otherwise", both, 2, 1)[:1]:
             sent: Pairs = ((closed.parameter, ",".join(value for _, value in reversed(both))),)
             check.expect("spelt otherwise", check.question(both, size=2, place=place, sent=sent, tier=Tier.SHOULD))

@@ -46,7 +46,7 @@ def encode_first(text: str) -> str:
 
 def _near_members(check: Check, filter: AllOf) -> None:
     groups = members_of(check, filter)
-    common = mining.halving((value for group in groups for value in group), len(groups))
+    common = mining.halve((value for group in groups for value in group), len(groups))
     if not common:
         check.inconclusive(f"no {filter.noun} selects a part of the rows")
         return
@@ -288,5 +288,5 @@ def _near_list_of_lists(entries: Sequence[Entry]) -> Neighbours:
 def _letter(filter: Json, rows: Sequence[Row]) -> Neighbours:
     """A text is not the list of its letters."""
     longer = (pair for row in rows for pair in pairs_of(filter, row) if len(pair[1]) > 1)
-    for name, text in mining.halving(longer, len(rows))[:1]:
+    for name, text in mining.halve(longer, len(rows))[:1]:
         yield "letter of a text", {name: [text[0]]}

@@ -36,7 +36,7 @@ def pairs_of(filter: Json | Tags, row: Row) -> frozenset[tuple[str, str]]:
 def references_of(check: Check, filter: Reference) -> list[str]:
     """The documents that rows belong to, those first that select closest to half of them."""
     rows = check.snapshot().rows
-    return mining.halving((row[filter.field] for row in rows if row.get(filter.field)), len(rows))
+    return mining.halve((row[filter.field] for row in rows if row.get(filter.field)), len(rows))
 
 
 def expect_rows(
@@ -66,7 +66,7 @@ def single(check: Check) -> None:
 
 def _ask_member(check: Check, filter: AllOf) -> None:
     groups = members_of(check, filter)
-    common = mining.halving((value for group in groups for value in group), len(groups))
+    common = mining.halve((value for group in groups for value in group), len(groups))
     rare = mining.rarest(value for group in groups for value in group)
     for index, value in enumerate([*common[:1], *rare[:1]]):
         expect_rows(check, f"{filter.noun} {index}", (filter.parameter, value))
@@ -97,7 +97,7 @@ def _ask_oneself(check: Check, filter: Owner) -> None:
 
 def _ask_pair(check: Check, filter: Json | Tags) -> None:
     rows = check.snapshot().rows
-    known = mining.halving((pair for row in rows for pair in pairs_of(filter, row)), len(rows))
+    known = mining.halve((pair for row in rows for pair in pairs_of(filter, row)), len(rows))
     for index, pair in enumerate([*known[:1], *known[-1:]]):
         query = filter.write(pair) if isinstance(filter, Tags) else filter.write(dict([pair]))
         expect_rows(check, f"{filter.noun} {index}", *query)
@@ -169,7 +169,7 @@ def _combine_members(check: Check, filter: AllOf, closed: Closed | None, switch:
         expect_rows(check, f"two {noun}s turned", (name, pair[1]), (name, pair[0]))
         if closed is not None:
             with_it = (row[closed.field] for row in rows if pair[0] in (row.get(filter.field) or ()))
-            for value in mining.halving(with_it, len(rows))[:1]:
+            for value in mining.halve(with_it, len(rows))[:1]:
                 expect_rows(check, f"{noun} and {closed.noun}", (name, pair[0]), (closed.parameter, value))
         if switch is not None:
             expect_rows(check, f"{noun} and {switch.noun}", (switch.parameter, "true"), (name, pair[0]))
@@ -240,7 +240,7 @@ def _combine_tags(check: Check, filter: Tags, closed: Closed | None) -> None:
         expect_rows(check, "two keys turned", *filter.write(*reversed(pair)))
         if closed is not None:
             with_it = (row[closed.field] for row, group in zip(rows, groups, strict=True) if pair[0] in group)
-            for value in mining.halving(with_it, len(rows))[:1]:
+            for value in mining.halve(with_it, len(rows))[:1]:
                 query = (*filter.write(pair[0]), (closed.parameter, value))
                 expect_rows(check, f"key and {closed.noun}", *query, tier=closed.tier)
     else:
@@ -259,7 +259,7 @@ def _combine_in_scope(check: Check, owner: Owner, scope: str) -> None:
     listing, noun, name = check.listing, check.promises.scopes.noun, owner.parameter
     closed, switch, all_of = listing.first(Closed), listing.first(Excluding), listing.first(AllOf)
     rows = check.snapshot(scope).rows
-    users = mining.halving((row[owner.field] for row in rows if row.get(owner.field)), len(rows))
+    users = mining.halve((row[owner.field] for row in rows if row.get(owner.field)), len(rows))
     own = find_oneself(check)
     for user in [user for user in users if user != own][:1]:
         expect_rows(check, f"user of a {noun}", (name, user), scope=scope, tier=Tier.SHOULD)
@@ -274,7 +274,7 @@ def _combine_in_scope(check: Check, owner: Owner, scope: str) -> None:
         expect_rows(check, f"{noun} and {switch.noun}", (switch.parameter, "true"), scope=scope)
     if all_of is not None:
         values = (value for group in members_of(check, all_of, scope) for value in group)
-        for value in mining.halving(values, len(rows))[:1]:
+        for value in mining.halve(values, len(rows))[:1]:
             expect_rows(check, f"{noun} and {all_of.noun}", (all_of.parameter, value), scope=scope)
 
 
@@ -301,7 +301,7 @@ def _find_unknown(check: Check, rows: Sequence[Row]) -> dict[str, Pairs]:
         lost = (name, NOTHING)
         queries[noun] = (lost,)
         values = (value for group in members_of(check, all_of) for value in group)
-        for value in mining.halving(values, len(rows))[:1]:
+        for value in mining.halve(values, len(rows))[:1]:
             queries[f"known and unknown {noun}"] = ((name, value), lost)
             queries[f"unknown and known {noun}"] = (lost, (name, value))
     if json_filter is not None:
@@ -320,7 +320,7 @@ def _find_unknown(check: Check, rows: Sequence[Row]) -> dict[str, Pairs]:
 
 def common_pairs(filter: Json | Tags, rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Names with their texts, those first that select closest to half of the rows."""
-    return mining.halving((pair for row in rows for pair in pairs_of(filter, row)), len(rows))
+    return mining.halve((pair for row in rows for pair in pairs_of(filter, row)), len(rows))
 
 
 @law("filters.ignored", tier=Tier.SHOULD)

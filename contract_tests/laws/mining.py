@@ -13,7 +13,7 @@ from contract_tests.outcome import Row
 T = TypeVar("T", bound=Hashable)
 
 
-def halving(values: Iterable[T], total: int) -> list[T]:
+def halve(values: Iterable[T], total: int) -> list[T]:
     """Distinct values, those first that select closest to half of the rows, and never all of them."""
     counts = Counter(values)
     useful = [value for value, count in counts.items() if count < total]

@@ -25,7 +25,7 @@ def common_filter(check: Check) -> Pairs:
     all_of, tags, json_filter = listing.first(AllOf), listing.first(Tags), listing.first(Json)
     closed = listing.first(Closed)
     if all_of is not None:
-        values = mining.halving((value for group in members_of(check, all_of) for value in group), len(rows))
+        values = mining.halve((value for group in members_of(check, all_of) for value in group), len(rows))
         return tuple((all_of.parameter, value) for value in values[:1])
     if json_filter is not None:
         common = common_pairs(json_filter, rows)[:1]
@@ -33,12 +33,12 @@ def common_filter(check: Check) -> Pairs:
     if tags is not None:
         return tags.write(*common_pairs(tags, rows)[:1])
     if closed is not None:
-        states = mining.halving((row[closed.field] for row in rows), len(rows))
+        states = mining.halve((row[closed.field] for row in rows), len(rows))
         return tuple((closed.parameter, state) for state in states[:1])
     return ()
 
 
-def matching(check: Check, filters: Pairs) -> int:
+def count_matching(check: Check, filters: Pairs) -> int:
     return sum(map(check.listing.keeps(filters), check.snapshot().rows))
 
 
@@ -119,7 +119,7 @@ def windows(check: Check) -> None:
 def filtered(check: Check) -> None:
     """A filter acts before the pages are cut: pages of a filtered list are windows of the filtered list."""
     filters = common_filter(check)
-    count = matching(check, filters) if filters else 0
+    count = count_matching(check, filters) if filters else 0
     if count < 2:
         check.inconclusive("no filter selects two rows")
         return

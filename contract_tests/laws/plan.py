@@ -20,7 +20,7 @@ def plans() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(PLAN.read_text(encoding="utf-8")) if PLAN.exists() else {}
 
 
-def planned(slug: str, profile: str) -> Plan | None:
+def read_plan(slug: str, profile: str) -> Plan | None:
     """The probes of a profile, of our laws; None for all of them."""
     probes = plans().get(profile, {}).get(slug)
     return None if probes is None else Plan(OURS, frozenset(probes))

@@ -92,8 +92,8 @@ def compare_pages(query: OracleQuestion, replies: Sequence[Reply], before: Side,
 
 def compare_move(replies: Sequence[Reply], before: Side) -> Iterator[Difference]:
     """A cursor that is sent with other filters: refused (Assumed), as long as the filters are others."""
-    one = before.twin.matching(replies[0].ask)
-    two = before.twin.matching(replies[-1].ask)
+    one = before.twin.find_ids(replies[0].ask)
+    two = before.twin.find_ids(replies[-1].ask)
     if one is not None and one != two:
         yield Difference("cursor", "a cursor is accepted together with other filters than its own", Tier.SHOULD)
 

@@ -22,7 +22,7 @@ def compare_facets(body: Any, query: OracleQuestion, before: Side, after: Side) 
         yield Difference("body", "the facets are not an object", Tier.MUST)
         return
     ask = Ask(promises.facets_path(query.scope), (*promises.scopes.query(query.scope), *query.pairs))
-    one, two = before.twin.matching(ask) or [], after.twin.matching(ask) or []
+    one, two = before.twin.find_ids(ask) or [], after.twin.find_ids(ask) or []
     counted = Counted(before.rows_of(query.scope), after.rows_of(query.scope), one, two)
     expected = after.twin.send(ask).json()
     for facet in promises.facets.facets:

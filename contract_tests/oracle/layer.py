@@ -91,24 +91,24 @@ class Oracle:
     def ask(self, query: OracleQuestion) -> list[Reply]:
         return put(query, self.promises, self.context.transport.send)
 
-    def expected(self, query: OracleQuestion, side: Side) -> list[Reply]:
+    def ask_twin(self, query: OracleQuestion, side: Side) -> list[Reply]:
         return put(query, self.promises, side.twin.send)
 
     def differs(self, query: OracleQuestion, replies: list[Reply], before: Side, after: Side) -> list[Difference]:
-        if agrees(self.promises, replies, self.expected(query, before)):
+        if agrees(self.promises, replies, self.ask_twin(query, before)):
             return []
         return differences(query, replies, before, after)
 
     def compare(self, query: OracleQuestion) -> None:
         """Ask once; what differs is looked at again before it counts."""
-        expected = self.expected(query, self.side)
+        expected = self.ask_twin(query, self.side)
         tally = self.tallies[self.topic(query, expected)]
         sent = self.context.transport.sent
         replies = self.ask(query)
         self.left -= self.context.transport.sent - sent
         tally.asked += 1
         if agrees(self.promises, replies, expected):
-            tally.witnesses += self.witnessed(query, expected)
+            tally.witnesses += self.bites(query, expected)
             return
         sent = self.context.transport.sent
         finding = self.proven(query, replies)
@@ -121,24 +121,24 @@ class Oracle:
     def proven(self, query: OracleQuestion, replies: list[Reply]) -> Finding | None:
         """The difference, where every further look confirms it: one where nothing moves, more where something does."""
         before = self.side
-        self.side = self.refreshed(query.scope)
+        self.side = self.refresh(query.scope)
         found = {each.kind: each for each in differences(query, replies, before, self.side)}
         looks = 0
         while found and looks < (LOOKS_WHILE_MOVING if self.moved else LOOKS):
             looks += 1
             before, replies = self.side, self.ask(query)
             if self.moved or self.cost(query.scope) == 1:
-                self.side = self.refreshed(query.scope)
+                self.side = self.refresh(query.scope)
             again = {each.kind: each for each in differences(query, replies, before, self.side)}
             found = {kind: again[kind] for kind in found if kind in again}
         if not found:
             return None
         difference = next(iter(found.values()))
         if self.moved:
-            return self.finding(query, replies, difference)
-        return self.simplified(query, replies, difference)
+            return self.make_finding(query, replies, difference)
+        return self.simplify(query, replies, difference)
 
-    def simplified(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
+    def simplify(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
         """Leave out whatever the difference does not need."""
         tries = MAX_SIMPLER
         progress = True
@@ -153,13 +153,13 @@ class Oracle:
                 if found:
                     query, replies, difference, progress = simpler, answered, found[0], True
                     break
-        return self.finding(query, replies, difference)
+        return self.make_finding(query, replies, difference)
 
-    def finding(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
+    def make_finding(self, query: OracleQuestion, replies: list[Reply], difference: Difference) -> Finding:
         listing = self.side.snapshots[query.scope].asks[:1]
         return Finding(query, (*listing, *(reply.ask for reply in replies)), difference)
 
-    def refreshed(self, scope: str) -> Side:
+    def refresh(self, scope: str) -> Side:
         after = self.side.with_snapshot(self.context.refresh(scope))
         self.moved = self.moved or not self.side.same_rows(after)
         return after
@@ -173,20 +173,20 @@ class Oracle:
             return "refusals"
         if query.facets:
             return "facets"
-        return "pages" if self.paged(query) else "filters"
+        return "pages" if self.is_paged(query) else "filters"
 
-    def paged(self, query: OracleQuestion) -> bool:
+    def is_paged(self, query: OracleQuestion) -> bool:
         return bool(query.names & self.promises.listing.paging.parameters)
 
-    def witnessed(self, query: OracleQuestion, expected: Sequence[Reply]) -> bool:
+    def bites(self, query: OracleQuestion, expected: Sequence[Reply]) -> bool:
         """Whether the question selects a proper part of the rows that is not empty, or is refused."""
-        matching = self.side.twin.matching(expected[0].ask)
+        matching = self.side.twin.find_ids(expected[0].ask)
         if matching is None:
             return True
         rows = len(self.side.snapshots[query.scope].rows)
-        return len(matching) > 0 and (len(matching) < rows or self.paged(query) or query.facets)
+        return len(matching) > 0 and (len(matching) < rows or self.is_paged(query) or query.facets)
 
-    def explained(self, query: OracleQuestion) -> bool:
+    def is_explained(self, query: OracleQuestion) -> bool:
         """Whether a finding already shows what this question would show."""
         return any(
             set(finding.query.pairs) <= set(query.pairs) and finding.query.facets == query.facets
@@ -204,7 +204,7 @@ class Oracle:
                 continue
             if len(self.findings) >= MAX_FINDINGS or self.evidence <= 0:
                 break
-            if self.findings and (self.context.options.fail_fast or self.explained(query)):
+            if self.findings and (self.context.options.fail_fast or self.is_explained(query)):
                 continue
             try:
                 self.compare(query)
@@ -216,7 +216,7 @@ class Oracle:
         common = {"layer": LAYER, "page": self.promises.listing.page, "promise": PROMISE}
         broken_topics = set()
         for finding in self.findings:
-            topic = self.topic(finding.query, self.expected(finding.query, self.side))
+            topic = self.topic(finding.query, self.ask_twin(finding.query, self.side))
             broken_topics.add(topic)
             yield broken(
                 f"oracle.{topic}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.judging.judge import shown, spread
+from contract_tests.judging.judge import show_filters, spread
 from contract_tests.oracle.sides import Difference, Side
 from contract_tests.outcome import Row, Tier
 from contract_tests.promises.paging import ABSENT, Body, InHeader
@@ -61,7 +61,7 @@ class Pages:
         scope, identity = self.query.scope, self.before.promises.listing.identity
         earlier, later = self.before.rows_of(scope), self.after.rows_of(scope)
         ask = self.replies[0].ask
-        one, two = self.before.twin.matching(ask) or [], self.after.twin.matching(ask) or []
+        one, two = self.before.twin.find_ids(ask) or [], self.after.twin.find_ids(ask) or []
         selected = set(two)
         certain = [name for name in one if name in selected]
         maybe = (set(one) | selected) - set(certain)
@@ -90,7 +90,7 @@ class Pages:
         match as it is now."""
         rows = tuple(row for name, row in zip(got, self.rows, strict=True) if name in out and row == earlier[name])
         if rows:
-            asked = shown(self.query.pairs) if self.query.pairs else "everything"
+            asked = show_filters(self.query.pairs) if self.query.pairs else "everything"
             yield Difference("rows", f"{len(rows)} rows do not match {asked}", self.tier, rows)
 
     def find_repeats(

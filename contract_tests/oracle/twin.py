@@ -87,7 +87,7 @@ class Twin:
     def send(self, ask: Ask) -> Reply:
         return self.transport.send(ask)
 
-    def matching(self, ask: Ask) -> list[str] | None:
+    def find_ids(self, ask: Ask) -> list[str] | None:
         """The ids of all rows that the ask's filters let through, in the order of the list; None for a refusal."""
         try:
             route, values = self._read(ask)

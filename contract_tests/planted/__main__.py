@@ -52,11 +52,11 @@ def by_laws(bug: Bug, handler: Handler, **more: object) -> tuple[str, ...]:
 
 def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
     """The same for a caller who can name three sandboxes: a server that lies consistently is told by nothing else."""
-    return by_laws(bug, handler, known=known(bug.slug))
+    return by_laws(bug, handler, known=known_ids(bug.slug))
 
 
 @functools.cache
-def known(slug: str) -> tuple[str, ...]:
+def known_ids(slug: str) -> tuple[str, ...]:
     """Three sandboxes that the correct server shows, one near each end of the list and one between."""
     promises = BY_SLUG[slug]
     listing, scope = promises.listing, promises.home_scope
@@ -102,14 +102,14 @@ def table(found: Sequence[Line], title: str) -> str:
     rows += ["| bug | family | mistake | caught by |" + (" Schemathesis |" if asked else "")]
     rows += ["|---|---|---|---|" + ("---|" if asked else "")]
     for each in found:
-        cells = [f"`{each.bug.name}`", each.bug.family, each.bug.summary, named(each.laws)]
+        cells = [f"`{each.bug.name}`", each.bug.family, each.bug.summary, list_laws(each.laws)]
         if asked:
-            cells.append(named(each.schemathesis or ()))
+            cells.append(list_laws(each.schemathesis or ()))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*rows, ""])
 
 
-def named(laws: Sequence[str]) -> str:
+def list_laws(laws: Sequence[str]) -> str:
     if not laws:
         return "–"
     more = len(laws) - MOST_LAWS

@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_tests.planted.backend import LIST, Answer, Request
 from contract_tests.planted.bug import Plant, table
-from contract_tests.planted.plants import answering, body, rare, rows, setting, without
+from contract_tests.planted.plants import body, change_answer, rare, rows, set_fields, without
 from fakeserver.problems import Document, Json
 
 Row = Document
@@ -64,7 +64,7 @@ def replaced(old: bytes, new: bytes) -> Plant:
         if answer.status == 200:
             answer.body = answer.body.replace(old, new)
 
-    return answering(change)
+    return change_answer(change)
 
 
 def _renamed(**names: str) -> Plant:
@@ -87,7 +87,7 @@ PRIME = (
         network_as_number=("networkAccess is 0 or 1.", field("networkAccess", int)),
         status_undeclared=(
             "A few rows have a status that the contract does not know.",
-            rare("id", ODDS, setting(status="TIMEOUT")),
+            rare("id", ODDS, set_fields(status="TIMEOUT")),
         ),
         status_lower=("The status is in small letters.", field("status", str.lower)),
         created_naive=("createdAt has no offset.", field("createdAt", naive)),
@@ -98,8 +98,11 @@ PRIME = (
             field("terminatedAt", lambda text: 1_735_600_000),
         ),
         user_as_number=("userId is a number.", field("userId", len)),
-        name_null_rarely=("A few rows have no name but null.", rare("id", ODDS, setting(name=None))),
-        labels_null=("Rows without labels have null.", when(lambda row: row.get("labels") == [], setting(labels=None))),
+        name_null_rarely=("A few rows have no name but null.", rare("id", ODDS, set_fields(name=None))),
+        labels_null=(
+            "Rows without labels have null.",
+            when(lambda row: row.get("labels") == [], set_fields(labels=None)),
+        ),
         labels_as_text=("Labels are one text with commas.", field("labels", ",".join)),
         nulls_absent=("Fields without a value are left out.", rows(nulls_absent)),
         exit_code_as_text=("exitCode is a text.", field("exitCode", str)),
@@ -108,7 +111,7 @@ PRIME = (
             field("environmentVars", lambda value: [*map(list, value.items())]),
         ),
         snake_case=("Rows are in snake_case.", rows(lambda row: {_snake(name): value for name, value in row.items()})),
-        secret_field=("Rows show the key of the registry.", rows(setting(registryPassword="hunter2"))),
+        secret_field=("Rows show the key of the registry.", rows(set_fields(registryPassword="hunter2"))),
         envelope_camel=("The envelope is in camelCase.", _renamed(per_page="perPage", has_next="hasNext")),
         envelope_renamed=("The rows are called items.", _renamed(sandboxes="items")),
         total_as_text=("total is a text.", body(lambda value: {**value, "total": str(value["total"])})),
@@ -117,8 +120,8 @@ PRIME = (
             "An empty list is null.",
             body(lambda value: {**value, "sandboxes": value["sandboxes"] or None}),
         ),
-        media_type_text=("Answers are called plain text.", answering(_plain)),
-        refusal_html=("Refusals are HTML.", answering(_html)),
+        media_type_text=("Answers are called plain text.", change_answer(_plain)),
+        refusal_html=("Refusals are HTML.", change_answer(_html)),
         nan_in_json=("A missing number is written as NaN.", replaced(b'"exitCode":null', b'"exitCode":NaN')),
     ),
     *table(
@@ -128,19 +131,19 @@ PRIME = (
         id_regenerated=("A row's id is new in every answer.", _new_id("id")),
         terminated_without_date=(
             "Terminated sandboxes have no terminatedAt.",
-            when(lambda row: row["status"] == "TERMINATED", setting(terminatedAt=None)),
+            when(lambda row: row["status"] == "TERMINATED", set_fields(terminatedAt=None)),
         ),
         running_with_end=(
             "Some running sandboxes have a terminatedAt.",
-            when(lambda row: row["status"] == "RUNNING", setting(terminatedAt=lambda row: row["createdAt"])),
+            when(lambda row: row["status"] == "RUNNING", set_fields(terminatedAt=lambda row: row["createdAt"])),
         ),
         updated_before_created=(
             "updatedAt lies before createdAt.",
-            rows(setting(updatedAt="2020-01-01T00:00:00Z")),
+            rows(set_fields(updatedAt="2020-01-01T00:00:00Z")),
         ),
         started_before_created=(
             "startedAt lies before createdAt.",
-            when(lambda row: row["startedAt"] is not None, setting(startedAt="2020-01-01T00:00:00Z")),
+            when(lambda row: row["startedAt"] is not None, set_fields(startedAt="2020-01-01T00:00:00Z")),
         ),
     ),
 )
@@ -159,11 +162,11 @@ INSTAVM = (
         name_missing_rarely=("A few rows have no name.", rare("sandbox_id", ODDS, without("name"))),
         name_null=(
             "Rows without a template have no name but null.",
-            when(lambda row: row.get("template_id") is None, setting(name=None)),
+            when(lambda row: row.get("template_id") is None, set_fields(name=None)),
         ),
         metadata_null=(
             "Rows without metadata have null.",
-            when(lambda row: row["metadata"] == {}, setting(metadata=None)),
+            when(lambda row: row["metadata"] == {}, set_fields(metadata=None)),
         ),
         metadata_absent=(
             "Rows without metadata lack the field.",
@@ -182,13 +185,13 @@ INSTAVM = (
         ),
         end_empty=(
             "end_at is an empty text where there is none.",
-            when(lambda r: r.get("end_at", "") is None, setting(end_at="")),
+            when(lambda r: r.get("end_at", "") is None, set_fields(end_at="")),
         ),
         id_as_number=("sandbox_id is a number in a few rows.", rare_field("sandbox_id", "sandbox_id", len)),
         list_in_envelope=("The list is in an envelope.", body(lambda value: {"sandboxes": value})),
         empty_as_null=("An empty list is null.", body(lambda value: value or None)),
-        media_type_text=("Answers are called plain text.", answering(_plain)),
-        body_latin=("Answers are in Latin-1.", answering(_latin)),
+        media_type_text=("Answers are called plain text.", change_answer(_plain)),
+        body_latin=("Answers are in Latin-1.", change_answer(_latin)),
     ),
     *table(
         "instavm",
@@ -197,11 +200,11 @@ INSTAVM = (
         id_regenerated=("A row's id is new in every answer.", _new_id("sandbox_id")),
         end_before_start=(
             "end_at lies before started_at.",
-            when(lambda row: row.get("end_at") is not None, setting(end_at="2020-01-01T00:00:00")),
+            when(lambda row: row.get("end_at") is not None, set_fields(end_at="2020-01-01T00:00:00")),
         ),
         name_of_nothing=(
             "Rows with a template are called default.",
-            rows(setting(name="default")),
+            rows(set_fields(name="default")),
         ),
     ),
 )
@@ -218,9 +221,9 @@ DREADNODE = (
         ),
         kind_undeclared=(
             "A few rows are of a kind that the contract does not know.",
-            rare("id", ODDS, setting(sandbox_kind="notebook")),
+            rare("id", ODDS, set_fields(sandbox_kind="notebook")),
         ),
-        state_undeclared=("A few rows are starting.", rare("id", ODDS, setting(state="starting"))),
+        state_undeclared=("A few rows are starting.", rare("id", ODDS, set_fields(state="starting"))),
         pause_reason_undeclared=(
             "A pause by a user has a reason of its own.",
             field("pause_reason", lambda text: "user_requested" if text == "user" else text),
@@ -243,7 +246,7 @@ DREADNODE = (
         nulls_absent=("Fields without a value are left out.", rows(nulls_absent)),
         list_in_data=("The rows are called data.", _renamed(items="data")),
         empty_as_null=("An empty page is null.", body(lambda value: {**value, "items": value["items"] or None})),
-        secret_field=("Rows show the token of the sandbox.", rows(setting(access_token="sk-live-1f0c"))),
+        secret_field=("Rows show the token of the sandbox.", rows(set_fields(access_token="sk-live-1f0c"))),
     ),
     *table(
         "dreadnode",
@@ -252,21 +255,21 @@ DREADNODE = (
         id_regenerated=("A row's id is new in every answer.", _new_id("id")),
         killed_without_date=(
             "Killed sandboxes have no killed_at.",
-            when(lambda row: row["state"] == "killed", setting(killed_at=None)),
+            when(lambda row: row["state"] == "killed", set_fields(killed_at=None)),
         ),
         pause_reason_kept=(
             "Running sandboxes keep the reason of their last pause.",
-            when(lambda row: row["state"] == "running", setting(pause_reason="timeout")),
+            when(lambda row: row["state"] == "running", set_fields(pause_reason="timeout")),
         ),
         project_key_lost=(
             "Rows with a project have no project_key.",
-            when(lambda row: row.get("project_id") is not None, setting(project_key=None)),
+            when(lambda row: row.get("project_id") is not None, set_fields(project_key=None)),
         ),
         credits_do_not_add_up=(
             "The estimate leaves the running credits out.",
             when(
                 lambda row: "billed_credits" in row,
-                setting(estimated_total_credits=lambda row: row["billed_credits"] - 1),
+                set_fields(estimated_total_credits=lambda row: row["billed_credits"] - 1),
             ),
         ),
     ),
@@ -283,7 +286,7 @@ SUPERSERVE = (
         ),
         metadata_null=(
             "Rows without metadata have null.",
-            when(lambda row: row["metadata"] == {}, setting(metadata=None)),
+            when(lambda row: row["metadata"] == {}, set_fields(metadata=None)),
         ),
         metadata_numbers=(
             "Values in metadata that read like numbers are numbers.",
@@ -300,7 +303,7 @@ SUPERSERVE = (
             "Active sandboxes are called running.",
             field("status", lambda text: "running" if text == "active" else text),
         ),
-        status_undeclared_rarely=("A few rows are failed.", rare("id", ODDS, setting(status="failed"))),
+        status_undeclared_rarely=("A few rows are failed.", rare("id", ODDS, set_fields(status="failed"))),
         vcpu_as_text=("vcpu_count is a text.", field("vcpu_count", str)),
         memory_fraction=(
             "memory_mib is in gibibytes with a fraction.",
@@ -317,10 +320,10 @@ SUPERSERVE = (
             "deny_out is one text.",
             field("network", lambda value: {**value, "deny_out": ",".join(value.get("deny_out", ()))}),
         ),
-        secret_field=("Rows show the token of the sandbox.", rows(setting(access_token="sk-live-1f0c"))),
+        secret_field=("Rows show the token of the sandbox.", rows(set_fields(access_token="sk-live-1f0c"))),
         list_in_envelope=("The list is in an envelope.", body(lambda value: {"sandboxes": value})),
         empty_as_null=("An empty list is null.", body(lambda value: value or None)),
-        media_type_text=("Answers are called plain text.", answering(_plain)),
+        media_type_text=("Answers are called plain text.", change_answer(_plain)),
     ),
     *table(
         "superserve",

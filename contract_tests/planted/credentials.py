@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request
 from contract_tests.planted.bug import Plant, table
-from contract_tests.planted.plants import around, empty_for, swapped
+from contract_tests.planted.plants import around, empty_for, swap_status
 from fakeserver.spec.credentials import Caller
 
 HEADERS = ("authorization", "x-api-key")
@@ -112,7 +112,7 @@ def failing_for_nobody(request: Request, following: Next) -> Answer:
     return replace(answer, status=500) if answer.status == 401 else answer
 
 
-FORBIDDEN = swapped(401, 403)
+FORBIDDEN = swap_status(401, 403)
 
 CREDENTIALS: dict[str, tuple[str, Plant]] = {
     "missing_credential_taken": ("Without a credential, the caller is the admin.", nobody_is_admin),

@@ -18,12 +18,12 @@ from contract_tests.planted.plants import (
     WrongPosition,
     also,
     around,
-    asking,
     body,
-    paged,
-    positioned,
+    change_pages,
+    change_position,
+    change_query,
     query_of,
-    swapped,
+    swap_status,
     with_query,
 )
 from fakeserver.documents.collection import Collection
@@ -64,7 +64,7 @@ def cursor(
 
         return WrongPosition(right, paging)
 
-    return positioned(change)
+    return change_position(change)
 
 
 def _skipping_ties(ranks: list[int], rank: int, created: Callable[[int], str]) -> int:
@@ -223,21 +223,21 @@ DREADNODE = table(
         "Behind a cursor the filters are not applied.",
         also(
             cursor(bound=_unbound),
-            asking(lambda query: _loose_filters(query) if _given(query) else query),
+            change_query(lambda query: _loose_filters(query) if _given(query) else query),
         ),
     ),
     cursor_keeps_filter=("The cursor's filters win over those of the request.", _baked),
     cursor_unbound=("A cursor is taken for a list with other filters.", cursor(bound=_unbound)),
     cursor_crosses_orgs=("A cursor of one org is taken for another.", cursor(bound=_orgless)),
-    cursor_is_offset=("The cursor is a plain offset that anyone can write.", paged(_plain_offset)),
-    cursor_unsigned=("The cursor is a row's place, and any damaged one is taken.", paged(_unsigned)),
-    cursor_keeps_limit=("Behind a cursor limit is not looked at.", asking(_page_sized)),
+    cursor_is_offset=("The cursor is a plain offset that anyone can write.", change_pages(_plain_offset)),
+    cursor_unsigned=("The cursor is a row's place, and any damaged one is taken.", change_pages(_unsigned)),
+    cursor_keeps_limit=("Behind a cursor limit is not looked at.", change_query(_page_sized)),
     cursor_bad_restarts=("A damaged cursor leads to the first page.", around(_restarting)),
     cursor_bad_ends=("A damaged cursor is the end of the list.", around(_ending)),
     cursor_bad_500=("A damaged cursor is a crash.", around(_failing)),
     cursor_bad_is_404=(
         "A damaged cursor is a 404.",
-        swapped(400, 404, type="not_found_error"),
+        swap_status(400, 404, type="not_found_error"),
     ),
     next_cursor_empty=(
         "The last page's cursor is an empty text, not null.",

@@ -13,15 +13,15 @@ from contract_tests.planted.bug import table
 from contract_tests.planted.plants import (
     Query,
     WrongPosition,
-    asking,
     both,
-    dropped,
+    change_parameter,
+    change_query,
+    drop_parameters,
     filtered,
     first_of_commas,
     first_only,
     last_only,
     live_by_default,
-    mapped,
     unknown_ignored,
 )
 from fakeserver.documents.collection import Collection
@@ -68,7 +68,7 @@ def filtered_after_paging(backend: Backend, operation: str) -> Backend:
 
 
 def _commas_split(name: str) -> Any:
-    return asking(
+    return change_query(
         lambda query: [(each, piece) for each, text in query for piece in (text.split(",") if each == name else [text])]
     )
 
@@ -88,7 +88,7 @@ PRIME = table(
     "prime",
     LIST,
     "filters",
-    status_ignored=("The status parameter is never read.", dropped("status")),
+    status_ignored=("The status parameter is never read.", drop_parameters("status")),
     status_paused_as_running=(
         "Paused sandboxes count as running.",
         filtered(
@@ -100,7 +100,7 @@ PRIME = table(
         "Provisioning sandboxes are stored as pending, so their own filter finds none.",
         filtered("status", lambda row, value: row["status"] == value != "PROVISIONING"),
     ),
-    is_active_ignored=("The is_active parameter is never read.", dropped("is_active")),
+    is_active_ignored=("The is_active parameter is never read.", drop_parameters("is_active")),
     is_active_false_inverts=(
         "is_active=false keeps the terminated sandboxes only.",
         filtered("is_active", lambda row, value: (row["status"] != "TERMINATED") is value),
@@ -117,7 +117,7 @@ PRIME = table(
         "is_active keeps running sandboxes only.",
         filtered("is_active", lambda row, value: not value or row["status"] == "RUNNING"),
     ),
-    labels_ignored=("The labels parameter is never read.", dropped("labels")),
+    labels_ignored=("The labels parameter is never read.", drop_parameters("labels")),
     labels_any=(
         "One of several labels is enough.",
         filtered("labels", lambda row, value: bool({*value} & {*_labels(row)})),
@@ -165,9 +165,9 @@ PRIME = table(
         filtered("labels", lambda row, value: not _labels(row) or {*value} <= {*_labels(row)}),
     ),
     user_ignored=("user_id is checked, but filters nothing.", filtered("user_id", lambda row, value: True)),
-    team_ignored=("team_id is never read, so the personal sandboxes come back.", dropped("team_id")),
+    team_ignored=("team_id is never read, so the personal sandboxes come back.", drop_parameters("team_id")),
     filters_or=("Several filters are joined with OR.", any_filter),
-    filters_first_only=("Of several filters only the first of the query is applied.", asking(_first_filter_only)),
+    filters_first_only=("Of several filters only the first of the query is applied.", change_query(_first_filter_only)),
     filter_after_paging=("The page is cut first and filtered afterwards.", filtered_after_paging),
 )
 
@@ -177,7 +177,7 @@ DREADNODE = table(
     "dreadnode",
     LIST,
     "filters",
-    state_ignored=("The state parameter is never read.", dropped("state")),
+    state_ignored=("The state parameter is never read.", drop_parameters("state")),
     state_last_only=("Of several states only the last is looked at.", last_only("state")),
     state_first_only=("Of several states only the first is looked at.", first_only("state")),
     state_comma_first_only=(
@@ -186,15 +186,15 @@ DREADNODE = table(
     ),
     state_comma_last_only=(
         "Of comma-separated states only the last is looked at.",
-        mapped("state", lambda text: text.rsplit(",", 1)[-1]),
+        change_parameter("state", lambda text: text.rsplit(",", 1)[-1]),
     ),
     state_comma_ignored=(
         "A comma-separated list of states filters nothing.",
-        asking(lambda query: [pair for pair in query if pair[0] != "state" or "," not in pair[1]]),
+        change_query(lambda query: [pair for pair in query if pair[0] != "state" or "," not in pair[1]]),
     ),
     state_comma_joins_only=(
         "Repeated states are read as one text with a comma in it, which filters nothing.",
-        asking(
+        change_query(
             lambda query: (
                 query
                 if sum(name == "state" for name, _ in query) < 2
@@ -210,7 +210,7 @@ DREADNODE = table(
             "state", lambda row, value: row["state"] in value or (row["state"] == "paused" and "running" in value)
         ),
     ),
-    project_ignored=("The project_id parameter is never read.", dropped("project_id")),
+    project_ignored=("The project_id parameter is never read.", drop_parameters("project_id")),
     project_of_workspace=(
         "project_id is compared with the workspace.",
         filtered("project_id", lambda row, value: row.get("workspace_id") == value),
@@ -221,14 +221,14 @@ DREADNODE = table(
     ),
     project_unknown_ignored=("A project that no sandbox has filters nothing.", unknown_ignored("project_id")),
     filters_or=("Several filters are joined with OR.", any_filter),
-    filters_first_only=("Of several filters only the first of the query is applied.", asking(_first_filter_only)),
+    filters_first_only=("Of several filters only the first of the query is applied.", change_query(_first_filter_only)),
     filter_after_paging=("The page is cut first and filtered afterwards.", filtered_after_paging),
     state_ignored_everywhere=(
         "The list and the facets share a query that never reads the state.",
-        both(dropped("state")),
+        both(drop_parameters("state")),
     ),
     project_ignored_everywhere=(
         "The list and the facets share a query that never reads the project.",
-        both(dropped("project_id")),
+        both(drop_parameters("project_id")),
     ),
 )

@@ -13,11 +13,11 @@ from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.filters import any_filter, filtered_after_paging
 from contract_tests.planted.plants import (
     around,
-    asking,
-    crashing,
-    dropped,
+    change_parameter,
+    change_query,
+    crash_when,
+    drop_parameters,
     filtered,
-    mapped,
     query_of,
     with_query,
 )
@@ -102,7 +102,7 @@ INSTAVM = table(
     "instavm",
     LIST,
     "filters",
-    metadata_ignored=("The metadata parameter is never read.", dropped("metadata")),
+    metadata_ignored=("The metadata parameter is never read.", drop_parameters("metadata")),
     metadata_equal=("Metadata must equal the wanted object.", _containing(lambda has, wants: has == wants)),
     metadata_any_pair=(
         "One of several pairs is enough.",
@@ -132,7 +132,7 @@ INSTAVM = table(
     metadata_true_is_1=("true equals 1, and false equals 0.", _containing(_loose)),
     metadata_number_spelling=(
         "1.0 does not equal 1.",
-        mapped("metadata", lambda text: text.replace(".0", ".000001")),
+        change_parameter("metadata", lambda text: text.replace(".0", ".000001")),
     ),
     metadata_case_folded=(
         "Texts are compared without regard to case.",
@@ -173,11 +173,11 @@ INSTAVM = table(
     metadata_escapes_kept=("JSON's \\u escapes are not decoded.", around(_escapes_kept)),
     metadata_quote_500=(
         "A single quote breaks the query.",
-        crashing(lambda query: "'" in str(dict(query).get("metadata"))),
+        crash_when(lambda query: "'" in str(dict(query).get("metadata"))),
     ),
     metadata_unicode_500=(
         "Text beyond ASCII breaks the query.",
-        crashing(lambda query: not dict(query).get("metadata", "").isascii()),
+        crash_when(lambda query: not dict(query).get("metadata", "").isascii()),
     ),
     filter_after_limit=("The limit is applied first and the filter afterwards.", filtered_after_paging),
 )
@@ -189,7 +189,7 @@ def _pairs(change: Callable[[Document, str, str], bool]) -> Plant:
 
 
 def _one_pair(position: int) -> Plant:
-    return asking(
+    return change_query(
         lambda query: (
             [pair for pair in query if not pair[0].startswith(PREFIX)]
             + [pair for pair in query if pair[0].startswith(PREFIX)][position:][:1]
@@ -233,7 +233,7 @@ SUPERSERVE = table(
     "filters",
     metadata_ignored=(
         "The metadata parameters are never read.",
-        asking(lambda query: [pair for pair in query if not pair[0].startswith(PREFIX)]),
+        change_query(lambda query: [pair for pair in query if not pair[0].startswith(PREFIX)]),
     ),
     metadata_any_pair=(
         "One of several pairs is enough.",
@@ -275,7 +275,7 @@ SUPERSERVE = table(
     ),
     metadata_empty_ignored=(
         "A pair with an empty value filters nothing.",
-        asking(lambda query: [pair for pair in query if not pair[0].startswith(PREFIX) or pair[1]]),
+        change_query(lambda query: [pair for pair in query if not pair[0].startswith(PREFIX) or pair[1]]),
     ),
     metadata_empty_is_absent=(
         "An empty value matches rows that lack the name.",
@@ -288,12 +288,12 @@ SUPERSERVE = table(
     metadata_spaced_key_500=("A name with a space breaks the query.", around(_failing_on_spaces)),
     metadata_unicode_500=(
         "Text beyond ASCII breaks the query.",
-        crashing(lambda query: not "".join(name + text for name, text in query).isascii()),
+        crash_when(lambda query: not "".join(name + text for name, text in query).isascii()),
     ),
-    status_ignored=("The status parameter is never read.", dropped("status")),
+    status_ignored=("The status parameter is never read.", drop_parameters("status")),
     status_first_only=(
         "Of comma-separated states only the first is looked at.",
-        mapped("status", lambda text: text.split(",")[0]),
+        change_parameter("status", lambda text: text.split(",")[0]),
     ),
     status_resuming_as_active=(
         "Resuming sandboxes count as active.",

@@ -128,7 +128,7 @@ def parts(mutation: Mutation, slug: str) -> Parts:
     return Parts(provider, decoders_of(load(slug).spec, provider, decoding.decoder), decoding.query_pairs)
 
 
-def mutated(backend: Backend, mutation: Mutation) -> Backend:
+def apply_mutation(backend: Backend, mutation: Mutation) -> Backend:
     found = parts(mutation, backend.provider.slug)
     return replace(backend, provider=found.provider, decoders=found.decoders, pairs_of=found.pairs_of, broken=True)
 
@@ -140,7 +140,7 @@ def everything() -> tuple[Mutation, ...]:
     for module in BUILT_ON:
         source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
         # A spec may use keywords that none of these does, and nobody can tell what is wrong with their checks.
-        found += mutations(module, source, functools.partial(reached, module))
+        found += mutations(module, source, functools.partial(is_reached, module))
     for slug, rules in RULES.items():
         source = (PACKAGE / "providers" / f"{slug}.py").read_text(encoding="utf-8")
         found += mutations(f"providers.{slug}", source, frozenset(rules).__contains__)
@@ -148,7 +148,7 @@ def everything() -> tuple[Mutation, ...]:
 
 
 @functools.cache
-def called(slug: str) -> frozenset[tuple[str, str]]:
+def trace_functions(slug: str) -> frozenset[tuple[str, str]]:
     """The functions (module, qualified name) that the probes of a provider reach."""
     seen: set[tuple[str, str]] = set()
 
@@ -173,11 +173,11 @@ def reaches(slug: str, module: str, function: str) -> bool:
     """Whether the probes of a provider reach a function, or one inside of it."""
     return any(
         called_module == module and (name == function or name.startswith(function + "."))
-        for called_module, name in called(slug)
+        for called_module, name in trace_functions(slug)
     )
 
 
-def reached(module: str, function: str) -> bool:
+def is_reached(module: str, function: str) -> bool:
     """Whether the probes of any provider reach a function."""
     return any(reaches(slug, module, function) for slug in SLUGS)
 
@@ -211,7 +211,9 @@ def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
         family = "cursors"
     where = f"{mutation.module.replace('.', '/')}.py, {mutation.function}"
     summary = f"{where}: `{mutation.before}` became `{mutation.after}`."
-    return Bug(mutation.name, slug, operation, family, summary, lambda backend, _: mutated(unfiled(backend), mutation))
+    return Bug(
+        mutation.name, slug, operation, family, summary, lambda backend, _: apply_mutation(unfiled(backend), mutation)
+    )
 
 
 def place(mutation: Mutation) -> Bug | str:
@@ -224,7 +226,7 @@ def place(mutation: Mutation) -> Bug | str:
             continue
         try:
             with time_limit(MOST_SECONDS):
-                handler = mutated(unfiled(load(slug)), mutation).handler()
+                handler = apply_mutation(unfiled(load(slug)), mutation).handler()
                 for operation in operations_of(slug):
                     if session(slug, operation).difference(Replay(slug, handler)) is not None:
                         return bug(mutation, slug, operation)

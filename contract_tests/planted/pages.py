@@ -14,15 +14,15 @@ from contract_tests.planted.backend import LIST, Answer, Backend, Next, Request
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     WrongPosition,
-    answering,
     around,
-    asking,
-    crashing,
-    dropped,
-    listed,
-    mapped,
-    paged,
-    positioned,
+    change_answer,
+    change_pages,
+    change_parameter,
+    change_position,
+    change_query,
+    change_rows,
+    crash_when,
+    drop_parameters,
     query_of,
     with_query,
 )
@@ -65,22 +65,22 @@ def numbered(
         sheet = Sheet(sheet.number, sheet.size, sheet.total, sheet.everything, len(ranks))
         return Page(ranks, total(sheet), size(sheet), page=number(sheet), has_next=has_next(sheet))
 
-    return paged(paging)
+    return change_pages(paging)
 
 
 def defaulting(name: str, text: str) -> Plant:
     """A parameter that was not given has another default."""
-    return asking(lambda query: query if any(each == name for each, _ in query) else [*query, (name, text)])
+    return change_query(lambda query: query if any(each == name for each, _ in query) else [*query, (name, text)])
 
 
 def clamped(name: str, most: int) -> Plant:
     """A larger number counts as this one."""
-    return mapped(name, lambda text: str(min(int(text), most)) if text.isascii() and text.isdigit() else text)
+    return change_parameter(name, lambda text: str(min(int(text), most)) if text.isascii() and text.isdigit() else text)
 
 
 def shifted(name: str, by: int) -> Plant:
     """The number is this much larger, where it stays in bounds."""
-    return mapped(name, lambda text: str(int(text) + by) if text.isdigit() and 1 < int(text) < 100 else text)
+    return change_parameter(name, lambda text: str(int(text) + by) if text.isdigit() and 1 < int(text) < 100 else text)
 
 
 def reordered(key: Callable[[Document], Any], *, reverse: bool = False) -> Plant:
@@ -95,13 +95,13 @@ def reordered(key: Callable[[Document], Any], *, reverse: bool = False) -> Plant
 
         return WrongPosition(right, paging)
 
-    return positioned(change)
+    return change_position(change)
 
 
 def shuffled(backend: Backend, operation: str) -> Backend:
     """The rows of a page in an order that changes from answer to answer."""
     draws = random.Random(0)
-    return listed(lambda rows: draws.sample(rows, len(rows)))(backend, operation)
+    return change_rows(lambda rows: draws.sample(rows, len(rows)))(backend, operation)
 
 
 def _ties_shuffled(backend: Backend, operation: str) -> Backend:
@@ -112,7 +112,7 @@ def _ties_shuffled(backend: Backend, operation: str) -> Backend:
         groups = [[*group] for _, group in itertools.groupby(rows, key=lambda row: row[created])]
         return [row for group in groups for row in draws.sample(group, len(group))]
 
-    return listed(change)(backend, operation)
+    return change_rows(change)(backend, operation)
 
 
 def _twice(rows: list[Document]) -> list[Document]:
@@ -151,7 +151,7 @@ PRIME = table(
         "A page has at most 100 rows, whatever per_page echoes.",
         numbered(count=lambda sheet: min(sheet.size, 100)),
     ),
-    per_page_ignored=("per_page is never read.", dropped("per_page")),
+    per_page_ignored=("per_page is never read.", drop_parameters("per_page")),
     page_zero_based=("The first page is page 0, so page 1 is the second.", numbered(start=lambda s: s.number * s.size)),
     page_ignored=("Every page is the first.", numbered(start=lambda sheet: 0)),
     page_overlaps=(
@@ -196,11 +196,11 @@ PRIME = table(
     ),
     page_echo=("page echoes the page from zero.", numbered(number=lambda sheet: sheet.number - 1)),
     per_page_echo=("per_page echoes the rows of the page.", numbered(size=lambda sheet: sheet.sent)),
-    twice_in_page=("One row comes twice, and another is lost.", listed(_twice)),
-    empty_is_404=("An empty list is a 404.", answering(_empty_as_404)),
+    twice_in_page=("One row comes twice, and another is lost.", change_rows(_twice)),
+    empty_is_404=("An empty list is a 404.", change_answer(_empty_as_404)),
     deep_page_500=(
         "A page beyond the range of the database's offset breaks the query.",
-        crashing(lambda query: len(dict(query).get("page", "")) > 9),
+        crash_when(lambda query: len(dict(query).get("page", "")) > 9),
     ),
     oldest_first=("The oldest come first.", reordered(lambda row: row["createdAt"])),
     by_update=("The order is that of the last change.", reordered(lambda row: row["updatedAt"], reverse=True)),
@@ -211,7 +211,7 @@ PRIME = table(
 
 def limited(count: Callable[[int], int]) -> Plant:
     """InstaVM's list with another number of rows."""
-    return paged(lambda found, values, collection, context: Page(found[: count(values["limit"])], len(found)))
+    return change_pages(lambda found, values, collection, context: Page(found[: count(values["limit"])], len(found)))
 
 
 INSTAVM = table(
@@ -220,16 +220,16 @@ INSTAVM = table(
     "pages",
     limit_plus_one=("A list has one row too many.", limited(lambda limit: limit + 1)),
     limit_minus_one=("A list has one row too few.", limited(lambda limit: limit - 1 or 1)),
-    limit_ignored=("limit is never read.", dropped("limit")),
+    limit_ignored=("limit is never read.", drop_parameters("limit")),
     limit_default_50=("Without limit, a list has 50 rows.", defaulting("limit", "50")),
     limit_default_all=("Without limit, a list has every row.", defaulting("limit", "1000")),
     limit_clamped_100=("A list has at most 100 rows.", limited(lambda limit: min(limit, 100))),
     limit_clamped_500=("A list has at most 500 rows.", limited(lambda limit: min(limit, 500))),
     limit_keeps_oldest=(
         "limit keeps the oldest rows, newest first.",
-        paged(lambda found, values, collection, context: Page(found[-values["limit"] :], len(found))),
+        change_pages(lambda found, values, collection, context: Page(found[-values["limit"] :], len(found))),
     ),
-    twice_in_list=("One row comes twice, and another is lost.", listed(_twice)),
+    twice_in_list=("One row comes twice, and another is lost.", change_rows(_twice)),
     oldest_first=("The oldest come first.", reordered(lambda row: row["started_at"])),
     order_unstable=("The rows are in no fixed order.", shuffled),
     ties_unstable=("Rows of one instant are in no fixed order.", _ties_shuffled),
@@ -254,24 +254,24 @@ def windowed(
         ranks = found[first : first + most if most else None]
         return Page(ranks, total(len(found), len(ranks), len(collection)))
 
-    return paged(paging)
+    return change_pages(paging)
 
 
 SUPERSERVE = table(
     "superserve",
     LIST,
     "pages",
-    limit_ignored=("limit is never read.", dropped("limit")),
+    limit_ignored=("limit is never read.", drop_parameters("limit")),
     limit_plus_one=("A list has one row too many.", windowed(count=lambda limit: limit and limit + 1)),
     limit_default_100=("Without limit, a list has 100 rows.", windowed(count=lambda limit: limit or 100)),
     limit_clamped_100=("A list has at most 100 rows.", windowed(count=lambda limit: min(limit, 100))),
-    offset_ignored=("offset is never read.", dropped("offset")),
+    offset_ignored=("offset is never read.", drop_parameters("offset")),
     offset_off_by_one=("offset skips one row too few.", windowed(start=lambda offset, limit: max(0, offset - 1))),
     offset_in_pages=("offset counts pages, not rows.", windowed(start=lambda offset, limit: offset * (limit or 1))),
     total_of_page=("X-Total-Count counts the rows that are sent.", windowed(total=lambda total, sent, all_: sent)),
     total_unfiltered=("X-Total-Count counts before the filters.", windowed(total=lambda total, sent, all_: all_)),
     total_missing=("X-Total-Count is not sent.", _without_headers),
-    twice_in_list=("One row comes twice, and another is lost.", listed(_twice)),
+    twice_in_list=("One row comes twice, and another is lost.", change_rows(_twice)),
     oldest_first=("The oldest come first.", reordered(lambda row: row["created_at"])),
     order_unstable=("The rows are in no fixed order.", shuffled),
     ties_unstable=("Rows of one instant are in no fixed order.", _ties_shuffled),
@@ -284,9 +284,9 @@ DREADNODE = table(
     limit_default_20=("Without limit, a page has 20 rows.", defaulting("limit", "20")),
     limit_default_100=("Without limit, a page has 100 rows.", defaulting("limit", "100")),
     limit_capped_20=("A page has at most 20 rows.", clamped("limit", 20)),
-    limit_ignored=("limit is never read.", dropped("limit")),
+    limit_ignored=("limit is never read.", drop_parameters("limit")),
     limit_plus_one=("A page has one row too many, and the cursor stands behind it.", shifted("limit", 1)),
-    twice_in_page=("One row comes twice, and another is lost.", listed(_twice)),
+    twice_in_page=("One row comes twice, and another is lost.", change_rows(_twice)),
     order_unstable=("The rows of a page are in no fixed order.", shuffled),
     ties_unstable=("Rows of one instant are in no fixed order.", _ties_shuffled),
 )

@@ -50,38 +50,40 @@ def around(change: Callable[[Request, Next], Answer]) -> Plant:
     return lambda backend, operation: backend.wrapped(change, operation)
 
 
-def asking(change: Callable[[Query], Query]) -> Plant:
+def change_query(change: Callable[[Query], Query]) -> Plant:
     """The query is misread before anything else looks at it."""
     return around(lambda request, following: following(with_query(request, change(query_of(request)))))
 
 
-def mapped(name: str, change: Callable[[str], str]) -> Plant:
+def change_parameter(name: str, change: Callable[[str], str]) -> Plant:
     """Every text of one parameter is changed."""
-    return asking(lambda query: [(each, change(text) if each == name else text) for each, text in query])
+    return change_query(lambda query: [(each, change(text) if each == name else text) for each, text in query])
 
 
-def dropped(*names: str) -> Plant:
+def drop_parameters(*names: str) -> Plant:
     """These parameters are never read."""
-    return asking(lambda query: [pair for pair in query if pair[0] not in names])
+    return change_query(lambda query: [pair for pair in query if pair[0] not in names])
 
 
 def first_of_commas(name: str) -> Plant:
     """Of comma-separated values only the first is read."""
-    return mapped(name, lambda text: text.split(",")[0])
+    return change_parameter(name, lambda text: text.split(",")[0])
 
 
 def live_by_default() -> Plant:
     """Without a state, killed sandboxes are left out."""
     live = ("state", "running,paused")
-    return asking(lambda query: query if any(name == "state" and text for name, text in query) else [*query, live])
+    return change_query(
+        lambda query: query if any(name == "state" and text for name, text in query) else [*query, live]
+    )
 
 
 def last_only(name: str) -> Plant:
-    return asking(lambda query: _one(query, name, -1))
+    return change_query(lambda query: _one(query, name, -1))
 
 
 def first_only(name: str) -> Plant:
-    return asking(lambda query: _one(query, name, 0))
+    return change_query(lambda query: _one(query, name, 0))
 
 
 def _one(query: Query, name: str, position: int) -> Query:
@@ -89,7 +91,7 @@ def _one(query: Query, name: str, position: int) -> Query:
     return [pair for pair in query if pair[0] != name] + ([given[position]] if given else [])
 
 
-def crashing(when: Callable[[Query], bool]) -> Plant:
+def crash_when(when: Callable[[Query], bool]) -> Plant:
     """A 500 for some queries."""
 
     def change(request: Request, following: Next) -> Answer:
@@ -100,7 +102,7 @@ def crashing(when: Callable[[Query], bool]) -> Plant:
     return around(change)
 
 
-def answering(change: Callable[[Request, Answer], None]) -> Plant:
+def change_answer(change: Callable[[Request, Answer], None]) -> Plant:
     """Every answer is changed in place."""
 
     def changed(request: Request, following: Next) -> Answer:
@@ -118,10 +120,10 @@ def body(change: Callable[[Any], Any]) -> Plant:
         if answer.status == 200:
             answer.body = orjson.dumps(change(orjson.loads(answer.body)))
 
-    return answering(changed)
+    return change_answer(changed)
 
 
-def listed(change: Callable[[list[Document]], list[Any]]) -> Plant:
+def change_rows(change: Callable[[list[Document]], list[Any]]) -> Plant:
     """The rows of every page are others."""
 
     def plant(backend: Backend, operation: str) -> Backend:
@@ -137,7 +139,7 @@ def listed(change: Callable[[list[Document]], list[Any]]) -> Plant:
 
 def rows(change: Callable[[Document], Document]) -> Plant:
     """Every row is written wrongly."""
-    return listed(lambda found: [change(each) for each in found])
+    return change_rows(lambda found: [change(each) for each in found])
 
 
 def rare(field: str, odds: int, change: Callable[[Document], Document]) -> Plant:
@@ -145,7 +147,7 @@ def rare(field: str, odds: int, change: Callable[[Document], Document]) -> Plant
     return rows(lambda row: change(row) if sum(str(row[field]).encode()) % odds == 0 else row)
 
 
-def setting(**fields: Json) -> Callable[[Document], Document]:
+def set_fields(**fields: Json) -> Callable[[Document], Document]:
     """A row with these fields; a function gets the row."""
     return lambda row: {
         **row,
@@ -165,7 +167,7 @@ def refusals(change: Callable[[int, Any], tuple[int, Any]], *statuses: int) -> P
             answer.status, value = change(answer.status, orjson.loads(answer.body))
             answer.body = orjson.dumps(value)
 
-    return answering(changed)
+    return change_answer(changed)
 
 
 def code_of(value: Any, status: int) -> Any:
@@ -173,7 +175,7 @@ def code_of(value: Any, status: int) -> Any:
     return value | {"code": status} if "code" in value else value
 
 
-def swapped(old: int, new: int, **fields: Any) -> Plant:
+def swap_status(old: int, new: int, **fields: Any) -> Plant:
     """A refusal with another status."""
     return refusals(lambda status, value: (new, code_of(value, new) | fields), old)
 
@@ -193,7 +195,7 @@ def empty_for(status: int) -> Plant:
     return plant
 
 
-def accepting(*names: str, only: Callable[[str], bool] = lambda text: True) -> Plant:
+def accept_bad(*names: str, only: Callable[[str], bool] = lambda text: True) -> Plant:
     """A refused request is answered as if these parameters (with such texts) were not there."""
 
     def changed(request: Request, following: Next) -> Answer:
@@ -282,7 +284,7 @@ class WrongPosition:
         return self.right.neighbours(page)
 
 
-def positioned(change: Callable[[Any], Position]) -> Plant:
+def change_position(change: Callable[[Any], Position]) -> Plant:
     """Pages are cut by another position, made from the right one; the envelope around them stays."""
 
     def changed(meaning: Any) -> Any:
@@ -291,9 +293,9 @@ def positioned(change: Callable[[Any], Position]) -> Plant:
     return lambda backend, operation: backend.meaning(operation, changed)
 
 
-def paged(paging: Paging) -> Plant:
+def change_pages(paging: Paging) -> Plant:
     """Pages are cut in another way."""
-    return positioned(lambda right: WrongPosition(right, paging))
+    return change_position(lambda right: WrongPosition(right, paging))
 
 
 def both(plant: Plant) -> Plant:

@@ -17,7 +17,7 @@ from contract_tests.planted import BUGS
 from contract_tests.planted.backend import OUTSIDER, Handler, Rows, correct
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.replay import Replay, same
-from contract_tests.planted.witnesses import missing
+from contract_tests.planted.witnesses import explain_unseen
 from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 
@@ -76,7 +76,7 @@ def of(
     run = Run(slug, tuple(asks), tuple(replies), documents, side_by_side)
     known = [each for each in bugs if each.slug == slug]
     unseen = [each for each in known if not run.shows(each, convict)]
-    sentences = missing(slug, unseen, documents, asks)
+    sentences = explain_unseen(slug, unseen, documents, asks)
     return Power(len(known) - len(unseen), len(known), sentences, tuple(each.name for each in unseen))
 
 

@@ -91,7 +91,7 @@ def next_cursor(body: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def carried(text: str, known: dict[str, str]) -> str:
+def carry(text: str, known: dict[str, str]) -> str:
     """The server's own cursor for a recorded one; one that was tampered with is tampered with in the same way."""
     if text in known or not known:
         return known.get(text, text)
@@ -134,9 +134,7 @@ class Replay:
         if any(name == CURSOR for name, _ in ask.query):
             ask = replace(
                 ask,
-                query=tuple(
-                    (name, carried(text, self.cursors) if name == CURSOR else text) for name, text in ask.query
-                ),
+                query=tuple((name, carry(text, self.cursors) if name == CURSOR else text) for name, text in ask.query),
             )
         reply = self._transport.send(ask)
         if recorded is not None and (theirs := next_cursor(recorded)):

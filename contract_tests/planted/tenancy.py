@@ -8,7 +8,7 @@ from typing import Any
 
 from contract_tests.planted.backend import FACETS, LIST, Backend, collection_of
 from contract_tests.planted.bug import Plant, table
-from contract_tests.planted.plants import empty_for, swapped
+from contract_tests.planted.plants import empty_for, swap_status
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.listing import Scope
 from fakeserver.problems import forbidden
@@ -95,7 +95,7 @@ PRIME = table(
     team_rows_at_home=("The personal list holds the team's sandboxes too.", sharing("main", "research")),
     team_unguarded=("Any team may be listed by anybody.", unguarded("team_id")),
     team_refusal_empty=("A team of other people is an empty list.", empty_for(403)),
-    team_refusal_500=("A team of other people is a crash.", swapped(403, 500)),
+    team_refusal_500=("A team of other people is a crash.", swap_status(403, 500)),
     user_unguarded=("Any user_id may be asked for without a team.", tenant(user_unguarded)),
     own_user_refused=("The caller's own user_id is refused.", tenant(own_user_refused)),
 )
@@ -126,7 +126,7 @@ DREADNODE = (
         org_unguarded=("Any org may be listed by anybody.", unguarded("org")),
         org_refusal_empty=("An org of other people is an empty list.", empty_for(403)),
         org_unknown_empty=("An unknown org is an empty list.", empty_for(404)),
-        org_unknown_500=("An unknown org is a crash.", swapped(404, 500, type="server_error")),
+        org_unknown_500=("An unknown org is a crash.", swap_status(404, 500, type="server_error")),
     ),
     *table(
         "dreadnode",

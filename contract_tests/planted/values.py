@@ -13,15 +13,15 @@ from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.pages import clamped
 from contract_tests.planted.plants import (
     Query,
-    accepting,
+    accept_bad,
     around,
-    asking,
-    crashing,
+    change_parameter,
+    change_query,
+    crash_when,
     first_of_commas,
-    mapped,
     query_of,
     refusals,
-    swapped,
+    swap_status,
     with_query,
 )
 
@@ -40,7 +40,7 @@ def failing(status: int) -> Plant:
 
 def most_refused(name: str, most: int) -> Plant:
     """The largest page of all is refused as if it were one larger."""
-    return asking(lambda query: [*query, (name, str(most + 1))] if (name, str(most)) in query else query)
+    return change_query(lambda query: [*query, (name, str(most + 1))] if (name, str(most)) in query else query)
 
 
 def emptied(*names: str) -> Plant:
@@ -68,12 +68,14 @@ def least(name: str, bound: int) -> Plant:
     def change(text: str) -> str:
         return str(bound) if re.fullmatch(r"-?[0-9]{1,9}", text) and int(text) < bound else text
 
-    return mapped(name, change)
+    return change_parameter(name, change)
 
 
 def lenient(name: str) -> Plant:
     """A text that is not a number counts as absent."""
-    return asking(lambda query: [pair for pair in query if pair[0] != name or re.fullmatch(r"[+-]?[0-9]+", pair[1])])
+    return change_query(
+        lambda query: [pair for pair in query if pair[0] != name or re.fullmatch(r"[+-]?[0-9]+", pair[1])]
+    )
 
 
 def _truncated(text: str) -> str:
@@ -112,18 +114,18 @@ PRIME = table(
     per_page_1001_taken=("per_page above 1000 counts as 1000.", clamped("per_page", 1000)),
     per_page_1000_refused=("per_page=1000 is refused.", most_refused("per_page", 1000)),
     per_page_text_taken=("A per_page that is not a number counts as absent.", lenient("per_page")),
-    page_fraction_taken=("page=1.5 is page 1.", mapped("page", _truncated)),
-    status_bad_ignored=("An unknown status filters nothing.", accepting("status")),
+    page_fraction_taken=("page=1.5 is page 1.", change_parameter("page", _truncated)),
+    status_bad_ignored=("An unknown status filters nothing.", accept_bad("status")),
     status_bad_empty=("An unknown status is an empty list.", emptied("status")),
     status_bad_500=(
         "An unknown status is a crash.",
-        crashing(lambda query: "UNKNOWN" in dict(query).get("status", "")),
+        crash_when(lambda query: "UNKNOWN" in dict(query).get("status", "")),
     ),
-    status_case_folded=("A status may be written in any case.", mapped("status", str.upper)),
-    status_trimmed=("Blanks around a status are cut off.", mapped("status", str.strip)),
+    status_case_folded=("A status may be written in any case.", change_parameter("status", str.upper)),
+    status_trimmed=("Blanks around a status are cut off.", change_parameter("status", str.strip)),
     status_comma_taken=("Of comma-separated statuses the first is taken.", first_of_commas("status")),
-    is_active_bad_is_false=("An is_active that is neither true nor false filters nothing.", accepting("is_active")),
-    refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
+    is_active_bad_is_false=("An is_active that is neither true nor false filters nothing.", accept_bad("is_active")),
+    refusal_is_400=("A bad value is a 400.", swap_status(422, 400)),
     refusal_is_500=("A bad value is a crash.", failing(422)),
     refusal_is_text=(
         "A refusal's errors are one text.",
@@ -139,15 +141,15 @@ PRIME = table(
         _errors(lambda issues: [{"details": issue["details"]} for issue in issues]),
     ),
     refusal_empty=("A refusal's list of errors is empty.", _errors(lambda issues: [])),
-    quote_500=("A single quote breaks the query.", crashing(lambda query: any("'" in text for _, text in query))),
+    quote_500=("A single quote breaks the query.", crash_when(lambda query: any("'" in text for _, text in query))),
     unicode_500=(
         "Text beyond ASCII breaks the query.",
-        crashing(lambda query: not "".join(text for _, text in query).isascii()),
+        crash_when(lambda query: not "".join(text for _, text in query).isascii()),
     ),
-    backslash_500=("A backslash breaks the query.", crashing(lambda query: any("\\" in text for _, text in query))),
+    backslash_500=("A backslash breaks the query.", crash_when(lambda query: any("\\" in text for _, text in query))),
     long_text_500=(
         "A label of 300 characters breaks the query.",
-        crashing(lambda query: any(len(t) >= 300 for _, t in query)),
+        crash_when(lambda query: any(len(t) >= 300 for _, t in query)),
     ),
 )
 
@@ -159,25 +161,25 @@ INSTAVM = table(
     limit_1001_taken=("limit above 1000 counts as 1000.", clamped("limit", 1000)),
     limit_1000_refused=("limit=1000 is refused.", most_refused("limit", 1000)),
     limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
-    metadata_bad_ignored=("Metadata that is not JSON filters nothing.", accepting("metadata")),
+    metadata_bad_ignored=("Metadata that is not JSON filters nothing.", accept_bad("metadata")),
     metadata_bad_empty=("Metadata that is not JSON is an empty list.", emptied("metadata")),
     metadata_bad_500=(
         "Metadata that is not JSON is a crash.",
-        crashing(lambda query: not _is_json(dict(query).get("metadata", "{}"))),
+        crash_when(lambda query: not _is_json(dict(query).get("metadata", "{}"))),
     ),
     metadata_array_taken=(
         "A JSON array as metadata filters nothing.",
-        accepting("metadata", only=lambda text: text.startswith("[")),
+        accept_bad("metadata", only=lambda text: text.startswith("[")),
     ),
     metadata_scalar_taken=(
         "A JSON scalar as metadata filters nothing.",
-        accepting("metadata", only=lambda text: text in ("1", "true", "null", '"a"')),
+        accept_bad("metadata", only=lambda text: text in ("1", "true", "null", '"a"')),
     ),
     metadata_array_500=(
         "A JSON array as metadata is a crash.",
-        crashing(lambda query: dict(query).get("metadata", "").startswith("[")),
+        crash_when(lambda query: dict(query).get("metadata", "").startswith("[")),
     ),
-    refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
+    refusal_is_400=("A bad value is a 400.", swap_status(422, 400)),
     refusal_is_text=(
         "A refusal's detail is one text.",
         _detail(lambda issues: "; ".join(issue["msg"] for issue in issues)),
@@ -207,7 +209,7 @@ def _code(change: Callable[[Any], Any]) -> Plant:
     return refusals(lambda status, value: (status, change(value)))
 
 
-_BAD_PROJECT_CRASHES = crashing(lambda query: len(dict(query).get("project_id", "x" * 36)) != 36)
+_BAD_PROJECT_CRASHES = crash_when(lambda query: len(dict(query).get("project_id", "x" * 36)) != 36)
 
 DREADNODE = (
     *table(
@@ -218,20 +220,22 @@ DREADNODE = (
         limit_101_taken=("limit above 100 counts as 100.", clamped("limit", 100)),
         limit_100_refused=("limit=100 is refused.", most_refused("limit", 100)),
         limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
-        state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
+        state_bad_ignored=("An unknown state filters nothing.", accept_bad("state")),
         state_bad_empty=("An unknown state is an empty list.", emptied("state")),
         state_bad_dropped=(
             "Of several states the unknown ones are left out.",
-            mapped("state", lambda text: ",".join(each for each in text.split(",") if each in STATES) or text),
+            change_parameter(
+                "state", lambda text: ",".join(each for each in text.split(",") if each in STATES) or text
+            ),
         ),
-        state_case_folded=("A state may be written in any case.", mapped("state", str.lower)),
+        state_case_folded=("A state may be written in any case.", change_parameter("state", str.lower)),
         state_empty_refused=(
             "An empty state is refused.",
-            mapped("state", lambda text: text or "empty"),
+            change_parameter("state", lambda text: text or "empty"),
         ),
         project_bad_empty=("A project_id that is not a UUID is an empty list.", emptied("project_id")),
         project_bad_500=("A project_id that is not a UUID is a crash.", _BAD_PROJECT_CRASHES),
-        refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
+        refusal_is_400=("A bad value is a 400.", swap_status(422, 400)),
         refusal_code_mismatch=("The body's code is not the status.", _code(lambda value: value | {"code": 400})),
         refusal_type_swapped=(
             "A bad value is called an invalid request.",
@@ -252,9 +256,9 @@ DREADNODE = (
         "dreadnode",
         FACETS,
         "values",
-        facets_state_bad_ignored=("An unknown state filters nothing.", accepting("state")),
+        facets_state_bad_ignored=("An unknown state filters nothing.", accept_bad("state")),
         facets_project_bad_500=("A project_id that is not a UUID is a crash.", _BAD_PROJECT_CRASHES),
-        facets_refusal_is_400=("A bad value is a 400.", swapped(422, 400)),
+        facets_refusal_is_400=("A bad value is a 400.", swap_status(422, 400)),
     ),
 )
 
@@ -268,21 +272,21 @@ SUPERSERVE = table(
     "superserve",
     LIST,
     "values",
-    status_bad_ignored=("An unknown status filters nothing.", accepting("status")),
+    status_bad_ignored=("An unknown status filters nothing.", accept_bad("status")),
     status_bad_empty=("An unknown status is an empty list.", emptied("status")),
-    status_case_folded=("A status may be written in any case.", mapped("status", str.lower)),
+    status_case_folded=("A status may be written in any case.", change_parameter("status", str.lower)),
     limit_zero_taken=("limit=0 is one row.", least("limit", 1)),
     limit_201_refused=(
         "limit above 200 is refused.",
-        asking(
+        change_query(
             lambda q: [*q, ("limit", "0")] if dict(q).get("limit", "").isdigit() and int(dict(q)["limit"]) > 200 else q
         ),
     ),
     limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),
     offset_negative_taken=("A negative offset counts as 0.", least("offset", 0)),
-    metadata_empty_key_taken=("A metadata filter without a key is not looked at.", accepting("metadata.")),
-    metadata_repeated_key_taken=("Of two values of one key the last is taken.", asking(_repeated_key)),
-    refusal_is_422=("A bad value is a 422.", swapped(400, 422)),
+    metadata_empty_key_taken=("A metadata filter without a key is not looked at.", accept_bad("metadata.")),
+    metadata_repeated_key_taken=("Of two values of one key the last is taken.", change_query(_repeated_key)),
+    refusal_is_422=("A bad value is a 422.", swap_status(400, 422)),
     refusal_is_500=("A bad value is a crash.", failing(400)),
     refusal_flat=("A refusal is not in the error envelope.", refusals(lambda status, value: (status, value["error"]))),
     refusal_code_wrong=(

@@ -47,7 +47,7 @@ Lack = tuple[bool, Concerns, str]
 """Whether something is missing, the bugs that this hides, and the sentence that says so."""
 
 
-def missing(slug: str, unseen: Sequence[Bug], documents: Rows, asks: Sequence[Ask]) -> tuple[str, ...]:
+def explain_unseen(slug: str, unseen: Sequence[Bug], documents: Rows, asks: Sequence[Ask]) -> tuple[str, ...]:
     """What the run lacked for these bugs, without repetition; a bug that nothing explains is described itself."""
     rows = [*chain.from_iterable(own for name, own in documents.items() if name != OUTSIDER)]
     facts = lacks(slug, rows, documents, asks)

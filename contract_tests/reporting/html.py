@@ -6,7 +6,7 @@ from html import escape
 
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.reporting.report import Report, decide
-from contract_tests.reporting.wording import curls, mark, power, said, shortened, spent
+from contract_tests.reporting.wording import curls, mark, power, sentence_of, shorten, spent
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
     code, sentence = decide(report)
     rows = "".join(
         f'<tr><td class="{mark(report, outcome)}">{mark(report, outcome)}</td><td>{outcome.tier.value}</td>'
-        f"<td>{escape(outcome.law)}</td><td>{escape(said(outcome))}</td></tr>"
+        f"<td>{escape(outcome.law)}</td><td>{escape(sentence_of(outcome))}</td></tr>"
         for outcome in report.outcomes
     )
     details = "".join(_section(report, outcome) for outcome in report.outcomes if outcome.verdict is Verdict.BROKEN)
@@ -46,7 +46,7 @@ def render(report: Report) -> str:
 
 def _section(report: Report, outcome: Outcome) -> str:
     evidence = "\n".join(curls(report, outcome))
-    rows = "\n".join(shortened(row) for row in outcome.rows)
+    rows = "\n".join(shorten(row) for row in outcome.rows)
     page = f" (reference page {escape(outcome.page)})" if outcome.page else ""
     return (
         f'<h2 class="{mark(report, outcome)}">{escape(outcome.law)}</h2><p>{escape(outcome.sentence)}</p>'

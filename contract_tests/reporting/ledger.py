@@ -57,7 +57,7 @@ def _entry(path: Path, index: int, raw: Any) -> Accepted:
     return Accepted(str(raw["law"]), str(raw["reason"]), expires, str(raw.get("provider", "")))
 
 
-def applied(
+def apply_ledger(
     outcomes: Iterable[Outcome], ledger: Sequence[Accepted], slug: str, today: date
 ) -> tuple[list[Outcome], list[str]]:
     """The outcomes with what is accepted marked as such, and notes on entries that expired or are no longer needed."""

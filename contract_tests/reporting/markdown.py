@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract_tests.outcome import Verdict
 from contract_tests.reporting.report import Report, decide
-from contract_tests.reporting.wording import in_full, mark, power, said
+from contract_tests.reporting.wording import in_full, mark, power, sentence_of
 
 MAX_SAID = 200
 """How much of a witness or a reason fits into a cell."""
@@ -17,7 +17,7 @@ def render(report: Report) -> str:
     if report.outcomes:
         lines += ["| result | tier | law | witness or reason |", "|---|---|---|---|"]
         for outcome in report.outcomes:
-            law, reason = cell(outcome.law), cell(said(outcome)[:MAX_SAID])
+            law, reason = cell(outcome.law), cell(sentence_of(outcome)[:MAX_SAID])
             lines.append(f"| {mark(report, outcome)} | {outcome.tier.value} | {law} | {reason} |")
     for outcome in report.outcomes:
         if outcome.verdict is Verdict.BROKEN:

@@ -40,7 +40,7 @@ class Report:
         broken = [outcome for outcome in self.outcomes if outcome.verdict is Verdict.BROKEN]
         return tuple(outcome for outcome in broken if not fails(outcome, strict=self.options.strict))
 
-    def counted(self, verdict: Verdict) -> int:
+    def count(self, verdict: Verdict) -> int:
         return sum(1 for outcome in self.outcomes if outcome.verdict is verdict)
 
 
@@ -68,7 +68,7 @@ def decide(report: Report) -> tuple[int, str]:
         promises = plural(len(report.failing), "promise is", "promises are")
         names = ", ".join(dict.fromkeys(outcome.law for outcome in report.failing))
         return exit_codes.BROKEN, f"{promises} broken: {names}"
-    number = report.counted(Verdict.HOLDS)
+    number = report.count(Verdict.HOLDS)
     if not number:
         reason = "; ".join(report.notes) or "no law could be exercised"
         return exit_codes.COULD_NOT_CHECK, f"could not check: {reason}"

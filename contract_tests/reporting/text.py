@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contract_tests.outcome import Verdict
 from contract_tests.reporting.report import Report, decide
-from contract_tests.reporting.wording import in_full, mark, power, said, spent
+from contract_tests.reporting.wording import in_full, mark, power, sentence_of, spent
 
 MAX_SAID = 110
 """How much of a witness or a reason fits into a line."""
@@ -19,7 +19,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines = []
     for outcome in report.outcomes:
         result = f"{mark(report, outcome):<9}{outcome.tier.value:<7}{outcome.law:<{width}}"
-        lines.append(f"{result}  {said(outcome)[:MAX_SAID]}".rstrip())
+        lines.append(f"{result}  {sentence_of(outcome)[:MAX_SAID]}".rstrip())
     for outcome in report.outcomes:
         if outcome.verdict is Verdict.BROKEN:
             lines += ["", *in_full(report, outcome)]

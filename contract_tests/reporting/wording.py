@@ -13,7 +13,7 @@ MAX_UNSEEN = 5
 MARKS = {Verdict.HOLDS: "ok", Verdict.BROKEN: "BROKEN", Verdict.INCONCLUSIVE: "?", Verdict.ACCEPTED: "accepted"}
 
 
-def shortened(row: Row) -> str:
+def shorten(row: Row) -> str:
     text = json.dumps(row, ensure_ascii=False, separators=(", ", ": "))
     return text if len(text) <= MAX_ROW else text[:MAX_ROW] + " …"
 
@@ -29,7 +29,7 @@ def mark(report: Report, outcome: Outcome) -> str:
     return MARKS[outcome.verdict]
 
 
-def said(outcome: Outcome) -> str:
+def sentence_of(outcome: Outcome) -> str:
     return outcome.witness if outcome.verdict is Verdict.HOLDS else outcome.sentence
 
 
@@ -54,5 +54,5 @@ def in_full(report: Report, outcome: Outcome) -> list[str]:
         where = f" (reference page {outcome.page})" if outcome.page else ""
         lines.append(f"  promised: {outcome.promise}{where}")
     lines += [f"  {line}" for line in curls(report, outcome)]
-    lines += [f"  row: {shortened(row)}" for row in outcome.rows]
+    lines += [f"  row: {shorten(row)}" for row in outcome.rows]
     return lines

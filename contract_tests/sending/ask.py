@@ -12,7 +12,7 @@ import orjson
 from contract_tests.sending.security import BEARER, SHELL, Security
 
 
-def encoded(text: str) -> str:
+def encode(text: str) -> str:
     """Percent-encoded for a query; lone surrogates stand for bytes that are not UTF-8."""
     return quote(text, safe="", errors="surrogateescape")
 
@@ -37,7 +37,7 @@ class Ask:
 
     @property
     def query_string(self) -> str:
-        pairs = "&".join(f"{encoded(name)}={encoded(text)}" for name, text in self.query)
+        pairs = "&".join(f"{encode(name)}={encode(text)}" for name, text in self.query)
         return "&".join(part for part in (pairs, self.raw) if part)
 
     @property

@@ -32,14 +32,14 @@ class Credentials:
         """The header that carries the credential which the ask names, or None where nothing is sent."""
         return security.header_for(ask.credential, ask.channel, self._secrets)
 
-    def redacted(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """The last line of defence: should a credential be in the text after all, it goes."""
         for secret in sorted(self._secrets.values(), key=len, reverse=True):
             if len(secret) >= SHORTEST_REDACTED:
                 text = text.replace(secret, REDACTED).replace(escape(secret), REDACTED)
         return text
 
-    def repeated_by(self, reply: Reply) -> bool:
+    def is_repeated_by(self, reply: Reply) -> bool:
         """Whether the answer holds one of the credentials, in a header or in a body that is not too long to search."""
         body = reply.body if len(reply.body) < MAX_SEARCHED_BYTES else b""
         return any(

@@ -11,7 +11,7 @@ from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport
 
 
-def failed(reply: Reply) -> bool:
+def has_failed(reply: Reply) -> bool:
     """Whether the server failed; a server that knows no HEAD has not."""
     return reply.status >= 500 and not (reply.status == 501 and reply.ask.method == "HEAD")
 
@@ -59,12 +59,12 @@ class Recorder:
         return self.inner.credentials
 
     def send(self, ask: Ask) -> Reply:
-        return self._repeated(self._sent([ask], lambda: [self.inner.send(ask)])[0])
+        return self._repeat(self._send([ask], lambda: [self.inner.send(ask)])[0])
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        return [self._repeated(reply) for reply in self._sent(asks, lambda: self.inner.together(asks))]
+        return [self._repeat(reply) for reply in self._send(asks, lambda: self.inner.together(asks))]
 
-    def _sent(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
+    def _send(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         if self.limit is not None and self.sent + len(asks) > self.limit:
             raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
         self.prices[self._watcher.account if self._watcher else ""] += len(asks)
@@ -77,22 +77,22 @@ class Recorder:
             raise
         self.replies += replies
         for reply in replies:
-            self._in_a_row = [*self._in_a_row, reply] if failed(reply) else []
+            self._in_a_row = [*self._in_a_row, reply] if has_failed(reply) else []
         if self.progress is not None:
             self.progress(self.sent)
         return replies
 
-    def _repeated(self, reply: Reply) -> Reply:
+    def _repeat(self, reply: Reply) -> Reply:
         """The answer, or where the server failed, that to the same request again."""
-        if not failed(reply):
+        if not has_failed(reply):
             return reply
         again = reply
         if reply.failures < 2:
             try:
-                again = self._sent([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
+                again = self._send([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
             except BudgetExhausted:
                 return reply  # Asked once, which proves nothing.
-        if failed(again):
+        if has_failed(again):
             self._tell(f"{again.status}, twice in a row", (reply.ask,))
         return again
 

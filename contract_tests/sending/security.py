@@ -71,7 +71,7 @@ class Security:
             case "truncated":
                 return scheme.header, scheme.prefix + ("${TOKEN%?}" if shown else secret[:-1])
             case "recased":
-                return scheme.header, scheme.prefix + ("${TOKEN^^}" if shown else recased(secret))
+                return scheme.header, scheme.prefix + ("${TOKEN^^}" if shown else change_case(secret))
         return scheme.header, scheme.prefix + secret
 
     def scheme_of(self, channel: str) -> Scheme:
@@ -84,7 +84,7 @@ class Security:
         raise NeverSent(f"the spec documents no credential in {channel!r}")
 
 
-def recased(secret: str) -> str:
+def change_case(secret: str) -> str:
     """Another spelling that no case-sensitive comparison takes for the same."""
     return secret.upper() if secret.upper() != secret else secret.lower()
 

@@ -58,11 +58,11 @@ def test_wrong_usage_is_one_line(
 
 def test_what_is_assumed_or_dangerous_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """A token that travels in the clear, and an org that nobody has named; both before anything is sent."""
-    assert cli.parsed(["prime", "--base-url", "http://prime.example.com/", "--token", "x"]).base_url == (
+    assert cli.parse(["prime", "--base-url", "http://prime.example.com/", "--token", "x"]).base_url == (
         "http://prime.example.com"
     )
     assert "the token travels unencrypted" in capsys.readouterr().err
-    assert cli.parsed(["dreadnode", *USAGE]).options.orgs == ("acme",)
+    assert cli.parse(["dreadnode", *USAGE]).options.orgs == ("acme",)
     said = capsys.readouterr().err
     assert "no --org was given" in said
     assert "unencrypted" not in said

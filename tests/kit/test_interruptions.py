@@ -82,7 +82,7 @@ def test_a_layer_that_ends_early_is_noted(
     assert report.notes == ((note,) if note else ())
     assert report.cut_short == (note if cut else "")
     assert ("seen" in {outcome.law for outcome in report.outcomes}) is goes_on
-    assert report.counted(Verdict.HOLDS) > 20
+    assert report.count(Verdict.HOLDS) > 20
     assert decide(report)[0] == (exit_codes.UNDER_POWERED if cut else exit_codes.HOLDS)
     requests = {SHARED_ACCOUNT: requests_of_laws()}
     requests[account] = requests.get(account, 0) + 1

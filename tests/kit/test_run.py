@@ -99,7 +99,7 @@ def test_the_stop_after_three_failures_is_no_excuse(headers: dict[str, str]) -> 
 def test_a_correct_server_holds() -> None:
     """The laws alone, one credential: exit 0."""
     report = judged(handler("prime", 0, 300))
-    assert decide(report) == (0, f"{report.counted(Verdict.HOLDS)} laws hold")
+    assert decide(report) == (0, f"{report.count(Verdict.HOLDS)} laws hold")
 
 
 def test_should_is_a_warning_unless_strict() -> None:
@@ -135,7 +135,7 @@ def test_ctrl_c_gives_the_report_so_far() -> None:
     report = judged(tired)
     assert "interrupted" in report.notes[0]
     assert decide(report)[0] == exit_codes.UNDER_POWERED
-    assert report.counted(Verdict.HOLDS) > 3
+    assert report.count(Verdict.HOLDS) > 3
 
 
 def test_equal_seeds_send_equal_requests() -> None:

@@ -87,8 +87,8 @@ def test_what_was_found_until_then_is_reported(name: str, number: int) -> None:
     report = checked(correct(), EVENTS[name], number)
     code, sentence = decide(report)
     assert list(report.failing) == []
-    assert report.counted(Verdict.HOLDS) >= {1: 0, EARLY: 1, IN_LAWS: 8}[number]
-    if report.counted(Verdict.HOLDS):
+    assert report.count(Verdict.HOLDS) >= {1: 0, EARLY: 1, IN_LAWS: 8}[number]
+    if report.count(Verdict.HOLDS):
         assert code == exit_codes.UNDER_POWERED
         assert "the run was cut short" in sentence
     else:

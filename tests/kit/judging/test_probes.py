@@ -6,7 +6,7 @@ import pytest
 
 from contract_tests.judging.probes import Plan
 from contract_tests.laws import LAWS, OURS
-from contract_tests.laws.plan import planned
+from contract_tests.laws.plan import read_plan
 
 PLAN = Plan(frozenset({"a.kept", "a.dropped"}), frozenset({"a.kept:one"}))
 
@@ -27,8 +27,8 @@ def test_a_planned_law_sends_what_there_is_room_for(law: str, probe: str, wants:
 
 def test_our_own_laws_are_those_that_are_planned() -> None:
     """In the profiles that have a plan; the deep one sends everything."""
-    plan = planned("prime", "default")
+    plan = read_plan("prime", "default")
     assert plan is not None
     assert plan.laws == OURS <= set(LAWS)
     assert {name.partition(":")[0] for name in plan.probes} <= OURS
-    assert planned("prime", "deep") is None
+    assert read_plan("prime", "deep") is None

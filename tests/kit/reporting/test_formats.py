@@ -38,7 +38,7 @@ def test_a_broken_promise_is_told_in_full_and_without_credentials() -> None:
 def test_redaction_is_the_last_line_of_defence() -> None:
     """Even a law that puts a credential into a sentence does not publish it."""
     report = Report("prime", "", Options(), (broken("x", f"saw {CANARY}"),))
-    assert CANARY not in Credentials({"token": CANARY}).redacted(text.render(report))
+    assert CANARY not in Credentials({"token": CANARY}).redact(text.render(report))
 
 
 ASK = Ask("/api/v1/sandbox", (("status", "<&|>"),))

@@ -16,10 +16,10 @@ def test_the_ledger_accepts_until_it_expires(tmp_path: Path) -> None:
     path = tmp_path / "ledger.yaml"
     path.write_text("- {law: a, reason: known, expires: 2030-01-01}\n- {law: b, reason: old, expires: 2020-01-01}\n")
     entries = ledger.read(path)
-    found, notes = ledger.applied([broken("a", "x"), broken("b", "y")], entries, "prime", date(2025, 1, 1))
+    found, notes = ledger.apply_ledger([broken("a", "x"), broken("b", "y")], entries, "prime", date(2025, 1, 1))
     assert [each.verdict for each in found] == [Verdict.ACCEPTED, Verdict.BROKEN]
     assert notes == ["b: the acceptance (old) expired on 2020-01-01"]
-    assert ledger.applied([], entries, "prime", date(2019, 1, 1))[1][0].startswith(
+    assert ledger.apply_ledger([], entries, "prime", date(2019, 1, 1))[1][0].startswith(
         "a: the accepted deviation was not seen"
     )
 

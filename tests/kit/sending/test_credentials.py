@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from contract_tests.cli import parsed
+from contract_tests.cli import parse
 from contract_tests.sending.ask import Ask
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.recorder import Recorder
@@ -19,7 +19,7 @@ ASK = Ask("/x")
 def test_no_repr_shows_a_secret() -> None:
     """Neither that of the credentials, nor of whatever holds them."""
     credentials = Credentials({"token": SECRET, "other": "second-secret"})
-    given = parsed(["prime", "--base-url", "http://127.0.0.1:1", "--token", SECRET])
+    given = parse(["prime", "--base-url", "http://127.0.0.1:1", "--token", SECRET])
     holders = (credentials, local(), wire(silent), Recorder(local()), given)
     assert not [holder for holder in holders if SECRET in repr(holder) or "second-secret" in repr(holder)]
     assert repr(credentials) == "Credentials(token, other)"
@@ -36,8 +36,7 @@ def test_a_secret_is_cut_out_of_a_text() -> None:
     """As it stands and as HTML has it, the longest first; too short a one would cut up words."""
     credentials = Credentials({"token": "a<b>&c", "other": "a<b>&c-more", "third": "ok"})
     assert (
-        credentials.redacted("look: a<b>&c-more, a<b>&c, a&lt;b&gt;&amp;c")
-        == "look: [redacted], [redacted], [redacted]"
+        credentials.redact("look: a<b>&c-more, a<b>&c, a&lt;b&gt;&amp;c") == "look: [redacted], [redacted], [redacted]"
     )
 
 
@@ -54,7 +53,7 @@ def test_a_secret_is_cut_out_of_a_text() -> None:
 def test_an_answer_that_repeats_a_secret(body: bytes, headers: dict[str, str], secret: str, repeated: bool) -> None:
     """In the body or in a header; not where it is too short to tell anything, or the body too long to search."""
     reply = local(200, body, headers).send(ASK)
-    assert Credentials({"token": secret}).repeated_by(reply) is repeated
+    assert Credentials({"token": secret}).is_repeated_by(reply) is repeated
 
 
 def test_credentials_say_whom_they_know() -> None:

@@ -119,4 +119,4 @@ def test_progress_is_told_with_every_answer() -> None:
 
 def test_the_credentials_are_those_of_the_transport() -> None:
     """Whoever has the recorder can cut them out of a text."""
-    assert Recorder(answering([])).credentials.redacted(f"saw {SECRET}") == "saw [redacted]"
+    assert Recorder(answering([])).credentials.redact(f"saw {SECRET}") == "saw [redacted]"
