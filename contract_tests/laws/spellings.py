@@ -92,6 +92,9 @@ def encoding(check: Check) -> None:
         # Python's clients write their True as it prints.
         name = switch.parameter
         expect_same(check, "capital boolean", ((name, "true"),), ((name, "True"),), tier=Tier.SHOULD)
+    scopes = check.promises.scopes
+    if scopes.empty_is_none:
+        expect_same(check, f"empty {scopes.noun}", (), ((scopes.in_query, ""),), tier=Tier.SHOULD)
     if closed is not None and reference is not None:
         _encode_reference(check, closed, reference)
     if json_filter is not None:
@@ -103,7 +106,9 @@ def encoding(check: Check) -> None:
 def _encode_values(check: Check, filter: AllOf, closed: Closed | None) -> None:
     name, groups = filter.parameter, members_of(check, filter)
     every = sorted({value for group in groups for value in group})
-    spaced = next((value for value in every if " " in value.strip()), None)
+    # Best a value in which the space alone is encoded: a server may decode only where it sees a percent sign.
+    spaces = [value for value in every if " " in value.strip()]
+    spaced = min(spaces, key=lambda value: encode(value) != value.replace(" ", "%20"), default=None)
     if spaced:
         expect_same(check, "plus", ((name, spaced),), (), f"{name}=" + encode(spaced).replace("%20", "+"))
     foreign = next((value for value in every if not value.isascii()), None)

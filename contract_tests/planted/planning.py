@@ -41,6 +41,8 @@ ALWAYS = frozenset(
         "cursors.tampered:half",
         "spellings.lists:upper-case uuid",
         "spellings.encoding:capital boolean",
+        "spellings.encoding:empty team",
+        "spellings.encoding:plus",
         "values.metadata:nan",
         "values.metadata:long key",
         "values.metadata:much in all",

@@ -236,7 +236,15 @@ PROMISES = Promises(
     slug="prime",
     listing=LISTING,
     refusals=Refusals(value=422, read=refusal, challenges=True),
-    scopes=Scopes(in_query="team_id", field="teamId", noun="team", unknown=403, unknown_tier=Tier.SHOULD, foreign=403),
+    scopes=Scopes(
+        in_query="team_id",
+        field="teamId",
+        noun="team",
+        unknown=403,
+        unknown_tier=Tier.SHOULD,
+        foreign=403,
+        empty_is_none=True,
+    ),
     fake=Fake(home="main", orgs=("research",)),
     mine=mine,
 )

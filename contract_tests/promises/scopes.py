@@ -23,6 +23,8 @@ class Scopes:
     unknown_tier: Tier = Tier.MUST
     foreign: int = 403
     """The status for a scope that the caller does not belong to."""
+    empty_is_none: bool = False
+    """An empty text in the parameter is as good as no parameter (Assumed)."""
     advice: str = "is the base URL right?"
     """What to look at when the list is answered with 403 or 404; `{scope}` is the scope that was asked for."""
 
