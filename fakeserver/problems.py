@@ -75,6 +75,10 @@ def not_found(detail: str = "Not Found") -> Problem:
     return Problem(404, "not_found", detail)
 
 
+def conflict(detail: str) -> Problem:
+    return Problem(409, "conflict", detail)
+
+
 def method_not_allowed(allowed: Sequence[str]) -> Problem:
     return Problem(405, "method_not_allowed", "Method Not Allowed", headers={"Allow": ", ".join(allowed)})
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fakeserver.documents.seeded import Make
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.meaning import Meaning
 from fakeserver.problems import Document, Problem
 
 Switches = Mapping[str, Any]
@@ -24,8 +24,9 @@ ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider's meaning. `created` and `identity` name the fields that order its documents; `try_path` is the
-    request that the start screen shows; `sdk` names the environment variables that its SDK reads.
+    """A provider's meaning. `operations` are those of its spec that are served, by `operationId`; `created` and
+    `identity` name the fields that order its documents; `try_path` is the request that the start screen shows; `sdk`
+    names the environment variables that its SDK reads.
 
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
@@ -33,7 +34,7 @@ class Provider:
 
     slug: str
     errors: ErrorDialect
-    operations: Mapping[str, Listing | Facets]
+    operations: Mapping[str, Meaning]
     make: Make
     created: str
     identity: str

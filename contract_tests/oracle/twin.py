@@ -17,7 +17,7 @@ from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import OrderKey
-from fakeserver.listing.listing import Listing
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.pages import Cursor, First, Numbered
 from fakeserver.listing.pages import Window as WindowPosition
 from fakeserver.pipeline.exchange import Request
@@ -91,12 +91,14 @@ class Twin:
         """The ids of all rows that the ask's filters let through, in the order of the list; None for a refusal."""
         try:
             route, values = self._read(ask)
-            scope = route.meaning.tenant(self.caller, values, self.tenants)
+            meaning = route.meaning
+            assert isinstance(meaning, Listing | Facets)
+            scope = meaning.tenant(self.caller, values, self.tenants)
         except Problem:
             return None
         holds = [
             filter.predicate(values[filter.parameter])
-            for filter in route.meaning.filters
+            for filter in meaning.filters
             if values[filter.parameter] is not None
         ]
         documents = self.tenants[scope.tenant].documents()

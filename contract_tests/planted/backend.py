@@ -23,8 +23,9 @@ from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter, parsing
-from fakeserver.listing.listing import Facets, Listing, Scope
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.pages import Context
+from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import question_of
 from fakeserver.problems import Document, Problem, internal, method_not_allowed, not_found, unauthenticated
 from fakeserver.provider import Provider

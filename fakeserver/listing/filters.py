@@ -19,7 +19,7 @@ from pyroaring import BitMap
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.listing.containment import contains, couples_paths
 from fakeserver.problems import Document, Issue
-from fakeserver.spec.parameters import Values
+from fakeserver.spec.parameters import Values, ValuesCheck
 from fakeserver.spec.values import ValueRefused
 
 Predicate = Callable[[Document], bool]
@@ -91,7 +91,7 @@ class FieldFilter:
         return value
 
 
-def parsing(kind: Filter) -> Callable[[Values, list[Issue]], None]:
+def parsing(kind: Filter) -> ValuesCheck:
     """A decoder's check that puts the value that a filter means in the place of the one that was decoded."""
 
     def parse(values: Values, issues: list[Issue]) -> None:

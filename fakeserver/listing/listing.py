@@ -1,35 +1,26 @@
-"""Listings and facets: what an operation that reads documents means."""
+"""Listings and facets: the meanings of operations that find documents by filters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fakeserver.arguments import near
 from fakeserver.documents.collection import Collection
+from fakeserver.listing import objections
 from fakeserver.listing.facets import Facet
-from fakeserver.listing.filters import Filter
-from fakeserver.listing.orders import OrderParameter
-from fakeserver.listing.pages import Pages
-from fakeserver.spec.credentials import Caller
+from fakeserver.listing.filters import Filter, parsing
+from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View
+from fakeserver.listing.pages import Context, Pages
+from fakeserver.listing.scope import TenantRule
+from fakeserver.listing.select import body_of, count, find, question_of
+from fakeserver.problems import Document, SpecError
+from fakeserver.spec.parameters import Values, ValuesCheck
 from fakeserver.spec.reader import Operation
+from fakeserver.spec.schemas import rows_of
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Which documents a caller may see: those of a tenant, or only those that `owner` owns in it."""
-
-    tenant: str
-    owner: str | None = None
-
-
-TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
-"""(caller, decoded values, tenants) → scope, or a Problem."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Meaning):
     """An operation that filters, orders and pages documents. `path` names the parameters of the path, which the tenant
     rule reads."""
 
@@ -42,9 +33,46 @@ class Listing:
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters) | self.pages.parameters | frozenset(self.path)
 
+    @property
+    def checks(self) -> Iterable[ValuesCheck]:
+        return map(parsing, self.filters)
+
+    def row(self, operation: Operation, document: Document) -> Document | None:
+        answer = operation.responses.get(200)
+        if answer is None:
+            raise SpecError("has no response 200")
+        envelope = self.pages.envelope
+        for objection in objections.to_envelope(envelope, answer.schema, document):
+            raise SpecError(objection)
+        row = rows_of(document, answer.schema, envelope.items)
+        if row is None:
+            raise SpecError("its response 200 is not a list of rows")
+        return row
+
+    def objections(self, form: Form) -> Iterator[str]:
+        yield from objections.to_claims([*(kind.parameter for kind in self.filters), *self.pages.parameters])
+        yield from objections.to_filters(self.filters, form)
+        yield from objections.to_pages(self.pages, form)
+
+    def prepare(self, collection: Collection) -> None:
+        for kind in self.filters:
+            collection.postings(kind.field, kind.keys)
+
+    def question(self, operation: str, values: Values) -> bytes:
+        return question_of(operation, self.filters, values)
+
+    def answer(self, asked: Asked, view: View) -> Result:
+        values, tenants = asked.values, view.tenants
+        scope = self.tenant(view.caller, values, tenants)
+        collection = tenants[scope.tenant]
+        ranks = find((scope.owner, asked.question), self.filters, collection, scope, values)
+        context = Context(view.issuer, scope.tenant, asked.question, asked.query)
+        page = self.pages.page(ranks, values, collection, context)
+        return Result(200, body_of(page, collection), page.headers)
+
 
 @dataclass(frozen=True, slots=True)
-class Facets:
+class Facets(Meaning):
     """An operation that counts the documents that a listing with the same filters would find; `path` as there."""
 
     tenant: TenantRule
@@ -56,30 +84,27 @@ class Facets:
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters) | frozenset(self.path)
 
+    @property
+    def checks(self) -> Iterable[ValuesCheck]:
+        return map(parsing, self.filters)
 
-def objections(meaning: Listing | Facets, operation: Operation) -> Iterator[str]:
-    """What an operation means although its spec, or one of the meaning's own parts, does not bear it out."""
-    claimed = [kind.parameter for kind in meaning.filters]
-    if isinstance(meaning, Listing):
-        claimed += meaning.pages.parameters
-    for name in sorted({name for name in claimed if claimed.count(name) > 1}):
-        yield f"parameter {name!r} is read by two parts of the meaning"
-    if isinstance(meaning, Listing):
-        yield from _objections_to_pages(meaning.pages, operation)
+    def objections(self, form: Form) -> Iterator[str]:
+        yield from objections.to_claims([kind.parameter for kind in self.filters])
+        yield from objections.to_filters(self.filters, form)
+        yield from objections.to_facets(self.facets, form)
 
+    def prepare(self, collection: Collection) -> None:
+        for kind in self.filters:
+            collection.postings(kind.field, kind.keys)
+        for facet in self.facets.values():
+            collection.postings(facet.field, facet.keys)
 
-def _objections_to_pages(pages: Pages, operation: Operation) -> Iterator[str]:
-    for fact in sorted(pages.envelope.facts - pages.position.facts):
-        yield f"the envelope tells {fact!r}, which a page of kind {type(pages.position).__name__} does not know"
-    success = operation.responses.get(200)
-    declared = success.headers if success else ()
-    for name in pages.envelope.headers:
-        if name.lower() not in {header.lower() for header in declared}:
-            yield f"header {name!r} is sent but not declared for status 200{near(name, declared)}"
-    if isinstance(pages.order, OrderParameter):
-        parameter = next(each for each in operation.parameters if each.name == pages.order.parameter)
-        texts = parameter.schema.get("enum", [])
-        if sorted(texts) != sorted(pages.order.orders):
-            yield f"parameter {parameter.name!r} allows {texts}, and the orders are {[*pages.order.orders]}"
-        if parameter.schema.get("default") not in (None, next(iter(pages.order.orders))):
-            yield f"parameter {parameter.name!r} has a default that is not the first of the orders"
+    def question(self, operation: str, values: Values) -> bytes:
+        return question_of(operation, self.filters, values)
+
+    def answer(self, asked: Asked, view: View) -> Result:
+        values, tenants = asked.values, view.tenants
+        scope = self.tenant(view.caller, values, tenants)
+        collection, question = tenants[scope.tenant], (scope.owner, asked.question)
+        ranks = find(question, self.filters, collection, scope, values)
+        return Result(200, count(question, self.facets, ranks, collection))

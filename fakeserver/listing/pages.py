@@ -16,17 +16,9 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import OrderKey
 from fakeserver.listing.cursors import Binding, CursorRefused, seal, unseal
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Neighbours, Page, link_header
+from fakeserver.listing.meaning import Issuer
 from fakeserver.listing.orders import NEWEST_FIRST, Order, OrderParameter
 from fakeserver.problems import bad_cursor
-
-
-class Issuer(Protocol):
-    """Whose cursors they are (a world), and the instant that its documents are seen at, in microseconds since 1970."""
-
-    @property
-    def secret(self) -> bytes: ...
-    @property
-    def as_of(self) -> int: ...
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -12,8 +12,9 @@ from pyroaring import BitMap
 from fakeserver.documents.answers import Answer
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.envelopes import Page
+from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
-from fakeserver.listing.listing import Facets, Scope
+from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document
 from fakeserver.spec.parameters import Values
 
@@ -90,13 +91,13 @@ def test_of(filters: tuple[Filter, ...], scope: Scope, values: Values) -> Callab
     return test
 
 
-def count(question: Hashable, meaning: Facets, found: BitMap, collection: Collection) -> bytes:
+def count(question: Hashable, facets: Mapping[str, Facet], found: BitMap, collection: Collection) -> bytes:
     """The facets' body, kept under the question."""
     answers = collection.answers
     kept = answers.counts.get(question)
     if kept is not None and kept[0] == answers.revision:
         return kept[1]
-    counts = orjson.dumps({name: facet.counts(found, collection) for name, facet in meaning.facets.items()})
+    counts = orjson.dumps({name: facet.counts(found, collection) for name, facet in facets.items()})
     answers.counts.keep(question, (answers.revision, counts))
     return counts
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
-from fakeserver.listing.filters import parsing
-from fakeserver.listing.listing import Facets, Listing
-from fakeserver.listing.select import question_of
+from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.problems import Problem, method_not_allowed, not_found
 from fakeserver.provider import Provider
-from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
+from fakeserver.spec.parameters import Decoder, decoder, query_pairs
 from fakeserver.spec.reader import Endpoint, Operation, Spec
 
 MAX_READINGS = 1_024
@@ -24,32 +21,24 @@ UNSERVED_HEADER = "X-Fakeserver-Unserved"
 """Names an operation that the spec has and the fake has not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a path and a query ask an operation for; `question` is what its filters were given (`question_of`)."""
-
-    values: Values
-    question: bytes
-
-
 class Route:
     """An operation with its meaning and its decoder."""
 
-    def __init__(self, operation: Operation, meaning: Listing | Facets, decoder: Decoder) -> None:
+    def __init__(self, operation: Operation, meaning: Meaning, decoder: Decoder) -> None:
         self.operation = operation
         self.meaning = meaning
         self.decoder = decoder
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
-    def read(self, segments: Mapping[str, str], query: bytes) -> Reading:
+    def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
         """The typed values of a request, or a Problem. The same text always means the same, so it is read once."""
         parts = tuple(segments.items())
         short = len(query) + sum(len(text) for _, text in parts) <= LONGEST_READING
         return (self._cached if short else self._read)(parts, query)
 
-    def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Reading:
+    def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Asked:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
-        return Reading(values, question_of(self.operation.id, self.meaning.filters, values))
+        return Asked(values, self.meaning.question(self.operation.id, values), query)
 
 
 class Matcher:
@@ -101,15 +90,11 @@ def unserved_problem(endpoint: Endpoint) -> Problem:
 def routes_of(provider: Provider, spec: Spec) -> list[Route]:
     """The operations that a provider serves, in the order of its spec, after both were held against each other."""
     check_agreement(provider, spec)
-    return [
-        Route(
-            operation,
-            provider.operations[operation.id],
-            decoder(
-                operation.parameters,
-                optional_text=provider.optional_text,
-                checks=[parsing(filter_) for filter_ in provider.operations[operation.id].filters],
-            ),
-        )
-        for operation in spec.operations.values()
-    ]
+    return [route_of(provider, operation) for operation in spec.operations.values()]
+
+
+def route_of(provider: Provider, operation: Operation) -> Route:
+    """An operation with what the provider makes of it."""
+    meaning = provider.operations[operation.id]
+    decoding = decoder(operation.parameters, optional_text=provider.optional_text, checks=meaning.checks)
+    return Route(operation, meaning, decoding)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Iterator
 
 import orjson
 
+from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.listing import Facets
-from fakeserver.listing.pages import Context
-from fakeserver.listing.select import body_of, count, find
+from fakeserver.listing.meaning import Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import Matcher, routes_of
-from fakeserver.problems import FakeProblem, Problem, internal, unauthenticated
+from fakeserver.problems import FakeProblem, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
@@ -59,7 +59,7 @@ class Service:
         except Exception as error:
             answer = self.refuse(error, request, progress.operation, world)
             if progress.effect is not None and progress.effect.phase == "after":
-                # The request changed nothing, so there is no success to lose.
+                # A request that is refused changes nothing, so there is no success to lose.
                 progress.effect = progress.preference = None
         if progress.effect is not None:
             apply(progress.effect, answer, world.faults)
@@ -84,19 +84,25 @@ class Service:
         if caller is None:
             raise unauthenticated()
         reported = self.count_request(request, caller, progress.instant, world)
-        reading = route.read(segments, request.query)
-        values = progress.values = reading.values
-        meaning, tenants = route.meaning, world.advance(self.provider)
-        scope = meaning.tenant(caller, values, tenants)
-        collection = tenants[scope.tenant]
-        question = (scope.owner, reading.question)
-        ranks = find(question, meaning.filters, collection, scope, values)
+        asked = route.read(segments, request.query)
+        progress.values = asked.values
+        view = View(caller, world.advance(self.provider), world, progress.instant)
+        return self.settle(route.meaning.answer(asked, view), reported, world)
+
+    def settle(self, result: Result, reported: dict[str, str], world: World) -> Answer:
+        """The answer that a result becomes, once what it wants changed is changed."""
+        body = result.body
+        if not isinstance(body, bytes) and not isinstance(body, Iterator):
+            body = orjson.dumps(body)
+        if result.write is not None:
+            try:
+                world.apply(self.provider, result.write.tenant, result.write.changes)
+            except ChangeError as error:
+                raise conflict(f"The change cannot be made: {error}") from error
         headers = {**self.provider.headers, **reported}
-        if isinstance(meaning, Facets):
-            return Answer(200, count(question, meaning, ranks, collection), headers)
-        context = Context(world, scope.tenant, reading.question, request.query)
-        page = meaning.pages.page(ranks, values, collection, context)
-        return Answer(200, body_of(page, collection), {**headers, **page.headers} if page.headers else headers)
+        if result.headers:
+            headers.update(result.headers)
+        return Answer(result.status, body, headers)
 
     def find_caller(self, keys: list[str]) -> Caller | None:
         """Who the first known credential belongs to."""

@@ -11,8 +11,9 @@ from fakeserver.instants import SECOND, at, instant
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import AnyOf, Equal
-from fakeserver.listing.listing import Facets, Listing, Scope
+from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.pages import Cursor, Pages
+from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller

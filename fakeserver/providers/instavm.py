@@ -9,8 +9,9 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.instants import SECOND, instant, naive
 from fakeserver.listing.filters import Containing
-from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.listing import Listing
 from fakeserver.listing.pages import First, Pages
+from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document, Problem, fastapi_detail
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller

@@ -11,8 +11,9 @@ from fakeserver.instants import SECOND, at, instant
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AllOf, Equal, Excluding
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.listing import Listing
 from fakeserver.listing.pages import Numbered, Pages
+from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller

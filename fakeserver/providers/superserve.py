@@ -11,8 +11,9 @@ from fakeserver.instants import SECOND, at, instant
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AnyOf, Pairs
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Listing, Scope
+from fakeserver.listing.listing import Listing
 from fakeserver.listing.pages import Pages, Window
+from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document, Issue, Problem
 from fakeserver.provider import Provider, Switches
 from fakeserver.spec.credentials import Caller

@@ -10,11 +10,10 @@ from typing import Any, cast
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
 from fakeserver.instants import instant
-from fakeserver.listing.listing import Listing
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.spec.reader import Spec
-from fakeserver.spec.schemas import fields_of, rows_of
+from fakeserver.spec.schemas import fields_of
 from fakeserver.spec.values import UUID
 
 REASONS = {
@@ -117,11 +116,12 @@ class DocumentSchema:
 
 
 def item_schema(provider: Provider, contract: Spec) -> Document:
-    """The schema of one document, its inner references unread: what is in the listing's array, wherever its envelope
-    puts that."""
-    name, listing = next((name, each) for name, each in provider.operations.items() if isinstance(each, Listing))
-    answer = contract.operations[name].responses.get(200)
-    row = None if answer is None else rows_of(contract.document, answer.schema, listing.pages.envelope.items)
-    if row is None:
-        raise SpecError(f"{contract.path}: {name}: its response 200 is not a list of rows")
-    return row
+    """The schema of one document, its inner references unread: what the first operation answers that holds any."""
+    for name, meaning in provider.operations.items():
+        try:
+            row = meaning.row(contract.operations[name], contract.document)
+        except SpecError as error:
+            raise SpecError(f"{contract.path}: {name}: {error}") from error
+        if row is not None:
+            return row
+    raise SpecError(f"{contract.path}: no operation of the provider {provider.slug!r} answers with its documents")

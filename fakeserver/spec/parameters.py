@@ -24,6 +24,8 @@ MAX_QUERY_FIELDS = 1_000
 
 Pairs = Sequence[tuple[str, str]]
 Values = dict[str, Any]
+ValuesCheck = Callable[[Values, list[Issue]], None]
+"""Looks at all decoded values; it may replace some, and add issues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Decoder:
     pairs: tuple[Prefixed, ...]
     required: tuple[str, ...]
     defaults: Values
-    checks: tuple[Callable[[Values, list[Issue]], None], ...] = ()
+    checks: tuple[ValuesCheck, ...] = ()
 
     def decode(self, segments: Mapping[str, str], query: Pairs) -> Values:
         """Typed values with defaults, or a Problem that lists every issue of the request."""
@@ -218,7 +220,7 @@ def decoder(
     parameters: Iterable[Parameter],
     *,
     optional_text: frozenset[str],
-    checks: Iterable[Callable[[Values, list[Issue]], None]],
+    checks: Iterable[ValuesCheck],
 ) -> Decoder:
     """Compile an operation's declared parameters; those of `optional_text` count as absent when they are empty."""
     path: list[Single] = []

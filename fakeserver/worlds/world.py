@@ -12,7 +12,6 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.faults.scripts import Faults
-from fakeserver.listing.listing import Facets
 from fakeserver.problems import FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
@@ -53,13 +52,11 @@ class SeededDocuments:
         return {name: Collection(source, order, lifetimes) for name, source in sources.items()}
 
     def prepare(self, provider: Provider) -> None:
-        """File everything that the provider's filters and facets look up, so that no request has to wait for it."""
+        """File everything that the provider's operations look up, so that no request has to wait for it."""
         for collection in self.collections(provider).values():
             collection.owned_by("")
             for meaning in provider.operations.values():
-                facets = meaning.facets.values() if isinstance(meaning, Facets) else ()
-                for looked_up in (*meaning.filters, *facets):
-                    collection.postings(looked_up.field, looked_up.keys)
+                meaning.prepare(collection)
 
     def _seeded(self, provider: Provider) -> dict[str, Seeded]:
         fixture = self.fixtures[provider.slug]

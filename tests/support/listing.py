@@ -12,6 +12,9 @@ from pyroaring import BitMap
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.listing.envelopes import Page
+from fakeserver.listing.filters import Filter
+from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.meaning import Meaning
 from fakeserver.listing.pages import Context
 from fakeserver.listing.select import body_of
 
@@ -22,6 +25,12 @@ class Issuer:
 
     secret: bytes = b"secret"
     as_of: int = 1_000_000
+
+
+def filters_of(meaning: Meaning) -> tuple[Filter, ...]:
+    """The filters of a listing, or of facets."""
+    assert isinstance(meaning, Listing | Facets)
+    return meaning.filters
 
 
 CONTEXT = Context(Issuer(), tenant="acme", question=b"listing of running ones")

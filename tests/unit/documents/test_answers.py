@@ -12,7 +12,7 @@ from fakeserver.documents.answers import MAX_ANSWERS, MAX_FOLLOWED, MAX_NOTED, A
 from fakeserver.documents.cache import Cache
 from fakeserver.documents.overlay import MAX_PLACES
 from fakeserver.listing.filters import AnyOf
-from fakeserver.listing.listing import Scope
+from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import find
 from fakeserver.problems import Document
 from tests.support.tenant import untouched

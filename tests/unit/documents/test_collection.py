@@ -18,9 +18,11 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.seeded import OWNER
 from fakeserver.instants import at, instant
 from fakeserver.listing.filters import AnyOf, Containing, Equal, Excluding, Filter, Pairs
-from fakeserver.listing.listing import Facets, Scope
+from fakeserver.listing.listing import Facets
+from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import count, find, select
 from tests.support.asgi import EPOCH, SLUGS, Row
+from tests.support.listing import filters_of
 from tests.support.soak import examples
 from tests.support.tenant import Tenant, ordinal_of, server, untouched
 
@@ -63,7 +65,7 @@ class Tenants(RuleBasedStateMachine):
         self.born = 0
         self.views: list[tuple[Collection, list[bytes]]] = []
         self.place: Any = None
-        kinds = [kind for route in service.routes for kind in route.meaning.filters]
+        kinds = [kind for route in service.routes for kind in filters_of(route.meaning)]
         documents = [document for document, _ in self.tenant.shown()]
         owners = sorted({owner for _, owner in self.tenant.shown()})
         self.questions: list[tuple[tuple[Filter, ...], dict[str, Any], str | None]] = [((), {}, owners[0])]
@@ -223,7 +225,7 @@ class Tenants(RuleBasedStateMachine):
         filters, asked, owner = self.questions[number % len(self.questions)]
         question = number % len(self.questions)
         found = find(question, filters, self.collection, Scope("t", owner), asked)
-        counted = json.loads(count(question, meaning, found, self.collection))
+        counted = json.loads(count(question, meaning.facets, found, self.collection))
         for name, facet in meaning.facets.items():
             fields = [self.collection.document(rank).get(facet.field) for rank in found]
             counts = sorted((fields.count(value) for value in {*fields} - {None}), reverse=True)

@@ -17,6 +17,7 @@ from fakeserver.documents.order import newest_first
 from fakeserver.documents.ranks import GAP, Layout
 from fakeserver.documents.seeded import FIRST
 from tests.support.asgi import SLUGS, Row, main_tenant
+from tests.support.listing import filters_of
 from tests.support.tenant import server
 
 words = st.sampled_from(["prod", "dev", "eval"])
@@ -116,7 +117,7 @@ def test_the_seeded_postings_are_nobodys_to_change() -> None:
         provider = app.services[slug].provider
         first = app.world.seeded.collections(provider)[provider.default_tenant]
         second = app.world.seeded.collections(provider)[provider.default_tenant]
-        fields = {kind.field: kind.keys for route in app.services[slug].routes for kind in route.meaning.filters}
+        fields = {kind.field: kind.keys for route in app.services[slug].routes for kind in filters_of(route.meaning)}
         before = {
             field: {key: list(ranks) for key, ranks in second.postings(field, keys).items()}
             for field, keys in fields.items()

@@ -24,13 +24,14 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.listing.containment import contains
 from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs, parsing
-from fakeserver.listing.listing import Scope
+from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import question_of, select
 from fakeserver.problems import Issue
 from fakeserver.serving.app import App
 from fakeserver.spec.json_text import read_json
 from fakeserver.spec.values import ValueRefused
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
+from tests.support.listing import filters_of
 from tests.support.soak import examples
 
 WORDS = ["", "a", "b", "A", "a,b", "größe", "x y"]
@@ -317,7 +318,7 @@ def test_index_is_the_predicate_on_seeded_worlds(slug: str, seed: int, size: int
     for collection in tenants(app, slug).values():
         documents = {rank: collection.document(rank) for rank in collection.everything}
         for route in service(app, slug).routes:
-            for kind in route.meaning.filters:
+            for kind in filters_of(route.meaning):
                 for value in candidates(kind, list(documents.values())):
                     holds = kind.predicate(value)
                     found = select((kind,), collection, Scope("t"), {kind.parameter: value})
@@ -334,7 +335,7 @@ def test_conjunctions_on_seeded_worlds(slug: str, seed: int, size: int) -> None:
         ranked = {rank: (collection.document(rank), collection.owner(rank)) for rank in collection.everything}
         owner_of_first = next((whose for _, whose in ranked.values()), "nobody")
         for route in service(app, slug).routes:
-            filters = route.meaning.filters
+            filters = filters_of(route.meaning)
             few = []
             for each in filters:
                 known = candidates(each, [document for document, _ in ranked.values()])

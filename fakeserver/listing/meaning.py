@@ -1,0 +1,122 @@
+"""What a provider makes of an operation: the protocol that listings, facets and a provider's own operations keep."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fakeserver.documents.changes import Change
+from fakeserver.documents.collection import Collection
+from fakeserver.problems import Document, Json
+from fakeserver.spec.credentials import Caller
+from fakeserver.spec.parameters import Values, ValuesCheck
+from fakeserver.spec.reader import Operation
+
+
+class Issuer(Protocol):
+    """Whose cursors and ids they are (a world), and the instant that its documents are seen at, in microseconds since
+    1970."""
+
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def as_of(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a path, a query and a body ask an operation for, all of it decoded; `question` is the same for everything
+    that means the same (`Meaning.question`), `query` is the text as it came."""
+
+    values: Values
+    question: bytes
+    query: bytes = b""
+    body: Json = None
+
+
+@dataclass(slots=True)
+class View:
+    """What an operation is shown: who asks, what every tenant of the provider owns as of `now` (microseconds since
+    1970), and in whose world. An operation changes none of it."""
+
+    caller: Caller
+    tenants: Mapping[str, Collection]
+    issuer: Issuer
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Changes of one tenant's documents, to be made as one."""
+
+    tenant: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(slots=True)
+class Result:
+    """What an operation answers, and what it wants changed before the answer goes out. A body of bytes (whole, or in
+    pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends."""
+
+    status: int
+    body: bytes | Iterator[bytes] | Json = b""
+    headers: Mapping[str, str] | None = None
+    write: Write | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a spec says about one operation: its declaration, the document that its references lead into, and the
+    fields of the provider's documents, each with its schema."""
+
+    operation: Operation
+    document: Document
+    fields: Mapping[str, Json]
+
+
+class Meaning(Protocol):
+    """What an operation of a spec means, as a frozen value that a provider brings along. A class that inherits from
+    this one says what it reads, and answers; it is shown everything that it needs and changes nothing itself, so that
+    the same request in the same world always comes to the same result."""
+
+    __slots__ = ()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters that it reads: exactly those that the spec declares."""
+        return frozenset()
+
+    @property
+    def checks(self) -> Iterable[ValuesCheck]:
+        """What its parameters mean beyond the spec's types. Each may put another value in the place of a decoded one,
+        and add issues."""
+        return ()
+
+    @property
+    def body(self) -> bool:
+        """Whether it reads the body of a request, which the spec must then declare."""
+        return False
+
+    def row(self, operation: Operation, document: Document) -> Document | None:
+        """The schema of one of the provider's documents, if this operation's answer holds them; a `SpecError` if it
+        should and does not. `document` is the whole spec."""
+        return None
+
+    def objections(self, form: Form) -> Iterator[str]:
+        """What it means although the spec does not bear it out: the server does not start, and shows the first."""
+        return iter(())
+
+    def prepare(self, collection: Collection) -> None:
+        """File everything that it will look up, so that no request has to wait for it."""
+        return None
+
+    def question(self, operation: str, values: Values) -> bytes:
+        """The values of one operation (its id), as a text that is the same for everything that means the same."""
+        return b""
+
+    @abstractmethod
+    def answer(self, asked: Asked, view: View) -> Result:
+        """The result, or a `Problem` that refuses the request."""
+        raise NotImplementedError

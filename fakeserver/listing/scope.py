@@ -1,0 +1,22 @@
+"""Scopes: which documents a caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fakeserver.documents.collection import Collection
+from fakeserver.spec.credentials import Caller
+from fakeserver.spec.parameters import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which documents a caller may see: those of a tenant, or only those that `owner` owns in it."""
+
+    tenant: str
+    owner: str | None = None
+
+
+TenantRule = Callable[[Caller, Values, Mapping[str, Collection]], Scope]
+"""(caller, decoded values, tenants) → scope, or a Problem."""
