@@ -53,9 +53,11 @@ def natural_causes(service: Service, route: Route, world: World) -> dict[int, st
     causes: dict[int, str] = {}
     for header, key, path, query in usual_mistakes(service, route.operation):
         headers = {header.lower(): key} if key else {}
-        status = service.answer(Request("GET", path, query.encode(), headers), world).status
+        method = route.operation.method
+        status = service.answer(Request(method, path, query.encode(), headers), world).status
         url = f"$BASE_URL/{service.provider.slug}{quote(path)}{'?' if query else ''}{query}"
-        causes.setdefault(status, f"curl '{url}'" + (f" -H '{header}: {key}'" if key else ""))
+        asking = "curl" if method == "GET" else f"curl -X {method}"
+        causes.setdefault(status, f"{asking} '{url}'" + (f" -H '{header}: {key}'" if key else ""))
     return causes
 
 

@@ -91,6 +91,11 @@ class Effect:
         """Whether it does anything: a documented success that is asked for does not."""
         return any((self.status, self.headers, self.delay, self.dribble, self.fault))
 
+    @property
+    def comes_before(self) -> bool:
+        """Whether the connection breaks before the request takes effect, so that it changes nothing."""
+        return self.fault is not None and self.phase == "before"
+
 
 def make_effect(
     operation: Operation,

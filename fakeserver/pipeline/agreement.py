@@ -69,6 +69,10 @@ def _to_operation(meaning: Meaning, form: Form) -> Iterator[str]:
     if meaning.parameters != declared:
         missing, extra = sorted(declared - meaning.parameters), sorted(meaning.parameters - declared)
         yield f"the spec declares {missing} which nothing reads; the provider reads {extra} undeclared"
+    if meaning.body and form.operation.body is None:
+        yield "the provider reads the body of a request, which the spec does not declare"
+    if form.operation.body is not None and not meaning.body:
+        yield "the spec declares the body of a request, which nothing reads"
     yield from meaning.objections(form)
     yield from _to_examples(form.operation)
 

@@ -17,17 +17,21 @@ from fakeserver.spec.reader import Operation
 FAULT_HEADER = "X-Fakeserver-Fault"
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+MAX_BODY_BYTES = 1 << 20
+"""The largest body of a request that is looked at."""
 
 
 @dataclass(slots=True)
 class Request:
-    """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's."""
+    """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's. Of a
+    body that is larger than `MAX_BODY_BYTES`, only enough to tell need be there."""
 
     method: str
     path: str
     query: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     address: str = loopback.ADDRESS
+    body: bytes = b""
 
 
 @dataclass(slots=True)

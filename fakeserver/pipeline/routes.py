@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
-from fakeserver.problems import Problem, method_not_allowed, not_found
+from fakeserver.pipeline.exchange import Request
+from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, decoder, query_pairs
 from fakeserver.spec.reader import Endpoint, Operation, Spec
@@ -33,12 +35,36 @@ class Route:
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
         """The typed values of a request, or a Problem. The same text always means the same, so it is read once."""
         parts = tuple(segments.items())
-        short = len(query) + sum(len(text) for _, text in parts) <= LONGEST_READING
+        short = len(query) + sum(map(len, segments.values())) <= LONGEST_READING
         return (self._cached if short else self._read)(parts, query)
+
+    def read_whole(self, segments: Mapping[str, str], request: Request) -> Asked:
+        """The same with the body that the operation takes: one Problem has the issues of both."""
+        assert self.operation.body is not None
+        issues: list[Issue] = []
+        asked, body = None, None
+        try:
+            asked = self.read(segments, request.query)
+        except Problem as problem:
+            issues += issues_of(problem)
+        try:
+            body = self.operation.body.decode(request.body, request.headers.get("content-type", ""))
+        except Problem as problem:
+            issues += issues_of(problem)
+        if asked is None or issues:
+            raise invalid(issues)
+        return replace(asked, body=body)
 
     def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Asked:
         values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
         return Asked(values, self.meaning.question(self.operation.id, values), query)
+
+
+def issues_of(problem: Problem) -> tuple[Issue, ...]:
+    """What is wrong with an input; a problem of any other kind stands alone."""
+    if problem.kind != "invalid":
+        raise problem
+    return problem.issues
 
 
 class Matcher:

@@ -11,8 +11,8 @@ import orjson
 from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import Result, View
-from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
+from fakeserver.listing.meaning import Result, View, Write
+from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import Matcher, routes_of
 from fakeserver.problems import FakeProblem, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
@@ -76,6 +76,8 @@ class Service:
         route, segments = self.match(request.method, request.path)
         progress.operation = operation = route.operation
         check_size(request.query)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
         keys, requested = read_request(operation, request.headers, request.query)
         caller = progress.caller = self.find_caller(keys)
         if requested is not None or world.faults.rules:
@@ -84,24 +86,32 @@ class Service:
         if caller is None:
             raise unauthenticated()
         reported = self.count_request(request, caller, progress.instant, world)
-        asked = route.read(segments, request.query)
+        asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
         view = View(caller, world.advance(self.provider), world, progress.instant)
-        return self.settle(route.meaning.answer(asked, view), reported, world)
+        result = route.meaning.answer(asked, view)
+        answer = self.answer_of(result, reported)
+        if result.write is not None:
+            self.make(result.write, progress.effect, world)
+        return answer
 
-    def settle(self, result: Result, reported: dict[str, str], world: World) -> Answer:
-        """The answer that a result becomes, once what it wants changed is changed."""
+    def make(self, write: Write, effect: Effect | None, world: World) -> None:
+        """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
+        request is refused and nothing changes."""
+        if effect is not None and effect.comes_before:
+            return
+        try:
+            world.apply(self.provider, write.tenant, write.changes)
+        except ChangeError as error:
+            raise conflict(f"The change cannot be made: {error}") from error
+
+    def answer_of(self, result: Result, reported: dict[str, str]) -> Answer:
+        """A result as it is sent."""
         body = result.body
         if not isinstance(body, bytes) and not isinstance(body, Iterator):
             body = orjson.dumps(body)
-        if result.write is not None:
-            try:
-                world.apply(self.provider, result.write.tenant, result.write.changes)
-            except ChangeError as error:
-                raise conflict(f"The change cannot be made: {error}") from error
-        headers = {**self.provider.headers, **reported}
-        if result.headers:
-            headers.update(result.headers)
+        more = result.headers
+        headers = {**self.provider.headers, **reported, **more} if more else {**self.provider.headers, **reported}
         return Answer(result.status, body, headers)
 
     def find_caller(self, keys: list[str]) -> Caller | None:

@@ -12,18 +12,20 @@ from starlette.types import Receive, Scope, Send
 from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.instants import SECOND
-from fakeserver.pipeline.exchange import Answer, Request, own_refusal
+from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
-from fakeserver.serving.cors import ORIGIN, LoopbackCORS, exposed
+from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
 
 ADMIN = "/__admin"
+BODILESS = frozenset({"GET", "HEAD"})
+"""Methods whose requests have bodies that nobody looks at."""
 PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
 
@@ -73,7 +75,7 @@ class App:
         self.browser = LoopbackCORS(
             self.serve,
             allow_origin_regex=loopback.ORIGIN.pattern,
-            allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
+            allow_methods=METHODS,
             allow_headers=("*",),
             expose_headers=exposed(service.spec for service in services.values()),
         )
@@ -89,29 +91,36 @@ class App:
         await (self.browser if ORIGIN in headers_of(scope) else self.serve)(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = scope.pop(ANSWER, None) or self.answer(scope, headers_of(scope))
+        answer: Answer | None = scope.pop(ANSWER, None)
+        if answer is None:
+            ignored = scope["method"] in BODILESS or is_admin(split_namespace(scope["path"])[1])
+            body = b"" if ignored else await read_body(receive)
+            if body is None:
+                return
+            answer = self.answer(scope, headers_of(scope), body)
         if answer is not None:
             return await send_answer(answer, scope, receive, send)
         world, path = self.place(scope["path"])
         await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
 
     def at_once(self, scope: Scope) -> Answer | None:
-        """The answer; None where it takes more than the application itself: the admin API, and pages in a browser."""
+        """The answer; None where it takes more than the application itself: the admin API, pages in a browser, and
+        bodies that have to be waited for."""
         headers = headers_of(scope)
-        return None if ORIGIN in headers else self.answer(scope, headers)
+        if ORIGIN in headers or (scope["method"] not in BODILESS and has_body(headers)):
+            return None
+        return self.answer(scope, headers)
 
     def place(self, path: str) -> tuple[World, str]:
         """The world that a path is in, and the path there."""
-        if path != "/ns" and not path.startswith("/ns/"):
-            return self.worlds.root, path
-        name, _, rest = path[4:].partition("/")
-        return self.worlds.named(name), "/" + rest
+        name, path = split_namespace(path)
+        return self.worlds.root if name is None else self.worlds.named(name), path
 
-    def answer(self, scope: Scope, headers: dict[str, str]) -> Answer | None:
+    def answer(self, scope: Scope, headers: dict[str, str], body: bytes = b"") -> Answer | None:
         """Find the world, then the service; everything after that is `Service.answer`. None is for the admin API."""
         try:
             world, path = self.place(scope["path"])
-            if (path == ADMIN or path.startswith(ADMIN + "/")) and path.isprintable():
+            if is_admin(path):
                 return None
             slug, _, rest = path[1:].partition("/")
             service = self.services.get(slug)
@@ -129,7 +138,38 @@ class App:
             return own_refusal(problem)
         client = scope["client"]
         address = client[0] if client else ""
-        return service.answer(Request(scope["method"], path, scope["query_string"], headers, address), world)
+        return service.answer(Request(scope["method"], path, scope["query_string"], headers, address, body), world)
+
+
+def split_namespace(path: str) -> tuple[str | None, str]:
+    """The name of the world that a path is in (None at the root), and the path there."""
+    if path != "/ns" and not path.startswith("/ns/"):
+        return None, path
+    name, _, rest = path[4:].partition("/")
+    return name, "/" + rest
+
+
+def is_admin(path: str) -> bool:
+    """Whether a path, in its world, is one of the admin API."""
+    return (path == ADMIN or path.startswith(ADMIN + "/")) and path.isprintable()
+
+
+def has_body(headers: Mapping[str, str]) -> bool:
+    """Whether a body follows these headers."""
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The body of a request, or a little more of it than is allowed; None if the client leaves before it is there."""
+    body = bytearray()
+    while len(body) <= MAX_BODY_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

@@ -16,6 +16,7 @@ from fakeserver.spec.reader import Spec
 
 OWN_HEADERS = ("Preference-Applied", "Retry-After", FAULT_HEADER, UNSERVED_HEADER)
 """Headers that the fake sends of itself, with failures that somebody wanted."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ORIGIN = "origin"
 """The header that only pages in a browser send."""
 
@@ -41,5 +42,5 @@ class LoopbackCORS(CORSMiddleware):
             kept = {name: text for name, text in response.headers.items() if not name.startswith("content-")}
             return Response(status_code=204, headers=kept)
         refused = bytes(response.body).decode()
-        allowed = "pages on loopback origins may use GET, HEAD, POST, PUT and DELETE"
+        allowed = f"pages on loopback origins may use {', '.join(METHODS[:-1])} and {METHODS[-1]}"
         return api.problem_response(FakeProblem(403, f"{refused}; {allowed}"))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -90,13 +91,22 @@ class Endpoint:
         return _pattern(self.path, "[^/]+")
 
 
+class Body(Protocol):
+    """The body of a request, as the spec declares it."""
+
+    def decode(self, raw: bytes, content_type: str) -> Json:
+        """What the bytes say, or a `Problem`; issues have places in the body, as in ("body", "name")."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Endpoint):
-    """An endpoint that is served."""
+    """An endpoint that is served. Without a `body`, that of a request is ignored."""
 
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
+    body: Body | None = None
 
     @property
     def pattern(self) -> re.Pattern[str]:

@@ -1,0 +1,158 @@
+"""Superserve with operations of its own: sandboxes that are created, looked at and deleted one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import yaml
+
+from fakeserver.documents.changes import Put, Remove
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.keys import itself
+from fakeserver.instants import at
+from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Issue, Problem, invalid, not_found
+from fakeserver.provider import Provider
+from fakeserver.providers import PROVIDERS
+from fakeserver.recipes import fixture
+from fakeserver.spec import reader
+from tests.support.asgi import ROOT, SPECS, Row
+
+SUPERSERVE = PROVIDERS["superserve"]
+
+
+class Wish:
+    """The body of a creation: a JSON object with a `name`, and perhaps `metadata`."""
+
+    def decode(self, raw: bytes, content_type: str) -> Any:
+        if content_type != "application/json":
+            raise Problem(415, "unsupported", "Only application/json is read")
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            raise invalid([Issue(("body",), "not JSON", "json_invalid")]) from None
+        issues = [Issue(("body", name), "is unknown", "extra") for name in value if name not in ("name", "metadata")]
+        if not isinstance(value.get("name"), str):
+            issues.append(Issue(("body", "name"), "must be text", "string_type"))
+        for name, text in value.get("metadata", {}).items():
+            if not isinstance(text, str):
+                issues.append(Issue(("body", "metadata", name), "must be text", "string_type"))
+        if issues:
+            raise invalid(issues)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Meaning):
+    """A sandbox more, in the caller's team."""
+
+    parameters = frozenset({"timeout_seconds"})
+    body = True
+
+    def answer(self, asked: Asked, view: View) -> Result:
+        tenant = view.caller.home
+        name = f"{tenant} {view.tenants[tenant].version}".encode()
+        identity = str(UUID(bytes=hashlib.blake2b(name, key=view.issuer.secret, digest_size=16).digest()))
+        document: Row = {
+            "id": identity,
+            "name": asked.body["name"],
+            "status": "active",
+            "vcpu_count": 1,
+            "memory_mib": 1_024,
+            "created_at": at(view.now),
+            "metadata": asked.body.get("metadata", {}),
+        }
+        if asked.values["timeout_seconds"] is not None:
+            document["timeout_seconds"] = asked.values["timeout_seconds"]
+        write = Write(tenant, (Put(document, view.caller.user),))
+        return Result(201, document, {"Location": f"/sandboxes/{identity}"}, write)
+
+
+def found(asked: Asked, view: View) -> tuple[Collection, int]:
+    """The caller's documents, and the rank of the one that the path names."""
+    collection = view.tenants[view.caller.home]
+    ranks = collection.filed("id", itself, asked.values["sandbox_id"])
+    if not ranks:
+        raise not_found("Sandbox not found")
+    return collection, ranks[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Meaning):
+    """One sandbox."""
+
+    parameters = frozenset({"sandbox_id"})
+
+    def objections(self, form: Form) -> Iterator[str]:
+        if "id" not in form.fields:
+            yield "sandboxes are found by 'id', which no row has"
+
+    def prepare(self, collection: Collection) -> None:
+        collection.postings("id", itself)
+
+    def answer(self, asked: Asked, view: View) -> Result:
+        collection, rank = found(asked, view)
+        return Result(200, collection.body(rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Meaning):
+    """A sandbox less; a `blind` one does not look before it removes."""
+
+    blind: bool = False
+    parameters = frozenset({"sandbox_id"})
+
+    def answer(self, asked: Asked, view: View) -> Result:
+        identity = asked.values["sandbox_id"]
+        remove = Remove(identity)
+        if not self.blind:
+            collection, rank = found(asked, view)
+            remove = Remove(identity, collection.ordinal(rank))
+        return Result(204, write=Write(view.caller.home, (remove,)))
+
+
+OPERATIONS: dict[str, Meaning] = {
+    **SUPERSERVE.operations,
+    "createSandbox": Create(),
+    "getSandbox": Get(),
+    "deleteSandbox": Delete(),
+}
+
+
+def document() -> Row:
+    """Superserve's spec with three operations more."""
+    spec = deepcopy(SPECS["superserve"])
+    errors = spec["paths"]["/sandboxes"]["get"]["responses"]
+    refusals = {status: errors[status] for status in ("400", "401", "404", "409", "500")}
+    one = {"application/json": {"schema": {"$ref": "#/components/schemas/SandboxResponse"}}}
+    seconds = {"type": "integer", "minimum": 1}
+    spec["paths"]["/sandboxes"]["post"] = {
+        "operationId": "createSandbox",
+        "parameters": [{"name": "timeout_seconds", "in": "query", "schema": seconds}],
+        "responses": {"201": {"description": "It is there.", "content": one}, **refusals},
+    }
+    spec["paths"]["/sandboxes/{sandbox_id}"] = {
+        "parameters": [{"name": "sandbox_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "get": {"operationId": "getSandbox", "responses": {"200": {"description": "It.", "content": one}, **refusals}},
+        "delete": {"operationId": "deleteSandbox", "responses": {"204": {"description": "Gone."}, **refusals}},
+    }
+    return spec
+
+
+def service_of(folder: Path, **changed: Meaning) -> Service:
+    """The provider, served; some of its operations may have another meaning."""
+    path = folder / "superserve.yaml"
+    path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
+    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed)
+    spec = reader.load(path, provider.operations)
+    spec.operations["createSandbox"] = replace(spec.operations["createSandbox"], body=Wish())
+    words = fixture.load_vocabularies(ROOT / "fixtures")
+    return Service(provider, spec, fixture.load(ROOT / "fixtures", provider, spec, words))
