@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
-from fakeserver.pipeline.exchange import Request
+from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Request
 from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, decoder, query_pairs
@@ -34,13 +33,18 @@ class Route:
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
         """The typed values of a request, or a Problem. The same text always means the same, so it is read once."""
-        parts = tuple(segments.items())
-        short = len(query) + sum(map(len, segments.values())) <= LONGEST_READING
-        return (self._cached if short else self._read)(parts, query)
+        parts: tuple[tuple[str, str], ...] = ()
+        length = len(query)
+        if segments:
+            parts = tuple(segments.items())
+            length += sum(map(len, segments.values()))
+        return (self._cached if length <= LONGEST_READING else self._read)(parts, query)
 
     def read_whole(self, segments: Mapping[str, str], request: Request) -> Asked:
         """The same with the body that the operation takes: one Problem has the issues of both."""
         assert self.operation.body is not None
+        if len(request.body) > MAX_BODY_BYTES:
+            raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
         issues: list[Issue] = []
         asked, body = None, None
         try:
@@ -78,12 +82,11 @@ class Matcher:
             for method in route.operation.methods
             if "{" not in route.operation.path
         }
-        self._patterns: list[tuple[re.Pattern[str], Endpoint, Route | None]] = [
-            *((route.operation.pattern, route.operation, route) for route in routes),
-            *((endpoint.pattern, endpoint, None) for endpoint in unserved),
-        ]
+        endpoints: list[tuple[Endpoint, Route | None]] = [(route.operation, route) for route in routes]
+        endpoints += [(endpoint, None) for endpoint in unserved]
         # Of two paths that fit, OpenAPI prefers the one that spells out more.
-        self._patterns.sort(key=lambda entry: ["{" in part for part in entry[1].path.split("/")])
+        endpoints.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
+        self._patterns = [(endpoint.pattern, endpoint.methods, endpoint, route) for endpoint, route in endpoints]
 
     def __call__(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters, or a Problem."""
@@ -91,15 +94,15 @@ class Matcher:
         if literal is not None:
             return literal, {}
         allowed: list[str] = []
-        for pattern, endpoint, route in self._patterns:
+        for pattern, methods, endpoint, route in self._patterns:
             match = pattern.fullmatch(path)
             if match is None:
                 continue
-            if method in endpoint.methods:
+            if method in methods:
                 if route is None:
                     raise unserved_problem(endpoint)
                 return route, match.groupdict()
-            allowed += endpoint.methods
+            allowed += methods
         raise method_not_allowed(allowed) if allowed else not_found()
 
 

@@ -11,10 +11,10 @@ import orjson
 from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import Result, View, Write
-from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Injected, Progress, Request, apply, own_refusal
+from fakeserver.listing.meaning import View, Write
+from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import Matcher, routes_of
-from fakeserver.problems import FakeProblem, Problem, conflict, internal, unauthenticated
+from fakeserver.problems import FakeProblem, Json, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
@@ -76,8 +76,6 @@ class Service:
         route, segments = self.match(request.method, request.path)
         progress.operation = operation = route.operation
         check_size(request.query)
-        if len(request.body) > MAX_BODY_BYTES:
-            raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
         keys, requested = read_request(operation, request.headers, request.query)
         caller = progress.caller = self.find_caller(keys)
         if requested is not None or world.faults.rules:
@@ -90,10 +88,12 @@ class Service:
         progress.values = asked.values
         view = View(caller, world.advance(self.provider), world, progress.instant)
         result = route.meaning.answer(asked, view)
-        answer = self.answer_of(result, reported)
+        body = result.body
+        if not isinstance(body, bytes):
+            body = encoded(body)
         if result.write is not None:
             self.make(result.write, progress.effect, world)
-        return answer
+        return Answer(result.status, body, {**self.provider.headers, **reported, **(result.headers or {})})
 
     def make(self, write: Write, effect: Effect | None, world: World) -> None:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
@@ -104,15 +104,6 @@ class Service:
             world.apply(self.provider, write.tenant, write.changes)
         except ChangeError as error:
             raise conflict(f"The change cannot be made: {error}") from error
-
-    def answer_of(self, result: Result, reported: dict[str, str]) -> Answer:
-        """A result as it is sent."""
-        body = result.body
-        if not isinstance(body, bytes) and not isinstance(body, Iterator):
-            body = orjson.dumps(body)
-        more = result.headers
-        headers = {**self.provider.headers, **reported, **more} if more else {**self.provider.headers, **reported}
-        return Answer(result.status, body, headers)
 
     def find_caller(self, keys: list[str]) -> Caller | None:
         """Who the first known credential belongs to."""
@@ -193,6 +184,11 @@ class Service:
                 answer.headers.get("Retry-After"),
             )
         )
+
+
+def encoded(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
+    """A JSON value as it is sent; a body in pieces is already."""
+    return body if isinstance(body, Iterator) else orjson.dumps(body)
 
 
 def challenge(operation: Operation | None, status: int) -> dict[str, str]:

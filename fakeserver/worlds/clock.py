@@ -53,7 +53,9 @@ class Clock:
     @property
     def stepped(self) -> int:
         """`aged`, but in steps while the clock is scaled, so that not every request finds all documents older."""
-        step = int(self.factor * STEP) if self.factor != 1.0 and not self.frozen else 1
+        if self.factor == 1.0:
+            return self._added
+        step = 1 if self.frozen else int(self.factor * STEP)
         return self.aged // step * step
 
     @property

@@ -137,7 +137,7 @@ class World:
 
     def advance(self, provider: Provider) -> dict[str, Collection]:
         """Let the provider's documents follow the clock; its tenants, as of now."""
-        tenants, stepped = self.tenants(provider), self.clock.stepped
+        tenants, stepped = self._tenants.get(provider.slug) or self.tenants(provider), self.clock.stepped
         if stepped != self._shown_at[provider.slug]:
             self._shown_at[provider.slug] = stepped
             for collection in tenants.values():
