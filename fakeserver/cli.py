@@ -22,10 +22,13 @@ from fakeserver import __version__, kit
 from fakeserver.arguments import Parser, UsageError, near, one_of
 from fakeserver.instants import instant
 from fakeserver.loopback import ADDRESS, is_loopback
+from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from fakeserver.provider import Provider
 
 DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
@@ -122,28 +125,41 @@ def check(arguments: Sequence[str], out: TextIO) -> int:
     return code
 
 
-def openapi(arguments: Sequence[str], out: TextIO) -> int:
-    from fakeserver.spec.reader import resource
+def provider(slug: str) -> Provider:
+    """An argparse type for a provider that is installed."""
+    try:
+        return PROVIDERS[one_of([*PROVIDERS], "provider")(slug)]
+    except UnusablePlugin as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
+
+def openapi(arguments: Sequence[str], out: TextIO) -> int:
     parser = parser_of("openapi")
-    parser.add_argument("slug", type=one_of([*PROVIDERS], "provider"), metavar="SLUG")
-    slug = parser.parse_args(arguments).slug
-    out.write((resource("openapi") / f"{slug}.yaml").read_text(encoding="utf-8"))
+    parser.add_argument("provider", type=provider, metavar="SLUG")
+    found = parser.parse_args(arguments).provider
+    try:
+        text = found.spec.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"fakeserver: {PROVIDERS.unusable(found.slug, error)}") from error
+    out.write(text)
     return 0
 
 
 def env(arguments: Sequence[str], out: TextIO) -> int:
     """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
-    from fakeserver.recipes.fixture import load_callers
-    from fakeserver.spec.reader import resource
+    from fakeserver.recipes.fixture import FixtureError, load_credential
 
     parser = parser_of("env")
-    parser.add_argument("slug", type=one_of([*PROVIDERS], "provider"), metavar="SLUG")
+    parser.add_argument("provider", type=provider, metavar="SLUG")
     parser.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
     parsed = parser.parse_args(arguments)
-    base_url = (parsed.base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{parsed.slug}").rstrip("/")
-    key = next(iter(load_callers(resource("fixtures"), parsed.slug)))
-    for name, value in PROVIDERS[parsed.slug].environment(base_url, key).items():
+    slug = parsed.provider.slug
+    base_url = (parsed.base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
+    try:
+        variables = parsed.provider.environment(base_url, load_credential(parsed.provider))
+    except FixtureError as error:
+        raise UsageError(f"fakeserver: {PROVIDERS.unusable(slug, error)}") from error
+    for name, value in variables.items():
         out.write(f"export {name}={quote(value)}\n")
     return 0
 
@@ -173,7 +189,7 @@ def serve_parser() -> Parser:
         metavar="SLUG",
         help="serve only this provider, at the root too; may be repeated",
     )
-    add("--fixtures", type=Path, metavar="DIR", help="recipes to use instead of the built-in ones")
+    add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
     add("--epoch", type=moment, metavar="INSTANT", help="the instant that dates are counted from (default: now)")
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
     add(
@@ -186,7 +202,6 @@ def serve_parser() -> Parser:
 
 def serve(arguments: Sequence[str], out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
-    from fakeserver.problems import SpecError
     from fakeserver.recipes.located import FixtureError
     from fakeserver.serving.app import Settings, create_app
 
@@ -202,7 +217,7 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
     )
     try:
         app = create_app(settings)
-    except (SpecError, FixtureError) as error:
+    except (UnusablePlugin, FixtureError) as error:
         raise UsageError(f"fakeserver: {error}") from error
     listener = listen(parsed.host, parsed.port)
     try:
@@ -258,10 +273,11 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
     width = max(len(slug) for slug in app.services)
     lines += [f"  {'provider':{width}}  {'base URL':{len(base_url) + width + 1}}  credential"]
     for slug, service in app.services.items():
-        key = next(iter(service.fixture.callers))
-        lines.append(f"  {slug:{width}}  {f'{base_url}/{slug}':{len(base_url) + width + 1}}  {key}")
+        lines.append(
+            f"  {slug:{width}}  {f'{base_url}/{slug}':{len(base_url) + width + 1}}  {service.fixture.credential}"
+        )
     first = next(iter(app.services.values()))
-    key = next(iter(first.fixture.callers))
+    key = first.fixture.credential
     header = first.routes[0].operation.security[0]
     credential = f"Authorization: Bearer {key}" if header.prefix else f"{header.header}: {key}"
     lines += [
@@ -269,9 +285,12 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
         f"  try     curl -H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
         f'  SDKs    eval "$(fakeserver env {first.provider.slug} --base-url {base_url}/{first.provider.slug})"',
         f"  errors  {base_url}/__admin/errors lists every error and how to cause it",
-        f"  other callers: replace 'admin' in a credential by 'member' or 'outsider'; seed {app.settings.seed}, "
-        f"{app.settings.size} documents per provider",
+        f"  seed {app.settings.seed}, {app.settings.size} documents per provider",
     ]
+    for slug, service in app.services.items():
+        _, *others = service.fixture.callers
+        if others:
+            lines.append(f"  other callers of {slug}: {', '.join(others)}")
     for slug, service in app.services.items():
         names = [endpoint.name for endpoint in service.spec.unserved]
         if names:

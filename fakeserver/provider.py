@@ -1,18 +1,137 @@
-"""What a provider is: one frozen value per provider, made in `providers/<slug>.py`.
+"""What a provider is, and all that it is made of: the one module that providers import, ours as anybody else's.
 
-The spec says everything about form; these values say what the form means.
+The spec says everything about form; a `Provider` says what the form means. The names of `__all__` are stable: what a
+version takes away or changes is in the changelog. Every other module of this package is its own affair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fakeserver.documents.changes import Change, Clear, Put, Remove
+from fakeserver.documents.collection import Collection
+from fakeserver.documents.draws import Draw
+from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
+from fakeserver.instants import SECOND, at, instant, naive
+from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
+from fakeserver.listing.facets import Facet
+from fakeserver.listing.filters import (
+    AllOf,
+    AnyOf,
+    Containing,
+    Equal,
+    EveryKey,
+    Excluding,
+    FieldFilter,
+    Filter,
+    Pairs,
+    Predicate,
+    Rows,
+)
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.meaning import Meaning
-from fakeserver.problems import Document, Problem
+from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
+from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, Order, OrderParameter
+from fakeserver.listing.pages import Context, Cursor, First, Number, Numbered, Pages, Position, Window
+from fakeserver.listing.scope import Scope, TenantRule
+from fakeserver.problems import (
+    Document,
+    Issue,
+    Json,
+    Problem,
+    bad_cursor,
+    fastapi_detail,
+    forbidden,
+    invalid,
+    issue_rows,
+    not_found,
+)
+from fakeserver.spec.credentials import Caller
+from fakeserver.spec.values import ValueRefused
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+__all__ = [
+    "BARE",
+    "NEWEST_FIRST",
+    "OLDEST_FIRST",
+    "SECOND",
+    "Age",
+    "AllOf",
+    "AnyOf",
+    "Asked",
+    "Caller",
+    "Change",
+    "Clear",
+    "Collection",
+    "Containing",
+    "Context",
+    "Cursor",
+    "Document",
+    "Draw",
+    "Envelope",
+    "Equal",
+    "ErrorDialect",
+    "EveryKey",
+    "Excluding",
+    "Facet",
+    "Facets",
+    "Fact",
+    "FieldFilter",
+    "Filter",
+    "First",
+    "Form",
+    "Index",
+    "Issue",
+    "Json",
+    "Key",
+    "KeyFunction",
+    "Limit",
+    "Listing",
+    "Make",
+    "Meaning",
+    "Member",
+    "Neighbours",
+    "Number",
+    "Numbered",
+    "Order",
+    "OrderParameter",
+    "Page",
+    "Pages",
+    "Pairs",
+    "Position",
+    "Predicate",
+    "Problem",
+    "Provider",
+    "Put",
+    "Remove",
+    "Result",
+    "Rows",
+    "Scope",
+    "Switches",
+    "TenantRule",
+    "ValueRefused",
+    "View",
+    "Window",
+    "Write",
+    "at",
+    "bad_cursor",
+    "elements",
+    "entries",
+    "fastapi_detail",
+    "forbidden",
+    "instant",
+    "invalid",
+    "issue_rows",
+    "itself",
+    "naive",
+    "not_found",
+    "paths",
+]
 
 Switches = Mapping[str, Any]
 
@@ -24,15 +143,18 @@ ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider's meaning. `operations` are those of its spec that are served, by `operationId`; `created` and
-    `identity` name the fields that order its documents; `try_path` is the request that the start screen shows; `sdk`
-    names the environment variables that its SDK reads.
+    """A provider's meaning. `spec` and `recipe` are its files, as `importlib.resources.files` finds them. `operations`
+    are those of its spec that are served, by `operationId`; `created` and `identity` name the fields that order its
+    documents; `try_path` is the request that the start screen shows; `sdk` names the environment variables that its
+    SDK reads.
 
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
     parameter of `optional_text` counts as absent."""
 
     slug: str
+    spec: Traversable
+    recipe: Traversable
     errors: ErrorDialect
     operations: Mapping[str, Meaning]
     make: Make
@@ -47,6 +169,13 @@ class Provider:
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name, path in (("spec", self.spec), ("recipe", self.recipe)):
+            if not hasattr(path, "read_text"):
+                raise TypeError(f"{name} must be a file as importlib.resources finds it, not {path!r}")
+        if not isinstance(self.operations, Mapping):
+            raise TypeError(f"operations must be a mapping by operation id, not {self.operations!r}")
 
     def environment(self, base_url: str, key: str) -> dict[str, str]:
         """The environment variables that point the provider's SDK at a base URL."""

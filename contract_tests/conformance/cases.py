@@ -28,7 +28,8 @@ from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
-from fakeserver.spec.reader import load_yaml, resource
+from fakeserver.providers import PROVIDERS
+from fakeserver.spec.reader import load_yaml
 from fakeserver.spec.references import dereference
 
 LAYER = "conformance"
@@ -109,7 +110,7 @@ def plan(
     slug: str, *, seed: int = 0, profile: str = "default", values: Mapping[str, Iterable[str]] | None = None
 ) -> Plan:
     """Every case that will be sent. `values` maps `path.org` or `query.team_id` to texts that the deployment knows."""
-    document = load_yaml(resource("openapi") / f"{slug}.yaml")
+    document = load_yaml(PROVIDERS[slug].spec)
     known = {name: list(texts) for name, texts in (values or {}).items()}
     config = schemathesis.Config.from_dict(
         {

@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.judging.target import specs
 from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
@@ -276,10 +275,9 @@ def documents_of(backend: Backend) -> dict[str, list[Document]]:
 
 @functools.cache
 def _parts(slug: str) -> tuple[Spec, Fixture, Decoders]:
-    folder = reader.resource("fixtures")
     provider = PROVIDERS[slug]
-    contract = reader.load(specs() / f"{slug}.yaml", provider.operations)
-    recipe = fixture.load(folder, provider, contract, fixture.load_vocabularies(folder))
+    contract = reader.load(provider.spec, provider.operations)
+    recipe = fixture.load(provider, contract, fixture.load_vocabularies())
     return contract, recipe, decoders_of(contract, provider)
 
 

@@ -1,8 +1,8 @@
-"""The providers that are served. A new one is a module beside these and a name in this list."""
+"""The providers that are installed, by slug: ours are the modules beside this one, named in `pyproject.toml`."""
 
+from __future__ import annotations
+
+from fakeserver.plugins import Plugins
 from fakeserver.provider import Provider
-from fakeserver.providers import dreadnode, instavm, prime, superserve
 
-PROVIDERS: dict[str, Provider] = {
-    each.slug: each for each in (dreadnode.PROVIDER, instavm.PROVIDER, prime.PROVIDER, superserve.PROVIDER)
-}
+PROVIDERS = Plugins("fakeserver.providers", Provider, "provider")

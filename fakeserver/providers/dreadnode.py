@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.documents.collection import Collection
-from fakeserver.documents.draws import Draw
-from fakeserver.instants import SECOND, at, instant
-from fakeserver.listing.envelopes import Envelope
-from fakeserver.listing.facets import Facet
-from fakeserver.listing.filters import AnyOf, Equal
-from fakeserver.listing.listing import Facets, Listing
-from fakeserver.listing.pages import Cursor, Pages
-from fakeserver.listing.scope import Scope
-from fakeserver.problems import Document, Problem, forbidden, issue_rows, not_found
-from fakeserver.provider import Provider, Switches
-from fakeserver.spec.credentials import Caller
+from fakeserver.provider import (
+    SECOND,
+    AnyOf,
+    Caller,
+    Collection,
+    Cursor,
+    Document,
+    Draw,
+    Envelope,
+    Equal,
+    Facet,
+    Facets,
+    Listing,
+    Pages,
+    Problem,
+    Provider,
+    Scope,
+    Switches,
+    at,
+    forbidden,
+    instant,
+    issue_rows,
+    not_found,
+)
+from fakeserver.resources import resource
 
 TYPES = {
     "invalid": "validation_error",
@@ -159,6 +172,8 @@ FILTERS = (AnyOf("state", field="state"), Equal("project_id", field="project_id"
 
 PROVIDER = Provider(
     slug="dreadnode",
+    spec=resource("openapi/dreadnode.yaml"),
+    recipe=resource("fixtures/dreadnode.yaml"),
     errors=errors,
     operations={
         "listSandboxes": Listing(

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.documents.collection import Collection
-from fakeserver.documents.draws import Draw
-from fakeserver.instants import SECOND, instant, naive
-from fakeserver.listing.filters import Containing
-from fakeserver.listing.listing import Listing
-from fakeserver.listing.pages import First, Pages
-from fakeserver.listing.scope import Scope
-from fakeserver.problems import Document, Problem, fastapi_detail
-from fakeserver.provider import Provider, Switches
-from fakeserver.spec.credentials import Caller
+from fakeserver.provider import (
+    SECOND,
+    Caller,
+    Collection,
+    Containing,
+    Document,
+    Draw,
+    First,
+    Listing,
+    Pages,
+    Problem,
+    Provider,
+    Scope,
+    Switches,
+    fastapi_detail,
+    instant,
+    naive,
+)
+from fakeserver.resources import resource
 
 READY_SECONDS = 15
 """Assumed: how long a VM takes to be ready."""
@@ -70,6 +79,8 @@ def age(document: Document, then: int, now: int) -> Document:
 
 PROVIDER = Provider(
     slug="instavm",
+    spec=resource("openapi/instavm.yaml"),
+    recipe=resource("fixtures/instavm.yaml"),
     errors=errors,
     operations={
         "listSandboxes": Listing(

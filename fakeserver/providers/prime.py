@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fakeserver.documents.collection import Collection
-from fakeserver.documents.draws import Draw
-from fakeserver.instants import SECOND, at, instant
-from fakeserver.listing.envelopes import Envelope
-from fakeserver.listing.filters import AllOf, Equal, Excluding
-from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Listing
-from fakeserver.listing.pages import Numbered, Pages
-from fakeserver.listing.scope import Scope
-from fakeserver.problems import Document, Problem, fastapi_detail, forbidden
-from fakeserver.provider import Provider, Switches
-from fakeserver.spec.credentials import Caller
+from fakeserver.provider import (
+    SECOND,
+    AllOf,
+    Caller,
+    Collection,
+    Document,
+    Draw,
+    Envelope,
+    Equal,
+    Excluding,
+    Limit,
+    Listing,
+    Numbered,
+    Pages,
+    Problem,
+    Provider,
+    Scope,
+    Switches,
+    at,
+    fastapi_detail,
+    forbidden,
+    instant,
+)
+from fakeserver.resources import resource
 
 TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
 """Minutes; 1,440 is the longest that the provider's OpenAPI allows."""
@@ -128,6 +140,8 @@ OPTIONAL = frozenset(
 
 PROVIDER = Provider(
     slug="prime",
+    spec=resource("openapi/prime.yaml"),
+    recipe=resource("fixtures/prime.yaml"),
     errors=errors,
     operations={
         "listSandboxes": Listing(

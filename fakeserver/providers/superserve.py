@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fakeserver.documents.collection import Collection
-from fakeserver.documents.draws import Draw
-from fakeserver.instants import SECOND, at, instant
-from fakeserver.listing.envelopes import Envelope
-from fakeserver.listing.filters import AnyOf, Pairs
-from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Listing
-from fakeserver.listing.pages import Pages, Window
-from fakeserver.listing.scope import Scope
-from fakeserver.problems import Document, Issue, Problem
-from fakeserver.provider import Provider, Switches
-from fakeserver.spec.credentials import Caller
+from fakeserver.provider import (
+    SECOND,
+    AnyOf,
+    Caller,
+    Collection,
+    Document,
+    Draw,
+    Envelope,
+    Issue,
+    Limit,
+    Listing,
+    Pages,
+    Pairs,
+    Problem,
+    Provider,
+    Scope,
+    Switches,
+    Window,
+    at,
+    instant,
+)
+from fakeserver.resources import resource
 
 CODES = {
     "invalid": "bad_request",
@@ -109,6 +119,8 @@ def age(document: Document, then: int, now: int) -> Document | None:
 
 PROVIDER = Provider(
     slug="superserve",
+    spec=resource("openapi/superserve.yaml"),
+    recipe=resource("fixtures/superserve.yaml"),
     errors=errors,
     operations={
         "listSandboxes": Listing(

@@ -1,16 +1,19 @@
-"""Fixtures: the recipe of a provider's seeded world, read from `fixtures/<slug>.yaml` and `fixtures/vocabularies.yaml`.
+"""Fixtures: the recipe of a provider's seeded world, and the vocabularies that all recipes draw from.
 
-Everything is checked while it is read; a `FixtureError` names the file, the place and the cause. The documents of the
-built-in recipes are held against the spec by the tests, those of anybody else's at start.
+A provider brings its recipe along; ours are `fixtures/<slug>.yaml` and `fixtures/vocabularies.yaml`. Files of a folder
+that somebody names replace those of the same name. Everything is checked while it is read; a `FixtureError` names the
+file, the place and the cause. The documents of our own recipes are held against the spec by the tests, those of anybody
+else's at start.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fakeserver.arguments import near
 from fakeserver.documents.draws import CODES, UNIQUE, Column, code_table, substitute
@@ -20,9 +23,14 @@ from fakeserver.provider import Provider
 from fakeserver.recipes.located import PLACEHOLDER, Located, kind
 from fakeserver.recipes.located import FixtureError as FixtureError
 from fakeserver.recipes.trial import Part, check
+from fakeserver.resources import resource
 from fakeserver.spec import reader
 from fakeserver.spec.credentials import Caller
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+VOCABULARIES = "vocabularies"
 CREDENTIAL = re.compile(r"[!-*,-~]{1,256}")
 """What a header carries as it is; behind a plus begins what a request asks for."""
 PARTS = ("callers", "tenants", "columns", "vocabularies", "switches")
@@ -58,6 +66,11 @@ class Fixture:
     switches: Mapping[str, Json]
     digest: str
 
+    @property
+    def credential(self) -> str:
+        """The credential that stands for a provider where nobody chooses one: the first of the recipe."""
+        return next(iter(self.callers))
+
     def sizes(self, size: int, default_tenant: str) -> dict[str, int]:
         """How many of the provider's `size` documents each tenant gets."""
         sizes = {name: size * tenant.share // MAX_SHARE for name, tenant in self.tenants.items()}
@@ -68,39 +81,60 @@ class Fixture:
 # The file
 
 
-def load_vocabularies(folder: Path) -> dict[str, list[Json]]:
-    """The words that recipes draw from."""
-    path = folder / "vocabularies.yaml"
-    value = _read(path)
+def find_files(folder: Path, slugs: Iterable[str]) -> dict[str, Path]:
+    """The files of a folder that replace packaged ones, by the provider whose recipe it is, or as `vocabularies`."""
+    known = [f"{name}.yaml" for name in (*slugs, VOCABULARIES)]
     try:
-        return _vocabularies(Located(value), {} if _built_in(path) else load_vocabularies(reader.resource("fixtures")))
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+    except OSError as error:
+        raise FixtureError(f"{folder}: {error.strerror}") from error
+    for path in paths:
+        if path.name not in known:
+            raise FixtureError(f"{path}: replaces nothing{near(path.name, known)}")
+    return {path.stem: path for path in paths}
+
+
+def load_vocabularies(path: Path | None = None) -> dict[str, list[Json]]:
+    """The words that recipes draw from: ours, or those of a file that replaces them."""
+    found = path or resource(f"fixtures/{VOCABULARIES}.yaml")
+    value = _read(found)
+    try:
+        return _vocabularies(Located(value), load_vocabularies() if path else {})
     except FixtureError as error:
-        raise FixtureError(f"{path}: {error}") from error
+        raise FixtureError(f"{found}: {error}") from error
 
 
-def load(folder: Path, provider: Provider, contract: reader.Spec, vocabularies: Mapping[str, list[Json]]) -> Fixture:
-    """One provider's fixture, or one sentence on what is wrong with it."""
-    path = folder / f"{provider.slug}.yaml"
-    value = _read(path)
+def load(
+    provider: Provider,
+    contract: reader.Spec,
+    vocabularies: Mapping[str, list[Json]],
+    path: Path | None = None,
+    *,
+    trial: bool = False,
+) -> Fixture:
+    """One provider's fixture, or one sentence on what is wrong with it. `path` is a recipe that replaces its own;
+    `trial` holds trial documents against the spec even if the recipe is one of ours."""
+    found = path or provider.recipe
+    value = _read(found)
     try:
         fixture, parts = _fixture(Located(value), vocabularies, provider)
-        if not _built_in(path):
+        if trial or found != resource(f"fixtures/{provider.slug}.yaml"):
             check(provider, contract, fixture.vocabularies, parts)
     except FixtureError as error:
-        raise FixtureError(f"{path}: {error}") from error
+        raise FixtureError(f"{found}: {error}") from error
     return fixture
 
 
-def load_callers(folder: Path, slug: str) -> list[str]:
-    """The credentials of a fixture, the default one first."""
-    return list(_read(folder / f"{slug}.yaml")["callers"])
+def load_credential(provider: Provider) -> str:
+    """The first credential of a provider's own recipe, of which nothing else is read."""
+    try:
+        callers = Located(_read(provider.recipe)).members()["callers"].members()
+        return next(iter(callers))
+    except (FixtureError, LookupError, StopIteration) as error:
+        raise FixtureError(f"{provider.recipe}: no caller can be read: {error}") from error
 
 
-def _built_in(path: Path) -> bool:
-    return path.parent.resolve() == reader.resource("fixtures").resolve()
-
-
-def _read(path: Path) -> Json:
+def _read(path: Traversable) -> Json:
     try:
         return reader.load_yaml(path)
     except SpecError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from fakeserver.admin import api
 from fakeserver.instants import SECOND
 from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import FakeProblem
+from fakeserver.plugins import UnusablePlugin
+from fakeserver.problems import FakeProblem, Json
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
+from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
@@ -28,6 +31,8 @@ BODILESS = frozenset({"GET", "HEAD"})
 """Methods whose requests have bodies that nobody looks at."""
 PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
+
+log = logging.getLogger("fakeserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +49,40 @@ class Settings:
 
 
 def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
-    """The providers with their specs and fixtures, or a `SpecError` or `FixtureError` that says what is wrong."""
-    folder = folder or reader.resource("fixtures")
-    words = fixture.load_vocabularies(folder)
+    """The providers with their specs and fixtures; files of `folder` replace recipes and vocabularies of their names.
+
+    A provider of another package that cannot be used is left out: a warning of one line names the package and the
+    cause. If `only` or a file asks for it, or it is one of ours, that line is an UnusablePlugin instead; and what is
+    wrong with a file of the folder is a FixtureError."""
+    only = tuple(only)
+    files = {} if folder is None else fixture.find_files(folder, PROVIDERS)
+    replaced = files.get(fixture.VOCABULARIES)
+    words = fixture.load_vocabularies(replaced)
     found = {}
-    for slug in tuple(only) or PROVIDERS:
-        provider = PROVIDERS[slug]
-        contract = reader.load(reader.resource("openapi") / f"{slug}.yaml", provider.operations)
-        found[slug] = Service(provider, contract, fixture.load(folder, provider, contract, words))
+    for slug in only or PROVIDERS:
+        for line in PROVIDERS.left_out.get(slug, ()):
+            log.warning("%s", line)
+        try:
+            found[slug] = load_service(slug, words, files.get(slug), trial=replaced is not None)
+        except UnusablePlugin as error:
+            if slug in only or slug in files or PROVIDERS.is_ours(slug):
+                raise
+            log.warning("%s", error)
+    if not found:
+        raise UnusablePlugin("no provider is installed; the package itself brings some: pip install it once more")
     return found
+
+
+def load_service(slug: str, words: Mapping[str, list[Json]], path: Path | None, *, trial: bool) -> Service:
+    """One provider, compiled, with its own recipe or that of a file. `trial`: see `fixture.load`."""
+    provider = PROVIDERS[slug]
+    try:
+        contract = reader.load(provider.spec, provider.operations)
+        return Service(provider, contract, fixture.load(provider, contract, words, path, trial=trial))
+    except (Exception, SystemExit) as error:  # Nothing that is wrong with one provider keeps others from being served.
+        if isinstance(error, FixtureError) and (path is not None or trial):
+            raise
+        raise PROVIDERS.unusable(slug, error) from error
 
 
 class App:

@@ -11,8 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
@@ -29,7 +28,9 @@ try:
 except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
-PACKAGE = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
 JSON = "application/json"
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 PATH_ITEM = keywords(" ".join(("$ref", "parameters", *METHODS)), "summary description servers")
@@ -128,7 +129,7 @@ class Spec:
     """A whole document: the operations that are served, by id, and those that are not. `digest` tells two versions of
     a contract apart."""
 
-    path: Path
+    path: Traversable
     operations: dict[str, Operation]
     unserved: tuple[Endpoint, ...]
     document: Document
@@ -138,13 +139,7 @@ class Spec:
 # The file
 
 
-def resource(name: str) -> Path:
-    """A folder of the repository; a wheel carries it inside the package."""
-    inside = PACKAGE / name
-    return inside if inside.is_dir() else PACKAGE.parent / name
-
-
-def load_yaml(path: Path) -> Json:
+def load_yaml(path: Traversable) -> Json:
     """A YAML file as plain values; a `SpecError` names the file and the line where it cannot be read."""
     return _read(path)[1]
 
@@ -162,17 +157,17 @@ class Loader(SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read(path: Path) -> tuple[str, Json]:
+def _read(path: Traversable) -> tuple[str, Json]:
     try:
         content = path.read_text(encoding="utf-8")
         return content, yaml.load(content, Loader=Loader)
     except OSError as error:
-        raise SpecError(f"{path}: {error.strerror}") from error
+        raise SpecError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def load(path: Path, served: Collection[str]) -> Spec:
+def load(path: Traversable, served: Collection[str]) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served. `served` are the ids of the operations
     that a provider gives a meaning to."""
     content, document = _read(path)

@@ -19,8 +19,6 @@ from fakeserver.problems import Document, Json
 from fakeserver.serving.app import App
 
 CALL_SECONDS = 30.0
-ADMIN = "admin"
-"""The caller, by its name in the recipe, that tests call as unless they say otherwise."""
 
 
 class AdminError(AssertionError):
@@ -99,17 +97,12 @@ class ProviderHandle:
 
     @property
     def token(self) -> str:
-        """The admin's credential. LookupError: the recipe calls nobody `admin`."""
-        if ADMIN not in self.credentials:
-            raise LookupError(
-                f"the recipe of {self.slug} has no caller with the name {ADMIN!r}, whose credential this would be; "
-                f"`credentials` has those of {', '.join(self.credentials)}"
-            )
-        return self.credentials[ADMIN]
+        """The credential of the recipe's first caller; in those of the built-in providers that is the admin."""
+        return next(iter(self.credentials.values()))
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables that point the provider's SDK here, with the admin's credential."""
+        """The environment variables that point the provider's SDK here, with the first caller's credential."""
         return self._provider.environment(self.base_url, self.token)
 
     @property

@@ -25,7 +25,7 @@ from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
 from fakeserver.spec.values import ValueRefused
 from tests.support.admin import admin
-from tests.support.asgi import EPOCH, ROOT, SPECS, Reply, Row, get, ids, main_tenant, rows
+from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
 
 SUPERSERVE = PROVIDERS["superserve"]
 RIGHT: Any = SUPERSERVE.operations["listSandboxes"]
@@ -72,8 +72,8 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     provider = replace(SUPERSERVE, operations={"listSandboxes": meaning})
     spec = reader.load(path, provider.operations)
-    words = fixture.load_vocabularies(ROOT / "fixtures")
-    return Service(provider, spec, fixture.load(ROOT / "fixtures", provider, spec, words))
+    words = fixture.load_vocabularies()
+    return Service(provider, spec, fixture.load(provider, spec, words))
 
 
 def app_of(folder: Path, meaning: Listing = E2B, parameters: dict[str, Row] = PARAMETERS, **more: str) -> App:

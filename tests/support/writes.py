@@ -24,7 +24,7 @@ from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.spec import reader
-from tests.support.asgi import ROOT, SPECS, Row
+from tests.support.asgi import SPECS, Row
 
 SUPERSERVE = PROVIDERS["superserve"]
 
@@ -154,5 +154,5 @@ def service_of(folder: Path, **changed: Meaning) -> Service:
     provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed)
     spec = reader.load(path, provider.operations)
     spec.operations["createSandbox"] = replace(spec.operations["createSandbox"], body=Wish())
-    words = fixture.load_vocabularies(ROOT / "fixtures")
-    return Service(provider, spec, fixture.load(ROOT / "fixtures", provider, spec, words))
+    words = fixture.load_vocabularies()
+    return Service(provider, spec, fixture.load(provider, spec, words))

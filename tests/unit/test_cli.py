@@ -275,9 +275,10 @@ def unreadable(folder: Path) -> None:
 
 
 BROKEN_FIXTURES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda folder: (folder / "prime.yaml").unlink(), "prime.yaml"),
     "a folder": (unreadable, "prime.yaml"),
-    "no vocabularies": (lambda folder: (folder / "vocabularies.yaml").unlink(), "vocabularies.yaml"),
+    "no vocabularies": (lambda folder: (folder / "vocabularies.yaml").write_text("{}"), "'projects' does not exist"),
+    "another name": (lambda folder: (folder / "prime.yaml").rename(folder / "prim.yaml"), "did you mean 'prime.yaml'?"),
+    "another ending": (lambda folder: (folder / "prime.yaml").rename(folder / "prime.yml"), "'prime.yaml'"),
     "not UTF-8": (lambda folder: (folder / "prime.yaml").write_bytes(b"callers: \xff\xfe"), "prime.yaml"),
     "bad YAML": (lambda folder: (folder / "prime.yaml").write_text("callers: [\n"), "prime.yaml"),
     "a tab": (lambda folder: (folder / "prime.yaml").write_text("callers:\n\tprime-admin-key: {}\n"), "prime.yaml"),
@@ -305,14 +306,17 @@ def test_fixtures_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_own_fixtures_are_served(tmp_path: Path) -> None:
-    """A copied recipe with another credential is what the server then knows and shows."""
+    """A copied recipe with another credential is what the server then knows and shows; all others stay as they are."""
     folder = tmp_path / "recipes"
-    shutil.copytree(ROOT / "fixtures", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    folder.mkdir()
+    shutil.copy(ROOT / "fixtures" / "prime.yaml", folder)
     edited(folder / "prime.yaml", "prime-admin-key:", "sesame:")
-    with serving(tmp_path, "--fixtures", str(folder), "--only", "prime", "--size", "20") as own:
+    with serving(tmp_path, "--fixtures", str(folder), "--size", "20") as own:
+        assert all(f"{slug}-admin-key" in own.screen for slug in SLUGS if slug != "prime")
+        assert own.stderr.read_text("utf-8") == ""
         assert "sesame" in own.screen
-        assert own.get("/api/v1/sandbox", **header_of("prime", "sesame")).status_code == 200
-        assert own.get("/api/v1/sandbox", **header_of("prime", "prime-admin-key")).status_code == 401
+        assert own.get("/prime/api/v1/sandbox", **header_of("prime", "sesame")).status_code == 200
+        assert own.get("/prime/api/v1/sandbox", **header_of("prime", "prime-admin-key")).status_code == 401
 
 
 BROKEN_SPECS: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -488,7 +488,7 @@ def test_what_nobody_foresaw_is_no_traceback(tmp_path: Path, monkeypatch: pytest
     def make(draw: Draw) -> Document:
         return {"id": draw.column("labels")["team"]}
 
-    monkeypatch.setitem(PROVIDERS, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
+    monkeypatch.setitem(PROVIDERS.loaded, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
     line = refusal(recipes(tmp_path), "prime")
     assert line.startswith("prime.yaml: tenants.main: no document can be made: TypeError(")
 
@@ -500,7 +500,7 @@ def test_a_document_that_json_cannot_hold_is_no_traceback(tmp_path: Path, monkey
     def make(draw: Draw) -> Document:
         return {**made(draw), "createdAt": datetime.datetime(2026, 1, 1)}
 
-    monkeypatch.setitem(PROVIDERS, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
+    monkeypatch.setitem(PROVIDERS.loaded, "prime", dataclasses.replace(PROVIDERS["prime"], make=make))
     line = refusal(recipes(tmp_path), "prime")
     assert line.startswith("prime.yaml: tenants.main: no document can be made: ValueError(")
 
@@ -514,14 +514,14 @@ def test_a_recipe_of_documents_whose_schema_leads_back_to_itself(tmp_path: Path)
     folder, provider = recipes(tmp_path), PROVIDERS["superserve"]
     contract = reader.load(tmp_path / "superserve.yaml", provider.operations)
     parent = dict(next(iter(main_tenant(app_of(size=20), "superserve").documents())))
-    pin = ("tenants", "main", "pins", 5, "set")
+    pin, path = ("tenants", "main", "pins", 5, "set"), folder / "superserve.yaml"
 
     damaged(folder, "superserve", put(*pin, value={"parent": {**parent, "parent": parent}}))
-    assert load(folder, provider, contract, load_vocabularies(folder)).tenants["main"].pins[5].set["parent"]["parent"]
+    assert load(provider, contract, load_vocabularies(), path).tenants["main"].pins[5].set["parent"]["parent"]
 
     damaged(folder, "superserve", put(*pin, value={"parent": {**parent, "parent": {**parent, "name": 7}}}))
     with pytest.raises(FixtureError, match=r"pins\.5\.set: parent\.parent\.name must be of type string, not 7"):
-        load(folder, provider, contract, load_vocabularies(folder))
+        load(provider, contract, load_vocabularies(), path)
 
 
 def test_half_a_character_is_refused() -> None:

@@ -69,9 +69,9 @@ def slim(slug: str) -> str:
 
 @cache
 def recipe(slug: str) -> Fixture:
-    words = fixture.load_vocabularies(ROOT / "fixtures")
+    words = fixture.load_vocabularies()
     contract = reader.load(ROOT / "openapi" / f"{slug}.yaml", PROVIDERS[slug].operations)
-    return fixture.load(ROOT / "fixtures", PROVIDERS[slug], contract, words)
+    return fixture.load(PROVIDERS[slug], contract, words)
 
 
 @cache
@@ -296,8 +296,8 @@ def test_rows_that_hold_rows(tmp_path: Path) -> None:
     folder = tmp_path / "recipes"
     shutil.copytree(ROOT / "fixtures", folder, ignore=shutil.ignore_patterns("__pycache__"))
     service = service_of(tmp_path, "prime", nested)
-    words = fixture.load_vocabularies(folder)
-    assert fixture.load(folder, PROVIDERS["prime"], service.spec, words).digest
+    words = fixture.load_vocabularies()
+    assert fixture.load(PROVIDERS["prime"], service.spec, words, folder / "prime.yaml").digest
     assert send(service, "status=RUNNING")[0] == 200
 
 

@@ -39,8 +39,8 @@ def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = Non
 
 def serve(loaded: Spec) -> Service:
     provider = PROVIDERS[loaded.path.stem]
-    words = fixture.load_vocabularies(ROOT / "fixtures")
-    return Service(provider, loaded, fixture.load(ROOT / "fixtures", provider, loaded, words))
+    words = fixture.load_vocabularies()
+    return Service(provider, loaded, fixture.load(provider, loaded, words))
 
 
 def operation(document: Row, slug: str) -> Row:
