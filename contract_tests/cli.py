@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from contract_tests import run
 from contract_tests.judging.session import BUDGETS, Layer
 from contract_tests.judging.target import target
+from contract_tests.oracle.twin import service_of
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
@@ -24,8 +25,11 @@ from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import DEFAULT_RATE, Wire
 from fakeserver.arguments import Parser, UsageError, one_of
+from fakeserver.plugins import UnusablePlugin
 
 FORMATS = {"junit": junit.render, "html": html.render, "json": json.render}
+FAKED = frozenset({"oracle", "power"})
+"""The layers that compare a deployment with our fake of it."""
 PROFILES = ("default", "polite", "deep")
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
 TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
@@ -48,6 +52,14 @@ class Given:
     files: dict[str, Path]
 
 
+def provider(slug: str) -> str:
+    """An argparse type for a provider whose promises and spec can be used."""
+    try:
+        return target(one_of([*BY_SLUG], "provider")(slug)).slug
+    except UnusablePlugin as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def parser() -> Parser:
     found = Parser(
         prog="fakeserver check",
@@ -56,7 +68,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = found.add_argument
-    add("slug", metavar="PROVIDER", type=one_of(sorted(BY_SLUG), "provider"), help=", ".join(sorted(BY_SLUG)))
+    add("slug", metavar="PROVIDER", type=provider, help=", ".join(BY_SLUG))
     add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
     add("--token", help=f"the credential (or {TOKEN} in the environment)")
     add(
@@ -130,7 +142,7 @@ def parse(argv: Sequence[str]) -> Given:
         profile=raw.profile,
         strict=raw.strict,
     )
-    layers = layers_of(raw.only_layer, raw.profile)
+    layers = drop_layers_without_fake(known, raw, layers_of(raw.only_layer, raw.profile))
     return Given(raw.slug, base_url, credentials, options, float(match[1]), raw.min_power, layers, accepted, files)
 
 
@@ -140,6 +152,21 @@ def layers_of(names: Sequence[str], profile: str) -> tuple[Layer, ...]:
         return tuple(layer for layer in LAYERS if layer.name != "conformance" or profile != "polite")
     weighed = not {"laws", "oracle"}.isdisjoint(names)
     return tuple(layer for layer in LAYERS if layer.name in names and (layer.name != "power" or weighed))
+
+
+def drop_layers_without_fake(known: Parser, raw: argparse.Namespace, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """These layers without those that compare with a fake, where the provider has none that can be served."""
+    if FAKED.isdisjoint(layer.name for layer in layers):
+        return layers
+    try:
+        service_of(raw.slug)
+    except (LookupError, UnusablePlugin) as error:
+        reason = str(error) if isinstance(error, UnusablePlugin) else f"no provider {raw.slug!r} is installed"
+        if not FAKED.isdisjoint(raw.only_layer):
+            known.error(f"--only-layer {' and '.join(sorted(FAKED & {*raw.only_layer}))} needs a fake: {reason}")
+        print(f"without {' and '.join(sorted(FAKED))}, which need a fake: {reason}", file=sys.stderr)
+        return tuple(layer for layer in layers if layer.name not in FAKED)
+    return layers
 
 
 def base_url_of(known: Parser, url: str) -> str:

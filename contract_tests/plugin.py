@@ -93,6 +93,7 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     from contract_tests.promises import BY_SLUG
     from contract_tests.run import open_session
     from contract_tests.sending.wire import Wire
+    from fakeserver.plugins import UnusablePlugin
 
     def given(name: str) -> Any:
         return request.config.getoption(name, None)
@@ -103,6 +104,10 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
         pytest.skip("needs --provider, --base-url and --token")
     if slug not in BY_SLUG:
         pytest.fail(f"--provider {slug!r} does not exist; known are {', '.join(BY_SLUG)}", pytrace=False)
+    try:
+        security = target(slug).security
+    except UnusablePlugin as error:
+        pytest.fail(str(error), pytrace=False)
     credentials = {"token": token} | ({"other": given("--other-token")} if given("--other-token") else {})
     options = Options(
         orgs=tuple(given("--org") or ()),
@@ -110,7 +115,7 @@ def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
         known=tuple(given("--known") or ()),
         seed=given("--contract-seed") or 0,
     )
-    wire = Wire(base_url, target(slug).security, credentials, rate=given("--rate"))
+    wire = Wire(base_url, security, credentials, rate=given("--rate"))
     check = open_session(slug, wire, options).check
     with closing(wire):
         reason = why_not(check)

@@ -270,7 +270,7 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
 
     assert isinstance(app, App)
     lines = [base_url, ""]
-    width = max(len(slug) for slug in app.services)
+    width = max(len(word) for word in ("provider", *app.services))
     lines += [f"  {'provider':{width}}  {'base URL':{len(base_url) + width + 1}}  credential"]
     for slug, service in app.services.items():
         lines.append(

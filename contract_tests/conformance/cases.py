@@ -22,13 +22,13 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.engine import events
 
 from contract_tests.conformance.excluded import NEVER, excuses, find_blamed, is_excused
+from contract_tests.judging.target import target
 from contract_tests.judging.traces import no_traces
 from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
-from fakeserver.providers import PROVIDERS
 from fakeserver.spec.reader import load_yaml
 from fakeserver.spec.references import dereference
 
@@ -110,7 +110,7 @@ def plan(
     slug: str, *, seed: int = 0, profile: str = "default", values: Mapping[str, Iterable[str]] | None = None
 ) -> Plan:
     """Every case that will be sent. `values` maps `path.org` or `query.team_id` to texts that the deployment knows."""
-    document = load_yaml(PROVIDERS[slug].spec)
+    document = load_yaml(BY_SLUG[slug].spec)
     known = {name: list(texts) for name, texts in (values or {}).items()}
     config = schemathesis.Config.from_dict(
         {
@@ -125,8 +125,9 @@ def plan(
             "phases": {"coverage": {"unexpected-methods": []}, "stateful": {"enabled": False}},
         }
     )
-    gate = Gate(Security.of_spec(document))
-    schema = schemathesis.openapi.from_dict(copy.deepcopy(document), config=config)
+    gate = Gate(target(slug).security)
+    whole = schemathesis.openapi.from_dict(copy.deepcopy(document), config=config)
+    schema = whole.include(operation_id=[*BY_SLUG[slug].operations])
     schema.app = gate
     scheme = gate.security.schemes[0]
 

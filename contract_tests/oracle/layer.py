@@ -15,6 +15,7 @@ from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.oracle.asking import draw, put
 from contract_tests.oracle.differences import agrees, differences
 from contract_tests.oracle.sides import Difference, Side
+from contract_tests.oracle.twin import service_of
 from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.form import Promises
@@ -348,7 +349,7 @@ class Planner:
 
     @property
     def key(self) -> str:
-        return f"{self.promises.slug}-admin-key"
+        return service_of(self.promises.slug).fixture.credential
 
 
 def greedy(told: Told, bugs: set[str], budget: int) -> list[OracleQuestion]:

@@ -35,6 +35,12 @@ def service_of(slug: str) -> Service:
     return load_services((slug,))[slug]
 
 
+def default_credentials(slug: str) -> dict[str, str]:
+    """The first caller of the provider's recipe, and one who shares nothing with it."""
+    fixture = service_of(slug).fixture
+    return {"token": fixture.credential} | ({"other": fixture.stranger} if fixture.stranger else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which part of the matching rows a page shows: from `start` on, at most `count` rows (None: all)."""
@@ -58,7 +64,7 @@ class Twin:
         self.service = copy.copy(service_of(slug))
         self.provider = self.service.provider
         fixture = self.service.fixture
-        key = f"{slug}-admin-key"
+        key = fixture.credential
         admin = fixture.callers[key]
         # The empty scope is the caller's own list; every other one is an org or a team of that name.
         tenants = {scope: scope or admin.home for scope in rows}
@@ -75,7 +81,7 @@ class Twin:
         self.tenants = self.world.tenants(self.provider)
         for scope, documents in rows.items():
             self.tenants[tenants[scope]] = as_served(documents, promises.listing.identity, self.caller.user)
-        self.transport = InProcess(self.handle, target(slug).security, {"token": key, "other": f"{slug}-outsider-key"})
+        self.transport = InProcess(self.handle, target(slug).security, default_credentials(slug))
 
     def handle(
         self, method: str, path: str, query: bytes, headers: dict[str, str]

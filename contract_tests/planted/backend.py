@@ -336,7 +336,7 @@ _GIVEN: dict[str, tuple[Rows, dict[str, Collection]]] = {}
 def _given(slug: str, fixture: Fixture, documents: Rows) -> dict[str, Collection]:
     held = _GIVEN.get(slug)
     if held is None or held[0] is not documents:
-        owner = fixture.callers[f"{slug}-admin-key"].user
+        owner = fixture.callers[fixture.credential].user
         tenants = {
             name: collection_of(slug, [(each, owner) for each in documents.get(name, ())])
             for name in dict.fromkeys([*fixture.tenants, *documents])
@@ -349,11 +349,11 @@ def _callers(slug: str, fixture: Fixture, documents: Rows) -> dict[str, Caller]:
     """The fixture's callers; the admin also administers the tenants that only the given rows have, and is the user
     whom most of the rows at home belong to."""
     callers = dict(fixture.callers)
-    admin = callers[f"{slug}-admin-key"]
+    admin = callers[fixture.credential]
     new = {name: "admin" for name in documents if name not in fixture.tenants}
     owner = BY_SLUG[slug].listing.owner
     home = documents.get(admin.home, ()) if owner is not None else ()
     users = Counter(str(row[owner.field]) for row in home if row.get(owner.field)) if owner is not None else Counter()
     user = users.most_common(1)[0][0] if users else admin.user
-    callers[f"{slug}-admin-key"] = replace(admin, user=user, tenants={**admin.tenants, **new})
+    callers[fixture.credential] = replace(admin, user=user, tenants={**admin.tenants, **new})
     return callers

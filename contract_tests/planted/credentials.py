@@ -48,7 +48,7 @@ def _carries(request: Request) -> bool:
 
 
 def _as_admin(backend: Backend, request: Request) -> Request:
-    key = f"{backend.provider.slug}-admin-key"
+    key = backend.fixture.credential
     return replace(request, headers={**request.headers, "authorization": f"Bearer {key}", "x-api-key": key})
 
 

@@ -88,7 +88,7 @@ class Churning:
         identity = BY_SLUG[self.slug].listing.identity
         text = str(document[identity])
         document[identity] = text[:-4] + f"{self.born:04x}"
-        collection.add(document, self.service.fixture.callers[f"{self.slug}-admin-key"].user)
+        collection.add(document, self.service.fixture.callers[self.service.fixture.credential].user)
 
     def changed(self, document: Document, tenant: str) -> Document:
         """The same document in another state, or with other tags, its fields still in agreement."""

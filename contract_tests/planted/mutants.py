@@ -44,7 +44,8 @@ BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "spec.json_text": ("spec.parameters",),
     "spec.parameters": (),
 }
-"""The mutated modules, and those whose values are made from theirs; the providers are made from all of them."""
+"""The mutated modules, and those whose values are made from theirs; the providers are made from all of them, by way of
+`fakeserver.provider`."""
 FAMILY = {
     "documents.keys": "filters",
     "listing.containment": "filters",
@@ -117,8 +118,12 @@ def _code(name: str) -> Any:
 def parts(mutation: Mutation, slug: str) -> Parts:
     """The provider with the change in it."""
     changed = f"fakeserver.{mutation.module}"
-    above = [f"fakeserver.{each}" for each in BUILT_ON.get(mutation.module, ())]
-    names = dict.fromkeys([changed, *above, f"fakeserver.providers.{slug}"])
+    above = (
+        [f"fakeserver.{each}" for each in (*BUILT_ON[mutation.module], "provider")]
+        if mutation.module in BUILT_ON
+        else []
+    )
+    names = dict.fromkeys([changed, *(f"fakeserver.{each}" for each in above), f"fakeserver.providers.{slug}"])
     path = PACKAGE.joinpath(*changed.split(".")[1:]).with_suffix(".py")
     sources = {name: _code(name) for name in names}
     sources[changed] = compile(mutation.tree, str(path), "exec", dont_inherit=True)

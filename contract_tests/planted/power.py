@@ -36,6 +36,9 @@ class Weighing:
     account: ClassVar[str] = ""
 
     def run(self, session: Session) -> Findings:
+        if not any(bug.slug == session.target.slug for bug in BUGS):
+            session.notes.append("no faults are known of this provider, so what the run would have caught is not told")
+            return Findings()
         return Findings(power=of_record(session.record))
 
 

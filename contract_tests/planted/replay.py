@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from contract_tests.judging.target import target
+from contract_tests.oracle.twin import default_credentials
 from contract_tests.planted.backend import Handler
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
@@ -29,11 +30,6 @@ Answer = tuple[int, tuple[str | None, ...], bytes]
 def transport(slug: str, handler: Handler) -> InProcess:
     """The server in process, with the fixtures' credentials."""
     return InProcess(handler, target(slug).security, default_credentials(slug))
-
-
-def default_credentials(slug: str) -> dict[str, str]:
-    """The admin of the default fixtures, and the outsider, who shares nothing with the admin."""
-    return {"token": f"{slug}-admin-key", "other": f"{slug}-outsider-key"}
 
 
 def normal(reply: Reply) -> Answer:

@@ -29,7 +29,7 @@ def sharing(*names: str) -> Plant:
 
     def plant(backend: Backend, operation: str) -> Backend:
         shared = names or tuple(backend.tenants)
-        owner = backend.fixture.callers[f"{backend.provider.slug}-admin-key"].user
+        owner = backend.fixture.callers[backend.fixture.credential].user
         together = collection_of(
             backend.provider.slug,
             [(each, owner) for name in shared for each in backend.tenants[name].documents()],

@@ -1,24 +1,145 @@
 """What each provider's pages promise, stated by hand from the pages: one value per provider, in a module of its own.
 
-This is an independent statement: nothing here knows how the fake does it.
+This is an independent statement: nothing here knows how the fake does it. Other packages bring their promises under the
+group `fakeserver.promises`, as ours are found, and import them from here alone: the names of `__all__` are stable.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from contract_tests.outcome import (
+    Options,
+    Pairs,
+    Row,
+    Tier,
+)
+from contract_tests.promises.filter_kinds import (
+    AllOf,
+    Closed,
+    Equal,
+    Excluding,
+    Filter,
+    Json,
+    Owner,
+    Reference,
+    Tags,
+    contains,
+    dense,
+    texts,
+)
+from contract_tests.promises.form import (
+    Facet,
+    Facets,
+    Fake,
+    Listing,
+    Promises,
+)
+from contract_tests.promises.paging import (
+    ABSENT,
+    Body,
+    Cursor,
+    InEnvelope,
+    InHeader,
+    Missing,
+    Paging,
+    Place,
+    Total,
+)
+from contract_tests.promises.questions import (
+    Choices,
+    OracleQuestion,
+    Questions,
+)
+from contract_tests.promises.refusals import (
+    Refusal,
+    Refusals,
+    of_fastapi,
+    of_issues,
+)
+from contract_tests.promises.rows import (
+    Invariant,
+    Keeps,
+    check_not_negative,
+    check_order,
+    has_all,
+    instant,
+    say_if,
+)
+from contract_tests.promises.samples import (
+    TEXTS,
+    UNKNOWN,
+    UNKNOWN_UUID,
+    ask_each,
+    ask_singly,
+    drop_repeats,
+    fill_exactly,
+    pick_frequent,
+    pick_odd,
+    pick_sizes,
+    vary,
+)
+from contract_tests.promises.scopes import (
+    Scopes,
+)
+from fakeserver.plugins import Plugins
 
-from contract_tests.promises.form import Promises
+__all__ = [
+    "ABSENT",
+    "TEXTS",
+    "UNKNOWN",
+    "UNKNOWN_UUID",
+    "AllOf",
+    "Body",
+    "Choices",
+    "Closed",
+    "Cursor",
+    "Equal",
+    "Excluding",
+    "Facet",
+    "Facets",
+    "Fake",
+    "Filter",
+    "InEnvelope",
+    "InHeader",
+    "Invariant",
+    "Json",
+    "Keeps",
+    "Listing",
+    "Missing",
+    "Options",
+    "OracleQuestion",
+    "Owner",
+    "Paging",
+    "Pairs",
+    "Place",
+    "Promises",
+    "Questions",
+    "Reference",
+    "Refusal",
+    "Refusals",
+    "Row",
+    "Scopes",
+    "Tags",
+    "Tier",
+    "Total",
+    "ask_each",
+    "ask_singly",
+    "check_not_negative",
+    "check_order",
+    "contains",
+    "dense",
+    "drop_repeats",
+    "fill_exactly",
+    "has_all",
+    "instant",
+    "of_fastapi",
+    "of_issues",
+    "pick_frequent",
+    "pick_odd",
+    "pick_sizes",
+    "say_if",
+    "texts",
+    "vary",
+]
 
-
-def find_promises() -> Iterator[Promises]:
-    """The promises of every module in this package that has some."""
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        promises = getattr(importlib.import_module(module.name), "PROMISES", None)
-        if isinstance(promises, Promises):
-            yield promises
-
-
-BY_SLUG: Mapping[str, Promises] = {promises.slug: promises for promises in find_promises()}
-"""Every provider that the kit knows."""
+BY_SLUG = Plugins("fakeserver.promises", Promises, "promises")
+"""Every provider that the kit knows, ours first."""

@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from contract_tests.outcome import Pairs, Row, Tier
-from contract_tests.promises.filter_kinds import Closed, Reference
-from contract_tests.promises.form import Facet, Facets, Fake, Listing, Promises
-from contract_tests.promises.paging import Cursor, InEnvelope, Paging
-from contract_tests.promises.questions import Choices, OracleQuestion, Questions
-from contract_tests.promises.refusals import Refusal, Refusals, of_issues
-from contract_tests.promises.rows import Invariant, check_not_negative, check_order, has_all, say_if
-from contract_tests.promises.samples import (
+from contract_tests.promises import (
     UNKNOWN_UUID,
+    Choices,
+    Closed,
+    Cursor,
+    Facet,
+    Facets,
+    Fake,
+    InEnvelope,
+    Invariant,
+    Listing,
+    OracleQuestion,
+    Paging,
+    Pairs,
+    Promises,
+    Questions,
+    Reference,
+    Refusal,
+    Refusals,
+    Row,
+    Scopes,
+    Tier,
     ask_singly,
+    check_not_negative,
+    check_order,
     drop_repeats,
     fill_exactly,
+    has_all,
+    of_issues,
     pick_frequent,
     pick_sizes,
+    say_if,
 )
-from contract_tests.promises.scopes import Scopes
+from fakeserver.resources import resource
 
 MOST = 100
 STATES = ("running", "paused", "killed")
@@ -230,6 +248,7 @@ def pages_of(
 
 PROMISES = Promises(
     slug="dreadnode",
+    spec=resource("openapi/dreadnode.yaml"),
     listing=LISTING,
     refusals=Refusals(
         value=422,

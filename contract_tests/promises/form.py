@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from contract_tests.outcome import Options, Pairs, Row, Tier
 from contract_tests.promises.filter_kinds import Filter, Owner
@@ -14,6 +14,9 @@ from contract_tests.promises.refusals import Refusals
 from contract_tests.promises.rows import Invariant, Keeps, instant
 from contract_tests.promises.scopes import Scopes
 from contract_tests.sending.ask import Ask, Reply
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 Kind = TypeVar("Kind", bound=Filter)
 
@@ -163,6 +166,8 @@ class Promises:
     """All that the kit knows of one provider."""
 
     slug: str
+    spec: Traversable
+    """The OpenAPI file that answers are held against, as `importlib.resources` finds it."""
     listing: Listing
     refusals: Refusals
     scopes: Scopes
@@ -173,6 +178,11 @@ class Promises:
     @property
     def facets(self) -> Facets | None:
         return self.listing.facets
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The ids of the operations that something is promised of, the listing's first."""
+        return (self.listing.operation, *([self.facets.operation] if self.facets is not None else []))
 
     @property
     def home_scope(self) -> str:

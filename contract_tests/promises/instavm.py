@@ -7,24 +7,35 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from contract_tests.outcome import Row, Tier
-from contract_tests.promises.filter_kinds import Json, dense
-from contract_tests.promises.form import Fake, Listing, Promises
-from contract_tests.promises.paging import Paging
-from contract_tests.promises.questions import Choices, OracleQuestion, Questions
-from contract_tests.promises.refusals import Refusals, of_fastapi
-from contract_tests.promises.rows import Invariant, check_order, has_all, say_if
-from contract_tests.promises.samples import (
+from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Choices,
+    Fake,
+    Invariant,
+    Json,
+    Listing,
+    OracleQuestion,
+    Paging,
+    Promises,
+    Questions,
+    Refusals,
+    Row,
+    Scopes,
+    Tier,
     ask_singly,
+    check_order,
+    dense,
     drop_repeats,
+    has_all,
+    of_fastapi,
     pick_frequent,
     pick_odd,
     pick_sizes,
+    say_if,
     vary,
 )
-from contract_tests.promises.scopes import Scopes
+from fakeserver.resources import resource
 
 MOST = 1_000
 
@@ -177,6 +188,7 @@ def recast(value: Any) -> Any:
 
 PROMISES = Promises(
     slug="instavm",
+    spec=resource("openapi/instavm.yaml"),
     listing=LISTING,
     refusals=Refusals(value=422, read=of_fastapi, located=True, challenges=True),
     scopes=Scopes(),

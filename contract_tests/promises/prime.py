@@ -5,26 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from contract_tests.outcome import Row, Tier
-from contract_tests.promises.filter_kinds import AllOf, Closed, Equal, Excluding, Owner
-from contract_tests.promises.form import Fake, Listing, Promises
-from contract_tests.promises.paging import InEnvelope, Paging, Total
-from contract_tests.promises.questions import Choices, OracleQuestion, Questions
-from contract_tests.promises.refusals import Refusal, Refusals, of_fastapi
-from contract_tests.promises.rows import Invariant, check_not_negative, check_order, has_all, say_if
-from contract_tests.promises.samples import (
+from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    AllOf,
+    Choices,
+    Closed,
+    Equal,
+    Excluding,
+    Fake,
+    InEnvelope,
+    Invariant,
+    Listing,
+    OracleQuestion,
+    Owner,
+    Paging,
+    Promises,
+    Questions,
+    Refusal,
+    Refusals,
+    Row,
+    Scopes,
+    Tier,
+    Total,
     ask_each,
     ask_singly,
+    check_not_negative,
+    check_order,
     drop_repeats,
     fill_exactly,
+    has_all,
+    of_fastapi,
     pick_frequent,
     pick_odd,
     pick_sizes,
+    say_if,
     vary,
 )
-from contract_tests.promises.scopes import Scopes
+from fakeserver.resources import resource
 
 MOST = 1_000
 STATUSES = ("RUNNING", "PAUSED", "TERMINATED", "ERROR", "PENDING", "PROVISIONING")
@@ -234,6 +252,7 @@ def refused(scope: str) -> list[OracleQuestion]:
 
 PROMISES = Promises(
     slug="prime",
+    spec=resource("openapi/prime.yaml"),
     listing=LISTING,
     refusals=Refusals(value=422, read=refusal, challenges=True),
     scopes=Scopes(

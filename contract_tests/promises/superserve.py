@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from contract_tests.outcome import Pairs, Row, Tier
-from contract_tests.promises.filter_kinds import Closed, Tags
-from contract_tests.promises.form import Fake, Listing, Promises
-from contract_tests.promises.paging import InHeader, Paging, Total
-from contract_tests.promises.questions import Choices, OracleQuestion, Questions
-from contract_tests.promises.refusals import Refusal, Refusals
-from contract_tests.promises.rows import Invariant, say_if
-from contract_tests.promises.samples import (
+from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Choices,
+    Closed,
+    Fake,
+    InHeader,
+    Invariant,
+    Listing,
+    OracleQuestion,
+    Paging,
+    Pairs,
+    Promises,
+    Questions,
+    Refusal,
+    Refusals,
+    Row,
+    Scopes,
+    Tags,
+    Tier,
+    Total,
     ask_each,
     ask_singly,
     drop_repeats,
@@ -22,9 +33,10 @@ from contract_tests.promises.samples import (
     pick_frequent,
     pick_odd,
     pick_sizes,
+    say_if,
     vary,
 )
-from contract_tests.promises.scopes import Scopes
+from fakeserver.resources import resource
 
 MOST = 200
 MOST_OFFSET = 10**6
@@ -180,6 +192,7 @@ def refused(scope: str, known: Sequence[tuple[str, str]], states: Sequence[str])
 
 PROMISES = Promises(
     slug="superserve",
+    spec=resource("openapi/superserve.yaml"),
     listing=LISTING,
     refusals=Refusals(
         value=400,

@@ -39,11 +39,11 @@ class Security:
         return ("", *(scheme.header for scheme in self.schemes[1:]))
 
     @classmethod
-    def of_spec(cls, document: Mapping[str, Any]) -> Security:
-        """The schemes of an OpenAPI document, in the order of its `security`."""
+    def of_spec(cls, document: Mapping[str, Any], operation: Mapping[str, Any]) -> Security:
+        """The schemes of an operation of an OpenAPI document, in the order of its `security`."""
         declared = document["components"]["securitySchemes"]
         schemes = []
-        for requirement in document["security"]:
+        for requirement in operation.get("security", document.get("security", [])):
             for name in requirement:
                 scheme = declared[name]
                 if scheme["type"] == "apiKey":

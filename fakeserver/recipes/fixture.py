@@ -71,6 +71,12 @@ class Fixture:
         """The credential that stands for a provider where nobody chooses one: the first of the recipe."""
         return next(iter(self.callers))
 
+    @property
+    def stranger(self) -> str | None:
+        """The credential of the first caller who shares no tenant with that one, if there is any."""
+        known = {self.callers[self.credential].home, *self.callers[self.credential].tenants}
+        return next((key for key, each in self.callers.items() if known.isdisjoint({each.home, *each.tenants})), None)
+
     def sizes(self, size: int, default_tenant: str) -> dict[str, int]:
         """How many of the provider's `size` documents each tenant gets."""
         sizes = {name: size * tenant.share // MAX_SHARE for name, tenant in self.tenants.items()}

@@ -113,6 +113,13 @@ def test_what_judges_knows_nothing_of_the_fake() -> None:
     assert users == set(re.findall(r"`(\w+)`", named[1]))
 
 
+@pytest.mark.parametrize("path", [*KIT.glob("promises/*.py"), KIT / "plugin.py"], ids=lambda path: path.name)
+def test_what_is_promised_is_told_by_nobody(path: Path) -> None:
+    """Promises are found and find their files with the server's help, and get nothing else from it."""
+    modules = {name.split(".")[1] for name in imported(path) if name.startswith("fakeserver.")}
+    assert modules <= {"plugins", "resources"}
+
+
 def test_the_server_needs_no_test_tool() -> None:
     """Serving imports only what the package depends on: no kit, no Faker, no test framework."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]

@@ -1,43 +1,53 @@
-"""`fakeserver.provider` is all that a provider needs: ours are written with nothing else."""
+"""The surfaces for plugins, `fakeserver.provider` and `contract_tests.promises`: ours are written with nothing else."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
 
-from fakeserver import provider
-from tests.house.test_architecture import PACKAGE, imported
+from tests.house.test_architecture import KIT, PACKAGE, imported
 from tests.support.asgi import SLUGS
 
 OWN_FILES = "fakeserver.resources"
 """Where ours find their files; those of another package are found by `importlib.resources`."""
+SURFACES = {"fakeserver.provider": PACKAGE / "providers", "contract_tests.promises": KIT / "promises"}
+ALIASES = {"fakeserver.provider": {"Switches", "Age", "ErrorDialect"}, "contract_tests.promises": set()}
+"""Names that the surface itself makes of others."""
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_providers_import_the_one_surface_alone(slug: str) -> None:
-    """Another package could bring this provider and import from nothing that is not promised."""
-    path = PACKAGE / "providers" / f"{slug}.py"
-    modules = {name for name in imported(path) if name.split(".")[0] == "fakeserver"}
-    assert {name for name in modules if not name.startswith(OWN_FILES)} - {"fakeserver.provider"} <= {
-        f"fakeserver.provider.{name}" for name in provider.__all__
+@pytest.mark.parametrize("surface", SURFACES)
+def test_ours_import_the_one_surface_alone(surface: str, slug: str) -> None:
+    """Another package could bring this provider, or these promises, and import from nothing that is not kept."""
+    modules = {
+        name
+        for name in imported(SURFACES[surface] / f"{slug}.py")
+        if name.split(".")[0] in ("fakeserver", "contract_tests")
     }
+    promised = {f"{surface}.{name}" for name in importlib.import_module(surface).__all__}
+    assert {name for name in modules if not name.startswith(OWN_FILES)} - {surface} <= promised
 
 
-def test_the_surface_is_whole() -> None:
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_surface_is_whole(surface: str) -> None:
     """Every name is there, once, and whatever the module imports for others to use is named."""
-    tree = ast.parse(Path(provider.__file__).read_text(encoding="utf-8"))
+    module = importlib.import_module(surface)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    room = surface.split(".")[0]
     reexported = {
         alias.name
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fakeserver.")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{room}.")
         for alias in node.names
     }
     defined = {
         name
-        for name, value in vars(provider).items()
-        if getattr(value, "__module__", None) == provider.__name__ and not name.startswith("_")
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", None) == surface and not name.startswith("_")
     }
-    assert len(provider.__all__) == len(set(provider.__all__))
-    assert set(provider.__all__) == reexported | defined | {"Switches", "Age", "ErrorDialect"}
+    assert len(module.__all__) == len(set(module.__all__))
+    assert set(module.__all__) == reexported | defined | ALIASES[surface]

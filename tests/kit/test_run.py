@@ -16,6 +16,7 @@ from contract_tests import run
 from contract_tests.judging.check import NO_5XX, Law
 from contract_tests.judging.target import target
 from contract_tests.laws.layer import Laws
+from contract_tests.oracle.twin import default_credentials
 from contract_tests.outcome import Options, Tier, Verdict
 from contract_tests.planted import BUGS, replay
 from contract_tests.planted.exercise import default_options, exercise
@@ -79,7 +80,7 @@ def wired(answer: Callable[[int], httpx.Response]) -> Report:
     wire = Wire(
         BASE_URL,
         where.security,
-        replay.default_credentials("prime"),
+        default_credentials("prime"),
         client=client,
         sleep=lambda seconds: None,
     )

@@ -13,10 +13,10 @@ from contract_tests.conformance.layer import Conformance
 from contract_tests.judging.session import Layer
 from contract_tests.judging.target import target
 from contract_tests.laws.layer import Laws
+from contract_tests.oracle.twin import default_credentials
 from contract_tests.outcome import Options, Verdict
 from contract_tests.planted.false_alarms import handler
 from contract_tests.planted.layers import JUDGES
-from contract_tests.planted.replay import default_credentials
 from contract_tests.reporting import exit_codes
 from contract_tests.reporting.report import Report, decide
 from contract_tests.sending.in_process import Handler

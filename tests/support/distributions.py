@@ -21,6 +21,17 @@ PROVIDER = replace(KNOWN, slug="acme", spec=FILES / "openapi.yaml", recipe=FILES
 """A provider that is like one of ours in all but its name and its files."""
 
 
+PROMISED = """
+from dataclasses import replace
+from importlib.resources import files
+from contract_tests.promises.instavm import PROMISES as KNOWN
+
+FILES = files(__package__)
+PROMISES = replace(KNOWN, slug="acme", spec=FILES / "openapi.yaml")
+"""
+"""What that provider's pages promise."""
+
+
 def install(folder: Path, package: str, points: Mapping[str, str], code: str = "", *, group: str = GROUP) -> Path:
     """A distribution whose one module has this code; the folder has to be on the path. Returns the module's folder."""
     module = folder / package.replace("-", "_")
@@ -40,4 +51,12 @@ def install_acme(folder: Path, package: str = "fake-acme", code: str = ACME) -> 
     shutil.copy(ROOT / "openapi" / "instavm.yaml", module / "openapi.yaml")
     text = (ROOT / "fixtures" / "instavm.yaml").read_text(encoding="utf-8")
     (module / "recipe.yaml").write_text(text.replace("instavm-", "acme-"), encoding="utf-8")
+    return module
+
+
+def install_promises(folder: Path, code: str = PROMISED) -> Path:
+    """A package that promises something of `acme` and serves nothing."""
+    points = {"acme": "acme_promises:PROMISES"}
+    module = install(folder, "acme-promises", points, code, group="fakeserver.promises")
+    shutil.copy(ROOT / "openapi" / "instavm.yaml", module / "openapi.yaml")
     return module

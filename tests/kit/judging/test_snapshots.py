@@ -14,9 +14,9 @@ from contract_tests.judging.check import Check
 from contract_tests.judging.session import Session
 from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import Target, target
+from contract_tests.oracle.twin import default_credentials
 from contract_tests.outcome import Options, Row, Snapshot
 from contract_tests.planted.backend import documents_of, load
-from contract_tests.planted.replay import default_credentials
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.paging import Cursor, InEnvelope, InHeader, Paging, Total
 from contract_tests.run import judge

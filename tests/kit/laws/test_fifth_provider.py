@@ -12,9 +12,9 @@ from contract_tests.judging.session import Session
 from contract_tests.judging.target import Target, target
 from contract_tests.laws import LAWS
 from contract_tests.laws.layer import Laws
+from contract_tests.oracle.twin import default_credentials
 from contract_tests.outcome import Options, Outcome, Verdict
 from contract_tests.planted import BUGS, Handler, correct
-from contract_tests.planted.replay import default_credentials
 from contract_tests.promises.paging import Cursor, InHeader
 from contract_tests.run import judge
 from contract_tests.sending.in_process import InProcess

@@ -56,6 +56,7 @@ def test_schemes_come_from_the_spec() -> None:
             }
         },
     }
-    security = Security.of_spec(document)
+    security = Security.of_spec(document, {})
     assert security.schemes == (Scheme("X-API-Key"), Scheme("Authorization", "Bearer "))
     assert security.channels == ("", "Authorization")
+    assert Security.of_spec(document, {"security": [{"bearer": []}]}).schemes == (Scheme("Authorization", "Bearer "),)

@@ -14,14 +14,12 @@ from fakeserver.recipes.fixture import load, load_vocabularies
 from fakeserver.spec import reader
 from tests.support.asgi import ROOT, SLUGS
 
-FIXTURES = ROOT / "fixtures"
-
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_bulk_codes_equal_single_draws(slug: str) -> None:
     """A column's values drawn in bulk are those drawn one by one, across bands and blocks, unique tokens included."""
     contract = reader.load(ROOT / "openapi" / f"{slug}.yaml", PROVIDERS[slug].operations)
-    fixture = load(FIXTURES, PROVIDERS[slug], contract, load_vocabularies(FIXTURES))
+    fixture = load(PROVIDERS[slug], contract, load_vocabularies())
     size = BLOCK + 300
     key = b"any key"
     for tenant in fixture.tenants.values():

@@ -186,7 +186,7 @@ NEVER_SET = {
 
 def fixture_of(slug: str, words: Mapping[str, list[Any]]) -> Fixture:
     contract = reader.load(ROOT / "openapi" / f"{slug}.yaml", PROVIDERS[slug].operations)
-    return load(ROOT / "fixtures", PROVIDERS[slug], contract, words)
+    return load(PROVIDERS[slug], contract, words)
 
 
 def item_schema(slug: str) -> Row:
@@ -501,7 +501,7 @@ def test_small_worlds_have_everything_too(slug: str, field: str, values: set[str
 @pytest.mark.parametrize("slug", SLUGS)
 def test_pins_are_what_the_recipe_lays_down(slug: str) -> None:
     """A pinned document has the values that its recipe sets, lacks those that it drops, and is no other document."""
-    words = load_vocabularies(ROOT / "fixtures")
+    words = load_vocabularies()
     default = PROVIDERS[slug].default_tenant
     pins = fixture_of(slug, words).tenants[default].pins
     assert pins

@@ -38,7 +38,7 @@ def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = Non
 
 
 def serve(loaded: Spec) -> Service:
-    provider = PROVIDERS[loaded.path.stem]
+    provider = PROVIDERS[loaded.path.name.removesuffix(".yaml")]
     words = fixture.load_vocabularies()
     return Service(provider, loaded, fixture.load(provider, loaded, words))
 
