@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.instants import SECOND
+from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
@@ -78,6 +79,7 @@ def load_service(slug: str, words: Mapping[str, list[Json]], path: Path | None, 
     provider = PROVIDERS[slug]
     try:
         contract = reader.load(provider.spec, provider.operations)
+        check_dialect(provider)
         return Service(provider, contract, fixture.load(provider, contract, words, path, trial=trial))
     except (Exception, SystemExit) as error:  # Nothing that is wrong with one provider keeps others from being served.
         if isinstance(error, FixtureError) and (path is not None or trial):

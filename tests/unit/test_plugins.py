@@ -97,6 +97,9 @@ NO_SPEC = ACME + "PROVIDER = replace(PROVIDER, spec=FILES / 'absent.yaml')"
 NO_RECIPE = ACME + "PROVIDER = replace(PROVIDER, recipe=FILES / 'absent.yaml')"
 NO_PATH = ACME + "PROVIDER = replace(PROVIDER, spec='openapi.yaml')"
 NO_DOCUMENT = ACME + "PROVIDER = replace(PROVIDER, make=lambda draw: {'id': 1 // 0})"
+DUMB = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: None)"
+UNSPEAKABLE = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: (400, {1j}))"
+NO_ERROR = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: (200, {}))"
 EXITS_LATER = ACME + "PROVIDER = replace(PROVIDER, make=lambda draw: exit('enough'))"
 OTHER_SLUG = ACME.replace('slug="acme"', 'slug="acne"')
 
@@ -116,11 +119,14 @@ BAD: dict[str, tuple[str, str]] = {
     "another slug": (OTHER_SLUG, "the slug of fake_acme:PROVIDER is 'acne', but its entry point is called 'acme'"),
     "a wrong table": (WRONG_TABLE, "listSandboxes: the spec declares ['metadata'] which nothing reads"),
     "no table": (NO_TABLE, "operations must be a mapping"),
-    "no listing": (NO_LISTING, "no operation is served as a listing"),
+    "no listing": (NO_LISTING, "no operation of the provider 'acme' answers with its documents"),
     "a missing spec": (NO_SPEC, "absent.yaml: No such file or directory"),
     "a missing recipe": (NO_RECIPE, "absent.yaml: No such file or directory"),
     "a path as text": (NO_PATH, "spec must be a file as importlib.resources finds it, not 'openapi.yaml'"),
     "no document": (NO_DOCUMENT, "tenants.main: no document can be made: ZeroDivisionError"),
+    "a dialect without words": (DUMB, "errors fails at a problem of the kind 'unauthenticated': TypeError"),
+    "a dialect beyond JSON": (UNSPEAKABLE, "errors fails at a problem of the kind 'unauthenticated': TypeError"),
+    "a dialect without errors": (NO_ERROR, "errors gives a problem of the kind 'unauthenticated' the status 200"),
     "a maker that ends the process": (EXITS_LATER, "SystemExit: enough"),
 }
 
