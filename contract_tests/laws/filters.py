@@ -59,7 +59,7 @@ def find_oneself(check: Check) -> str | None:
 def single(check: Check) -> None:
     """One filter with one value: exactly the rows that match, in the order of the unfiltered list."""
     for filter in check.listing.filters:
-        ask_one = SINGLES.get(type(filter))
+        ask_one = next((SINGLES[kind] for kind in type(filter).__mro__ if kind in SINGLES), None)
         if ask_one is not None:
             ask_one(check, filter)
 

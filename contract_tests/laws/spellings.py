@@ -147,17 +147,14 @@ def _encode_tags(check: Check, filter: Tags) -> None:
     foreign = next((pair for pair in every if not "".join(pair).isascii()), None)
     if foreign:
         expect_same(check, "unicode", filter.write(foreign))
-    spaced = next((pair for pair in every if " " in pair[1].strip()), None)
-    if spaced:
-        raw = f"{filter.prefix}{encode(spaced[0])}=" + encode(spaced[1]).replace("%20", "+")
-        expect_same(check, "plus", filter.write(spaced), (), raw)
     empty = next((pair for pair in every if pair[1] == ""), None)
     if empty:
         expect_same(check, "empty value", filter.write(empty))
+    spaced = next((pair for pair in every if " " in pair[1].strip()), None)
     plain = next((pair for pair in every if pair[0].isalnum()), None)
-    if plain:
-        raw = f"{filter.parameter}%2E{encode(plain[0])}={encode(plain[1])}"
-        expect_same(check, "encoded dot", filter.write(plain), (), raw)
+    spellings = {probe: (pair, raw) for pair in (spaced, plain) if pair for probe, raw in filter.spell(*pair).items()}
+    for probe, (pair, raw) in spellings.items():
+        expect_same(check, probe, filter.write(pair), (), raw)
 
 
 def _encode_object(check: Check, filter: Json) -> None:

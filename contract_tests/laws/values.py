@@ -21,8 +21,6 @@ UNREADABLE = {
     "trailing": '{"env":"prod"}x', "list of objects": '[{"env":"prod"}]',
 }  # fmt: skip
 """By probe: texts that are not a JSON object."""
-LONG_KEY, LONG_VALUE, MUCH = 257, 2_049, 8
-"""One more than the lengths that are observed, and so many of the longest values."""
 
 
 def expect_refusal(
@@ -173,14 +171,8 @@ def metadata(check: Check) -> None:
             expect_refusal(check, probe, ((name, text),), (name,), tier=json_filter.refusal_tier)
         expect_refusal(check, "two at once", ((name, "x"), (size, ZERO)), (name, size), tier=Tier.SHOULD)
     if tags is not None:
-        key, tier = f"{tags.prefix}env", tags.refusal_tier
-        expect_refusal(check, "empty key", ((tags.prefix, "prod"),), (tags.prefix,), tier=tier)
-        expect_refusal(check, "key twice", ((key, "prod"), (key, "dev")), (key,), tier=tier)
-        expect_refusal(check, "same pair twice", ((key, "prod"), (key, "prod")), (key,), tier=tier)
-        expect_refusal(check, "long key", tags.write(("k" * LONG_KEY, "x")), (), tier=tier)
-        expect_refusal(check, "long value", ((key, "v" * LONG_VALUE),), (key,), tier=tier)
-        much = tags.write(*((f"k{number}", "v" * (LONG_VALUE - 1)) for number in range(MUCH)))
-        expect_refusal(check, "much in all", much, (), tier=tier)
+        for probe, bad in tags.unreadable().items():
+            expect_refusal(check, probe, bad.query, bad.names, tier=tags.refusal_tier)
 
 
 ODD_TEXTS = {

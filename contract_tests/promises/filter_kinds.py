@@ -6,15 +6,19 @@ A kind is a capability. Laws ask a listing for the kinds that they know how to t
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote_plus
 
 from contract_tests.outcome import Pairs, Row, Tier
 from contract_tests.promises.rows import Keeps
 
 TRUE = ("true", "1", "yes", "on")
 FALSE_TEXT = "false"
+BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
 def texts(query: Pairs, name: str) -> list[str]:
@@ -139,6 +143,18 @@ class Json(Filter):
         return lambda row: contains(row.get(self.field), wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A query that a filter cannot read; the refusal should name these parameters."""
+
+    query: Pairs
+    names: tuple[str, ...]
+
+
+LONG_KEY, LONG_VALUE, MUCH = 257, 2_049, 8
+"""One more than the lengths that are observed, and so many of the longest values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags(Filter):
     """Rows whose field, an object of texts, has every one of the pairs, each a parameter `name.key=text`."""
@@ -153,16 +169,96 @@ class Tags(Filter):
     def write(self, *pairs: tuple[str, str]) -> Pairs:
         return tuple((self.prefix + name, text) for name, text in pairs)
 
+    def read(self, query: Pairs) -> dict[str, str] | None:
+        """The pairs that the query asks for, or None where it does not filter. ValueError for a text without
+        meaning."""
+        return {name.removeprefix(self.prefix): text for name, text in query if self.takes(name)} or None
+
     def keeps(self, query: Pairs) -> Keeps | None:
-        wanted = [(name.removeprefix(self.prefix), text) for name, text in query if self.takes(name)]
-        if not wanted:
+        wanted = self.read(query)
+        if wanted is None:
             return None
 
         def has_all(row: Row) -> bool:
             has = row.get(self.field) or {}
-            return all(name in has and has[name] == text for name, text in wanted)
+            return all(name in has and has[name] == text for name, text in wanted.items())
 
         return has_all
+
+    def spell(self, name: str, text: str) -> Mapping[str, str]:
+        """By probe: other query strings, as they go over the wire, that ask for this one pair."""
+        value = escape(text)
+        spellings = {"encoded dot": f"{self.parameter}%2E{escape(name)}={value}"}
+        if " " in text.strip():
+            spellings["plus"] = f"{self.prefix}{escape(name)}={value.replace('%20', '+')}"
+        return spellings
+
+    def unreadable(self) -> Mapping[str, Unreadable]:
+        """By probe: what has to be refused."""
+        key = f"{self.prefix}env"
+        much = [(f"k{number}", "v" * (LONG_VALUE - 1)) for number in range(MUCH)]
+        return {
+            "empty key": Unreadable(((self.prefix, "prod"),), (self.prefix,)),
+            "key twice": Unreadable(((key, "prod"), (key, "dev")), (key,)),
+            "same pair twice": Unreadable(((key, "prod"), (key, "prod")), (key,)),
+            "long key": Unreadable(self.write(("k" * LONG_KEY, "x")), ()),
+            "long value": Unreadable(((key, "v" * LONG_VALUE),), (key,)),
+            "much in all": Unreadable(self.write(*much), ()),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedTags(Tags):
+    """The same where all pairs are the text of one parameter, `key=text&key=text`. The text is unescaped as a whole
+    before it is split, and each key and value once more, so that what must survive in them is escaped twice."""
+
+    def takes(self, name: str) -> bool:
+        return name == self.parameter
+
+    def write(self, *pairs: tuple[str, str]) -> Pairs:
+        return ((self.parameter, "&".join(f"{escape(name, 2)}={escape(text, 2)}" for name, text in pairs)),)
+
+    def read(self, query: Pairs) -> dict[str, str] | None:
+        given = texts(query, self.parameter)
+        return dict(map(pair_of, unescape(given[-1]).split("&"))) if given else None
+
+    def spell(self, name: str, text: str) -> Mapping[str, str]:
+        spellings = {"escaped as a whole": f"{self.parameter}={escape(f'{escape(name)}={escape(text)}', 2)}"}
+        if " " in text.strip():
+            ((_, written),) = self.write((name, text))
+            spellings["plus"] = f"{self.parameter}={escape(written.replace('%2520', '+'))}"
+        return spellings
+
+    def unreadable(self) -> Mapping[str, Unreadable]:
+        bad = {
+            "no escape": "%%%",
+            "bad key": "%25YY=a",
+            "bad text": "a=%25YY",
+            "no pair": "env",
+            "two signs": "env=prod=dev",
+            "empty": "",
+            "empty pair": "env=prod&",
+        }
+        return {probe: Unreadable(((self.parameter, text),), (self.parameter,)) for probe, text in bad.items()}
+
+
+def escape(text: str, times: int = 1) -> str:
+    """URL-encoded so many times; no character of a query is left as it is."""
+    for _ in range(times):
+        text = quote(text, safe="", errors="surrogateescape")
+    return text
+
+
+def unescape(text: str) -> str:
+    """URL-decoded once, plus signs included; ValueError for a percent sign without two digits, or for broken UTF-8."""
+    if BAD_ESCAPE.search(text):
+        raise ValueError(f"{text!r} is not URL-encoded")
+    return unquote_plus(text, errors="strict")
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    name, value = text.split("=")
+    return unescape(name), unescape(value)
 
 
 def dense(value: Any) -> str:

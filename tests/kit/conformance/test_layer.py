@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure
 
 from contract_tests.conformance import cases, excluded
 from contract_tests.judging.target import target
@@ -23,6 +25,7 @@ from contract_tests.outcome import Outcome, Verdict
 from contract_tests.planted import BUGS, Handler, correct
 from contract_tests.planted.exercise import default_options
 from contract_tests.promises import BY_SLUG
+from contract_tests.promises.filter_kinds import EncodedTags
 from contract_tests.run import judge, open_session
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
@@ -178,6 +181,22 @@ def test_every_exclusion_has_its_reason() -> None:
     for check, reason in reasons:
         assert check in names
         assert len(reason) > 20
+
+
+def test_a_text_that_a_filter_cannot_read_is_excused_and_no_other() -> None:
+    """No schema states the grammar of pairs in one text: its refusal is right, that of a readable one is not."""
+    pairs = EncodedTags(parameter="metadata", field="metadata", noun="pair", sentence="")
+    known = [*excluded.explain_filter(pairs)]
+    failure = Failure(operation="listSandboxes", title="", message="")
+
+    def excused(text: str) -> bool:
+        case = SimpleNamespace(query={"metadata": text})
+        return excluded.is_excused(known, excluded.ACCEPTS, failure, case, [("metadata", text)])
+
+    assert excused("%%%")
+    assert excused("env")
+    assert not excused("env=prod")
+    assert not excused(dict(pairs.write(("a b", "c=d&e")))["metadata"])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pkgutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -15,7 +16,7 @@ from contract_tests import promises as package
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options, Tier
 from contract_tests.promises import BY_SLUG
-from contract_tests.promises.filter_kinds import Closed, Filter, Tags
+from contract_tests.promises.filter_kinds import Closed, EncodedTags, Filter, Tags
 from contract_tests.promises.refusals import Refusal
 
 KIT = Path(contract_tests.__file__).parent
@@ -181,3 +182,37 @@ def test_a_tag_is_its_prefix_and_its_name() -> None:
     assert tags.write(("a.b", "c")) == (("metadata.a.b", "c"),)
     assert tags.takes("metadata.a")
     assert not tags.takes("metadata")
+
+
+ENCODED = EncodedTags(parameter="metadata", field="metadata", noun="pair", sentence="")
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [{"user": "abc", "app": "prod"}, {"a b": "c=d&e"}, {"100%": "a+b"}, {"größe": "日本"}, {"": ""}, {"a/b": "%2C"}],
+)
+def test_pairs_in_one_text_are_read_as_they_were_written(pairs: dict[str, str]) -> None:
+    """Whatever stands in a name or a text survives, and every other spelling of one pair means that pair."""
+    query = ENCODED.write(*pairs.items())
+    assert ENCODED.read(query) == pairs
+    keeps = ENCODED.keeps(query)
+    assert keeps is not None
+    assert keeps({"metadata": {**pairs, "more": "x"}})
+    assert not any(keeps({"metadata": {**pairs, name: "other"}}) for name in pairs)
+    assert not keeps({})
+    for name, text in pairs.items():
+        for raw in ENCODED.spell(name, text).values():
+            assert ENCODED.read(tuple(parse_qsl(raw, keep_blank_values=True))) == {name: text}
+
+
+@pytest.mark.parametrize("probe", ENCODED.unreadable())
+def test_pairs_in_one_text_that_cannot_be_read(probe: str) -> None:
+    """A text without a meaning is an error, never a filter."""
+    with pytest.raises(ValueError):  # noqa: PT011  (unpacking, decoding and our own are all meant)
+        ENCODED.keeps(ENCODED.unreadable()[probe].query)
+
+
+def test_no_text_is_no_filter() -> None:
+    """Without its parameter the filter keeps every row; of two texts the last one counts."""
+    assert ENCODED.keeps((("state", "running"),)) is None
+    assert ENCODED.read((("metadata", "a=1"), ("metadata", "b=2"))) == {"b": "2"}
