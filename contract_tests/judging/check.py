@@ -10,7 +10,7 @@ from typing import Any
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
-from contract_tests.judging.probes import Plan
+from contract_tests.judging.probes import Probes
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
 from contract_tests.outcome import ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
@@ -59,7 +59,7 @@ class Check:
     target: Target
     transport: Recorder
     options: Options
-    plan: Plan | None = None
+    plan: Probes | None = None
     """The probes that this profile sends; None for all."""
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from contract_tests.judging.check import Check, Law
+from contract_tests.judging.probes import Shares
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
+from contract_tests.laws.plan import is_planned
 from contract_tests.laws.preflight import preflight
 from contract_tests.sending.transport import BudgetExhausted
 
@@ -26,13 +30,36 @@ class Laws:
             # What is suspected is convicted by one last snapshot, and that has its price.
             last = sum(len(snapshot.asks) for snapshot in check.snapshots.values())
             recorder.limit = max(most - last, recorder.sent)
+        laws = [law for law in session.laws if not law.passive]
         try:
-            for law in session.laws:
-                if not law.passive:
+            if most is None or check.plan is not None or is_planned(check.slug):
+                for law in laws:
                     check.run(law)
+            else:
+                run_by_shares(check, laws)
         except BudgetExhausted as reason:
             session.notes.append(f"{reason}; the laws behind it were not exercised")
         recorder.limit = most
         check.finish()
         session.complete = True
         return Findings()
+
+
+def run_by_shares(check: Check, laws: Sequence[Law]) -> None:
+    """Exercise laws whose probes nobody has planned, so that the first ones leave room for the others; then the probes
+    that had no room, as far as the budget goes. Raises BudgetExhausted where not every law had its turn."""
+    check.plan = shares = Shares(lambda: check.transport.sent)
+    _exercise_round(check, laws, shares)
+    by_name = {law.name: law for law in laws}
+    try:
+        while shares.held_back and check.remaining:
+            _exercise_round(check, [by_name[name] for name in shares.held_back], shares)
+    except BudgetExhausted:
+        return
+
+
+def _exercise_round(check: Check, laws: Sequence[Law], shares: Shares) -> None:
+    shares.new_round()
+    for index, law in enumerate(laws):
+        shares.allot(-(-check.remaining // (len(laws) - index)))
+        check.run(law)

@@ -24,3 +24,8 @@ def read_plan(slug: str, profile: str) -> Plan | None:
     """The probes of a profile, of our laws; None for all of them."""
     probes = plans().get(profile, {}).get(slug)
     return None if probes is None else Plan(OURS, frozenset(probes))
+
+
+def is_planned(slug: str) -> bool:
+    """Whether any profile knows which probes of this provider are worth their price."""
+    return any(slug in providers for providers in plans().values())

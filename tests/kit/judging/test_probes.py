@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.judging.probes import Plan
+from contract_tests.judging.probes import Plan, Shares
 from contract_tests.laws import LAWS, OURS
 from contract_tests.laws.plan import read_plan
 
@@ -32,3 +32,42 @@ def test_our_own_laws_are_those_that_are_planned() -> None:
     assert plan.laws == OURS <= set(LAWS)
     assert {name.partition(":")[0] for name in plan.probes} <= OURS
     assert read_plan("prime", "deep") is None
+
+
+def begun(room: int, laws: dict[str, int]) -> list[list[str]]:
+    """By round: the probes that laws begin, each at the price of one request, that all want to send so many."""
+    sent = 0
+    shares = Shares(lambda: sent)
+    rounds: list[list[str]] = []
+    names = list(laws)
+    while names and sent < room:
+        shares.new_round()
+        rounds.append([])
+        for index, law in enumerate(names):
+            shares.allot((room - sent) // (len(names) - index))
+            for number in range(laws[law]):
+                if shares.wants(law, str(number)):
+                    assert shares.wants(law, str(number))
+                    rounds[-1].append(f"{law}{number}")
+                    sent += 1
+        names = list(shares.held_back)
+    return rounds
+
+
+def test_laws_share_the_room_that_nobody_has_planned() -> None:
+    """No law takes the room of those behind it; what is left over goes to those that had too little."""
+    assert begun(6, {"a": 9, "b": 1, "c": 9}) == [["a0", "a1", "b0", "c0", "c1", "c2"]]
+    assert begun(8, {"a": 4, "b": 1, "c": 1}) == [["a0", "a1", "b0", "c0"], ["a2", "a3"]]
+    assert begun(100, {"a": 4, "b": 0}) == [["a0", "a1", "a2", "a3"]]
+
+
+def test_every_law_begins_a_probe_in_every_round() -> None:
+    """Even without room, so that a round never leaves things as they are."""
+    shares = Shares(lambda: 5)
+    for number in range(3):
+        shares.new_round()
+        shares.allot(0)
+        assert shares.wants_some("a")
+        assert [shares.wants("a", str(probe)) for probe in range(3)] == [probe == number for probe in range(3)]
+        assert not shares.wants_some("a")
+        assert list(shares.held_back) == ["a"]

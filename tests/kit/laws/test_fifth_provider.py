@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
+import pytest
+
 from contract_tests.judging.session import Session
 from contract_tests.judging.target import Target, target
-from contract_tests.laws import LAWS
+from contract_tests.laws import LAWS, layer
 from contract_tests.laws.layer import Laws
 from contract_tests.oracle.twin import default_credentials
 from contract_tests.outcome import Options, Outcome, Verdict
@@ -62,12 +64,29 @@ def fifth() -> Target:
     return replace(known, promises=replace(known.promises, listing=listing))
 
 
-def check(listing: Handler) -> list[Outcome]:
-    """What all laws say that speak of such a provider, with every probe."""
+SILENT = frozenset(
+    {
+        "credentials.channels",
+        "credentials.unechoed",
+        "rows.known",
+        "caching.validators",
+        "tenancy.cursor",
+        "tenancy.apart",
+    }
+)
+"""Laws that send nothing to a server without ETags, with one header for one credential."""
+
+
+def opened(listing: Handler, options: Options) -> Session:
+    """A run that is about to begin."""
     where = fifth()
     laws = tuple(law for law in LAWS.values() if law.needs(where.promises))
-    transport = InProcess(Tokens(listing), where.security, default_credentials("instavm"))
-    session = Session(where, transport, Options(has_other=True, profile="matrix"), laws)
+    return Session(where, InProcess(Tokens(listing), where.security, default_credentials("instavm")), options, laws)
+
+
+def check(listing: Handler) -> list[Outcome]:
+    """What all laws say that speak of such a provider, with every probe."""
+    session = opened(listing, Options(has_other=True, profile="matrix"))
     judge(session, (Laws(),))
     assert session.notes == []
     return list(session.outcomes)
@@ -88,3 +107,17 @@ def test_a_broken_server_is_convicted() -> None:
     bug = next(bug for bug in BUGS if (bug.slug, bug.name) == ("instavm", "metadata_any_pair"))
     broken = {outcome.law for outcome in check(bug.handler(size=240)) if outcome.verdict is Verdict.BROKEN}
     assert "filters.conjunction" in broken
+
+
+def test_without_a_plan_no_law_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has planned which probes of such a provider are worth their price; each law sends some of them."""
+    monkeypatch.setattr(layer, "is_planned", lambda slug: False)
+    session = opened(correct("instavm", size=240), Options(strict=True))
+    judge(session, (Laws(),))
+    assert session.notes == []
+    assert session.complete
+    assert session.budget.laws is not None
+    assert session.transport.sent <= session.budget.laws
+    exercised = {account.partition(":")[0] for account in session.check.transport.prices}
+    assert {law.name for law in session.laws if not law.passive} - SILENT <= exercised
+    assert not any(outcome.verdict is Verdict.BROKEN for outcome in session.outcomes)
