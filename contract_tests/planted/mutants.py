@@ -118,11 +118,7 @@ def _code(name: str) -> Any:
 def parts(mutation: Mutation, slug: str) -> Parts:
     """The provider with the change in it."""
     changed = f"fakeserver.{mutation.module}"
-    above = (
-        [f"fakeserver.{each}" for each in (*BUILT_ON[mutation.module], "provider")]
-        if mutation.module in BUILT_ON
-        else []
-    )
+    above = (*BUILT_ON[mutation.module], "provider") if mutation.module in BUILT_ON else ()
     names = dict.fromkeys([changed, *(f"fakeserver.{each}" for each in above), f"fakeserver.providers.{slug}"])
     path = PACKAGE.joinpath(*changed.split(".")[1:]).with_suffix(".py")
     sources = {name: _code(name) for name in names}
