@@ -1,84 +1,54 @@
 """A server of one provider in this process, correct until a bug is planted in it.
 
-It has the fake's parts (decoders, filters, pages, facets, tenant rules, error dialect) and nothing around them: no
-faults, no rate limits, no clock. Only this module knows those parts; the tables of bugs only say what is broken.
+It is the fake's own service with other parts (decoders, meanings, callers, documents) in a world without limits and
+journal. Only this module knows those parts; the tables of bugs only say what is broken.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
-
-import orjson
-from pyroaring import BitMap
 
 from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
-from fakeserver.listing.filters import Filter, parsing
-from fakeserver.listing.listing import Facets, Listing
-from fakeserver.listing.pages import Context
-from fakeserver.listing.scope import Scope
-from fakeserver.listing.select import question_of
-from fakeserver.problems import Document, Problem, internal, method_not_allowed, not_found, unauthenticated
+from fakeserver.listing.filters import Filter
+from fakeserver.listing.meaning import Meaning
+from fakeserver.pipeline.exchange import Answer, Request
+from fakeserver.pipeline.routes import Route
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Document, FakeProblem, Problem, internal
 from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec import parameters, reader
-from fakeserver.spec.credentials import Caller, credentials
+from fakeserver.spec.credentials import Caller
 from fakeserver.spec.reader import Operation, Spec
+from fakeserver.worlds.world import SeededDocuments, Seeding, World
 
 Handler = Callable[[str, str, bytes, dict[str, str]], tuple[int, Mapping[str, str], bytes]]
 """Method, path, query and lower-case headers → status, headers and body."""
 Rows = Mapping[str, Sequence[Document]]
 """Tenant → its documents in wire shape."""
-Values = dict[str, Any]
+PairsOf = Callable[[bytes], Any]
+"""A raw query → its (name, text) pairs."""
 
 EPOCH = 1_735_689_600_000_000
 """1 January 2025, so that two servers of one seed send the same bytes."""
-JSON = "application/json"
+SECRET = b"planted"
+"""What the cursors of all planted servers are signed with, for all time."""
 OUTSIDER = "outsider"
 """The tenant of the caller who shares nothing with the admin."""
 FACETS = "getSandboxFacets"
 LIST = "listSandboxes"
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Whose cursors they are: those of all planted servers, for all time."""
-
-    secret: bytes = b"planted"
-    as_of: int = EPOCH
-
-
-ISSUER = Issuer()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What arrived. Header names are in lower case."""
-
-    method: str
-    path: str
-    query: bytes
-    headers: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Answer:
-    """What is sent."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = JSON
 
 
 Next = Callable[[Request], Answer]
@@ -88,7 +58,59 @@ Decoders = Mapping[str, Any]
 """Operation → its decoder."""
 
 
-@dataclass(frozen=True, slots=True)
+class Stock(SeededDocuments):
+    """Documents that are there, in the place of those that are drawn."""
+
+    def __init__(self, fixture: Fixture, slug: str, tenants: Mapping[str, Collection]) -> None:
+        super().__init__(Seeding(0, 0, EPOCH), {slug: fixture})
+        self._tenants = tenants
+
+    def collections(self, provider: Provider) -> dict[str, Collection]:
+        # Each server keeps answers of its own, since what a broken one finds is wrong in every other.
+        return {name: copy.copy(collection) for name, collection in self._tenants.items()}
+
+
+class PlantedRoute(Route):
+    """An operation whose query may be taken apart in another way."""
+
+    def __init__(self, operation: Operation, meaning: Meaning, decoder: Any, pairs_of: PairsOf) -> None:
+        super().__init__(operation, meaning, decoder)
+        self._pairs_of = pairs_of
+
+    def pairs(self, query: bytes) -> Any:
+        return self._pairs_of(query)
+
+
+class Planted(Service):
+    """The service that a backend's parts make, with a world of its own."""
+
+    def __init__(self, backend: Backend) -> None:
+        provider, operations = backend.provider, backend.spec.operations
+        routes = [
+            PlantedRoute(operations[name], meaning, backend.decoders[name], backend.pairs_of)
+            for name, meaning in provider.operations.items()
+        ]
+        super().__init__(provider, backend.spec, backend.fixture, routes)
+        self._broken = backend.broken
+        self.world = World(Stock(backend.fixture, provider.slug, backend.tenants), rate_limits=False)
+        self.world.secret = SECRET
+        self.world.settings.journal = False
+
+    def respond_alone(self, request: Request) -> Answer:
+        """The answer without a mistake around it, its body whole."""
+        answer = self.answer(request, self.world)
+        answer.body = answer.text()
+        return answer
+
+    def refuse(self, error: Exception, request: Request, operation: Operation | None, world: World) -> Answer:
+        if not isinstance(error, Problem | FakeProblem):
+            if not self._broken:
+                raise error
+            error = internal()
+        return super().refuse(error, request, operation, world)
+
+
+@dataclass(frozen=True)
 class Backend:
     """A provider's parts and its documents, and the mistakes around them, the outermost last."""
 
@@ -98,7 +120,7 @@ class Backend:
     decoders: Decoders
     tenants: Mapping[str, Collection]
     around: tuple[Around, ...] = ()
-    pairs_of: Callable[[bytes], Any] = parameters.query_pairs
+    pairs_of: PairsOf = parameters.query_pairs
     broken: bool = False
     """A broken part may raise anything; a client sees a 500, as of every crash. The correct server must not."""
 
@@ -111,7 +133,7 @@ class Backend:
 
         return replace(self, around=(*self.around, guarded))
 
-    def meaning(self, operation: str, change: Callable[[Any], Listing | Facets]) -> Backend:
+    def meaning(self, operation: str, change: Callable[[Any], Meaning]) -> Backend:
         """With another meaning of one operation."""
         known = self.provider.operations
         changed = {**known, operation: change(known[operation])}
@@ -138,71 +160,20 @@ class Backend:
         """With other credentials."""
         return replace(self, fixture=replace(self.fixture, callers=change(self.fixture.callers)))
 
+    @functools.cached_property
+    def service(self) -> Planted:
+        """The parts, put together when the first request comes."""
+        return Planted(self)
+
     def answer(self, request: Request) -> Answer:
-        following: Next = self._answer
+        """The answer, after every mistake; those around the correct server see its refusals as answers."""
+        following: Next = self.service.respond_alone
         for around in self.around:
             following = _inside(around, following)
-        return self._caught(following, request)
-
-    def _answer(self, request: Request) -> Answer:
-        """The correct server; the mistakes around it see its refusals as answers."""
-        return self._caught(self._steps, request)
-
-    def _steps(self, request: Request) -> Answer:
-        operation, segments = self._match(request)
-        pairs = self.pairs_of(request.query)
-        caller = self._caller(operation, request)
-        values = self.decoders[operation.id].decode(segments, pairs)
-        return self._read(operation, caller, values)
-
-    def _caught(self, answering: Next, request: Request) -> Answer:
         try:
-            return answering(request)
-        except Problem as problem:
-            return self.refusal(problem)
-        except Exception:
-            if not self.broken:
-                raise
-            return self.refusal(internal())
-
-    def _caller(self, operation: Operation, request: Request) -> Caller:
-        for credential in credentials(operation, request.headers):
-            caller = self.fixture.callers.get(credential)
-            if caller is not None:
-                return caller
-        raise unauthenticated()
-
-    def _match(self, request: Request) -> tuple[Operation, dict[str, str]]:
-        for operation in self.spec.operations.values():
-            match = operation.pattern.fullmatch(request.path)
-            if match is not None and operation.id in self.provider.operations:
-                if request.method in ("GET", "HEAD"):
-                    return operation, match.groupdict()
-                raise method_not_allowed(["GET", "HEAD"])
-        raise not_found()
-
-    def _read(self, operation: Operation, caller: Caller, values: Values) -> Answer:
-        meaning: Any = self.provider.operations[operation.id]
-        scope = meaning.tenant(caller, values, self.tenants)
-        collection = self.tenants[scope.tenant]
-        found = select(meaning.filters, collection, scope, values)
-        headers = dict(self.provider.headers)
-        if isinstance(meaning, Facets):
-            counts = {name: facet.counts(found, collection) for name, facet in meaning.facets.items()}
-            return Answer(200, orjson.dumps(counts), headers)
-        context = Context(ISSUER, scope.tenant, question_of(operation.id, meaning.filters, values))
-        page = meaning.pages.page(found, values, collection, context)
-        rows = b",".join([collection.body(rank) for rank in page.ranks])
-        return Answer(200, page.before + rows + page.after, headers | dict(page.headers or {}))
-
-    def refusal(self, problem: Problem) -> Answer:
-        """The problem in the provider's dialect."""
-        status, body = self.provider.errors(problem, self.fixture.switches)
-        headers = dict(self.provider.headers) | problem.headers
-        documented = self.spec.operations[LIST].responses.get(status)
-        if documented is not None and "WWW-Authenticate" in documented.headers:
-            headers["WWW-Authenticate"] = "Bearer"
-        return Answer(status, orjson.dumps(body), headers)
+            return following(request)
+        except Exception as error:
+            return self.service.refuse(error, request, self.spec.operations[LIST], self.service.world)
 
     def handler(self) -> Handler:
         def handle(
@@ -210,29 +181,15 @@ class Backend:
         ) -> tuple[int, Mapping[str, str], bytes]:
             answer = self.answer(Request(method, path, query, headers))
             sent = {name.lower(): text for name, text in answer.headers.items()}
-            sent |= {"content-type": answer.media_type, "content-length": str(len(answer.body))}
-            return answer.status, sent, b"" if method == "HEAD" else answer.body
+            body = answer.text()
+            sent |= {"content-type": answer.media_type, "content-length": str(len(body))}
+            return answer.status, sent, b"" if method == "HEAD" else body
 
         return handle
 
 
 def _inside(around: Around, following: Next) -> Next:
     return lambda request: around(request, following)
-
-
-def select(filters: Sequence[Filter], collection: Collection, scope: Scope, values: Values) -> BitMap:
-    """The ranks of the documents in the scope that every given filter lets through."""
-    found = collection.everything if scope.owner is None else collection.owned_by(scope.owner)
-    for each in filters:
-        value = values[each.parameter]
-        if value is None:
-            continue
-        rows = each.rows(collection, value)
-        found = found & rows.rows
-        if not rows.exact:
-            holds = each.predicate(value)
-            found = BitMap([rank for rank in found if holds(collection.document(rank))])
-    return found
 
 
 def crash() -> Problem:
@@ -243,13 +200,8 @@ def crash() -> Problem:
 def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] = parameters.decoder) -> Decoders:
     """The decoder of every operation."""
     return {
-        name: factory(
-            contract.operations[name].parameters,
-            optional_text=provider.optional_text,
-            checks=[parsing(kind) for kind in meaning.filters],
-        )
+        name: factory(contract.operations[name].parameters, optional_text=provider.optional_text, checks=meaning.checks)
         for name, meaning in provider.operations.items()
-        if isinstance(meaning, Listing | Facets)
     }
 
 

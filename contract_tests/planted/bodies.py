@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from contract_tests.planted.backend import LIST, Answer, Request
+from contract_tests.planted.backend import LIST
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import body, change_answer, rare, rows, set_fields, without
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.problems import Document, Json
 
 Row = Document
@@ -54,7 +55,7 @@ def _html(request: Request, answer: Answer) -> None:
 
 
 def _latin(request: Request, answer: Answer) -> None:
-    answer.body = json.dumps(json.loads(answer.body), ensure_ascii=False).encode("latin-1", "replace")
+    answer.body = json.dumps(json.loads(answer.text()), ensure_ascii=False).encode("latin-1", "replace")
 
 
 def replaced(old: bytes, new: bytes) -> Plant:
@@ -62,7 +63,7 @@ def replaced(old: bytes, new: bytes) -> Plant:
 
     def change(request: Request, answer: Answer) -> None:
         if answer.status == 200:
-            answer.body = answer.body.replace(old, new)
+            answer.body = answer.text().replace(old, new)
 
     return change_answer(change)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request
+from contract_tests.planted.backend import FACETS, LIST, Backend, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import around, empty_for, swap_status
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.spec.credentials import Caller
 
 HEADERS = ("authorization", "x-api-key")

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from contract_tests.planted.backend import LIST, Answer, Backend, Next, Request, crash
+from contract_tests.planted.backend import LIST, Backend, Next, crash
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     Query,
@@ -29,6 +29,7 @@ from contract_tests.planted.plants import (
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.envelopes import Page
 from fakeserver.listing.pages import Context, Cursor
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.problems import bad_cursor
 
 Place = Callable[[list[int], int, Callable[[int], str]], int]
@@ -134,7 +135,7 @@ def _baked(backend: Backend, operation: str) -> Backend:
             query = [*cached, *(pair for pair in query if pair[0] not in ("state", "project_id"))]
             request = with_query(request, query)
         answer = following(request)
-        following_cursor = orjson.loads(answer.body).get("next_cursor") if answer.status == 200 else None
+        following_cursor = orjson.loads(answer.text()).get("next_cursor") if answer.status == 200 else None
         if following_cursor:
             filters[following_cursor] = [pair for pair in query if pair[0] in ("state", "project_id")]
         return answer
@@ -175,7 +176,7 @@ def _looping(backend: Backend, operation: str) -> Backend:
 
     def change(request: Request, following: Next) -> Answer:
         answer = following(request)
-        if answer.status == 200 and _given(query_of(request)) and b'"items":[]' in answer.body:
+        if answer.status == 200 and _given(query_of(request)) and b'"items":[]' in answer.text():
             return following(with_query(request, [pair for pair in query_of(request) if pair[0] != "cursor"]))
         return answer
 

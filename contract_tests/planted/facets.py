@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.planted.backend import FACETS, Answer, Next, Request
+from contract_tests.planted.backend import FACETS, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     around,
@@ -25,6 +25,7 @@ from contract_tests.planted.plants import (
 )
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.facets import Facet
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.problems import Document
 
 PAGE = 50
@@ -73,8 +74,8 @@ def loose(parameter: str, *names: str) -> Plant:
         answer = following(request)
         if answer.status == 200:
             kept = [pair for pair in query_of(request) if pair[0] != parameter]
-            other = orjson.loads(following(with_query(request, kept)).body)
-            answer.body = orjson.dumps(orjson.loads(answer.body) | {name: other[name] for name in names})
+            other = orjson.loads(following(with_query(request, kept)).text())
+            answer.body = orjson.dumps(orjson.loads(answer.text()) | {name: other[name] for name in names})
         return answer
 
     return around(change)
@@ -92,7 +93,7 @@ def _null_project(request: Request, following: Next) -> Answer:
     """Sandboxes without a project have a bucket of their own."""
     answer = following(request)
     if answer.status == 200:
-        value = orjson.loads(answer.body)
+        value = orjson.loads(answer.text())
         missing = sum(each["count"] for each in value["states"]) - sum(each["count"] for each in value["projects"])
         if missing:
             value["projects"].append({"count": missing, **NO_PROJECT})
@@ -110,7 +111,7 @@ def _zero_states(value: Any) -> Any:
 def _zero_projects(request: Request, following: Next) -> Answer:
     answer = following(request)
     if answer.status == 200:
-        value, whole = orjson.loads(answer.body), orjson.loads(following(with_query(request, [])).body)
+        value, whole = orjson.loads(answer.text()), orjson.loads(following(with_query(request, [])).text())
         there = {each["project_id"] for each in value["projects"]}
         value["projects"] += [{**each, "count": 0} for each in whole["projects"] if each["project_id"] not in there]
         answer.body = orjson.dumps(value)

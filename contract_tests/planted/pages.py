@@ -10,7 +10,7 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from contract_tests.planted.backend import LIST, Answer, Backend, Next, Request
+from contract_tests.planted.backend import LIST, Backend, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     WrongPosition,
@@ -30,6 +30,7 @@ from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.envelopes import BARE, Page
 from fakeserver.listing.pages import Context
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.problems import Document
 
 
@@ -120,7 +121,7 @@ def _twice(rows: list[Document]) -> list[Document]:
 
 
 def _empty_as_404(request: Request, answer: Answer) -> None:
-    if answer.status == 200 and b'"total":0,' in answer.body:
+    if answer.status == 200 and b'"total":0,' in answer.text():
         answer.status, answer.body = 404, b'{"detail":"No sandboxes found"}'
 
 
@@ -129,7 +130,7 @@ def _last_page_again(request: Request, following: Next) -> Answer:
     query = dict(query_of(request))
     answer = following(request)
     number = query.get("page", "1")
-    while answer.status == 200 and b'"sandboxes":[]' in answer.body and number.isdigit() and 1 < int(number) < 2_000:
+    while answer.status == 200 and b'"sandboxes":[]' in answer.text() and number.isdigit() and 1 < int(number) < 2_000:
         number = str(int(number) - 1)
         answer = following(with_query(request, [*query.items(), ("page", number)]))
     return answer

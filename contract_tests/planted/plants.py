@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request, crash
+from contract_tests.planted.backend import FACETS, LIST, Backend, Next, crash
 from contract_tests.planted.bug import Plant
 from contract_tests.promises import BY_SLUG
 from fakeserver.documents.collection import Collection
@@ -19,6 +19,7 @@ from fakeserver.listing.envelopes import Fact, Neighbours, Page
 from fakeserver.listing.filters import FieldFilter, Predicate
 from fakeserver.listing.filters import Rows as Found
 from fakeserver.listing.pages import Context, Number, Position
+from fakeserver.pipeline.exchange import Answer, Request
 from fakeserver.problems import Document, Json
 
 Query = list[tuple[str, str]]
@@ -118,7 +119,7 @@ def body(change: Callable[[Any], Any]) -> Plant:
 
     def changed(request: Request, answer: Answer) -> None:
         if answer.status == 200:
-            answer.body = orjson.dumps(change(orjson.loads(answer.body)))
+            answer.body = orjson.dumps(change(orjson.loads(answer.text())))
 
     return change_answer(changed)
 
@@ -164,7 +165,7 @@ def refusals(change: Callable[[int, Any], tuple[int, Any]], *statuses: int) -> P
 
     def changed(request: Request, answer: Answer) -> None:
         if answer.status >= 400 and (not statuses or answer.status in statuses):
-            answer.status, value = change(answer.status, orjson.loads(answer.body))
+            answer.status, value = change(answer.status, orjson.loads(answer.text()))
             answer.body = orjson.dumps(value)
 
     return change_answer(changed)
@@ -210,7 +211,7 @@ def accept_bad(*names: str, only: Callable[[str], bool] = lambda text: True) -> 
 
 def rows_of(answer: Answer) -> list[Document]:
     """The rows of a success, in an envelope or bare."""
-    value = orjson.loads(answer.body)
+    value = orjson.loads(answer.text())
     if isinstance(value, dict):
         value = next((inner for inner in value.values() if isinstance(inner, list)), [])
     return list(value)
@@ -244,7 +245,10 @@ class Wrong(FieldFilter):
         return lambda document: self.holds(document, value)
 
     def rows(self, index: Index, value: Any) -> Found:
-        return Found(index.everything, exact=False)
+        # The index's own rows hold one field each, and a mistake may look at others.
+        documents: Any = index
+        holds = self.predicate(value)
+        return Found(BitMap([rank for rank in index.everything if holds(documents.document(rank))]))
 
 
 def filtered(parameter: str, holds: Callable[[Document, Any], bool]) -> Plant:

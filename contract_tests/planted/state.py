@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from contract_tests.planted.backend import FACETS, LIST, Answer, Backend, Next, Request
+from contract_tests.planted.backend import FACETS, LIST, Backend, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import query_of, with_query
+from fakeserver.pipeline.exchange import Answer, Request
 
 RACE_SECONDS = 0.02
 """How long a request leaves its filter where the next one finds it."""

@@ -12,7 +12,7 @@ from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Request
 from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
-from fakeserver.spec.parameters import Decoder, decoder, query_pairs
+from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
 from fakeserver.spec.reader import Endpoint, Operation, Spec
 
 MAX_READINGS = 1_024
@@ -59,8 +59,11 @@ class Route:
             raise invalid(issues)
         return replace(asked, body=body)
 
+    def pairs(self, query: bytes) -> Pairs:
+        return query_pairs(query)
+
     def _read(self, segments: tuple[tuple[str, str], ...], query: bytes) -> Asked:
-        values = self.decoder.decode(dict(segments), query_pairs(query) if query else ())
+        values = self.decoder.decode(dict(segments), self.pairs(query) if query else ())
         return Asked(values, self.meaning.question(self.operation.id, values), query)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -13,7 +13,7 @@ from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
-from fakeserver.pipeline.routes import Matcher, routes_of
+from fakeserver.pipeline.routes import Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
@@ -33,13 +33,14 @@ log = logging.getLogger("fakeserver")
 
 
 class Service:
-    """A provider behind its base URL."""
+    """A provider behind its base URL. Without `routes`, they are what its spec and its operations make, once both were
+    held against each other."""
 
-    def __init__(self, provider: Provider, spec: Spec, fixture: Fixture) -> None:
+    def __init__(self, provider: Provider, spec: Spec, fixture: Fixture, routes: Sequence[Route] | None = None) -> None:
         self.provider = provider
         self.spec = spec
         self.fixture = fixture
-        self.routes = routes_of(provider, spec)
+        self.routes = routes_of(provider, spec) if routes is None else routes
         self.match = Matcher(self.routes, spec.unserved)
         self.meters = functools.lru_cache(MAX_METERS)(
             lambda address, caller, tenant: meters_of(
