@@ -54,6 +54,8 @@ class Given:
 
 def provider(slug: str) -> str:
     """An argparse type for a provider whose promises and spec can be used."""
+    for line in BY_SLUG.left_out.get(slug, ()):
+        print(line, file=sys.stderr)
     try:
         return target(one_of([*BY_SLUG], "provider")(slug)).slug
     except UnusablePlugin as error:

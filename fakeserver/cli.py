@@ -157,7 +157,7 @@ def env(arguments: Sequence[str], out: TextIO) -> int:
     base_url = (parsed.base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
     try:
         variables = parsed.provider.environment(base_url, load_credential(parsed.provider))
-    except FixtureError as error:
+    except (FixtureError, ValueError) as error:
         raise UsageError(f"fakeserver: {PROVIDERS.unusable(slug, error)}") from error
     for name, value in variables.items():
         out.write(f"export {name}={quote(value)}\n")

@@ -6,9 +6,11 @@ names the package and the cause.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -66,7 +68,9 @@ class Plugins(Mapping[str, Kind], Generic[Kind]):
             try:
                 if others and not self.is_ours(name):
                     raise Unsuitable(f"package {others[0].package!r} brings one of the same name")
-                self.loaded[name] = self._load(first.point)
+                # What a command prints is read by scripts, so nothing that a package says comes before it.
+                with contextlib.redirect_stdout(sys.stderr):
+                    self.loaded[name] = self._load(first.point)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # A package may do anything while it is imported, even end the process.

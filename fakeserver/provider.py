@@ -178,8 +178,9 @@ class Provider:
             raise TypeError(f"operations must be a mapping by operation id, not {self.operations!r}")
 
     def environment(self, base_url: str, key: str) -> dict[str, str]:
-        """The environment variables that point the provider's SDK at a base URL."""
-        return {
-            name: template.format(base_url=base_url, key=key, tenant=self.default_tenant)
-            for name, template in self.sdk.items()
-        }
+        """The environment variables that point the provider's SDK at a base URL. ValueError: `sdk` asks for more."""
+        values = {"base_url": base_url, "key": key, "tenant": self.default_tenant}
+        try:
+            return {name: template.format_map(values) for name, template in self.sdk.items()}
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"sdk can name {', '.join(values)} in braces, and nothing else: {error!r}") from error

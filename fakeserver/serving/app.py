@@ -80,6 +80,7 @@ def load_service(slug: str, words: Mapping[str, list[Json]], path: Path | None, 
     try:
         contract = reader.load(provider.spec, provider.operations)
         check_dialect(provider)
+        provider.environment("", "")
         return Service(provider, contract, fixture.load(provider, contract, words, path, trial=trial))
     except (Exception, SystemExit) as error:  # Nothing that is wrong with one provider keeps others from being served.
         if isinstance(error, FixtureError) and (path is not None or trial):

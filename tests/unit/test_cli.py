@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from tests.support.asgi import PATHS, header_of
+from tests.support.distributions import install_acme
 from tests.support.server import BIGGEST_PAGE
 
 pytestmark = pytest.mark.slow
@@ -298,6 +299,14 @@ def test_broken_fixtures(tmp_path: Path, name: str) -> None:
     damage, cause = BROKEN_FIXTURES[name]
     damage(folder)
     refused(run(tmp_path, "serve", "--port", "0", "--fixtures", str(folder)), cause)
+
+
+def test_a_package_that_is_wrong(tmp_path: Path) -> None:
+    """A provider of another package that ends the process is one line on stderr, and all others are served."""
+    install_acme(tmp_path, code="raise SystemExit(3)")
+    with serving(tmp_path, "--size", "20", PYTHONPATH=str(tmp_path)) as own:
+        assert own.get("/prime/api/v1/sandbox", **header_of("prime", "prime-admin-key")).status_code == 200
+        assert own.stderr.read_text("utf-8") == "provider 'acme' of package 'fake-acme' cannot be used: SystemExit: 3\n"
 
 
 def test_fixtures_folder_that_does_not_exist(tmp_path: Path) -> None:

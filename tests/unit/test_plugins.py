@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -97,6 +98,7 @@ NO_SPEC = ACME + "PROVIDER = replace(PROVIDER, spec=FILES / 'absent.yaml')"
 NO_RECIPE = ACME + "PROVIDER = replace(PROVIDER, recipe=FILES / 'absent.yaml')"
 NO_PATH = ACME + "PROVIDER = replace(PROVIDER, spec='openapi.yaml')"
 NO_DOCUMENT = ACME + "PROVIDER = replace(PROVIDER, make=lambda draw: {'id': 1 // 0})"
+NO_VARIABLE = ACME + "PROVIDER = replace(PROVIDER, sdk={'ACME_KEY': '{token}'})"
 DUMB = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: None)"
 UNSPEAKABLE = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: (400, {1j}))"
 NO_ERROR = ACME + "PROVIDER = replace(PROVIDER, errors=lambda problem, switches: (200, {}))"
@@ -124,6 +126,7 @@ BAD: dict[str, tuple[str, str]] = {
     "a missing recipe": (NO_RECIPE, "absent.yaml: No such file or directory"),
     "a path as text": (NO_PATH, "spec must be a file as importlib.resources finds it, not 'openapi.yaml'"),
     "no document": (NO_DOCUMENT, "tenants.main: no document can be made: ZeroDivisionError"),
+    "an environment of nothing": (NO_VARIABLE, "ValueError: sdk can name base_url, key, tenant in braces"),
     "a dialect without words": (DUMB, "errors fails at a problem of the kind 'unauthenticated': TypeError"),
     "a dialect beyond JSON": (UNSPEAKABLE, "errors fails at a problem of the kind 'unauthenticated': TypeError"),
     "a dialect without errors": (NO_ERROR, "errors gives a problem of the kind 'unauthenticated' the status 200"),
@@ -206,6 +209,33 @@ def test_no_provider_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     status, out, told = command("serve", "--port", "0")
     assert (status, out, told.count("\n")) == (2, "", 1)
     assert "no provider is installed" in told
+
+
+def test_a_package_in_an_archive(folder: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files need not be files: what `importlib.resources` finds is read as it is, and named where it is missing."""
+    install_acme(folder / "packed")
+    install_acme(folder / "broken", "fake-broken", NO_SPEC)
+    for name in ("packed", "broken"):
+        archive = shutil.make_archive(str(folder / name), "zip", folder / name)
+        monkeypatch.syspath_prepend(archive)
+        found = site()
+        if name == "packed":
+            serves_all(create_app(Settings(size=20)), "acme")
+            assert command("openapi", "acme")[1] == (ROOT / "openapi" / "instavm.yaml").read_text(encoding="utf-8")
+            assert command("env", "acme")[0] == 0
+            sys.path.remove(archive)
+        else:
+            assert found["acme"].slug == "acme"
+            status, _, told = command("serve", "--port", "0", "--only", "acme")
+            assert (status, told.count("\n")) == (2, 1)
+            assert re.search(r"package 'fake-broken' cannot be used: .*absent\.yaml", told)
+
+
+def test_what_a_package_prints_is_no_output(folder: Path, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line of `serve` is the base URL, and `openapi` is the spec, whatever somebody prints when imported."""
+    install_acme(folder, code=ACME + "print('Thank you for choosing Acme!')")
+    assert site()["acme"].slug == "acme"
+    assert capsys.readouterr() == ("", "Thank you for choosing Acme!\n")
 
 
 def test_interrupting_an_import_interrupts(folder: Path, site: Site) -> None:

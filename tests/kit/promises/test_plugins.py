@@ -99,6 +99,14 @@ def test_two_promises_of_one_slug(folder: Path, site: Site, capsys: pytest.Captu
     assert "package 'zenith' brings one of the same name" in refusal(capsys, "acme")
 
 
+def test_nobody_takes_the_place_of_our_promises(folder: Path, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    install(folder, "zenith", {"prime": "zenith:PROMISES"}, "raise AssertionError('imported')", group=GROUP)
+    site()
+    assert cli.parse(["prime", "--base-url", HELD, "--token", "t"]).slug == "prime"
+    cause = "package 'fakeserver' brings one of the same name"
+    assert f"promises 'prime' of package 'zenith' cannot be used: {cause}\n" in capsys.readouterr().err
+
+
 def test_a_provider_that_is_not_known(folder: Path, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     install_promises(folder)
     site()
@@ -114,6 +122,25 @@ def test_promises_without_a_fake(folder: Path, site: Site, capsys: pytest.Captur
     assert "without oracle and power, which need a fake: no provider 'acme' is installed" in capsys.readouterr().err
     line = refusal(capsys, "acme", "--only-layer", "oracle")
     assert "--only-layer oracle needs a fake: no provider 'acme' is installed" in line
+
+
+@pytest.mark.slow
+def test_bad_promises_under_pytest(tmp_path: Path) -> None:
+    """The run fails, with the line that the command would print."""
+    install_promises(tmp_path, "raise RuntimeError('oh')")
+    options = ["--provider", "acme", "--base-url", HELD, "--token", "t"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "contract_tests", *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        timeout=MOST_SECONDS,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "promises 'acme' of package 'acme-promises' cannot be used: RuntimeError: oh" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.slow
