@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.support.asgi import PATHS, header_of
-from tests.support.distributions import install_acme
+from tests.support.distributions import install_acme, install_promises
 from tests.support.server import BIGGEST_PAGE
 
 pytestmark = pytest.mark.slow
@@ -531,6 +531,53 @@ def test_wheel_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:
         spec = run(tmp_path, "openapi", slug, command=command, **own)
         assert spec.stdout == (ROOT / "openapi" / f"{slug}.yaml").read_text("utf-8")
         assert run(tmp_path, "env", slug, command=command, **own).returncode == 0
+
+
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "fake-acme"
+version = "1.0"
+
+[project.entry-points."fakeserver.providers"]
+acme = "fake_acme:PROVIDER"
+
+[project.entry-points."fakeserver.promises"]
+acme = "acme_promises:PROMISES"
+
+[tool.hatch.build.targets.wheel]
+packages = ["fake_acme", "acme_promises"]
+"""
+
+
+def test_another_package_is_installed_beside_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """With pip and as a wheel of its own: its provider is served beside ours, and its promises are known."""
+    project = tmp_path / "project"
+    install_acme(project)
+    install_promises(project)
+    for metadata in project.glob("*.dist-info"):
+        shutil.rmtree(metadata)
+    (project / "pyproject.toml").write_text(PROJECT, "utf-8")
+    pip = [sys.executable, "-m", "pip", "--python", str(installed / "python"), "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--no-compile"]
+    subprocess.run([*pip, "install", *offline, str(project)], check=True, timeout=60)
+    own = {"PYTHONPATH": "", "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+    command = (str(installed / "fakeserver"),)
+    try:
+        with serving(tmp_path, "--size", "20", command=command, **own) as wheel:
+            assert [*wheel.get("/nowhere").json()["providers"]] == [*SLUGS, "acme"]
+            listing = f"/acme{PATHS['instavm']}"
+            assert wheel.get(listing, **header_of("instavm", "acme-admin-key")).json()
+            check = ["check", "acme", "--base-url", f"{wheel.base_url}/acme", "--token", "acme-admin-key"]
+            outcome = run(tmp_path, *check, "--profile", "polite", "--only-layer", "laws", command=command, **own)
+            assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+            assert wheel.stderr.read_text("utf-8") == ""
+    finally:
+        subprocess.run([*pip, "uninstall", "--yes", "fake-acme"], check=True, timeout=60)
+    refused(run(tmp_path, "serve", "--port", "0", "--only", "acme", command=command, **own), "'acme'")
 
 
 def test_wheel_brings_its_types(installed: Path, tmp_path: Path) -> None:
