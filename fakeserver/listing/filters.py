@@ -20,7 +20,7 @@ from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries
 from fakeserver.listing.containment import contains, couples_paths
 from fakeserver.problems import Document, Issue
 from fakeserver.spec.parameters import Values, ValuesCheck
-from fakeserver.spec.values import ValueRefused
+from fakeserver.spec.wording import ValueRefused
 
 Predicate = Callable[[Document], bool]
 

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal, InvalidOperation
 
 from fakeserver.problems import Json
-from fakeserver.spec.values import ValueRefused
+from fakeserver.spec.wording import ValueRefused
 
 MAX_JSON_CHARACTERS = 16_384
 MAX_JSON_DEPTH = 64
@@ -26,12 +26,13 @@ def read_json(text: str) -> Json:
     except (ValueError, InvalidOperation, RecursionError) as error:
         # The input is never echoed: it may hold what no answer can carry.
         raise ValueRefused("Invalid JSON", "json_invalid") from error
-    if _depth(value) > MAX_JSON_DEPTH:
+    if depth_of(value) > MAX_JSON_DEPTH:
         raise ValueRefused(f"Invalid JSON: nested deeper than {MAX_JSON_DEPTH}", "json_invalid")
     return value
 
 
-def _depth(value: Json) -> int:
+def depth_of(value: Json) -> int:
+    """How many levels a value has; one that is neither an object nor an array has one."""
     depth, level = 0, [value]
     while level:
         depth += 1

@@ -17,7 +17,8 @@ from fakeserver.problems import Document, Issue, Problem, SpecError, invalid
 from fakeserver.spec.declared import Parameter
 from fakeserver.spec.json_text import READERS
 from fakeserver.spec.keywords import check_json, mapping, refuse_keywords, sequence, shown
-from fakeserver.spec.values import ANNOTATIONS, LISTS, Check, Read, ValueRefused, checks_of, reader_of
+from fakeserver.spec.values import ANNOTATIONS, LISTS, Check, Read, checks_of, reader_of
+from fakeserver.spec.wording import ValueRefused
 
 MAX_QUERY_BYTES = 32_768
 MAX_QUERY_FIELDS = 1_000

@@ -17,6 +17,7 @@ import yaml
 
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
+from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import Parameter, read_parameter
 from fakeserver.spec.keywords import check_json, keywords, mapping, named, sequence, shown, text
 from fakeserver.spec.parameters import input_of
@@ -35,7 +36,7 @@ JSON = "application/json"
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 PATH_ITEM = keywords(" ".join(("$ref", "parameters", *METHODS)), "summary description servers")
 OPERATION = keywords(
-    "operationId parameters responses security",
+    "operationId parameters requestBody responses security",
     "tags summary description externalDocs deprecated servers callbacks",
 )
 RESPONSE = keywords("description content headers", "links")
@@ -92,14 +93,6 @@ class Endpoint:
         return _pattern(self.path, "[^/]+")
 
 
-class Body(Protocol):
-    """The body of a request, as the spec declares it."""
-
-    def decode(self, raw: bytes, content_type: str) -> Json:
-        """What the bytes say, or a `Problem`; issues have places in the body, as in ("body", "name")."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Operation(Endpoint):
     """An endpoint that is served. Without a `body`, that of a request is ignored."""
@@ -107,7 +100,7 @@ class Operation(Endpoint):
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
-    body: Body | None = None
+    body: RequestBody | None = None
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -236,8 +229,6 @@ class Reader:
 
     def _operation(self, endpoint: Endpoint, body: Json, shared: Json) -> Operation:
         try:
-            if "requestBody" in body:
-                raise SpecError("the keyword 'requestBody' is not honoured: request bodies are not decoded")
             body = OPERATION.read(body, "the operation")
             # What an operation says of a parameter replaces what its path says of it.
             parameters = {**self._parameters(shared), **self._parameters(body.get("parameters", []))}
@@ -251,6 +242,7 @@ class Reader:
                 _checked_names(endpoint, tuple(parameters.values())),
                 {int(code): self._response(code, raw) for code, raw in responses.items() if _is_status(code)},
                 _security(self._document, body),
+                read_request_body(self._document, body["requestBody"]) if "requestBody" in body else None,
             )
         except SpecError as error:
             raise SpecError(f"{endpoint.id} ({endpoint.method} {endpoint.path}): {error}") from error

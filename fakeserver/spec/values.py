@@ -16,6 +16,7 @@ from typing import Any
 
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.keywords import refuse_keywords, shown
+from fakeserver.spec.wording import ValueRefused, refusal
 
 MAX_INTEGER_DIGITS = 19
 
@@ -28,15 +29,6 @@ TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 ANNOTATIONS = frozenset("title description deprecated example examples externalDocs xml $comment".split())
 """Keywords of a schema that tell a reader something and change no value."""
-
-
-class ValueRefused(Exception):
-    """One text that is not a value: why, and pydantic's type for it."""
-
-    def __init__(self, msg: str, type: str) -> None:
-        super().__init__(msg)
-        self.msg = msg
-        self.type = type
 
 
 Read = Callable[[str], Any]
@@ -119,20 +111,14 @@ def read_date_time(text: str) -> str:
 # Making a check of a keyword's value
 
 
-def quoted(value: Json) -> str:
-    return f"'{value}'" if isinstance(value, str) else repr(value)
-
-
 def one_of(kind: Kind, choices: Json) -> Check:
     if not isinstance(choices, list) or not choices:
         raise SpecError(f"must be a list with something in it, not {shown(choices)}")
     allowed = [kind.value_of(choice, kind.read) for choice in choices]
-    texts = [quoted(choice) for choice in allowed]
-    expected = " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
 
     def check(value: Any) -> None:
         if value not in allowed:
-            raise ValueRefused(f"Input should be {expected}", "enum")
+            raise refusal("enum", allowed, value)
 
     return check
 
@@ -142,7 +128,7 @@ def exactly(kind: Kind, wanted: Json) -> Check:
 
     def check(value: Any) -> None:
         if value != only:
-            raise ValueRefused(f"Input should be {quoted(only)}", "literal_error")
+            raise refusal("const", only, value)
 
     return check
 
@@ -152,7 +138,7 @@ def shortest(kind: Kind, least: Json) -> Check:
 
     def check(value: str) -> None:
         if len(value) < least:
-            raise ValueRefused(f"String should have at least {least} {plural('character', least)}", "string_too_short")
+            raise refusal("minLength", least, value)
 
     return check
 
@@ -162,7 +148,7 @@ def longest(kind: Kind, most: Json) -> Check:
 
     def check(value: str) -> None:
         if len(value) > most:
-            raise ValueRefused(f"String should have at most {most} {plural('character', most)}", "string_too_long")
+            raise refusal("maxLength", most, value)
 
     return check
 
@@ -172,7 +158,7 @@ def matching(kind: Kind, pattern: Json) -> Check:
 
     def check(value: str) -> None:
         if expression.search(value) is None:
-            raise ValueRefused(f"String should match pattern '{pattern}'", "string_pattern_mismatch")
+            raise refusal("pattern", pattern, value)
 
     return check
 
@@ -182,7 +168,7 @@ def at_least(kind: Kind, bound: Json) -> Check:
 
     def check(value: int) -> None:
         if value < bound:
-            raise ValueRefused(f"Input should be greater than or equal to {bound}", "greater_than_equal")
+            raise refusal("minimum", bound, value)
 
     return check
 
@@ -192,7 +178,7 @@ def at_most(kind: Kind, bound: Json) -> Check:
 
     def check(value: int) -> None:
         if value > bound:
-            raise ValueRefused(f"Input should be less than or equal to {bound}", "less_than_equal")
+            raise refusal("maximum", bound, value)
 
     return check
 
@@ -202,7 +188,7 @@ def above(kind: Kind, bound: Json) -> Check:
 
     def check(value: int) -> None:
         if value <= bound:
-            raise ValueRefused(f"Input should be greater than {bound}", "greater_than")
+            raise refusal("exclusiveMinimum", bound, value)
 
     return check
 
@@ -212,7 +198,7 @@ def below(kind: Kind, bound: Json) -> Check:
 
     def check(value: int) -> None:
         if value >= bound:
-            raise ValueRefused(f"Input should be less than {bound}", "less_than")
+            raise refusal("exclusiveMaximum", bound, value)
 
     return check
 
@@ -222,7 +208,7 @@ def multiple_of(kind: Kind, step: Json) -> Check:
 
     def check(value: int) -> None:
         if value % step:
-            raise ValueRefused(f"Input should be a multiple of {step}", "multiple_of")
+            raise refusal("multipleOf", step, value)
 
     return check
 
@@ -232,10 +218,7 @@ def fewest(kind: Kind, least: Json) -> Check:
 
     def check(values: Sequence[Any]) -> None:
         if len(values) < least:
-            raise ValueRefused(
-                f"List should have at least {least} {plural('item', least)} after validation, not {len(values)}",
-                "too_short",
-            )
+            raise refusal("minItems", least, values)
 
     return check
 
@@ -245,10 +228,7 @@ def most_items(kind: Kind, most: Json) -> Check:
 
     def check(values: Sequence[Any]) -> None:
         if len(values) > most:
-            raise ValueRefused(
-                f"List should have at most {most} {plural('item', most)} after validation, not {len(values)}",
-                "too_long",
-            )
+            raise refusal("maxItems", most, values)
 
     return check
 
@@ -259,13 +239,9 @@ def no_repeats(kind: Kind, wanted: Json) -> Check:
 
     def check(values: Sequence[Any]) -> None:
         if wanted and len(set(values)) < len(values):
-            raise ValueRefused("List should not hold an item twice", "unique_items")
+            raise refusal("uniqueItems", wanted, values)
 
     return check
-
-
-def plural(noun: str, many: int) -> str:
-    return noun if many == 1 else f"{noun}s"
 
 
 def count(value: Json, least: int = 0) -> int:

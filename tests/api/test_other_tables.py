@@ -23,7 +23,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
-from fakeserver.spec.values import ValueRefused
+from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
 from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
 

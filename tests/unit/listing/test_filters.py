@@ -29,7 +29,7 @@ from fakeserver.listing.select import question_of, select
 from fakeserver.problems import Issue
 from fakeserver.serving.app import App
 from fakeserver.spec.json_text import read_json
-from fakeserver.spec.values import ValueRefused
+from fakeserver.spec.wording import ValueRefused
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
 from tests.support.listing import filters_of
 from tests.support.soak import examples

@@ -1,0 +1,64 @@
+"""Values against schemas: in which ways a value is not what a schema says. Serving reads needs no validator, so whoever
+needs one imports this module then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
+
+from fakeserver.problems import Document, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a value is not what the schema says: the path to it, the schema's keyword with what it wants
+    there, and the value (None where it is missing). `forms` has the breaches of each form of an anyOf or oneOf."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    wanted: Json
+    value: Json
+    forms: tuple[tuple[Breach, ...], ...] = ()
+
+
+class Validator:
+    """A schema, ready to hold values against. `ValidationError` (jsonschema_rs): it is not sound."""
+
+    def __init__(self, schema: Document, formats: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._validator = Draft202012Validator(schema, formats=dict(formats), validate_formats=True, offline=True)
+
+    def accepts(self, value: Json) -> bool:
+        return self._validator.is_valid(value)
+
+    def breaches(self, value: Json) -> Iterator[Breach]:
+        """What is wrong with a value; nothing if it is as the schema says. ValueError: it holds what JSON cannot."""
+        for error in self._validator.iter_errors(value):
+            yield from self._of(error)
+
+    def _of(self, error: ValidationError) -> Iterator[Breach]:
+        path, value = tuple(error.instance_path), cast(Json, error.instance)
+        match error.kind:
+            case ValidationErrorKind.Required(name):
+                yield Breach((*path, name), "required", True, None)
+            case ValidationErrorKind.AdditionalProperties(names):
+                for name in names:
+                    yield Breach((*path, name), "additionalProperties", False, value[name])
+            case ValidationErrorKind.PropertyNames(inner):
+                for breach in self._of(inner):
+                    yield Breach((*path, str(inner.instance)), breach.keyword, breach.wanted, inner.instance)
+            case ValidationErrorKind.AnyOf(context) | ValidationErrorKind.OneOfNotValid(context):
+                forms = tuple(tuple(breach for each in form for breach in self._of(each)) for form in context)
+                yield Breach(path, error.kind.name, self._wanted(error), value, forms)
+            case kind:
+                yield Breach(path, kind.name, self._wanted(error), value)
+
+    def _wanted(self, error: ValidationError) -> Json:
+        """The keyword's value as the schema has it; the validator sorts some."""
+        found: Any = self._schema
+        for part in error.schema_path:
+            found = found[part]
+        return found

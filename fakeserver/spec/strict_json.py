@@ -1,0 +1,134 @@
+"""Bytes of a body → a JSON value (RFC 8259) that every reader understands alike, with everything that none would take.
+
+Texts of a query are read by `json_text`, as PostgreSQL reads them; a body is read as carefully as a program that has to
+keep it: exact whole numbers, each name once, text that can be written again, and a bounded depth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from fakeserver.problems import Issue, Json
+from fakeserver.spec.json_text import MAX_JSON_DEPTH, depth_of
+from fakeserver.spec.values import MAX_INTEGER_DIGITS
+
+MAX_ISSUES = 100
+"""Issues of one body that are named."""
+MAX_NAME = 64
+"""Characters of a member's name that an issue repeats."""
+BODY = ("body",)
+UNUSUAL = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""An escaped NUL or half of a surrogate pair. They cannot stand there unescaped."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+Place = tuple[str | int, ...]
+
+
+class Immense(int):
+    """A whole number with more digits than a number of 64 bits."""
+
+
+class Repeating(dict[str, Json]):
+    """An object with a name that is given twice."""
+
+    repeated: tuple[str, ...]
+
+
+def read_strictly(
+    raw: bytes, *, most_levels: int = MAX_JSON_DEPTH, nul: bool = False
+) -> tuple[Json, tuple[Issue, ...]]:
+    """The value and what is wrong with it, at most `MAX_ISSUES`; with any issue the value is not to be used. `nul`
+    lets U+0000 through."""
+    reader = Reading()
+    try:
+        value = json.loads(
+            raw.decode(),
+            object_pairs_hook=reader.object,
+            parse_int=reader.integer,
+            parse_float=finite,
+            parse_constant=refuse_constant,
+        )
+    except RecursionError:
+        return None, (too_deep(most_levels),)
+    except ValueError:
+        # The input is never echoed: it may hold what no answer can carry.
+        return None, (Issue(BODY, "JSON decode error", "json_invalid"),)
+    if raw.count(b"[") + raw.count(b"{") > most_levels and depth_of(value) > most_levels:
+        return None, (too_deep(most_levels),)
+    if not reader.flawed and UNUSUAL.search(raw) is None:
+        return value, ()
+    return value, tuple(islice(flaws(value, BODY, nul), MAX_ISSUES))
+
+
+class Reading:
+    """What one parse makes of objects and numbers; `flawed` once one of them cannot be used."""
+
+    def __init__(self) -> None:
+        self.flawed = False
+
+    def object(self, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self.flawed = True
+        repeating = Repeating(members)
+        names = [name for name, _ in pairs]
+        repeating.repeated = tuple(name for name in members if names.count(name) > 1)
+        return repeating
+
+    def integer(self, digits: str) -> int:
+        if len(digits.lstrip("-")) <= MAX_INTEGER_DIGITS:
+            return int(digits)
+        self.flawed = True
+        return Immense()
+
+
+def finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:MAX_NAME]} is too large a number")
+    return value
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def too_deep(most: int) -> Issue:
+    return Issue(BODY, f"JSON decode error: nested deeper than {most}", "json_invalid")
+
+
+def flaws(value: Json, place: Place, nul: bool) -> Iterator[Issue]:
+    """What is wrong in a value whose depth is bounded."""
+    match value:
+        case Immense():
+            yield Issue(place, f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
+        case str():
+            yield from flaws_of_text(value, place, nul)
+        case list():
+            for index, member in enumerate(value):
+                yield from flaws(member, (*place, index), nul)
+        case dict():
+            if isinstance(value, Repeating):
+                for name in value.repeated:
+                    yield Issue((*place, short(name)), "the same key is given twice", "repeated_key")
+            for name, member in value.items():
+                yield from flaws_of_text(name, place, nul)
+                yield from flaws(member, (*place, short(name)), nul)
+
+
+def flaws_of_text(text: str, place: Place, nul: bool) -> Iterator[Issue]:
+    if SURROGATE.search(text) is not None:
+        yield Issue(place, "Input should be text without half of a surrogate pair", "string_unicode")
+    if not nul and "\0" in text:
+        yield Issue(place, "Input should be text without NUL", "string_nul")
+
+
+def short(name: Any) -> Any:
+    """A member's name as an issue may repeat it, also where an answer could not carry it; an index as it is."""
+    return SURROGATE.sub("\ufffd", name[:MAX_NAME]) if isinstance(name, str) else name
