@@ -7,7 +7,7 @@ loaded with the first body that arrives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.problems import Document, Issue, Json, Problem, SpecError, invalid
@@ -17,7 +17,7 @@ from fakeserver.spec.declared import JSON, MEDIA_TYPE
 from fakeserver.spec.keywords import flag, keywords, named
 from fakeserver.spec.references import dereference
 from fakeserver.spec.schemas import fields_of, parts_of, types_of
-from fakeserver.spec.strict_json import BODY, MAX_ISSUES, Place, read_strictly, short
+from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_strictly, short
 from fakeserver.spec.wording import ValueRefused, refusal
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ FORMATS = {
 def read_request_body(document: Document, raw: Json) -> RequestBody:
     """The body that an operation declares; a `SpecError` names the place and the keyword that cannot be honoured."""
     where = "requestBody"
-    raw = REQUEST_BODY.read(dereference(document, raw), where)
+    try:
+        raw = REQUEST_BODY.read(dereference(document, raw), "it")
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from error
     content = named(raw.get("content"), f"{where}: content")
     if list(content) != [JSON]:
         raise SpecError(f"{where}: content: only {JSON} can be decoded, not {', '.join(content) or 'nothing'}")
@@ -98,8 +101,8 @@ class RequestBody:
         if isinstance(value, dict):
             value = {**self._defaults, **value}
         if not self._validator.accepts(value):
-            found = (issue_of(breach) for each in self._validator.breaches(value) for breach in explained(each))
-            raise invalid(tuple(islice(dict.fromkeys(found), MAX_ISSUES)))
+            found = dict.fromkeys(issue_of(breach) for breach in told(self._validator.breaches(value)))
+            raise invalid(tuple(found)[:MAX_ISSUES])
         return shaped(value, self.schema, self.schema)
 
 
@@ -120,42 +123,55 @@ def issue_of(breach: Breach) -> Issue:
     return Issue((*BODY, *map(short, breach.path)), refused.msg, refused.type)
 
 
-def explained(breach: Breach) -> Iterable[Breach]:
+def told(breaches: Iterable[Breach]) -> list[Breach]:
+    """Breaches by what a client can do about them: a value of the wrong type has that one only."""
+    found = [inner for each in breaches for inner in explained(each)]
+    mistaken = {each.path for each in found if each.keyword == "type"}
+    return [each for each in found if each.keyword == "type" or each.path not in mistaken]
+
+
+def explained(breach: Breach) -> list[Breach]:
     """A breach of alternatives by what is wrong with the one that was meant: the one with the right type and the right
     constants, as far as that tells; otherwise what all of them find wrong."""
     if not breach.forms:
         return [breach]
-    forms = [[inner for each in form for inner in explained(each)] for form in breach.forms]
-    meant = [form for form in forms if not any(is_telling(each, breach.path) for each in form)]
-    if len(meant) == 1:
-        return meant[0]
-    common = [each for each in (meant or forms)[0] if all(each in form for form in meant or forms)]
-    return common or merged(breach, forms)
+    forms = [told(form) for form in breach.forms]
+    for keywords_, levels in ((("type",), 0), (("const", "enum"), 1)):
+        telling = [
+            next(
+                (each for each in form if each.keyword in keywords_ and len(each.path) <= len(breach.path) + levels),
+                None,
+            )
+            for form in forms
+        ]
+        meant = [form for form, found in zip(forms, telling, strict=True) if found is None]
+        if len(meant) == 1:
+            return meant[0]
+        if not meant:
+            return merged(breach, [found for found in telling if found is not None])
+        forms = meant
+    return [each for each in forms[0] if all(each in form for form in forms)] or [replace(breach, forms=())]
 
 
-def is_telling(breach: Breach, path: Place) -> bool:
-    """Whether this tells that another form was meant: the type of the value, or a constant that is a member of it."""
-    if breach.keyword in ("const", "enum"):
-        return len(breach.path) <= len(path) + 1
-    return breach.keyword == "type" and breach.path == path
-
-
-def merged(breach: Breach, forms: list[list[Breach]]) -> list[Breach]:
-    """Forms that differ by their types or by one constant, as one breach of that."""
-    telling = [[each for each in form if is_telling(each, breach.path)] for form in forms]
-    first = telling[0][0] if telling[0] else None
-    if first is not None and all(found and found[0].path == first.path for found in telling):
-        kinds = {found[0].keyword for found in telling}
-        wanted = [choice for found in telling for choice in choices_of(found[0])]
-        if kinds <= {"const", "enum"}:
-            return [type(first)(first.path, "enum", wanted, first.value)]
-        if kinds == {"type"}:
-            return [type(first)(first.path, "type", wanted, first.value)]
-    return [type(breach)(breach.path, breach.keyword, breach.wanted, breach.value)]
+def merged(breach: Breach, telling: list[Breach]) -> list[Breach]:
+    """The breaches by which no form is the right one, as one that names what any of them wants."""
+    first = telling[0]
+    if any(each.path != first.path for each in telling):
+        return [replace(breach, forms=())]
+    wanted = [choice for each in telling for choice in choices_of(each)]
+    keyword = "type" if first.keyword == "type" else "enum"
+    return [
+        replace(
+            first,
+            keyword=keyword,
+            wanted=[choice for index, choice in enumerate(wanted) if choice not in wanted[:index]],
+        )
+    ]
 
 
 def choices_of(breach: Breach) -> list[Json]:
-    return breach.wanted if isinstance(breach.wanted, list) else [breach.wanted]
+    """What a type, an enum or a constant allows."""
+    return breach.wanted if isinstance(breach.wanted, list) and breach.keyword != "const" else [breach.wanted]
 
 
 # The value as the schema has it
@@ -173,17 +189,22 @@ def shaped(value: Json, schema: Json, document: Document) -> Json:
         return [shaped(each, items, document) for each in value]
     members: Document = {}
     known = fields_of(document, schema)
-    others = next((part["additionalProperties"] for part in parts if part.get("additionalProperties")), None)
-    free = others is not None or not known or any(part.keys() & OPEN for part in parts)
+    patterns = {pattern: each for part in parts for pattern, each in part.get("patternProperties", {}).items()}
+    others = next(
+        (part["additionalProperties"] for part in parts if part.get("additionalProperties") is not None), None
+    )
+    if others is None:
+        others = not (known or patterns) or any(part.keys() & OPEN for part in parts)
     for name, member in value.items():
-        if name in known:
-            members[name] = shaped(member, known[name], document)
-        elif free:
-            members[name] = member if others is None else shaped(member, others, document)
+        fitting = known.get(name)
+        if fitting is None:
+            fitting = next((patterns[each] for each in patterns if values.compile_pattern(each).search(name)), others)
+        if fitting is not False:
+            members[name] = shaped(member, fitting, document)
     return members
 
 
-OPEN = {"patternProperties", "unevaluatedProperties", "dependentSchemas", "if", "then", "else", "propertyNames"}
+OPEN = {"unevaluatedProperties", "dependentSchemas", "if", "then", "else"}
 """Keywords with which an object may have members that are declared nowhere else."""
 
 

@@ -60,5 +60,6 @@ class Validator:
         """The keyword's value as the schema has it; the validator sorts some."""
         found: Any = self._schema
         for part in error.schema_path:
-            found = found[part]
+            # The validator takes a name such as "1" for an index.
+            found = found[str(part) if isinstance(found, dict) else part]
         return found

@@ -58,7 +58,7 @@ def read_strictly(
     except ValueError:
         # The input is never echoed: it may hold what no answer can carry.
         return None, (Issue(BODY, "JSON decode error", "json_invalid"),)
-    if raw.count(b"[") + raw.count(b"{") > most_levels and depth_of(value) > most_levels:
+    if raw.count(b"[") + raw.count(b"{") >= most_levels and depth_of(value) > most_levels:
         return None, (too_deep(most_levels),)
     if not reader.flawed and UNUSUAL.search(raw) is None:
         return value, ()

@@ -4,6 +4,7 @@ examples, security, and the fields of the rows."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from tests.support.asgi import PATHS, Row
@@ -131,7 +132,6 @@ def path_of(name: str) -> Change:
 
 
 OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
-    "a request body": (lambda d: operation(d).update(requestBody={"content": {}}), ("requestBody",)),
     "a misspelt operation keyword": (lambda d: operation(d).update(parametres=[]), ("parametres",)),
     "parameters that are no list": (lambda d: operation(d).update(parameters={}), ("parameters", "list")),
     "a parameter twice": (lambda d: operation(d)["parameters"].append(parameter(d, "text")), ("team_id", "twice")),
@@ -209,6 +209,85 @@ OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
         ("prime", "status", "cannot have"),
     ),
 }
+
+
+BODIES: Mapping[str, tuple[Row, tuple[str, ...]]] = {
+    "a keyword that is not known": ({"schemas": {}}, ("schemas",)),
+    "of a misspelt necessity": ({"requird": True}, ("requird",)),
+    "that may be necessary": ({"required": "maybe"}, ("required", "maybe")),
+    "without content": ({"content": None}, ("content", "mapping")),
+    "of no media type": ({"content": {}}, ("content", "nothing")),
+    "of another media type": ({"content": {"text/plain": {}}}, ("content", "text/plain")),
+    "of two media types": ({"content": {"application/json": {"schema": {}}, "text/csv": {}}}, ("text/csv",)),
+    "without a schema": ({"content": {"application/json": {}}}, ("must have a schema",)),
+    "with an encoding": ({"content": {"application/json": {"schema": {}, "encoding": {}}}}, ("encoding",)),
+    "behind a reference into nothing": ({"$ref": "#/components/requestBodies/Nobody"}, ("Nobody", "nowhere")),
+}
+"""Request bodies that cannot be honoured; each stands beside a sound schema."""
+MEMBERS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
+    "that is misspelt": ({"minlength": 1}, ("minlength",)),
+    "that is no schema": (7, ("mapping", "7")),
+    "of an unknown type": ({"type": "text"}, ("type", "'text'")),
+    "of no types": ({"type": []}, ("type",)),
+    "of a type twice": ({"type": ["string", "string"]}, ("type", "twice")),
+    "that is only read": ({"type": "string", "readOnly": True}, ("readOnly",)),
+    "of nothing in an enum": ({"enum": []}, ("enum", "something in it")),
+    "of an enum that is no list": ({"enum": "a"}, ("enum", "list")),
+    "of a date in an enum": ({"enum": [date(2026, 1, 18)]}, ("enum", "quote it")),
+    "of an endless constant": ({"const": float("inf")}, ("const", "too large")),
+    "of an unknown format": ({"type": "string", "format": "uid"}, ("format", "uid")),
+    "of bytes": ({"type": "string", "format": "byte"}, ("format", "byte")),
+    "of a negative length": ({"minLength": -1}, ("minLength", "-1")),
+    "of half a length": ({"maxLength": 1.5}, ("maxLength", "1.5")),
+    "of a minimum in words": ({"minimum": "one"}, ("minimum", "'one'")),
+    "of a maximum without end": ({"maximum": float("nan")}, ("maximum", "number")),
+    "of no step": ({"multipleOf": 0}, ("multipleOf", "above 0")),
+    "of a pattern that is none": ({"pattern": "("}, ("pattern", "'('")),
+    "of a pattern of Python's": ({"pattern": "(?P<a>b)"}, ("pattern", "JSON Schema")),
+    "of a name's pattern that is none": ({"patternProperties": {"[": {}}}, ("patternProperties", "'['")),
+    "of items in a list": ({"items": [{}]}, ("items", "mapping")),
+    "of flags in words": ({"uniqueItems": "yes"}, ("uniqueItems", "'yes'")),
+    "of nothing in anyOf": ({"anyOf": []}, ("anyOf", "something in it")),
+    "of needs that are no names": ({"required": [1]}, ("required", "1")),
+    "of needs twice": ({"required": ["a", "a"]}, ("required", "twice")),
+    "of conditional needs twice": ({"dependentRequired": {"a": ["b", "b"]}}, ("dependentRequired", "a", "twice")),
+    "of a key that YAML changed": ({"properties": {False: {}}}, ("properties", "quote it")),
+    "behind a reference into nothing": ({"$ref": "#/components/schemas/Nobody"}, ("Nobody", "nowhere")),
+    "with a default of another type": ({"type": "integer", "default": "1"}, ("default", "'1'")),
+    "with a default that is too short": ({"minLength": 2, "default": "a"}, ("default", "at least 2")),
+    "with a default that is no choice": ({"enum": ["a", "b"], "default": "c"}, ("default", "'a' or 'b'")),
+    "with a default between the steps": ({"multipleOf": 0.5, "default": 0.7}, ("default", "multiple")),
+    "with a default that is a date": ({"default": date(2026, 1, 18)}, ("default", "quote it")),
+    "with a default that is wrong behind its reference": (
+        {"$ref": "#/components/schemas/SandboxResponse/properties/status", "default": "ENDED"},
+        ("default", "ENDED"),
+    ),
+}
+"""Schemas that no member of a body can have."""
+
+
+def bodied(body: Row) -> Change:
+    """The operation with a request body, sound where this does not say otherwise."""
+
+    def change(document: Row) -> None:
+        sound = {} if "$ref" in body else {"content": {"application/json": {"schema": {"type": "object"}}}}
+        operation(document)["requestBody"] = {**sound, **body}
+
+    return change
+
+
+def of_members(schema: Any) -> Row:
+    """A body whose member `a`, in a list in an object, has this schema."""
+    listed = {"type": "array", "items": {"type": "object", "properties": {"a": schema}}}
+    return {"content": {"application/json": {"schema": {"type": "object", "properties": {"rows": listed}}}}}
+
+
+def body_cases() -> Iterator[tuple[str, Row, tuple[str, ...]]]:
+    """Request bodies with which no server starts, each with words of the refusal."""
+    for name, (body, words) in BODIES.items():
+        yield f"a body {name}", body, (LIST, "requestBody", *words)
+    for name, (schema, words) in MEMBERS.items():
+        yield f"a member {name}", of_members(schema), (LIST, "requestBody", "rows.items", *words)
 
 
 def operation_cases() -> Iterator[tuple[str, Case]]:

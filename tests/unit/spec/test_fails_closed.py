@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fakeserver.listing.listing import Facets
 from fakeserver.pipeline.exchange import Request
@@ -26,7 +27,16 @@ from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec import declared, parameters, reader, values
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
 from tests.support.asgi import EPOCH, ROOT, SPECS, Row
-from tests.unit.spec.operation_changes import content, operation_cases, page_cases, put, responses, secured
+from tests.unit.spec.operation_changes import (
+    bodied,
+    body_cases,
+    content,
+    operation_cases,
+    page_cases,
+    put,
+    responses,
+    secured,
+)
 from tests.unit.spec.parameter_changes import (
     KINDS,
     LIST,
@@ -278,6 +288,49 @@ def test_a_pattern_matches_to_the_very_end(tmp_path: Path) -> None:
     assert read_with("^a$", "a") == read_with("[$]", "$") == read_with("\\$", "$") == read_with("b", "abc") == []
     for pattern, text in (("^a$", "a%0A"), ("^[$]$", "$%0A"), ("^\\d$", "%D9%A3")):
         assert read_with(pattern, text) == ["string_pattern_mismatch"]
+
+
+# Request bodies
+
+BODIES = {name: (body, words) for name, body, words in body_cases()}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_cannot_be_honoured(name: str, tmp_path: Path) -> None:
+    """Refused at start with the file, the operation, the place in its body, and the cause."""
+    body, words = BODIES[name]
+    text = yaml.safe_dump(changed_spec("prime", bodied(body)))
+    refusal(lambda: started(tmp_path, "prime", text, PROVIDERS["prime"]), "prime.yaml", *words)
+
+
+def test_a_body_that_can_be_honoured(tmp_path: Path) -> None:
+    """Behind references, with what other tools need, and with a schema that holds itself."""
+    schema = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"type": "string"}, "child": {"$ref": "#/components/schemas/Tree"}},
+        "x-order": 1,
+    }
+
+    def change(document: Row) -> None:
+        document["components"]["schemas"]["Tree"] = schema
+        media_type = {"schema": {"$ref": "#/components/schemas/Tree"}, "examples": {}, "x-a": 1}
+        whole = {"description": "A tree.", "required": True, "content": {"application/json": media_type}}
+        document["components"]["requestBodies"] = {"Tree": whole}
+        operation(document)["requestBody"] = {"$ref": "#/components/requestBodies/Tree"}
+
+    path = tmp_path / "prime.yaml"
+    path.write_text(json.dumps(changed_spec("prime", change)))
+    body = reader.load(path, [LIST]).operations[LIST].body
+    assert body is not None
+    tree = {"name": "a", "child": {"name": "b"}}
+    assert body.decode(json.dumps(tree).encode(), "application/json") == tree
+    with pytest.raises(Problem) as caught:
+        body.decode(b'{"name": "a", "child": {"name": 7, "child": {}}}', "application/json")
+    assert {(issue.loc, issue.type) for issue in caught.value.issues} == {
+        (("body", "child", "child", "name"), "missing"),
+        (("body", "child", "name"), "string_type"),
+    }
 
 
 # Schemas that hold themselves
