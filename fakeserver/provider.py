@@ -50,7 +50,7 @@ from fakeserver.problems import (
     not_found,
 )
 from fakeserver.spec.credentials import Caller
-from fakeserver.spec.values import ValueRefused
+from fakeserver.spec.wording import ValueRefused
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -17,14 +17,12 @@ from fakeserver.spec.reader import Operation
 FAULT_HEADER = "X-Fakeserver-Fault"
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
-MAX_BODY_BYTES = 1 << 20
-"""The largest body of a request that is looked at."""
 
 
 @dataclass(slots=True)
 class Request:
     """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's. Of a
-    body that is larger than `MAX_BODY_BYTES`, only enough to tell need be there."""
+    body that is larger than `bodies.MAX_BODY_BYTES`, only enough to tell need be there."""
 
     method: str
     path: str

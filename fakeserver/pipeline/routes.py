@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
-from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Request
+from fakeserver.pipeline.exchange import Request
 from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
@@ -43,8 +43,6 @@ class Route:
     def read_whole(self, segments: Mapping[str, str], request: Request) -> Asked:
         """The same with the body that the operation takes: one Problem has the issues of both."""
         assert self.operation.body is not None
-        if len(request.body) > MAX_BODY_BYTES:
-            raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
         issues: list[Issue] = []
         asked, body = None, None
         try:

@@ -14,7 +14,7 @@ from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.instants import SECOND
 from fakeserver.pipeline.dialect import check_dialect
-from fakeserver.pipeline.exchange import MAX_BODY_BYTES, Answer, Request, own_refusal
+from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json
@@ -24,6 +24,7 @@ from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
+from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
 

@@ -14,9 +14,9 @@ import pytest
 
 from fakeserver.listing.meaning import Asked, Meaning, Result, View
 from fakeserver.pipeline.agreement import check_agreement
-from fakeserver.pipeline.exchange import MAX_BODY_BYTES
 from fakeserver.problems import SpecError
 from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.spec.bodies import MAX_BODY_BYTES
 from tests.support.admin import admin, done
 from tests.support.asgi import EPOCH, Reply, call, credential, get, rows
 from tests.support.server import Live, serving
@@ -109,7 +109,7 @@ def test_the_same_requests_have_the_same_results(tmp_path: Path) -> None:
     [
         ("", b"{", ["body"]),
         ("?timeout_seconds=0", b"", ["timeout_seconds", "body"]),
-        ("?timeout_seconds=x", {"metadata": {"a": 1}, "b": 2}, ["timeout_seconds", "b", "name", "metadata.a"]),
+        ("?timeout_seconds=x", {"metadata": {"a": 1}, "b": 2}, ["timeout_seconds", "metadata.a", "b", "name"]),
         ("", {"name": 1}, ["name"]),
     ],
 )
@@ -123,8 +123,12 @@ def test_every_issue_of_a_request_is_named(app: App, query: str, body: Any, fiel
 
 
 def test_a_problem_of_another_kind_stands_alone(app: App) -> None:
+    """A body that nobody looks at is refused for that alone; one that is sent as something else has issues like any."""
+    reply = ask(app, "POST", "?timeout_seconds=x", b" " * (MAX_BODY_BYTES + 1))
+    assert (reply.status, reply.value["error"]["code"]) == (413, "too_long")
     reply = ask(app, "POST", "?timeout_seconds=x", WISH, content_type="text/plain")
-    assert (reply.status, reply.value["error"]["message"]) == (415, "Only application/json is read")
+    assert (reply.status, reply.value["error"]["code"]) == (400, "bad_request")
+    assert reply.value["error"]["message"].endswith("; body: Input should be sent as application/json")
 
 
 def test_a_body_that_is_too_large(app: App) -> None:
@@ -311,7 +315,7 @@ def test_writes_over_a_socket(client: httpx.Client, app: App) -> None:
     assert client.head(path).content == b""
     assert client.request("DELETE", path, json={"why": "done"}).status_code == 204
     assert client.delete(f"/sandboxes/{pieces.json()['id']}").status_code == 204
-    assert client.post("/sandboxes").status_code == 415
+    assert client.post("/sandboxes").status_code == 400
     assert client.options("/sandboxes").headers["allow"] == "GET, HEAD, POST"
     assert client.get("/sandboxes").json() == before
 

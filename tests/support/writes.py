@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import yaml
@@ -19,7 +17,7 @@ from fakeserver.documents.keys import itself
 from fakeserver.instants import at
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import Issue, Problem, invalid, not_found
+from fakeserver.problems import not_found
 from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
@@ -29,25 +27,16 @@ from tests.support.asgi import SPECS, Row
 SUPERSERVE = PROVIDERS["superserve"]
 
 
-class Wish:
-    """The body of a creation: a JSON object with a `name`, and perhaps `metadata`."""
-
-    def decode(self, raw: bytes, content_type: str) -> Any:
-        if content_type != "application/json":
-            raise Problem(415, "unsupported", "Only application/json is read")
-        try:
-            value = json.loads(raw)
-        except ValueError:
-            raise invalid([Issue(("body",), "not JSON", "json_invalid")]) from None
-        issues = [Issue(("body", name), "is unknown", "extra") for name in value if name not in ("name", "metadata")]
-        if not isinstance(value.get("name"), str):
-            issues.append(Issue(("body", "name"), "must be text", "string_type"))
-        for name, text in value.get("metadata", {}).items():
-            if not isinstance(text, str):
-                issues.append(Issue(("body", "metadata", name), "must be text", "string_type"))
-        if issues:
-            raise invalid(issues)
-        return value
+WISH: Row = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string"},
+        "metadata": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}},
+    },
+}
+"""The body of a creation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class Create(Meaning):
             "vcpu_count": 1,
             "memory_mib": 1_024,
             "created_at": at(view.now),
-            "metadata": asked.body.get("metadata", {}),
+            "metadata": asked.body["metadata"],
         }
         if asked.values["timeout_seconds"] is not None:
             document["timeout_seconds"] = asked.values["timeout_seconds"]
@@ -137,6 +126,7 @@ def document() -> Row:
     spec["paths"]["/sandboxes"]["post"] = {
         "operationId": "createSandbox",
         "parameters": [{"name": "timeout_seconds", "in": "query", "schema": seconds}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": WISH}}},
         "responses": {"201": {"description": "It is there.", "content": one}, **refusals},
     }
     spec["paths"]["/sandboxes/{sandbox_id}"] = {
@@ -153,6 +143,5 @@ def service_of(folder: Path, **changed: Meaning) -> Service:
     path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
     provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed)
     spec = reader.load(path, provider.operations)
-    spec.operations["createSandbox"] = replace(spec.operations["createSandbox"], body=Wish())
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))
