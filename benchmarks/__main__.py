@@ -75,9 +75,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     parsed = parser().parse_args(arguments)
+    chosen = [PART[name] for name in parsed.part or PART]
     try:
-        load.require()
-        if parsed.only is None:
+        if any(part.loads for part in chosen):
+            load.require()
+        if parsed.only is None and any(part.rivals for part in chosen):
             install(say)
         if parsed.setup:
             return 0
@@ -107,7 +109,7 @@ def measured(plan: Plan, parts: Sequence[str], *, with_rivals: bool) -> tuple[Ru
     with tempfile.TemporaryDirectory() as name:
         for part in parts:
             try:
-                run = replace(run, **PART[part](plan, Path(name), with_rivals))
+                run = replace(run, **PART[part].measure(plan, Path(name), with_rivals))
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")
@@ -155,13 +157,22 @@ def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"checks": checks}
 
 
-PART: Mapping[str, Callable[[Plan, Path, bool], dict[str, Any]]] = {
-    "starts": starts,
-    "load": side_by_side,
-    "overhead": switched,
-    "growth": grown,
-    "writes": written,
-    "correctness": checked,
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What measures a part of a run; whether it puts load on servers, with wrk, and whether on the rivals' too."""
+
+    measure: Callable[[Plan, Path, bool], dict[str, Any]]
+    loads: bool = True
+    rivals: bool = False
+
+
+PART: Mapping[str, Part] = {
+    "starts": Part(starts, loads=False, rivals=True),
+    "load": Part(side_by_side, rivals=True),
+    "overhead": Part(switched),
+    "growth": Part(grown),
+    "writes": Part(written, loads=False),
+    "correctness": Part(checked),
 }
 """What stands alone comes first, so that nothing else runs beside it."""
 

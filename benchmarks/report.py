@@ -15,7 +15,7 @@ from benchmarks.targets import CEILING, OURS, Target, rate
 from benchmarks.writes import Write
 
 WORDS = frozenset(
-    {"figure", "met", "remark", "subject", "work for an answer", "request", "creations", "world", "where", "examples"}
+    {"figure", "met", "remark", "subject", "work for an answer", "request", "writes", "world", "where", "examples"}
 )
 """Columns that hold words and not numbers."""
 
@@ -27,11 +27,11 @@ questions of the kind when each was first asked, in the smallest and the largest
 remembers of earlier answers helps there, and the bodies of a page's rows are made."""
 
 
-WRITES_NOTE = """Processor time in one process, without a network: a sandbox is created, with a filtered page of 50 rows
-right before and after it. Every round begins with an untouched world. A creation is the mean of its round, so that it
-has every document in it that had to make room; pages are medians. No API creates sandboxes *between seeded ones*, but
-stores and tests may: each opens a gap in the order, for which the bitmaps of the page's filters are shifted. It stands
-outside the targets."""
+WRITES_NOTE = """Processor time in one process, without a network: a sandbox is created, changed or removed, with a
+filtered page of 50 rows right before and after it. Every round begins with an untouched world. A write is the mean of
+its round, so that it has every document in it that had to make room; pages are medians, and the rows that come onto
+them have been read before. No API creates sandboxes *between seeded ones*, but stores and tests may: each opens a gap
+in the order, for which the bitmaps of the page's filters are shifted. It stands outside the targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,14 +267,14 @@ def write_table(writes: Sequence[Write]) -> str:
         rows.append(
             [
                 f"{provider}, {kind}",
-                *(f"{write.creation_us.median:,.0f}" if write else "-" for write in row),
+                *(f"{write.write_us.median:,.0f}" if write else "-" for write in row),
                 *(f"{write.before_us.median:.1f} / {write.after_us.median:.1f}" if write else "-" for write in row),
                 " / ".join(f"{write.after_to_before:.2f}" if write else "-" for write in row),
             ]
         )
-    creations = (f"creation at {short(size)}, µs" for size in sizes)
+    costs = (f"write at {short(size)}, µs" for size in sizes)
     pages = (f"page before / after at {short(size)}, µs" for size in sizes)
-    return table(["creations", *creations, *pages, "after ÷ before"], rows)
+    return table(["writes", *costs, *pages, "after ÷ before"], rows)
 
 
 def check_table(checks: Sequence[Check]) -> str:

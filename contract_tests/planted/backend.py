@@ -243,6 +243,7 @@ def _seeded(slug: str, size: int, seed: int) -> dict[str, Collection]:
         tenant = fixture.tenants[name]
         source = Seeded(
             provider.make,
+            newest_first(provider.created, provider.identity),
             key=key,
             epoch=EPOCH,
             size=count,

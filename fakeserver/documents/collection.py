@@ -35,7 +35,7 @@ class Collection:
         self._ageing = Ageing(lifetimes)
         self._index = Index()
         self._bodies: dict[int, bytes] = {}
-        self._everything = self._overlay.ranks
+        self._everything: BitMap | None = self._overlay.ranks
         self._as_seeded = source is not None
         self._shared = False
         self.version = 0
@@ -61,7 +61,9 @@ class Collection:
 
     @property
     def everything(self) -> BitMap:
-        """The ranks of all documents."""
+        """The ranks of all documents, as they are now: a write leaves this bitmap as it is and makes another."""
+        if self._everything is None:
+            self._everything = self._overlay.ranks - self._ageing.gone
         return self._everything
 
     @property
@@ -70,7 +72,7 @@ class Collection:
         return not self.version
 
     def __len__(self) -> int:
-        return len(self._everything)
+        return len(self.everything)
 
     def filed(self, field: str, keys: KeyFunction, key: Key) -> BitMap:
         """The ranks of the documents that are filed under this key."""
@@ -98,7 +100,7 @@ class Collection:
 
     def documents(self) -> Iterable[Document]:
         """Every document, newest first."""
-        return (self.document(rank) for rank in self._everything)
+        return (self.document(rank) for rank in self.everything)
 
     def body(self, rank: int) -> bytes:
         """The document as JSON bytes, encoded again only when it changes."""
@@ -125,9 +127,9 @@ class Collection:
 
     def after(self, key: OrderKey, hint: int) -> int:
         """The first rank behind this place in the order; `hint` is the rank that probably has it."""
-        ranks = self._everything
-        if hint in ranks and self.order(hint) == key:
+        if self.shows(hint) and self.order(hint) == key:
             return hint + 1
+        ranks = self.everything
         index = bisect_left(range(len(ranks)), key, key=lambda index: self.order(ranks[index]))
         if index < len(ranks) and self.order(ranks[index]) == key:
             index += 1
@@ -179,7 +181,7 @@ class Collection:
 
     def remove(self, ranks: BitMap) -> None:
         """The documents at these ranks are gone."""
-        self.apply([Remove(self.order(rank)[1], self.ordinal(rank)) for rank in ranks & self._everything])
+        self.apply([Remove(self.order(rank)[1], self.ordinal(rank)) for rank in ranks & self.everything])
 
     def _write(self, effects: Effects) -> None:
         """Put the effects into the overlay, and let the view and the index follow."""
@@ -224,8 +226,14 @@ class Collection:
 
     def shown(self, rank: int) -> Shown | None:
         """The document at a rank and its owner, if there is one."""
-        shown = rank in self._overlay.ranks and rank not in self._ageing.gone
-        return (self.document(rank), self.owner(rank)) if shown else None
+        stored = self._overlay.stored.get(rank)
+        if stored is not None and rank not in self._ageing.aged:
+            return stored.document, stored.owner
+        return (self.document(rank), self.owner(rank)) if self.shows(rank) else None
+
+    def shows(self, rank: int) -> bool:
+        """Whether there is a document at a rank."""
+        return rank in self._overlay.ranks and rank not in self._ageing.gone
 
     def _follow(self, before: dict[int, Shown | None]) -> None:
         """Refile what has changed at these ranks."""
@@ -248,7 +256,7 @@ class Collection:
 
     def _show(self) -> None:
         overlay, ageing = self._overlay, self._ageing
-        self._everything = overlay.ranks - ageing.gone if ageing.gone else overlay.ranks
+        self._everything = None
         untouched = not overlay.stored and not ageing.aged and overlay.layout.dense
         self._as_seeded = untouched and overlay.source is not None
 

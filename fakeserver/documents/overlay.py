@@ -9,16 +9,12 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from fakeserver.documents.cache import Cache
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.ranks import GAP, LAST, NOWHERE, ROOM, STEP, WIDENED, Layout, Placement, layout_of, placement
 from fakeserver.documents.seeded import EMPTY, FIRST, Seeded, encode
 from fakeserver.instants import LAST_INSTANT
 from fakeserver.parts import Part
 from fakeserver.problems import Document
-
-MAX_PLACES = 4_096
-"""Seeded documents whose place in the order is kept at hand; any other's is read from the document again."""
 
 Check = Callable[[list[Document], Part], None]
 """Refuses documents that are not the provider's, each in the name of its place in the part."""
@@ -46,15 +42,17 @@ class Overlay:
         self.hidden = EMPTY
         """The seeded documents that were removed or replaced, by their dense ranks (`FIRST` + ordinal)."""
         self.ranks = source.ranks if source else EMPTY
+        """Of all documents. Once it is this overlay's own, it is changed in place: what is to last has to be a copy."""
+        self._own = False
         self._identities: dict[str, int] = {}
         self._last = LAST
-        self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
 
     def fork(self) -> Overlay:
         """The same, for somebody who will change it."""
         new = Overlay(self.source, self.order)
+        self._own = False
         new.layout, new.hidden, new.ranks, new._last = self.layout, self.hidden, self.ranks, self._last
-        new.stored, new._identities, new._places = dict(self.stored), dict(self._identities), self._places
+        new.stored, new._identities = dict(self.stored), dict(self._identities)
         return new
 
     # Reading
@@ -81,14 +79,7 @@ class Overlay:
     def place(self, rank: int) -> OrderKey:
         """The document's place in the order."""
         stored = self.stored.get(rank)
-        if stored is not None:
-            return stored.place
-        ordinal = self.layout.ordinal(rank)
-        place = self._places.get(ordinal)
-        if place is None:
-            place = self.order(self.seeded.document(ordinal))
-            self._places.keep(ordinal, place)
-        return place
+        return self.seeded.place(self.layout.ordinal(rank)) if stored is None else stored.place
 
     @property
     def seeded(self) -> Seeded:
@@ -128,7 +119,7 @@ class Overlay:
         """Raise every rank from `start`, which is a seeded document's, on."""
         self.layout = self.layout.with_gap(self.layout.ordinal(start), width)
         raised = self.ranks & BitMap(range(start, self.ranks.max() + 1))
-        self.ranks = (self.ranks - raised) | raised.shift(width)
+        self.ranks, self._own = (self.ranks - raised) | raised.shift(width), True
         self._last += width if start <= self._last < LAST else 0
         self.stored = {rank + width if rank >= start else rank: stored for rank, stored in self.stored.items()}
         self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
@@ -139,13 +130,15 @@ class Overlay:
         for rank, stored in leaving:
             self.stored[rank] = stored
             self._identities[stored.place[1]] = rank
-        self.ranks = (self.ranks - BitMap(moved.keys())) | BitMap(moved.values())
+        ranks = self._own_ranks()
+        ranks.difference_update(BitMap(moved.keys()))
+        ranks.update(BitMap(moved.values()))
         self._last = moved.get(self._last, self._last)
 
     def put(self, rank: int, stored: Stored) -> None:
         """Store a document at a rank that is free or has a document of the same place."""
         if rank not in self.ranks:
-            self.ranks = self.ranks | BitMap((rank,))
+            self._own_ranks().add(rank)
             self._last = rank
         elif rank not in self.stored:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
@@ -158,7 +151,7 @@ class Overlay:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
         elif self._identities.get(stored.place[1]) == rank:
             del self._identities[stored.place[1]]
-        self.ranks = self.ranks - BitMap((rank,))
+        self._own_ranks().discard(rank)
 
     def fill(self, documents: Iterable[Stored]) -> None:
         """Exactly these documents, and no seeded ones."""
@@ -167,7 +160,12 @@ class Overlay:
         self.source, self.layout, self.hidden, self._last = None, Layout(), EMPTY, LAST
         self.stored = {FIRST + step * index: stored for index, stored in enumerate(ordered)}
         self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
-        self.ranks = BitMap(self.stored.keys())
+        self.ranks, self._own = BitMap(self.stored.keys()), True
+
+    def _own_ranks(self) -> BitMap:
+        if not self._own:
+            self.ranks, self._own = self.ranks - EMPTY, True
+        return self.ranks
 
     # Snapshots
 

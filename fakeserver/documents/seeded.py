@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 import orjson
 from pyroaring import BitMap
 
+from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import UNIQUE, Column, Draw, substitute
 from fakeserver.documents.keys import Key, KeyFunction
+from fakeserver.documents.order import Order, OrderKey
 from fakeserver.problems import Document, Json
 
 FIRST = 2**31
 MAX_CACHED_BODIES = 50_000
+MAX_PLACES = 4_096
+"""Documents whose place in the order is kept at hand; any other's is read from the document again."""
 OWNER = "(owner)"
 """The name under which owners are filed; no wire field is called so."""
 
@@ -41,6 +45,7 @@ class Seeded:
     def __init__(
         self,
         make: Make,
+        order: Order,
         *,
         key: bytes,
         epoch: int,
@@ -52,12 +57,14 @@ class Seeded:
         self.size = size
         self.ranks = BitMap(range(FIRST, FIRST + size))
         self._make = make
+        self._order = order
         self._key = key
         self._epoch = epoch
         self._columns = columns
         self._vocabularies = vocabularies
         self._pins = {ordinal: pin for ordinal, pin in pins.items() if ordinal < size}
         self._bodies: dict[int, bytes] = {}
+        self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
         self._postings: dict[tuple[str, KeyFunction], Postings] = {}
 
     def document(self, ordinal: int) -> Document:
@@ -88,7 +95,11 @@ class Seeded:
         if body is None:
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
-            body = self._bodies[rank] = encode(self._draw(rank - FIRST))
+            document = self._draw(rank - FIRST)
+            body = self._bodies[rank] = encode(document)
+            # Any row may be the last on a page, whose place goes into the cursor. Read from the bytes again, it would
+            # cost a tenth of the page; here it costs a hundredth of the row.
+            self._places.keep(rank - FIRST, self._order(document))
         return body
 
     def bodies(self, ranks: list[int]) -> list[bytes]:
@@ -97,6 +108,14 @@ class Seeded:
             return list(map(self._bodies.__getitem__, ranks))
         except KeyError:
             return [self.body(rank) for rank in ranks]
+
+    def place(self, ordinal: int) -> OrderKey:
+        """The document's place in the order."""
+        place = self._places.get(ordinal)
+        if place is None:
+            place = self._order(self.document(ordinal))
+            self._places.keep(ordinal, place)
+        return place
 
     def owner(self, ordinal: int) -> str:
         pin = self._pins.get(ordinal)

@@ -83,9 +83,12 @@ class Envelope:
 
         def filled(known: Any) -> tuple[bytes, dict[str, str] | None]:
             values = known if len(facts) > 1 else (known,)
+            after = closing % tuple(map(orjson.dumps, values[:members]))
+            if not self.headers:
+                return after, None
             texts = dict(zip(self.headers, map(_text, values[members:]), strict=True))
             headers = {name: text for name, text in texts.items() if text is not None}
-            return closing % tuple(map(orjson.dumps, values[:members])), headers or None
+            return after, headers or None
 
         def fill(page: Page) -> None:
             page.before = opening

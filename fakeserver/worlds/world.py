@@ -63,6 +63,7 @@ class SeededDocuments:
         return {
             name: Seeded(
                 provider.make,
+                newest_first(provider.created, provider.identity),
                 key=_key(self.seeding.seed, provider.slug, name),
                 epoch=self.seeding.epoch,
                 size=size,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import charts, queries, writes
+from benchmarks import __main__ as program
+from benchmarks import charts, load, queries, writes
+from benchmarks.__main__ import PART
 from benchmarks.correctness import Check
 from benchmarks.figures import figure, ratio, speed
 from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
@@ -20,7 +25,7 @@ from benchmarks.report import Run, markdown, number, short
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.servers import tree_memory_mb
 from benchmarks.targets import CEILING, OURS, Target, targets
-from benchmarks.writes import BETWEEN, FROZEN, MOVING, PAGES, Write
+from benchmarks.writes import BETWEEN, FROZEN, KINDS, MOVING, PAGES, REMOVED, Write
 
 PRINTED = """Running 1s test @ http://127.0.0.1:8000
   16 connections
@@ -68,6 +73,7 @@ OVERHEAD = Overhead({ON: Cost(figure([900.0]), figure([40.0])), OFF: Cost(figure
 WRITES = [
     Write("prime", MOVING, 1_000, figure([40.0, 50.0]), figure([10.0, 20.0]), figure([12.0, 30.0])),
     Write("prime", FROZEN, 1_000_000, figure([60.0]), figure([10.0]), figure([13.0])),
+    Write("prime", REMOVED, 1_000_000, figure([70.0]), figure([10.0]), figure([12.0])),
     Write("prime", BETWEEN, 1_000_000, figure([900.0]), figure([10.0]), figure([90.0])),
 ]
 CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
@@ -110,11 +116,11 @@ def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
     assert (tail.met, tail.remark) == (True, "2.50 ms ÷ 1.00 ms; the ceiling's own: 2.50")
     switched = found["everything on ÷ everything off, in one server"]
     assert (switched.reached, switched.remark) == (0.9, "everything on 40 µs, everything off 36 µs")
-    page = found["filtered page after a creation ÷ the page before it, at any size"]
+    page = found["filtered page after a write ÷ the page before it, at any size"]
     assert page.reached == pytest.approx((1.2 + 1.5) / 2)
-    assert page.remark == "the highest is prime at 1,000, each in its own instant"
+    assert page.remark == "the highest is prime at 1,000, created each in its own instant"
     creation = found["processor time of a creation, at any size, in one frozen instant too"]
-    assert (creation.reached, creation.unit) == (60.0, " µs"), "what no API does is not counted"
+    assert (creation.reached, creation.unit) == (60.0, " µs"), "neither what no API does nor another write is counted"
 
 
 def test_target_bounds_hold_from_either_side() -> None:
@@ -149,14 +155,42 @@ def test_page_of_a_part_leaves_the_others_out() -> None:
 
 @pytest.mark.slow
 def test_writes_are_measured_in_every_world_and_kind() -> None:
-    """Each provider's page is answered before and after every creation, and what is written is a sandbox of its own."""
+    """Each provider's page is answered before and after every write, and each write is one of its own."""
     told: list[str] = []
     found = writes.measure((30, 60), 1, told.append)
     assert [(each.provider, each.kind, each.size) for each in found] == [
-        (provider, kind, size) for provider in PAGES for size in (30, 60) for kind in (MOVING, FROZEN, BETWEEN)
+        (provider, kind, size) for provider in PAGES for size in (30, 60) for kind in KINDS
     ]
-    assert all(each.creation_us.low > 0 and each.before_us.low > 0 and each.after_us.low > 0 for each in found)
+    assert all(each.write_us.low > 0 and each.before_us.low > 0 and each.after_us.low > 0 for each in found)
     assert len(told) == len(PAGES)
+
+
+def test_a_part_asks_for_no_more_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Writes are measured where there is neither wrk nor npm; load is not."""
+    asked: list[str] = []
+
+    def refuse() -> None:
+        raise LoadError("wrk is not installed")
+
+    monkeypatch.setattr(load, "require", refuse)
+    monkeypatch.setattr(program, "install", lambda say: asked.append("rivals"))
+
+    def measuring(name: str) -> Callable[..., dict[str, Any]]:
+        def measure(*_: object) -> dict[str, Any]:
+            asked.append(name)
+            return {}
+
+        return measure
+
+    measured = {name: replace(part, measure=measuring(name)) for name, part in PART.items()}
+    monkeypatch.setattr(program, "PART", measured)
+    assert program.main(["--part", "writes", "--out", str(tmp_path)]) == 0
+    assert program.main(["--part", "writes", "--part", "growth", "--out", str(tmp_path)]) == 1
+    assert "wrk is not installed" in capsys.readouterr().err
+    assert program.main(["--part", "starts", "--out", str(tmp_path)]) == 0
+    assert asked == ["writes", "rivals", "starts"]
 
 
 def test_charts_are_well_formed_and_hold_every_measured_subject() -> None:

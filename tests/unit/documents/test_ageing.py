@@ -44,6 +44,7 @@ def seeded() -> Seeded:
     owners = Column("owner", ("somebody",), (0,), (bytes(256),), frozenset())
     return Seeded(
         lambda draw: document(draw.ordinal),
+        ORDER,
         key=b"",
         epoch=EPOCH,
         size=SIZE,

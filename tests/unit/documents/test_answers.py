@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from fakeserver.documents.answers import MAX_ANSWERS, MAX_FOLLOWED, MAX_NOTED, Answer, Answers
 from fakeserver.documents.cache import Cache
-from fakeserver.documents.overlay import MAX_PLACES
+from fakeserver.documents.seeded import MAX_PLACES
 from fakeserver.listing.filters import AnyOf
 from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import find

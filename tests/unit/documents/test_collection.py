@@ -8,9 +8,10 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pyroaring import BitMap
 
 from fakeserver.admin.snapshots import Part
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove
@@ -288,6 +289,33 @@ class Tenants(RuleBasedStateMachine):
     def leaves_views_alone(self) -> None:
         for view, bodies in getattr(self, "views", ()):
             assert view.bodies(list(view.everything)) == bodies
+
+
+@given(st.randoms(use_true_random=False), st.lists(st.sampled_from(("create", "remove", "keep", "fork")), max_size=12))
+def test_ranks_that_were_handed_out_stay(chance: random.Random, steps: list[str]) -> None:
+    """The ranks of a collection are changed in place by its writes: those that somebody holds are not, nor those of a
+    copy, nor the seeded ones that all worlds share."""
+    collection = untouched("prime", SIZE)
+    source = list(collection.everything)
+    held: list[tuple[BitMap, list[int]]] = [(collection.everything, source)]
+    copies: list[tuple[Collection, list[int]]] = []
+    for step in steps:
+        if step == "create":
+            newest = collection.document(collection.everything[0])
+            collection.add(
+                {**newest, server(SIZE).services["prime"].provider.identity: f"{chance.getrandbits(64):016x}"}, "nobody"
+            )
+        elif step == "remove":
+            collection.remove(BitMap([chance.choice(list(collection.everything))]))
+        elif step == "keep":
+            held += [(ranks, list(ranks)) for ranks in (collection.everything, select((), collection, Scope("t"), {}))]
+        else:
+            copies.append((copy.copy(collection), list(collection.everything)))
+            if chance.random() < 0.5:
+                collection, copies[-1] = copies[-1][0], (collection, list(collection.everything))
+        assert all(list(ranks) == before for ranks, before in held)
+        assert all(list(each.everything) == before for each, before in copies)
+    assert list(untouched("prime", SIZE).everything) == source
 
 
 def machine(slug: str) -> Any:

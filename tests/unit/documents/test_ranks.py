@@ -29,7 +29,7 @@ def seeded(size: int, distance: int = 1_000) -> Seeded:
     def make(draw: Draw) -> Document:
         return {"place": (draw.ordinal + 1) * distance}
 
-    return Seeded(make, key=b"", epoch=0, size=size, columns={}, vocabularies={}, pins={})
+    return Seeded(make, order, key=b"", epoch=0, size=size, columns={}, vocabularies={}, pins={})
 
 
 def order(document: Document) -> tuple[int, str]:
