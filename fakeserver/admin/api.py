@@ -170,12 +170,12 @@ class Admin:
     # Settings and namespaces
 
     async def get_settings(self, request: Request) -> Response:
-        return answered(bodies.settings_row(world_of(request).settings))
+        return answered(world_of(request).settings.dump())
 
     async def put_settings(self, request: Request) -> Response:
         world = world_of(request)
         world.settings = bodies.settings(await json_body(request), world.settings, self.services)
-        return answered(bodies.settings_row(world.settings))
+        return answered(world.settings.dump())
 
     async def get_namespaces(self, request: Request) -> Response:
         return answered({"namespaces": self.worlds.listed()})

@@ -14,7 +14,8 @@ from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
-from fakeserver.worlds.clock import MAX_FACTOR, Clock
+from fakeserver.worlds.clock import LEAST_FACTOR, MAX_FACTOR, Clock
+from fakeserver.worlds.journal import MAX_RETRY_DIGITS
 from fakeserver.worlds.settings import LIMIT_MODES, Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ MAX_ISSUES = 100
 MAX_SECONDS = 100 * 366 * 86_400.0
 MAX_TIMES = 1_000_000
 MAX_CHUNKS = 1_000
-LEAST_FACTOR = 1e-6
-MAX_RETRY_DIGITS = 10
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
 RFC_3339 = re.compile(
@@ -248,14 +247,6 @@ def clock_move(value: Json) -> ClockMove:
 # Settings
 
 
-def settings_row(settings: Settings) -> Document:
-    return {
-        "journal": settings.journal,
-        "rate_limits": settings.rate_limits,
-        "switches": settings.switches,
-    }
-
-
 def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:
     """The settings with what the body changes; what it does not name stays."""
     fields = Fields(value)
@@ -276,4 +267,4 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
                 chosen.end()
         providers.end()
     fields.end()
-    return Settings(journal, modes, switches)
+    return replace(old, journal=journal, rate_limits=modes, switches=switches)

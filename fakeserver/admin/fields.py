@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any
 
+from fakeserver.parts import MAX_COUNT
 from fakeserver.problems import FakeProblem, Json
 
 MAX_TEXT = 4_096
@@ -13,8 +14,6 @@ MAX_MEMBERS = 100
 MAX_NAME = 64
 """Characters of an unknown name that a message repeats."""
 MAX_DEPTH = 64
-MAX_COUNT = 2**53
-"""What every reader of JSON takes for a whole number; what is counted, or grows with time, must have room above."""
 ABSENT = object()
 
 

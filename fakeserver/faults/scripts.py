@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import orjson
 
+from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
@@ -28,6 +31,8 @@ CONNECTION_FAULTS = (
     "HTML_GATEWAY",
 )
 PHASES = ("before", "after")
+ID = re.compile(r"fault-([1-9][0-9]{0,14})")
+DIGEST = re.compile(r"[0-9a-f]{32}")
 MAX_DELAY_SECONDS = 600.0
 MAX_FAULTS = 1_000
 MAX_COUNTED = 10_000
@@ -186,6 +191,14 @@ class FaultRule:
         return {**self.raw, "id": self.id, "seen": self.matched, "hits": self.hits, "completed": done}
 
 
+class Scripts(Protocol):
+    """What knows the operations that a script may be about."""
+
+    def script(self, part: Part, identity: str) -> FaultRule:
+        """The script that a call's body asks for, under the name that it had; or a refusal."""
+        ...
+
+
 class Faults:
     """The rules of one world, and how often each counted fault was requested. `made` is how many rules it ever had,
     `applied` how many answers got an effect."""
@@ -247,6 +260,39 @@ class Faults:
             del self.counters[next(iter(self.counters))]
         self.counters[digest] = count
         return count > after and (times is None or count <= after + times)
+
+    def dump(self) -> Document:
+        return {
+            "scripts": [rule.status() for rule in self.rules.values()],
+            "made": self.made,
+            "failed": self.applied,
+            "wishes": dict(self.counters),
+        }
+
+    def load(self, part: Part, served: Scripts) -> None:
+        """Become what `dump` wrote; a script is read as the body of the call that set it."""
+        rows = part.elements("scripts", MAX_FAULTS)
+        self.made, self.applied = part.count("made", len(rows.names())), part.count("failed")
+        wishes = part.part("wishes")
+        part.end()
+        for index in rows.names():
+            row = rows.part(index)
+            identity = row.text("id")
+            number = ID.fullmatch(identity)
+            if number is None or int(number[1]) > self.made or identity in self.rules:
+                raise row.wrong("id", "is not a name that a script of this world can have")
+            matched = row.count("seen")
+            hits = row.integer("hits", 0, matched)
+            row.boolean("completed")
+            rule = served.script(row, identity)
+            rule.matched, rule.hits = matched, hits
+            self.add(rule)
+        if len(wishes.names()) > MAX_COUNTED:
+            raise part.wrong("wishes", f"must have at most {MAX_COUNTED} members")
+        for digest in wishes.names():
+            if DIGEST.fullmatch(digest) is None:
+                raise wishes.wrong(digest, "is not the digest of a requested fault")
+            self.counters[digest] = wishes.count(digest)
 
     def chance(self, *parts: object) -> random.Random:
         """A random number generator of its own for each event, so that a run can be repeated."""

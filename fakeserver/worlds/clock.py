@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 
 from fakeserver.instants import LAST_INSTANT, SECOND, at
+from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 
 LAST = LAST_INSTANT
-MAX_FACTOR = 1_000_000.0
+LEAST_FACTOR, MAX_FACTOR = 1e-6, 1_000_000.0
 STEP = SECOND // 10
 """Real time between two views of the documents under a scaled clock."""
 
@@ -120,11 +121,14 @@ class Clock:
             "aged_seconds": self.aged / SECOND,
         }
 
-    def state(self) -> Document:
-        """Everything that `restore` needs."""
+    # Snapshots
+
+    def dump(self) -> Document:
         return {"now": self.now, "added": self.aged, "factor": self.factor, "frozen": self.frozen}
 
-    def restore(self, state: Document) -> None:
-        self._anchor, self._added = state["now"], state["added"]
-        self.factor, self.frozen = state["factor"], state["frozen"]
+    def load(self, part: Part, served: object = None) -> None:
+        """Become what `dump` wrote, and go on from there."""
+        self._anchor, self._added = part.integer("now", self._epoch, LAST), part.integer("added", 0, LAST)
+        self.factor, self.frozen = float(part.number("factor", LEAST_FACTOR, MAX_FACTOR)), part.boolean("frozen")
         self._since = self._machine()
+        part.end()

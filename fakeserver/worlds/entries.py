@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from fakeserver.instants import at
+from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, at
+from fakeserver.parts import MAX_COUNT, Part
 from fakeserver.problems import Document, Json
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
@@ -18,6 +19,10 @@ MAX_TEXT = 2_000
 """Characters of a path or query that are kept, and matched."""
 MAX_WARNINGS = 20
 """Warnings about what one request sends; the journal adds those about what it repeats."""
+
+LEAST_STATUS, MOST_STATUS = 100, 599
+MAX_LABEL = 2**17
+"""Characters of a fault's label, which repeats what a request asked for in its headers."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,34 @@ class Entry:
             "fault": self.fault,
             "warnings": list(self.warnings),
         }
+
+    def dump(self) -> Document:
+        return {**self.row(), "instant": self.instant}
+
+    @classmethod
+    def load(cls, part: Part, after: int) -> Entry:
+        """What `dump` wrote; an entry has a higher number than the one before it (`after`)."""
+        # The instant says it more exactly.
+        part.text("time")
+        values, warnings = part.anything("values"), part.elements("warnings", 2 * MAX_WARNINGS)
+        if not isinstance(values, dict | None):
+            raise part.wrong("values", "must be an object or null")
+        entry = cls(
+            number=part.integer("id", after + 1, MAX_COUNT),
+            instant=part.integer("instant", FIRST_INSTANT, LAST_INSTANT),
+            method=part.text("method"),
+            path=part.text("path"),
+            query=part.text("query"),
+            status=part.integer("status", LEAST_STATUS, MOST_STATUS),
+            provider=part.maybe("provider"),
+            operation=part.maybe("operation"),
+            caller=part.maybe("caller"),
+            values=values,
+            fault=part.maybe("fault", MAX_LABEL),
+            warnings=tuple(warnings.text(index) for index in warnings.names()),
+        )
+        part.end()
+        return entry
 
 
 def describe(exchange: Exchange, number: int) -> Entry:

@@ -6,11 +6,12 @@ Verification uses WireMock's request-pattern names. No credential is ever shown.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from fakeserver.instants import SECOND
+from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
+from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.worlds.entries import Entry, Exchange, describe
 from fakeserver.worlds.patterns import read_pattern
@@ -18,6 +19,9 @@ from fakeserver.worlds.patterns import read_pattern
 MAX_ENTRIES = 1_000
 MAX_EFFORT = 10_000_000_000
 """A pattern's size times the characters of the journal: a second's work for the worst of expressions."""
+MAX_RETRY_DIGITS = 10
+"""Digits of the seconds that a client may be asked to wait."""
+LATEST_RETRY = LAST_INSTANT + 10**MAX_RETRY_DIGITS * SECOND
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
 
@@ -27,6 +31,9 @@ Client = tuple[str | None, str | None]
 
 class Journal:
     """A bounded ring of entries, and the little memory that client warnings need."""
+
+    changed = False
+    """Requests alone leave something here, and a world may be dropped for all they did."""
 
     def __init__(self) -> None:
         # An exchange is put into words when somebody reads it, and its entry then takes its place: most are pushed
@@ -71,20 +78,32 @@ class Journal:
                 entry = self._ring[place] = describe(entry, self.total - age)
             yield entry
 
-    def state(self) -> Document:
-        """Everything that a snapshot needs."""
+    # Snapshots
+
+    def dump(self) -> Document:
         return {
             "total": self.total,
             "repeated": self._repeated,
             "retry_at": [[*client, instant] for client, instant in self._retry_at.items()],
-            "entries": [{**entry.row(), "instant": entry.instant} for entry in [*self.entries()][::-1]],
+            "entries": [entry.dump() for entry in [*self.entries()][::-1]],
         }
 
-    def restore(self, entries: Iterable[Entry], total: int, repeated: int, retry_at: dict[Client, int]) -> None:
-        """Fill an empty journal with a snapshot's entries, the oldest first."""
-        self._ring.extend(entries)
-        self._last = self._ring[-1] if self._ring else None
-        self.total, self._repeated, self._retry_at = total, repeated, retry_at
+    def load(self, part: Part, served: object = None) -> None:
+        """Become what `dump` wrote, the oldest entry first."""
+        rows, last = part.elements("entries", MAX_ENTRIES), 0
+        for index in rows.names():
+            entry = Entry.load(rows.part(index), after=last)
+            self._ring.append(entry)
+            self._last, last = entry, entry.number
+        waits = part.elements("retry_at", MAX_ENTRIES)
+        for index in waits.names():
+            row = waits.row(index, ("provider", "caller", "instant"))
+            client = row.maybe("provider"), row.maybe("caller")
+            self._retry_at[client] = row.integer("instant", FIRST_INSTANT, LATEST_RETRY)
+        self.total, self._repeated = part.count("total", last), part.count("repeated")
+        part.end()
+
+    # Reading
 
     def rows(self, limit: int | None = None) -> list[Document]:
         """Newest first."""

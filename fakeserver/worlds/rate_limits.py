@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.instants import SECOND
+from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
 from fakeserver.listing.limit import Limit
-from fakeserver.problems import Problem
+from fakeserver.parts import MAX_COUNT, Part
+from fakeserver.problems import Document, Problem
+from fakeserver.worlds.state import Served
 
 MAX_COUNTERS = 10_000
 """Counters that are kept; the oldest make room, as a server's memory would."""
@@ -32,6 +34,9 @@ def meters_of(slug: str, limits: Iterable[Limit], who: Mapping[str, str]) -> tup
 
 class Limits:
     """The counters of one world."""
+
+    changed = False
+    """Requests alone count here, and a world may be dropped for all they did."""
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, ...], tuple[float, int]] = {}
@@ -81,6 +86,26 @@ class Limits:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
             del self.counters[next(iter(self.counters))]
         self.counters[key] = (used, instant)
+
+    # Snapshots
+
+    def dump(self) -> Document:
+        return {"counters": [[list(key), used, instant] for key, (used, instant) in self.counters.items()]}
+
+    def load(self, part: Part, served: Served) -> None:
+        """Become what `dump` wrote; each counter must be one that a provider's limit can have."""
+        known = {(slug, each.name): each for slug, provider in served.providers.items() for each in provider.limits}
+        rows = part.elements("counters", MAX_COUNTERS)
+        part.end()
+        for index in rows.names():
+            row = rows.row(index, ("key", "used", "instant"))
+            words = row.elements("key")
+            key = tuple(words.text(place) for place in words.names())
+            limit = known.get(key[:2])
+            if limit is None or len(key) != 2 + len(limit.by) or key in self.counters:
+                raise row.wrong("key", "is not a counter of a rate limit, or is there twice")
+            used = float(row.number("used", 0, limit.capacity if limit.bucket else MAX_COUNT))
+            self.counters[key] = used, row.integer("instant", FIRST_INSTANT, LAST_INSTANT)
 
 
 def _report(tightest: tuple[int, Limit, int] | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakeserver.documents.ageing import Lifetimes
 from fakeserver.documents.changes import Change
@@ -12,13 +12,15 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.faults.scripts import Faults
-from fakeserver.problems import FakeProblem
+from fakeserver.parts import Part
+from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 from fakeserver.worlds.settings import Settings
+from fakeserver.worlds.state import Served, State
 
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
@@ -79,31 +81,105 @@ def _key(*parts: object) -> bytes:
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=32).digest()
 
 
+class Documents:
+    """What the tenants of every provider own in one world; a provider's are made when somebody first asks for them."""
+
+    def __init__(self, seeded: SeededDocuments) -> None:
+        self.seeded = seeded
+        self._tenants: dict[str, dict[str, Collection]] = {}
+        self._shown_at: dict[str, int] = {}
+
+    def of(self, provider: Provider) -> dict[str, Collection]:
+        """The provider's tenants and what they own, as of the last `advance`."""
+        tenants = self._tenants.get(provider.slug)
+        if tenants is None:
+            tenants = self._tenants[provider.slug] = self.seeded.collections(provider)
+            self._shown_at[provider.slug] = 0
+        return tenants
+
+    def advance(self, provider: Provider, at: int) -> dict[str, Collection]:
+        """The same, when the seeded ones are `at` microseconds older."""
+        tenants = self.of(provider)
+        if at != self._shown_at[provider.slug]:
+            self._shown_at[provider.slug] = at
+            for collection in tenants.values():
+                collection.advance_to(at)
+        return tenants
+
+    @property
+    def version(self) -> int:
+        """Raised by every change of a document."""
+        return sum(collection.version for tenants in self._tenants.values() for collection in tenants.values())
+
+    @property
+    def changed(self) -> bool:
+        """Whether they are no longer exactly the seeded ones."""
+        return any(not collection.untouched for tenants in self._tenants.values() for collection in tenants.values())
+
+    def dump(self) -> Document:
+        """The collections that are not just as the seed made them, by provider and tenant."""
+        dumped = {
+            slug: {name: collection.dump() for name, collection in tenants.items() if not collection.untouched}
+            for slug, tenants in self._tenants.items()
+        }
+        return {slug: tenants for slug, tenants in dumped.items() if tenants}
+
+    def load(self, part: Part, served: Served) -> None:
+        """Become what `dump` wrote, over the same seed."""
+        for slug in part.names():
+            provider = served.providers.get(slug)
+            if provider is None:
+                raise part.wrong(slug, "is not a provider")
+            tenants, dumped = self.of(provider), part.part(slug)
+            for name in dumped.names():
+                if name not in tenants:
+                    raise dumped.wrong(name, "is not a tenant")
+                tenants[name].load(dumped.part(name), served.check(slug))
+
+
 class World:
-    """Documents, clock, faults, rate limits, journal and settings of one namespace; the one at the root has no name."""
+    """All state of one namespace; the one at the root has no name. What it has of its own, besides the secret that its
+    cursors are signed with, are its `parts`."""
 
     def __init__(self, seeded: SeededDocuments, name: str = "", *, rate_limits: bool = True) -> None:
-        self.seeded = self._origin = seeded
+        self._origin = seeded
+        self._rate_limits = rate_limits
+        self._taken_over = 0
         self.name = name
         self.secret = _key(seeded.seeding.seed, name)
         self.clock = Clock(seeded.seeding.epoch)
+        self.settings = self._initial_settings()
+        self.faults = Faults(seeded.seeding.seed)
         self.limits = Limits()
         self.journal = Journal()
-        self.faults = Faults(seeded.seeding.seed)
-        self._rate_limits = rate_limits
-        self._tenants: dict[str, dict[str, Collection]] = {}
-        self._shown_at: dict[str, int] = {}
-        self._taken_over = 0
-        self.settings = self.initial_settings()
+        self.documents = Documents(seeded)
 
-    def initial_settings(self) -> Settings:
+    @property
+    def parts(self) -> Mapping[str, State]:
+        """Each part by the name of its attribute, which is also that of its member in a snapshot."""
+        return {
+            "clock": self.clock,
+            "settings": self.settings,
+            "faults": self.faults,
+            "limits": self.limits,
+            "documents": self.documents,
+            "journal": self.journal,
+        }
+
+    def _initial_settings(self) -> Settings:
         """The settings that the server was started with."""
-        fixtures = self.seeded.fixtures
-        return Settings(
+        fixtures = self._origin.fixtures
+        initial = Settings(
             journal=True,
             rate_limits=dict.fromkeys(fixtures, "default" if self._rate_limits else "off"),
             switches={slug: dict(fixture.switches) for slug, fixture in fixtures.items()},
         )
+        return replace(initial, initial=initial)
+
+    @property
+    def seeded(self) -> SeededDocuments:
+        """What its documents are made from."""
+        return self.documents.seeded
 
     @property
     def touched(self) -> bool:
@@ -111,17 +187,13 @@ class World:
         return (
             self.seeded is not self._origin
             or self.secret != _key(self._origin.seeding.seed, self.name)
-            or self.clock.changed
-            or self.faults.changed
-            or self.settings != self.initial_settings()
-            or any(not collection.untouched for tenants in self._tenants.values() for collection in tenants.values())
+            or any(part.changed for part in self.parts.values())
         )
 
     @property
     def version(self) -> int:
         """Raised by every change of the documents, and by everything that puts another world in the place of this."""
-        collections = (collection for tenants in self._tenants.values() for collection in tenants.values())
-        return self._taken_over + sum(collection.version for collection in collections)
+        return self._taken_over + self.documents.version
 
     @property
     def as_of(self) -> int:
@@ -130,20 +202,11 @@ class World:
 
     def tenants(self, provider: Provider) -> dict[str, Collection]:
         """The provider's tenants and what they own, as of the last `advance`."""
-        tenants = self._tenants.get(provider.slug)
-        if tenants is None:
-            tenants = self._tenants[provider.slug] = self.seeded.collections(provider)
-            self._shown_at[provider.slug] = 0
-        return tenants
+        return self.documents.of(provider)
 
     def advance(self, provider: Provider) -> dict[str, Collection]:
         """Let the provider's documents follow the clock; its tenants, as of now."""
-        tenants, stepped = self._tenants.get(provider.slug) or self.tenants(provider), self.clock.stepped
-        if stepped != self._shown_at[provider.slug]:
-            self._shown_at[provider.slug] = stepped
-            for collection in tenants.values():
-                collection.advance_to(stepped)
-        return tenants
+        return self.documents.advance(provider, self.clock.stepped)
 
     def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
@@ -161,21 +224,18 @@ class World:
 
     def reset(self) -> None:
         """Back to the seed that the server was started with: what a new world of this name would be."""
-        self.take_over(World(self._origin, self.name, rate_limits=self._rate_limits))
+        self.take_over(self.anew(self._origin.seeding))
 
-    def seeded_of(self, seeding: Seeding) -> SeededDocuments:
-        """The seeded documents of a seeding: this world's own where it is theirs."""
+    def anew(self, seeding: Seeding) -> World:
+        """A new world of this name and a seeding; of the seeded documents there are, those that are the same."""
         known = (seeded for seeded in (self._origin, self.seeded) if seeded.seeding == seeding)
-        return next(known, None) or SeededDocuments(seeding, self.seeded.fixtures)
+        seeded = next(known, None) or SeededDocuments(seeding, self._origin.fixtures)
+        return World(seeded, self.name, rate_limits=self._rate_limits)
 
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""
         version = self.version
-        for name, value in vars(other).items():
-            if name not in ("name", "_rate_limits", "_origin"):
-                setattr(self, name, value)
+        self.secret = other.secret
+        for name, part in other.parts.items():
+            setattr(self, name, part)
         self._taken_over += version + 1 - self.version
-
-    def collections(self) -> dict[str, dict[str, Collection]]:
-        """The tenants that were asked for so far, by provider; the others are as the seed made them."""
-        return self._tenants

@@ -96,11 +96,11 @@ def test_the_snapshot_that_is_spoiled_is_sound() -> None:
     done(admin(app, "PUT", "/snapshot", whole()))
     assert admin(app, "GET", "/snapshot").body == whole()
     taken = snapshot()
-    for part in ("faults", "wishes", "limits", "tenants"):
-        assert taken[part], part
+    for place in (("faults", "scripts"), ("faults", "wishes"), ("limits", "counters"), ("documents",)):
+        assert at(taken, place), place
     assert taken["journal"]["entries"]
     assert taken["journal"]["retry_at"]
-    assert taken["tenants"]["dreadnode"]["acme"]["hidden"]
+    assert taken["documents"]["dreadnode"]["acme"]["hidden"]
     answers(app)
 
 
@@ -123,7 +123,7 @@ def test_no_spoiled_value_breaks_the_server() -> None:
 
 
 ENTRY = ("journal", "entries", 0)
-ACME = ("tenants", "dreadnode", "acme")
+ACME = ("documents", "dreadnode", "acme")
 STORED = (*ACME, "stored", 0)
 """The document that was added at the front; behind it stands one that was changed."""
 WRONG: tuple[tuple[Place, Any, str], ...] = (
@@ -145,64 +145,64 @@ WRONG: tuple[tuple[Place, Any, str], ...] = (
     (("settings", "switches", "prime"), None, "settings.switches.prime"),
     (("settings", "switches", "prime"), {}, "settings.switches.prime.validation_errors"),
     (("settings", "switches", "prime", "validation_errors"), "loud", "settings.switches.prime.validation_errors"),
-    (("faults",), [{}] * 1_001, "faults"),
-    (("faults", 0), None, "faults.0"),
-    (("faults", 0), {}, "faults.0.id"),
-    (("faults", 0, "id"), "fault-1\r\nX-Evil: 1", "faults.0.id"),
-    (("faults", 0, "id"), "fault-3", "faults.0.id"),
-    (("faults", 1, "id"), "fault-1", "faults.1.id"),
-    (("faults", 0, "seen"), -1, "faults.0.seen"),
-    (("faults", 0, "hits"), 100, "faults.0.hits"),
-    (("faults", 0, "completed"), "no", "faults.0.completed"),
-    (("faults", 0, "provider"), "nobody", "faults.0.provider"),
-    (("faults", 0, "code"), 418, "faults.0.code"),
-    (("faults", 0, "match", "caller"), 1, "faults.0.match.caller"),
-    (("faults_made",), 1, "faults_made"),
-    (("faults_failed",), 1.5, "faults_failed"),
-    (("wishes",), [], "wishes"),
-    (("wishes",), {f"{number:032x}": 1 for number in range(10_001)}, "wishes"),
-    (("wishes", "a secret"), 1, "wishes.a secret"),
-    (("wishes", "0" * 32), "inf", "wishes." + "0" * 32),
-    (("limits", 0), [["prime"], 1], "limits.0"),
-    (("limits", 0, 0), ["prime", "requests", "127.0.0.1"], "limits.0.key"),
-    (("limits", 0, 0), ["prime", "requests", None, "admin"], "limits.0.key.2"),
-    (("limits", 0, 0), ["nobody", "requests", "127.0.0.1", "admin"], "limits.0.key"),
-    (("limits", 0, 1), "inf", "limits.0.used"),
-    (("limits", 0, 1), -1, "limits.0.used"),
-    (("limits", 0, 2), "inf", "limits.0.instant"),
-    (("limits", 0, 2), 2**63, "limits.0.instant"),
-    (("tenants", "prime"), [], "tenants.prime"),
-    (("tenants", "dreadnode", "acme"), None, "tenants.dreadnode.acme"),
-    ((*ACME, "seeded"), 1, "tenants.dreadnode.acme.seeded"),
-    ((*ACME, "seeded"), False, "tenants.dreadnode.acme.gaps.0.ordinal"),
-    ((*ACME, "gaps"), {}, "tenants.dreadnode.acme.gaps"),
-    ((*ACME, "gaps", 0), [7], "tenants.dreadnode.acme.gaps.0"),
-    ((*ACME, "gaps", 0, 0), -1, "tenants.dreadnode.acme.gaps.0.ordinal"),
-    ((*ACME, "gaps", 0, 0), SIZE, "tenants.dreadnode.acme.gaps.0.ordinal"),
-    ((*ACME, "gaps", 0, 1), 1, "tenants.dreadnode.acme.gaps.0.width"),
-    ((*ACME, "gaps", 0, 1), 2**31, "tenants.dreadnode.acme.gaps.0.width"),
-    ((*ACME, "gaps"), [[7, 4096], [7, 4096]], "tenants.dreadnode.acme.gaps.1.ordinal"),
-    ((*ACME, "gaps"), [], "tenants.dreadnode.acme.stored.2.document"),
-    ((*ACME, "hidden", 0), 1.5, "tenants.dreadnode.acme.hidden.0"),
-    ((*ACME, "hidden", 0), SIZE, "tenants.dreadnode.acme.hidden.0"),
-    ((*ACME, "hidden"), [3, 5, 3], "tenants.dreadnode.acme.hidden.2"),
-    (STORED, [1, 2], "tenants.dreadnode.acme.stored.0"),
-    ((*STORED, 0), 1.5, "tenants.dreadnode.acme.stored.0.rank"),
-    ((*STORED, 0), True, "tenants.dreadnode.acme.stored.0.rank"),
-    ((*STORED, 0), 2**32 - 1, "tenants.dreadnode.acme.stored.0.rank"),
-    ((*STORED, 0), FIRST + 14 + 4_096, "tenants.dreadnode.acme.stored.0.rank"),
-    ((*STORED, 0), FIRST + 3, "tenants.dreadnode.acme.stored.1.rank"),
-    ((*STORED, 0), FIRST + 2, "tenants.dreadnode.acme.stored.0.rank"),
-    ((*STORED, 0), FIRST + 5, "tenants.dreadnode.acme.stored.0.document"),
-    ((*STORED, 0), FIRST + SIZE + 4_096, "tenants.dreadnode.acme.stored.0.document"),
-    ((*STORED, 1), None, "tenants.dreadnode.acme.stored.0.owner"),
-    ((*STORED, 2), 2**60, "tenants.dreadnode.acme.stored.0.stored_at"),
-    ((*STORED, 3), [], "tenants.dreadnode.acme.stored.0.document"),
-    ((*STORED, 3, "created_at"), "2020-01-01T00:00:00Z", "tenants.dreadnode.acme.stored.0.document"),
+    (("faults", "scripts"), [{}] * 1_001, "faults.scripts"),
+    (("faults", "scripts", 0), None, "faults.scripts.0"),
+    (("faults", "scripts", 0), {}, "faults.scripts.0.id"),
+    (("faults", "scripts", 0, "id"), "fault-1\r\nX-Evil: 1", "faults.scripts.0.id"),
+    (("faults", "scripts", 0, "id"), "fault-3", "faults.scripts.0.id"),
+    (("faults", "scripts", 1, "id"), "fault-1", "faults.scripts.1.id"),
+    (("faults", "scripts", 0, "seen"), -1, "faults.scripts.0.seen"),
+    (("faults", "scripts", 0, "hits"), 100, "faults.scripts.0.hits"),
+    (("faults", "scripts", 0, "completed"), "no", "faults.scripts.0.completed"),
+    (("faults", "scripts", 0, "provider"), "nobody", "faults.scripts.0.provider"),
+    (("faults", "scripts", 0, "code"), 418, "faults.scripts.0.code"),
+    (("faults", "scripts", 0, "match", "caller"), 1, "faults.scripts.0.match.caller"),
+    (("faults", "made"), 1, "faults.made"),
+    (("faults", "failed"), 1.5, "faults.failed"),
+    (("faults", "wishes"), [], "faults.wishes"),
+    (("faults", "wishes"), {f"{number:032x}": 1 for number in range(10_001)}, "faults.wishes"),
+    (("faults", "wishes", "a secret"), 1, "faults.wishes.a secret"),
+    (("faults", "wishes", "0" * 32), "inf", "faults.wishes." + "0" * 32),
+    (("limits", "counters", 0), [["prime"], 1], "limits.counters.0"),
+    (("limits", "counters", 0, 0), ["prime", "requests", "127.0.0.1"], "limits.counters.0.key"),
+    (("limits", "counters", 0, 0), ["prime", "requests", None, "admin"], "limits.counters.0.key.2"),
+    (("limits", "counters", 0, 0), ["nobody", "requests", "127.0.0.1", "admin"], "limits.counters.0.key"),
+    (("limits", "counters", 0, 1), "inf", "limits.counters.0.used"),
+    (("limits", "counters", 0, 1), -1, "limits.counters.0.used"),
+    (("limits", "counters", 0, 2), "inf", "limits.counters.0.instant"),
+    (("limits", "counters", 0, 2), 2**63, "limits.counters.0.instant"),
+    (("documents", "prime"), [], "documents.prime"),
+    (("documents", "dreadnode", "acme"), None, "documents.dreadnode.acme"),
+    ((*ACME, "seeded"), 1, "documents.dreadnode.acme.seeded"),
+    ((*ACME, "seeded"), False, "documents.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps"), {}, "documents.dreadnode.acme.gaps"),
+    ((*ACME, "gaps", 0), [7], "documents.dreadnode.acme.gaps.0"),
+    ((*ACME, "gaps", 0, 0), -1, "documents.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps", 0, 0), SIZE, "documents.dreadnode.acme.gaps.0.ordinal"),
+    ((*ACME, "gaps", 0, 1), 1, "documents.dreadnode.acme.gaps.0.width"),
+    ((*ACME, "gaps", 0, 1), 2**31, "documents.dreadnode.acme.gaps.0.width"),
+    ((*ACME, "gaps"), [[7, 4096], [7, 4096]], "documents.dreadnode.acme.gaps.1.ordinal"),
+    ((*ACME, "gaps"), [], "documents.dreadnode.acme.stored.2.document"),
+    ((*ACME, "hidden", 0), 1.5, "documents.dreadnode.acme.hidden.0"),
+    ((*ACME, "hidden", 0), SIZE, "documents.dreadnode.acme.hidden.0"),
+    ((*ACME, "hidden"), [3, 5, 3], "documents.dreadnode.acme.hidden.2"),
+    (STORED, [1, 2], "documents.dreadnode.acme.stored.0"),
+    ((*STORED, 0), 1.5, "documents.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), True, "documents.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), 2**32 - 1, "documents.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 14 + 4_096, "documents.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 3, "documents.dreadnode.acme.stored.1.rank"),
+    ((*STORED, 0), FIRST + 2, "documents.dreadnode.acme.stored.0.rank"),
+    ((*STORED, 0), FIRST + 5, "documents.dreadnode.acme.stored.0.document"),
+    ((*STORED, 0), FIRST + SIZE + 4_096, "documents.dreadnode.acme.stored.0.document"),
+    ((*STORED, 1), None, "documents.dreadnode.acme.stored.0.owner"),
+    ((*STORED, 2), 2**60, "documents.dreadnode.acme.stored.0.stored_at"),
+    ((*STORED, 3), [], "documents.dreadnode.acme.stored.0.document"),
+    ((*STORED, 3, "created_at"), "2020-01-01T00:00:00Z", "documents.dreadnode.acme.stored.0.document"),
     (
         (*STORED, 3, "total_runtime_seconds"),
         2**63,
-        "tenants.dreadnode.acme.stored.0.document.total_runtime_seconds",
+        "documents.dreadnode.acme.stored.0.document.total_runtime_seconds",
     ),
     (("journal",), [], "journal"),
     (("journal", "entries"), {}, "journal.entries"),
@@ -240,16 +240,16 @@ def test_documents_nested_too_deeply_are_refused() -> None:
     for _ in range(300):
         deep = [deep]
     spoiled = snapshot()
-    spoiled["tenants"]["dreadnode"]["acme"]["stored"][1][3] = {"deep": deep}
+    spoiled["documents"]["dreadnode"]["acme"]["stored"][1][3] = {"deep": deep}
     reply = admin(server(), "PUT", "/snapshot", spoiled)
-    refused(reply, 422, "tenants.dreadnode.acme.stored.1.document.document")
+    refused(reply, 422, "documents.dreadnode.acme.stored.1.document.document")
 
 
 def test_the_snapshots_of_before_are_refused_by_their_version() -> None:
     """Version 1 kept an empty document for each that was removed; what was written then is not guessed at."""
     reply = admin(server(), "PUT", "/snapshot", {**snapshot(), "version": 1})
     refused(reply, 422, "version")
-    assert "is 1; this fakeserver reads snapshots of version 2 only" in reply.value["detail"]
+    assert "is 1; this fakeserver reads snapshots of version 3 only" in reply.value["detail"]
 
 
 def test_nothing_is_half_restored() -> None:

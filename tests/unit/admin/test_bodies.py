@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from fakeserver.admin import bodies
-from fakeserver.admin.fields import MAX_COUNT, MAX_DEPTH
+from fakeserver.admin.fields import MAX_DEPTH
 from fakeserver.instants import SECOND
+from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.worlds.clock import Clock
@@ -198,7 +199,7 @@ def test_settings_that_are_not_named_stay(old: Settings) -> None:
     assert (new.journal, new.rate_limits) == (False, {**before.rate_limits, "prime": "off"})
     assert new.switches == {**before.switches, "prime": {"validation_errors": "detail"}}
     assert old == before
-    assert bodies.settings(bodies.settings_row(new), old, services()) == new
+    assert bodies.settings(new.dump(), old, services()) == new
 
 
 @pytest.mark.parametrize(

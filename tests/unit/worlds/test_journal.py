@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from fakeserver.admin.snapshots import Part
 from fakeserver.instants import SECOND
 from fakeserver.worlds import journal as module
 from fakeserver.worlds.entries import Entry, Exchange, describe
@@ -57,8 +59,8 @@ def test_numbers_go_on_over_the_edge_of_the_ring_and_over_a_snapshot() -> None:
     assert [row["id"] for row in journal.rows()] == [*range(MAX_ENTRIES + 3, 3, -1)]
 
     restored = Journal()
-    entries = [describe(exchange(), number) for number in (2, 5)]
-    restored.restore(entries, total=9, repeated=1, retry_at={})
+    entries = [describe(exchange(), number).dump() for number in (2, 5)]
+    restored.load(Part({"total": 9, "repeated": 1, "retry_at": [], "entries": entries}))
     restored.add(exchange())
     restored.add(exchange())
     assert [row["id"] for row in restored.rows()] == [11, 10, 5, 2]
@@ -78,8 +80,7 @@ def test_a_loop_goes_on_after_a_snapshot(between: str) -> None:
     journal, restored = Journal(), Journal()
     for _ in range(LOOP - 1):
         journal.add(exchange(b"page=1&api_key=S"))
-    state = journal.state()
-    restored.restore([*journal.entries()][::-1], state["total"], state["repeated"], {})
+    restored.load(Part(json.loads(json.dumps(journal.dump()))))
     if between == "another query":
         restored.add(exchange(b"page=2"))
     assert len(remarks(restored, query=b"page=1&api_key=S")) == (between == "nothing")
@@ -107,6 +108,6 @@ def test_clear_forgets_everything() -> None:
     for _ in range(LOOP - 1):
         journal.add(exchange(retry_after="9"))
     journal.clear()
-    assert journal.state() == Journal().state()
+    assert journal.dump() == Journal().dump()
     assert remarks(journal) == []
     assert journal.rows()[0]["id"] == 1
