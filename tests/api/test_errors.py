@@ -411,7 +411,7 @@ def test_an_unforeseen_exception_is_a_500_in_the_dialect(slug: str, monkeypatch:
     def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("a secret of the source")
 
-    monkeypatch.setattr(type(broken.world), "tenants", fail)
+    monkeypatch.setattr(type(broken.world), "advance", fail)
     reply = get(broken, slug)
     assert (reply.status, reply.media_type) == (500, "application/json")
     assert b"secret" not in reply.body
