@@ -10,11 +10,9 @@ from contract_tests.planted.backend import FACETS, LIST, Backend, collection_of
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import empty_for, swap_status
 from fakeserver.documents.collection import Collection
-from fakeserver.listing.scope import Scope
+from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.problems import forbidden
 from fakeserver.spec.credentials import Caller
-
-TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
 
 
 def tenant(rule: Callable[[TenantRule], TenantRule]) -> Plant:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fakeserver.documents.collection import Collection
 from fakeserver.spec.credentials import Caller
-from fakeserver.spec.parameters import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +18,5 @@ class Scope:
     owner: str | None = None
 
 
-TenantRule = Callable[[Caller, Values, Mapping[str, Collection]], Scope]
+TenantRule = Callable[[Caller, Mapping[str, Any], Mapping[str, Collection]], Scope]
 """(caller, decoded values, tenants) → scope, or a Problem."""
