@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 
 import orjson
 from starlette.applications import Starlette
@@ -18,10 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fakeserver import __version__
-from fakeserver.admin import bodies, errors, snapshots
-from fakeserver.admin.fields import integer_of
+from fakeserver.admin import bodies, contract, errors, snapshots
+from fakeserver.admin.contract import checked_query
 from fakeserver.admin.guard import Endpoint, guard
-from fakeserver.admin.reading import json_body, no_body, world_of
+from fakeserver.admin.reading import MAX_BULK_LEVELS, checked_json, json_body, no_body, world_of
 from fakeserver.documents.changes import Change, Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at
@@ -32,7 +31,6 @@ from fakeserver.problems import FakeProblem, Json
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import SeededDocuments
 
-CONTRACT = Path(__file__).parent / "openapi.yaml"
 NOTHING = 204
 
 
@@ -75,7 +73,7 @@ class Admin:
         return answered(errors.errors(self.services, self.seeded))
 
     async def contract(self, request: Request) -> Response:
-        return Response(CONTRACT.read_bytes(), media_type="application/yaml")
+        return Response(contract.PATH.read_bytes(), media_type="application/yaml")
 
     # Documents and the whole state
 
@@ -91,7 +89,7 @@ class Admin:
 
     async def put_documents(self, request: Request) -> Response:
         service, tenant = self.place(request)
-        documents = await json_body(request)
+        documents = await json_body(request, MAX_BULK_LEVELS, bodies.unwritable_documents)
         for _ in bodies.check_documents(documents, service):
             await asyncio.sleep(0)
         owner = next(
@@ -106,7 +104,7 @@ class Admin:
         return answered(snapshots.taken(world_of(request), self.services))
 
     async def put_snapshot(self, request: Request) -> Response:
-        snapshots.restore(await json_body(request), world_of(request), self.services)
+        snapshots.restore(await json_body(request, MAX_BULK_LEVELS), world_of(request), self.services)
         return Response(status_code=NOTHING)
 
     # Faults
@@ -149,7 +147,7 @@ class Admin:
     # Journal
 
     async def get_requests(self, request: Request) -> Response:
-        limit = integer_of(request.query_params.get("limit"), "limit")
+        limit = checked_query("getRequests", request.scope["query_string"])["limit"]
         journal = world_of(request).journal
         return answered({"requests": journal.rows(limit), "meta": {"total": journal.total}})
 
@@ -159,10 +157,10 @@ class Admin:
         return Response(status_code=NOTHING)
 
     async def count_requests(self, request: Request) -> Response:
-        return answered({"count": len(world_of(request).journal.find(await json_body(request)))})
+        return answered({"count": len(world_of(request).journal.find(await checked_json(request, "countRequests")))})
 
     async def find_requests(self, request: Request) -> Response:
-        return answered({"requests": world_of(request).journal.find(await json_body(request))})
+        return answered({"requests": world_of(request).journal.find(await checked_json(request, "findRequests"))})
 
     async def unmatched_requests(self, request: Request) -> Response:
         return answered({"requests": world_of(request).journal.unmatched()})

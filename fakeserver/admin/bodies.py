@@ -1,22 +1,25 @@
-"""Bodies of admin calls → typed values, or one problem that names every field that is wrong."""
+"""Bodies of admin calls → what they ask for, or one problem that names every field that is wrong.
+
+Their form is the spec's business (`contract`); here is what no schema says: which fields go together, and which go with
+what this server serves."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fakeserver.admin.fields import ABSENT, MAX_DEPTH, Fields, deeper, immense, refused
+from fakeserver.admin.contract import checked_body, refused, refused_fields, refused_for
+from fakeserver.admin.fields import MAX_DEPTH, deeper, immense
 from fakeserver.faults.scripts import Delay, Dribble, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.problems import Document, FakeProblem, Issue, Json
 from fakeserver.provider import Provider
-from fakeserver.worlds.clock import LEAST_FACTOR, MAX_FACTOR, Clock
+from fakeserver.spec.wording import alternatives
+from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.journal import MAX_RETRY_DIGITS
-from fakeserver.worlds.settings import LIMIT_MODES, Settings
+from fakeserver.worlds.settings import Settings
 
 if TYPE_CHECKING:
     from fakeserver.recipes.schema import DocumentSchema
@@ -24,14 +27,7 @@ if TYPE_CHECKING:
 CHUNK_DOCUMENTS = 500
 """Documents that are held against the spec in one go; it takes some 10 ms."""
 MAX_ISSUES = 100
-MAX_SECONDS = 100 * 366 * 86_400.0
-MAX_TIMES = 1_000_000
-MAX_CHUNKS = 1_000
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-HEADER_TEXT = re.compile(r"[\x20-\x7e]{0,1024}")
-RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
-)
+EFFECTS = dict.fromkeys(("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay"))
 FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
 
 
@@ -61,13 +57,25 @@ def check_documents(value: Json, service: Service) -> Iterator[None]:
         if not found:
             known[document[service.provider.identity]] = index
     if issues:
-        first = issues[0]
-        raise FakeProblem(
-            422,
-            f"document {first['document']}: {first['field']} {first['detail']}",
-            field=first["field"],
-            errors=issues[:MAX_ISSUES],
-        )
+        raise refused_documents(issues)
+
+
+def refused_documents(errors: Sequence[Document]) -> FakeProblem:
+    """The refusal of documents, each error with the position of the document, the field and the detail."""
+    first = errors[0]
+    detail = f"document {first['document']}: {first['field']} {first['detail']}"
+    return FakeProblem(422, detail, field=first["field"], errors=errors[:MAX_ISSUES])
+
+
+def unwritable_documents(issues: Iterable[Issue]) -> FakeProblem:
+    """The refusal of documents that hold what nothing could keep, as the reader of the body found it."""
+    errors = []
+    for issue in issues:
+        match issue.loc:
+            case (_, int() as index, *path):
+                field = ".".join(map(str, path)) or "document"
+                errors.append({"document": index, "field": field, "detail": issue.msg})
+    return refused_documents(errors) if errors else refused_for(issues)
 
 
 def document_issues(
@@ -96,109 +104,86 @@ def document_issues(
 
 def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> FaultRule:
     """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
-    fields = Fields(value)
-    slug = fields.choice("provider", tuple(services))
-    operations = services[slug].spec.operations
-    operation = fields.choice("operation", tuple(operations))
-    code = fields.integer("code", 200, 599, None)
-    example = fields.text("example", None)
-    name = fields.text("fault", None)
-    delay, dribble = delay_of(fields), dribble_of(fields)
-    headers = headers_of(fields)
-    phase = fields.choice("phase", ("before", "after"), "before")
-    lenient = fields.choice("handling", ("strict", "lenient"), "strict") == "lenient"
-    match = fields.inner("match")
-    caller = match.text("caller", None) if match else None
-    query = match.texts("query") if match else {}
-    if match:
-        match.end()
-    times = fields.integer("times", 1, MAX_TIMES, None)
-    after = fields.integer("after", 0, MAX_TIMES, 0)
-    probability = fields.number("probability", 0, 1, 1.0)
-    fields.end()
-    if code is None and name is None and delay is None and dribble is None and example is None:
-        raise refused("body", "needs at least one of code, fault, delay_ms")
+    # A null says no more than nothing.
+    asked = {name: member for name, member in checked_body("postFault", value).items() if member is not None}
+    wrong = [*faults_in(asked, services)]
+    if wrong:
+        raise refused_fields(wrong)
+    code, example, name = asked.get("code"), asked.get("example"), asked.get("fault")
+    delay, dribble = delay_of(asked), dribble_of(asked)
     try:
         effect = make_effect(
-            operations[operation],
+            services[asked["provider"]].spec.operations[asked["operation"]],
             label="",
             code=code,
             example=example,
-            headers=headers,
+            headers=asked.get("headers", {}),
             delay=delay,
             dribble=dribble,
             fault=name,
-            phase=phase,
-            lenient=lenient,
+            phase=asked.get("phase", "before"),
+            lenient=asked.get("handling") == "lenient",
         )
     except FakeProblem as problem:
-        problem.status = problem.body["status"] = 422
-        problem.body["title"] = HTTPStatus(422).phrase
-        raise
+        raise refused_fields([(problem.body["field"], problem.body["detail"])]) from problem
     identity = next_id()
     parts = [f"code={code}"] if code else []
     parts += [f"example={example}"] if example else []
     parts += [f"fault={name}"] if name else []
     parts += ["delay"] if delay else []
     label = f"{identity}: {', '.join(parts) or 'dribble'}"
+    match = asked.get("match", {})
     return FaultRule(
         id=identity,
-        provider=slug,
-        operation=operation,
+        provider=asked["provider"],
+        operation=asked["operation"],
         effect=replace(effect, label=label),
         raw=value,
-        times=times,
-        after=after,
-        probability=float(probability),
-        caller=caller,
-        query=query,
+        times=asked.get("times"),
+        after=asked.get("after", 0),
+        probability=float(asked.get("probability", 1)),
+        caller=match.get("caller"),
+        query=match.get("query") or {},
     )
 
 
-def headers_of(fields: Fields) -> dict[str, str]:
-    """Headers to add to the answer."""
-    headers = fields.texts("headers")
-    for header, text in headers.items():
-        if HEADER_NAME.fullmatch(header) is None or HEADER_TEXT.fullmatch(text) is None:
-            raise refused(f"headers.{header[:64]}", "is not a header that can be sent")
+def faults_in(asked: Document, services: Mapping[str, Service]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a script of the right form: fields that do not go together, or not with this server."""
+    service = services.get(asked["provider"])
+    if service is None:
+        yield "provider", f"Input should be {alternatives([*services])}"
+    elif asked["operation"] not in service.spec.operations:
+        yield "operation", f"Input should be {alternatives([*service.spec.operations])}"
+    for header, text in asked.get("headers", {}).items():
         if header.lower() in FRAMING:
-            raise refused(f"headers.{header}", "is set by the server itself")
+            yield f"headers.{header}", "is set by the server itself"
         if header.lower() == "retry-after" and text.isdigit() and len(text) > MAX_RETRY_DIGITS:
-            raise refused(f"headers.{header}", f"must have at most {MAX_RETRY_DIGITS} digits")
-    return headers
+            yield f"headers.{header}", f"must have at most {MAX_RETRY_DIGITS} digits"
+    if asked.keys() >= {"delay_ms", "delayDistribution"}:
+        yield "delayDistribution", "and delay_ms exclude each other"
+    shape = asked.get("delayDistribution", {})
+    if shape.get("type") == "uniform" and shape["lower"] > shape["upper"]:
+        yield "delayDistribution.lower", "must not be above upper"
+    if not asked.keys() & EFFECTS:
+        yield "body", f"needs at least one of {', '.join(EFFECTS)}"
 
 
-def delay_of(fields: Fields) -> Delay | None:
+def delay_of(asked: Document) -> Delay | None:
     """`delay_ms`, or WireMock's `delayDistribution` of type uniform or lognormal, in milliseconds."""
-    most = 600_000
-    milliseconds = fields.number("delay_ms", 0, most, None)
-    shape = fields.inner("delayDistribution")
+    shape = asked.get("delayDistribution")
     if shape is None:
-        return None if milliseconds is None else Fixed(milliseconds / 1000)
-    if milliseconds is not None:
-        raise refused("delayDistribution", "and delay_ms exclude each other")
-    kind = shape.choice("type", ("uniform", "lognormal"))
-    delay: Delay
-    if kind == "uniform":
-        lower, upper = shape.number("lower", 0, most), shape.number("upper", 0, most)
-        if lower > upper:
-            raise refused("delayDistribution.lower", "must not be above upper")
-        delay = Uniform(lower / 1000, upper / 1000)
-    else:
-        median, sigma = shape.number("median", 0, most), shape.number("sigma", 0, 10)
-        delay = LogNormal(median / 1000, float(sigma), shape.number("maxValue", 0, most, most) / 1000)
-    shape.end()
-    return delay
+        return Fixed(asked["delay_ms"] / 1000) if "delay_ms" in asked else None
+    if shape["type"] == "uniform":
+        return Uniform(shape["lower"] / 1000, shape["upper"] / 1000)
+    most = shape.get("maxValue")
+    median, sigma = shape["median"] / 1000, float(shape["sigma"])
+    return LogNormal(median, sigma) if most is None else LogNormal(median, sigma, most / 1000)
 
 
-def dribble_of(fields: Fields) -> Dribble | None:
+def dribble_of(asked: Document) -> Dribble | None:
     """WireMock's `chunkedDribbleDelay`: {"numberOfChunks": n, "totalDuration": milliseconds}."""
-    shape = fields.inner("chunkedDribbleDelay")
-    if shape is None:
-        return None
-    dribble = Dribble(shape.integer("numberOfChunks", 1, MAX_CHUNKS), shape.number("totalDuration", 0, 600_000) / 1000)
-    shape.end()
-    return dribble
+    shape = asked.get("chunkedDribbleDelay")
+    return None if shape is None else Dribble(shape["numberOfChunks"], shape["totalDuration"] / 1000)
 
 
 # Clock
@@ -214,17 +199,11 @@ class ClockMove:
 
 def clock_move(value: Json) -> ClockMove:
     """A move from a body such as {"action": "advance", "seconds": 3600}."""
-    fields = Fields(value)
-    action = fields.choice("action", ("freeze", "set", "advance", "scale", "reset"))
-    text = fields.text("instant", None if action == "freeze" else ABSENT) if action in ("freeze", "set") else None
-    seconds = fields.number("seconds", 0, MAX_SECONDS) if action == "advance" else 0
-    factor = fields.number("factor", LEAST_FACTOR, MAX_FACTOR) if action == "scale" else 1.0
-    fields.end()
+    asked = checked_body("putClock", value)
+    action, text = asked["action"], asked.get("instant")
     moment: int | None = None
     if text is not None:
         try:
-            if RFC_3339.fullmatch(text) is None:
-                raise ValueError
             moment = instant(text)
         except (ValueError, OverflowError):
             raise refused("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
@@ -235,11 +214,11 @@ def clock_move(value: Json) -> ClockMove:
         elif action == "freeze":
             clock.freeze(moment)
         elif action == "scale":
-            clock.scale(factor)
+            clock.scale(asked["factor"])
         elif moment is not None:
             clock.set(moment)
         else:
-            clock.advance(round(seconds * SECOND))
+            clock.advance(round(asked["seconds"] * SECOND))
 
     return ClockMove(apply, ages=action in ("set", "advance", "scale") or moment is not None)
 
@@ -249,22 +228,24 @@ def clock_move(value: Json) -> ClockMove:
 
 def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:
     """The settings with what the body changes; what it does not name stays."""
-    fields = Fields(value)
-    journal = fields.boolean("journal", old.journal)
-    modes, switches = dict(old.rate_limits), {slug: dict(chosen) for slug, chosen in old.switches.items()}
-    providers = fields.inner("rate_limits")
-    if providers:
-        for slug in [name for name in providers.names() if name in services]:
-            modes[slug] = providers.choice(slug, LIMIT_MODES)
-        providers.end()
-    providers = fields.inner("switches")
-    if providers:
-        for slug in [name for name in providers.names() if name in services]:
-            chosen, known = providers.inner(slug), services[slug].provider.switches
-            if chosen:
-                for switch in [name for name in chosen.names() if name in known]:
-                    switches[slug][switch] = chosen.choice(switch, known[switch])
-                chosen.end()
-        providers.end()
-    fields.end()
-    return replace(old, journal=journal, rate_limits=modes, switches=switches)
+    asked = {name: member for name, member in checked_body("putSettings", value).items() if member is not None}
+    modes, switches = asked.get("rate_limits", {}), asked.get("switches", {})
+    wrong = [(f"rate_limits.{slug}", "is not a provider") for slug in modes if slug not in services]
+    for slug, chosen in switches.items():
+        if slug not in services:
+            wrong.append((f"switches.{slug}", "is not a provider"))
+            continue
+        known = services[slug].provider.switches
+        for switch, choice in (chosen or {}).items():
+            if switch not in known:
+                wrong.append((f"switches.{slug}.{switch}", "is not a switch of this provider"))
+            elif choice not in known[switch]:
+                wrong.append((f"switches.{slug}.{switch}", f"Input should be {alternatives([*known[switch]])}"))
+    if wrong:
+        raise refused_fields(wrong)
+    return replace(
+        old,
+        journal=asked.get("journal", old.journal),
+        rate_limits={**old.rate_limits, **modes},
+        switches={slug: {**chosen, **(switches.get(slug) or {})} for slug, chosen in old.switches.items()},
+    )

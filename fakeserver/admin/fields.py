@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
+from fakeserver.admin.contract import refused
 from fakeserver.parts import MAX_COUNT
-from fakeserver.problems import FakeProblem, Json
+from fakeserver.problems import Json
 
 MAX_TEXT = 4_096
-MAX_MEMBERS = 100
 MAX_NAME = 64
 """Characters of an unknown name that a message repeats."""
 MAX_DEPTH = 64
 ABSENT = object()
-
-
-def refused(field: str, detail: str) -> FakeProblem:
-    return FakeProblem(422, f"{field}: {detail}", field=field)
 
 
 class Fields:
@@ -72,23 +67,6 @@ class Fields:
             raise refused(f"{self.where}{name}", "must be true or false")
         return value
 
-    def texts(self, name: str) -> dict[str, str]:
-        """An object of strings; empty if it is absent."""
-        value = self.take(name, None)
-        if value is None:
-            return {}
-        if (
-            not isinstance(value, dict)
-            or len(value) > MAX_MEMBERS
-            or not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in value.values())
-        ):
-            raise refused(f"{self.where}{name}", f"must be an object of at most {MAX_MEMBERS} strings")
-        return dict(value)
-
-    def inner(self, name: str) -> Fields | None:
-        value = self.take(name, None)
-        return None if value is None else Fields(value, f"{self.where}{name}")
-
     def names(self) -> list[str]:
         return list(self.left)
 
@@ -96,15 +74,6 @@ class Fields:
         if self.left:
             name = next(iter(self.left))[:MAX_NAME]
             raise refused(f"{self.where}{name}", "is not a known field")
-
-
-def integer_of(text: str | None, name: str) -> int | None:
-    """A whole number from the query string."""
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,6}", text) is None:
-        raise refused(name, "must be a whole number")
-    return int(text)
 
 
 def deeper(value: Json, levels: int) -> bool:

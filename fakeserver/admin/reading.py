@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from fakeserver.problems import FakeProblem, Json
+from fakeserver.admin.contract import checked_body, refused_for
+from fakeserver.problems import FakeProblem, Issue, Json
+from fakeserver.spec.json_text import MAX_JSON_DEPTH
+from fakeserver.spec.strict_json import read_strictly
 from fakeserver.worlds.world import World
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BULK_LEVELS = 400
+"""Levels of a body that holds documents or a snapshot; what of it may be deeper than another body is checked later."""
 
 
 def world_of(request: Request) -> World:
@@ -31,26 +35,27 @@ async def raw_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def json_body(request: Request) -> Json:
-    """The body as JSON (RFC 8259); a name that is given twice in one object is refused, since readers differ on it."""
-    body = await raw_body(request)
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise FakeProblem(400, f"The body is not JSON: {error}", field="body") from error
-    try:
-        json.loads(body, object_pairs_hook=refuse_repeats, parse_int=float)
-    except RecursionError as error:
-        raise FakeProblem(400, "The body is nested too deeply", field="body") from error
+async def json_body(
+    request: Request,
+    most_levels: int = MAX_JSON_DEPTH,
+    refuse: Callable[[tuple[Issue, ...]], FakeProblem] = refused_for,
+) -> Json:
+    """The body as JSON; what is not, or what readers differ on, is a 400. `refuse` says what a value is that nothing
+    could keep."""
+    value, issues = read_strictly(await raw_body(request), most_levels=most_levels, nul=True)
+    for issue in issues:
+        if issue.type == "repeated_key":
+            raise FakeProblem(400, f"{issue.field}: {issue.msg}", field=str(issue.loc[-1]))
+        if issue.type in ("json_invalid", "string_unicode"):
+            raise FakeProblem(400, f"{issue.field}: {issue.msg}", field="body")
+    if issues:
+        raise refuse(issues)
     return value
 
 
-def refuse_repeats(pairs: list[tuple[str, Json]]) -> None:
-    names: set[str] = set()
-    for name, _ in pairs:
-        if name in names:
-            raise FakeProblem(400, f"{name[:64]!r} is given twice in one object", field=name[:64])
-        names.add(name)
+async def checked_json(request: Request, operation: str) -> Json:
+    """The body as JSON that is as the operation's spec has it."""
+    return checked_body(operation, await json_body(request))
 
 
 async def no_body(request: Request) -> None:

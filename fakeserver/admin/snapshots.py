@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fakeserver.admin import bodies
-from fakeserver.admin.fields import ABSENT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper, refused
+from fakeserver.admin.contract import refused
+from fakeserver.admin.fields import ABSENT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper
 from fakeserver.documents.overlay import Check
 from fakeserver.faults.scripts import FaultRule
 from fakeserver.instants import instant

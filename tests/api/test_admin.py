@@ -16,7 +16,8 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from fakeserver.admin import reading
-from fakeserver.admin.api import CONTRACT, Admin
+from fakeserver.admin.api import Admin
+from fakeserver.admin.contract import PATH as CONTRACT
 from fakeserver.serving.app import App
 from tests.support.admin import FREEZE, admin, arrive, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, PATHS, SLUGS, main_tenant, rows
@@ -593,7 +594,7 @@ WRONG_FAULTS: list[tuple[Node, str]] = [
     ({"fault": 1}, "fault"),
     ({"phase": "during"}, "phase"),
     ({"handling": "maybe"}, "handling"),
-    ({"headers": {"X-A": 1}}, "headers"),
+    ({"headers": {"X-A": 1}}, "headers.X-A"),
     ({"headers": ["X-A"]}, "headers"),
     ({"headers": {f"x-{index}": "" for index in range(101)}}, "headers"),
     ({"headers": {"bad name": "x"}}, "headers.bad name"),
@@ -601,7 +602,7 @@ WRONG_FAULTS: list[tuple[Node, str]] = [
     ({"headers": {"Content-Length": "1"}}, "headers.Content-Length"),
     ({"match": "admin"}, "match"),
     ({"match": {"caller": 1}}, "match.caller"),
-    ({"match": {"query": {"page": 1}}}, "match.query"),
+    ({"match": {"query": {"page": 1}}}, "match.query.page"),
     ({"match": {"path": "/"}}, "match.path"),
     ({"code": None}, "body"),
 ]
@@ -612,6 +613,51 @@ def test_wrong_faults_are_refused(app: App, change: Node, field: str) -> None:
     """A fault that could not be meant so is refused by the field that is wrong, and none is set."""
     refused(held("POST", "/faults", admin(app, "POST", "/faults", {**FAULT, **change})), 422, field)
     assert done(admin(app, "GET", "/faults")) == {"faults": []}
+
+
+EVERYTHING: list[tuple[str, str, Node, list[str]]] = [
+    (
+        "POST",
+        "/faults",
+        {"provider": "prime", "code": 1, "times": 0, "match": {"caller": 7, "query": {"a": 1}}, "surprise": 1},
+        ["operation", "code", "times", "match.caller", "match.query.a", "surprise"],
+    ),
+    (
+        "POST",
+        "/faults",
+        {**FAULT, "provider": "nobody", "headers": {"Connection": "x", "Content-Length": "1"}, "code": None},
+        ["provider", "headers.Connection", "headers.Content-Length", "body"],
+    ),
+    ("PUT", "/clock", {"action": "advance", "factor": 2, "surprise": 1}, ["seconds", "factor", "surprise"]),
+    (
+        "PUT",
+        "/settings",
+        {"journal": 1, "rate_limits": {"prime": "never", "superserve": 7}},
+        ["journal", "rate_limits.prime", "rate_limits.superserve"],
+    ),
+    (
+        "PUT",
+        "/settings",
+        {"rate_limits": {"nobody": "off"}, "switches": {"nobody": {}, "prime": {"a": 1, "validation_errors": 1}}},
+        ["rate_limits.nobody", "switches.nobody", "switches.prime.a", "switches.prime.validation_errors"],
+    ),
+    (
+        "POST",
+        "/requests/find",
+        {"status": "503", "method": 7, "queryParameters": {"a": {}, "b": {"equalTo": 1, "is": 2}}},
+        ["status", "method", "queryParameters.a", "queryParameters.b.equalTo", "queryParameters.b.is"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "fields"), EVERYTHING, ids=lambda each: str(each)[:30])
+def test_every_wrong_field_is_named(app: App, method: str, path: str, body: Node, fields: list[str]) -> None:
+    """A refusal is about one field, and lists them all with what is wrong, each once."""
+    problem = held(method, path, admin(app, method, path, body)).value
+    assert problem["status"] == 422
+    assert sorted(each["field"] for each in problem["errors"]) == sorted(fields)
+    assert problem["field"] == problem["errors"][0]["field"]
+    assert problem["detail"] == f"{problem['field']}: {problem['errors'][0]['detail']}"
 
 
 def test_faults_are_bounded(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ def test_patterns_find_and_count(written: App, pattern: dict[str, Any], found: l
         ({"queryParameters": []}, "queryParameters"),
         ({"queryParameters": {"page": "1"}}, "queryParameters.page"),
         ({"queryParameters": {"page": {}}}, "queryParameters.page"),
-        ({"queryParameters": {"page": {"like": "1"}}}, "queryParameters.page"),
+        ({"queryParameters": {"page": {"like": "1"}}}, "queryParameters.page.like"),
         ({"queryParameters": {"page": {"equalTo": 1}}}, "queryParameters.page.equalTo"),
         ({"queryParameters": {"page": {"absent": "yes"}}}, "queryParameters.page.absent"),
         ({"queryParameters": {"page": {"matches": "("}}}, "queryParameters.page.matches"),

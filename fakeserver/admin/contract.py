@@ -1,0 +1,83 @@
+"""The admin API's own spec: what it says of bodies and queries is what is checked. Serving providers needs none of it,
+so it is read with the first call that sends something."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+from fakeserver.problems import FakeProblem, Issue, Json, Problem
+from fakeserver.spec.bodies import RequestBody, read_request_body
+from fakeserver.spec.declared import read_parameter
+from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
+from fakeserver.spec.reader import METHODS, load_yaml
+
+PATH = Path(__file__).parent / "openapi.yaml"
+
+
+class Contract:
+    """What each operation takes, by its id; each is read when it is first called."""
+
+    def __init__(self) -> None:
+        self.document = load_yaml(PATH)
+        self.operations = {
+            item[method]["operationId"]: item[method]
+            for item in self.document["paths"].values()
+            for method in METHODS
+            if method in item
+        }
+        self._bodies: dict[str, RequestBody] = {}
+        self._queries: dict[str, Decoder] = {}
+
+    def body(self, operation: str) -> RequestBody:
+        if operation not in self._bodies:
+            self._bodies[operation] = read_request_body(self.document, self.operations[operation]["requestBody"])
+        return self._bodies[operation]
+
+    def query(self, operation: str) -> Decoder:
+        if operation not in self._queries:
+            raws = self.operations[operation].get("parameters", [])
+            parameters = [read_parameter(self.document, raw) for raw in raws]
+            self._queries[operation] = decoder(parameters, optional_text=frozenset(), checks=())
+        return self._queries[operation]
+
+
+contract = functools.cache(Contract)
+
+
+def checked_body(operation: str, value: Json) -> Json:
+    """A body as the spec has it, or a FakeProblem with every field that is wrong."""
+    try:
+        return contract().body(operation).check(value)
+    except Problem as problem:
+        raise refused_for(problem.issues) from problem
+
+
+def checked_query(operation: str, query: bytes) -> Values:
+    """The values of a query as the spec has them, or a FakeProblem with every parameter that is wrong."""
+    try:
+        return contract().query(operation).decode({}, query_pairs(query))
+    except Problem as problem:
+        if not problem.issues:
+            raise FakeProblem(problem.status, problem.detail, field="query") from problem
+        raise refused_for(problem.issues) from problem
+
+
+# Refusals
+
+
+def refused(field: str, detail: str) -> FakeProblem:
+    """The refusal of one field."""
+    return refused_fields([(field, detail)])
+
+
+def refused_for(issues: Iterable[Issue]) -> FakeProblem:
+    return refused_fields((issue.field, issue.msg) for issue in issues)
+
+
+def refused_fields(faults: Iterable[tuple[str, str]]) -> FakeProblem:
+    """The refusal of fields, each with what is wrong; it is about the first and names them all."""
+    errors = [{"field": field, "detail": detail} for field, detail in faults]
+    first = errors[0]
+    return FakeProblem(422, f"{first['field']}: {first['detail']}", field=first["field"], errors=errors)
