@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fakeserver.admin.contract import checked_body, refused, refused_fields, refused_for
-from fakeserver.admin.fields import MAX_DEPTH, deeper, immense
+from fakeserver.admin.part import MAX_DEPTH, deeper
 from fakeserver.faults.scripts import Delay, Dribble, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
+from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Issue, Json
 from fakeserver.provider import Provider
@@ -97,6 +98,11 @@ def document_issues(
         return [(provider.created, "is not a date and time")]
     same = known.get(document[provider.identity])
     return [] if same is None else [(provider.identity, f"is the same as that of document {same}")]
+
+
+def immense(value: Json) -> bool:
+    """Whether a value is a number so large that nothing can be added to it."""
+    return isinstance(value, int | float) and abs(value) > MAX_COUNT
 
 
 # Faults

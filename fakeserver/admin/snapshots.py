@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from fakeserver.admin import bodies
 from fakeserver.admin.contract import refused
-from fakeserver.admin.fields import ABSENT, MAX_DEPTH, MAX_NAME, MAX_TEXT, Fields, deeper
+from fakeserver.admin.part import Part
 from fakeserver.documents.overlay import Check
 from fakeserver.faults.scripts import FaultRule
 from fakeserver.instants import instant
@@ -30,73 +30,6 @@ MAX_SEED = 2**63 - 1
 MAX_SIZE = 10_000_000
 EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
 """What the command line takes as an epoch, and leaves room for documents before it."""
-
-
-class Part(Fields):
-    """A snapshot's object; unlike in a call, nothing of it may be absent."""
-
-    @property
-    def place(self) -> str:
-        return self.where.removesuffix(".")
-
-    def count(self, name: str, least: int = 0) -> int:
-        """A whole number of what was counted."""
-        value: int = self.integer(name, least, MAX_COUNT)
-        return value
-
-    def members(self, name: str) -> dict[str, Json]:
-        """An object of anything."""
-        value = self.take(name, ABSENT)
-        if not isinstance(value, dict):
-            raise self.wrong(name, "must be an object")
-        return value
-
-    def array(self, name: str, most: int | None = None) -> list[Json]:
-        value = self.take(name, ABSENT)
-        if not isinstance(value, list):
-            raise self.wrong(name, "must be an array")
-        if most is not None and len(value) > most:
-            raise self.wrong(name, f"must have at most {most} elements")
-        return value
-
-    def part(self, name: str) -> Part:
-        """An object within this one."""
-        return Part(self.members(name), f"{self.where}{name}")
-
-    def elements(self, name: str, most: int | None = None) -> Part:
-        """An array, as an object whose members are called by their places."""
-        return Part({str(index): each for index, each in enumerate(self.array(name, most))}, f"{self.where}{name}")
-
-    def row(self, name: str, columns: tuple[str, ...]) -> Part:
-        """An array with an element for each of these columns, as an object of them."""
-        value = self.array(name)
-        if len(value) != len(columns):
-            raise self.wrong(name, f"must be an array of {', '.join(columns)}")
-        return Part(dict(zip(columns, value, strict=True)), f"{self.where}{name}")
-
-    def maybe(self, name: str, most: int = MAX_TEXT) -> str | None:
-        """A string or null."""
-        if self.left.get(name, ABSENT) is None:
-            del self.left[name]
-            return None
-        text: str = self.text(name, most=most)
-        return text
-
-    def anything(self, name: str) -> Json:
-        """Any value that is not nested too deeply to be written again."""
-        value = self.take(name, ABSENT)
-        if deeper(value, MAX_DEPTH + 1):
-            raise self.wrong(name, f"is nested deeper than {MAX_DEPTH}")
-        return value
-
-    def rest(self) -> dict[str, Json]:
-        """What nobody has taken yet, taken."""
-        rest, self.left = self.left, {}
-        return rest
-
-    def wrong(self, name: str, detail: str) -> FakeProblem:
-        """The refusal of a member for more than its type."""
-        return refused(f"{self.where}{name[:MAX_NAME]}", detail)
 
 
 @contextmanager

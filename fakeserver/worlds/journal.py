@@ -12,7 +12,7 @@ from itertools import islice
 
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
 from fakeserver.parts import Part
-from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.problems import Document, FakeProblem
 from fakeserver.worlds.entries import Entry, Exchange, describe
 from fakeserver.worlds.patterns import read_pattern
 
@@ -109,9 +109,9 @@ class Journal:
         """Newest first."""
         return [entry.row() for entry in islice(self.entries(), limit)]
 
-    def find(self, pattern: Json) -> list[Document]:
-        """The entries that match a request pattern, newest first; a FakeProblem where the pattern is not one, or is
-        too much work for this journal."""
+    def find(self, pattern: Document) -> list[Document]:
+        """The entries that match a request pattern, newest first; a FakeProblem where an expression in it cannot be
+        used, or is too much work for this journal."""
         wanted = read_pattern(pattern)
         entries = [*self.entries()]
         characters = sum(len(entry.path) + len(entry.query) for entry in entries)

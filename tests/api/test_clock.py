@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from fakeserver.admin.snapshots import Part
+from fakeserver.admin.part import Part
 from fakeserver.documents.changes import Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at, instant

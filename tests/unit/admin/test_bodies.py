@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakeserver.admin import bodies
-from fakeserver.admin.fields import MAX_DEPTH
+from fakeserver.admin.part import MAX_DEPTH
 from fakeserver.instants import SECOND
 from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fakeserver.admin.snapshots import Part
+from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.problems import FakeProblem
 from fakeserver.worlds.clock import MAX_FACTOR, STEP, Clock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakeserver.admin.snapshots import Part
+from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.worlds import journal as module
 from fakeserver.worlds.entries import Entry, Exchange, describe
