@@ -46,6 +46,7 @@ class Overlay:
         self._own = False
         self._identities: dict[str, int] = {}
         self._last = LAST
+        """The rank of the document that was stored most recently: the next one is likely to stand beside it."""
 
     def fork(self) -> Overlay:
         """The same, for somebody who will change it."""
@@ -175,6 +176,7 @@ class Overlay:
             "seeded": self.source is not None,
             "gaps": [list(gap) for gap in self.layout.gaps],
             "hidden": [rank - FIRST for rank in self.hidden],
+            "last": self._last,
             "stored": [[rank, stored.owner, stored.stored_at, stored.document] for rank, stored in self.stored.items()],
         }
 
@@ -186,6 +188,7 @@ class Overlay:
         new.layout = layout_of(_gaps(part.elements("gaps"), size))
         new.hidden = BitMap(_hidden(part.elements("hidden"), size))
         new.ranks = new.layout.lay_out(new.ranks - new.hidden)
+        new._last = part.integer("last", 0, LAST)
         stored = part.elements("stored")
         part.end()
         rows = _rows(stored, new.ranks)

@@ -183,6 +183,7 @@ WRONG: tuple[tuple[Place, Any, str], ...] = (
     ((*ACME, "gaps", 0, 1), 2**31, "documents.dreadnode.acme.gaps.0.width"),
     ((*ACME, "gaps"), [[7, 4096], [7, 4096]], "documents.dreadnode.acme.gaps.1.ordinal"),
     ((*ACME, "gaps"), [], "documents.dreadnode.acme.stored.2.document"),
+    ((*ACME, "last"), -1, "documents.dreadnode.acme.last"),
     ((*ACME, "hidden", 0), 1.5, "documents.dreadnode.acme.hidden.0"),
     ((*ACME, "hidden", 0), SIZE, "documents.dreadnode.acme.hidden.0"),
     ((*ACME, "hidden"), [3, 5, 3], "documents.dreadnode.acme.hidden.2"),
