@@ -192,7 +192,7 @@ def test_a_view_keeps_its_instant() -> None:
 
 def test_time_passes_for_a_restored_collection() -> None:
     """What is dumped under a moved clock is what was stored, and when."""
-    from fakeserver.admin.snapshots import Part
+    from fakeserver.admin.part import Part
 
     collection = tenant()
     collection.advance_to(1_000)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pyroaring import BitMap
 
-from fakeserver.admin.snapshots import Part
+from fakeserver.admin.part import Part
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.seeded import OWNER
