@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts, correctness, growth, load, overhead, rounds, writes
+from benchmarks import charts, correctness, growth, kept, load, overhead, rounds, writes
 from benchmarks.machine import HERE, describe
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--rounds", type=int, help=f"of load, side by side and growth (default: {FULL.rounds} and {FULL.growth_rounds})"
     )
     top.add_argument("--seconds", type=float, help=f"of load per subject and round (default: {FULL.seconds:g})")
+    top.add_argument("--keep", action="store_true", help="with --part: put it into the run that is kept, dated")
     top.add_argument("--setup", action="store_true", help="only install the rivals")
     top.add_argument("--out", type=Path, help="folder to write to (by default only a full run replaces what is kept)")
     return top
@@ -75,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     parsed = parser().parse_args(arguments)
+    if parsed.keep and (parsed.part is None or parsed.quick):
+        parser().error("--keep is for parts, at their full length")
     chosen = [PART[name] for name in parsed.part or PART]
     try:
         if any(part.loads for part in chosen):
@@ -86,9 +89,11 @@ def main(arguments: Sequence[str]) -> int:
     except load.LoadError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    run, failed = measured(plan_of(parsed), parsed.part or [*PART], with_rivals=parsed.only is None)
+    plan = plan_of(parsed)
+    before = kept.read(HERE / "results.json") if parsed.keep else None
+    run, failed = measured(plan, parsed.part or [*PART], before, with_rivals=parsed.only is None)
     whole = not parsed.quick and parsed.only is None and parsed.part is None
-    written = write(run, parsed.out or (HERE if whole else DRAFT))
+    written = write(run, parsed.out or (HERE if whole or parsed.keep else DRAFT))
     print(written.read_text(encoding="utf-8"))
     say(f"written to {written.parent}")
     return 1 if failed else 0
@@ -101,15 +106,21 @@ def plan_of(parsed: argparse.Namespace) -> Plan:
     return replace(plan, seconds=parsed.seconds) if parsed.seconds else plan
 
 
-def measured(plan: Plan, parts: Sequence[str], *, with_rivals: bool) -> tuple[Run, bool]:
-    """Every part that was asked for, and whether one of them failed; what the others found is kept all the same."""
-    date = datetime.now(UTC).date().isoformat()
-    run = Run(date, describe(), plan.rounds, plan.seconds, os.getloadavg()[0])
+def measured(plan: Plan, parts: Sequence[str], before: Run | None, *, with_rivals: bool) -> tuple[Run, bool]:
+    """Every part that was asked for, and whether one of them failed; what the others found is kept all the same. A part
+    takes its place in the run `before`, if there is one, with a line of its own about when and where."""
+    date, machine, load_average = datetime.now(UTC).date().isoformat(), describe(), os.getloadavg()[0]
+    run = before or Run(date, machine, plan.rounds, plan.seconds, load_average)
+    apart = (
+        f"{date}, {machine.model}, {machine.system}, Python {machine.python}; load average before: {load_average:.2f}"
+    )
     failed = False
     with tempfile.TemporaryDirectory() as name:
         for part in parts:
             try:
                 run = replace(run, **PART[part].measure(plan, Path(name), with_rivals))
+                if before is not None:
+                    run = replace(run, apart={**run.apart, part: apart})
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")

@@ -52,6 +52,8 @@ class Run:
     writes: Sequence[Write] = ()
     checks: Sequence[Check] = ()
     targets: Sequence[Target] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Parts that were measured apart from the others, each with when and where."""
 
 
 def markdown(run: Run, charts: Mapping[str, str]) -> str:
@@ -110,6 +112,7 @@ def machine_lines(run: Run) -> str:
             f"- {run.date}; {run.rounds} rounds of {run.seconds:g} s; load average before: {run.load_average:.2f}",
             f"- {machine.processors} processors ({machine.model}), {machine.memory_gb} GB, {machine.system}",
             f"- Python {machine.python}; {versions}",
+            *(f"- apart from the rest, {part}: {words}" for part, words in run.apart.items()),
         ]
     )
 

@@ -72,6 +72,9 @@ class Answers:
         """The ranks at which something may have changed since a revision; None if they are too many to follow."""
         if revision < self._noted_since:
             return None
+        if revision == self.revision - 1:
+            ranks = self._noted[-1][1]
+            return ranks if len(ranks) <= MAX_FOLLOWED else None
         changed: list[int] = []
         for number, ranks in reversed(self._noted):
             if number <= revision:

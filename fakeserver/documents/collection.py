@@ -119,7 +119,9 @@ class Collection:
         try:
             return list(map(self._bodies.__getitem__, ranks))
         except KeyError:
-            return [self.body(rank) for rank in ranks]
+            # Mostly a single row, which came onto the page by a write.
+            known = self._bodies.get
+            return [known(rank) or self.body(rank) for rank in ranks]
 
     def order(self, rank: int) -> OrderKey:
         """The document's place in the order."""

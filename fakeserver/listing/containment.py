@@ -15,10 +15,16 @@ def contains(document: Json, query: Json) -> bool:
 
 
 def _includes(document: Json, query: Json) -> bool:
+    # Asked in the first page after every write: the plainest question comes first, and no generator is made.
+    if isinstance(query, str):
+        return isinstance(document, str) and document == query
     if isinstance(query, dict):
-        return isinstance(document, dict) and all(
-            name in document and _includes(document[name], inner) for name, inner in query.items()
-        )
+        if not isinstance(document, dict):
+            return False
+        for name, inner in query.items():  # noqa: SIM110
+            if name not in document or not _includes(document[name], inner):
+                return False
+        return True
     if isinstance(query, list):
         return isinstance(document, list) and all(
             any(_includes(element, wanted) for element in document) for wanted in query

@@ -12,13 +12,13 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import charts, load, queries, writes
-from benchmarks.__main__ import PART
+from benchmarks import charts, kept, load, queries, writes
+from benchmarks.__main__ import PART, Part
 from benchmarks.correctness import Check
 from benchmarks.figures import figure, ratio, speed
 from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
 from benchmarks.load import LoadError, Reading, read
-from benchmarks.machine import Machine, pinned
+from benchmarks.machine import HERE, Machine, pinned
 from benchmarks.overhead import OFF, ON, Cost, Overhead
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown, number, short
@@ -191,6 +191,43 @@ def test_a_part_asks_for_no_more_than_it_needs(
     assert "wrk is not installed" in capsys.readouterr().err
     assert program.main(["--part", "starts", "--out", str(tmp_path)]) == 0
     assert asked == ["writes", "rivals", "starts"]
+
+
+def test_the_run_that_is_kept_is_read_back() -> None:
+    """As it was written, and as the page beside it says."""
+    text = (HERE / "results.json").read_text(encoding="utf-8")
+    found = kept.read(HERE / "results.json")
+    assert json.loads(json.dumps(asdict(found))) == json.loads(text)
+    pictures = {"Requests per second, side by side": "results.svg", "Growth with the size of the world": "growth.svg"}
+    assert markdown(found, pictures) == (HERE / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_any_run_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(asdict(run())), encoding="utf-8")
+    found = kept.read(tmp_path / "results.json")
+    assert asdict(found) == asdict(kept.value_of(Run, json.loads(json.dumps(asdict(run())))))
+    assert markdown(found, {}) == markdown(run(), {})
+    (tmp_path / "results.json").write_text(json.dumps({**asdict(run()), "moon": 1}), encoding="utf-8")
+    with pytest.raises(ValueError, match="a Run has no moon"):
+        kept.read(tmp_path / "results.json")
+
+
+def test_a_part_takes_its_place_in_the_run_that_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The others stay, and the page says that it was measured apart."""
+    monkeypatch.setattr(program, "HERE", tmp_path)
+    (tmp_path / "results.json").write_text(json.dumps(asdict(run())), encoding="utf-8")
+    newer = [replace(WRITES[0], write_us=figure([77.0]))]
+    part = Part(lambda *_: {"writes": newer}, loads=False)
+    monkeypatch.setattr(program, "PART", {**PART, "writes": part})
+    assert program.main(["--part", "writes", "--keep"]) == 0
+    found = kept.read(tmp_path / "results.json")
+    assert [write.write_us.median for write in found.writes] == [77.0]
+    assert (found.date, len(found.outcomes), [*found.apart]) == (run().date, len(OUTCOMES), ["writes"])
+    assert "- apart from the rest, writes: 20" in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    created = next(each for each in found.targets if each.unit == " µs")
+    assert created.reached == 77.0
+    with pytest.raises(SystemExit):
+        program.main(["--keep"])
 
 
 def test_charts_are_well_formed_and_hold_every_measured_subject() -> None:
