@@ -16,7 +16,8 @@ from fakeserver.recipes.located import FixtureError, kind
 from fakeserver.spec.reader import Spec
 
 if TYPE_CHECKING:
-    from fakeserver.recipes.schema import Breach, DocumentSchema
+    from fakeserver.recipes.schema import DocumentSchema
+    from fakeserver.spec.breaches import Breach
 
 
 TRIALS = 100

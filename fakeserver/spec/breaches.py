@@ -11,6 +11,24 @@ from jsonschema_rs import Draft202012Validator, ValidationError, ValidationError
 
 from fakeserver.problems import Document, Json
 
+REASONS = {
+    "format": "must be a {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} entries",
+    "maxItems": "must have at most {} entries",
+    "pattern": "must match {}",
+    "const": "must be {}",
+    "additionalProperties": "is not a field of the spec",
+    "anyOf": "has none of the forms that the spec allows",
+    "oneOf": "does not have exactly one of the forms that the spec allows",
+    "falseSchema": "is not allowed",
+}
+MAX_REASON = 200
+"""Characters of a reason that the keyword's value may fill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -22,6 +40,25 @@ class Breach:
     wanted: Json
     value: Json
     forms: tuple[tuple[Breach, ...], ...] = ()
+
+    @property
+    def field(self) -> str:
+        """The path as one word, as in `labels.0`."""
+        return ".".join(map(str, self.path)) or "document"
+
+    @property
+    def reason(self) -> str:
+        """Why a document's value was refused, without repeating the value."""
+        match self.keyword:
+            case "required":
+                return "is missing"
+            case "type":
+                wanted = self.wanted if isinstance(self.wanted, list) else [self.wanted]
+                return f"must be of type {' or '.join(wanted)}"
+            case "enum":
+                return f"must be one of {', '.join(map(str, self.wanted))}"
+            case keyword:
+                return REASONS.get(keyword, f"breaks {keyword}: {{}}").format(self.wanted)[:MAX_REASON]
 
 
 class Validator:

@@ -155,6 +155,11 @@ def test_what_is_wrong_inside_is_named_by_its_place(member: Row, field: str, typ
     assert issues(BODY, {"name": "abc", **member}) == [(field, type_)]
 
 
+def test_a_name_that_looks_like_an_index() -> None:
+    body = body_of({"type": "object", "properties": {"0": {"type": "object", "properties": {"1": {"enum": ["a"]}}}}})
+    assert issues(body, {"0": {"1": "b"}}) == [("0.1", "enum")]
+
+
 def test_every_issue_is_named() -> None:
     """All that is wrong, each once, and the words are those of parameters."""
     value = {"state": "killed", "cores": 0, "labels": [1, 2], "a": 1, "b": 2, "move": {"action": "step", "x": 1}}
