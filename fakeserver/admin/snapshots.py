@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fakeserver.admin import bodies
-from fakeserver.admin.contract import refused
+from fakeserver.admin.contract import refused, refused_fields
 from fakeserver.admin.part import Part
 from fakeserver.documents.overlay import Check
 from fakeserver.faults.scripts import FaultRule
@@ -38,9 +38,10 @@ def inside(where: str) -> Iterator[None]:
     try:
         yield
     except FakeProblem as problem:
-        field = problem.body.get("field", "body")
-        name = where if field == "body" else f"{where}.{field}"
-        raise FakeProblem(422, f"{where}: {problem.body['detail']}", field=name) from problem
+        errors = problem.body.get("errors", [{"field": problem.body.get("field", "body"), "detail": str(problem)}])
+        raise refused_fields(
+            (where if each["field"] == "body" else f"{where}.{each['field']}", each["detail"]) for each in errors
+        ) from problem
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -455,6 +455,15 @@ def test_spoiled_snapshots_change_nothing(app: App, where: list[Any], value: Any
     assert admin(app, "GET", "/snapshot").body == taken
 
 
+def test_a_script_in_a_snapshot_is_read_as_one_in_a_call(app: App) -> None:
+    """Every field of it that is wrong is named, by its place in the snapshot."""
+    done(admin(app, "POST", "/faults", FAULT))
+    taken = done(admin(app, "GET", "/snapshot"))
+    taken["faults"]["scripts"][0] |= {"code": 1, "times": 0}
+    problem = refused(admin(app, "PUT", "/snapshot", taken), 422, "faults.scripts.0.code")
+    assert [each["field"] for each in problem["errors"]] == ["faults.scripts.0.code", "faults.scripts.0.times"]
+
+
 def test_snapshot_without_a_part_is_refused(app: App) -> None:
     """Each part that is missing is named."""
     taken = json.loads(admin(app, "GET", "/snapshot").body)
