@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.problems import Document, Issue, Json, Problem, SpecError, invalid
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 REQUEST_BODY = keywords("content required", "description")
 MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
+MAX_BREACHES = 10 * MAX_ISSUES
+"""Breaches of a schema from which the issues of a body are made; several may be about one value."""
 
 
 def accepts(read: Callable[[str], Any]) -> Callable[[str], bool]:
@@ -101,7 +104,8 @@ class RequestBody:
         if isinstance(value, dict):
             value = {**self._defaults, **value}
         if not self._validator.accepts(value):
-            found = dict.fromkeys(issue_of(breach) for breach in told(self._validator.breaches(value)))
+            breaches = islice(self._validator.breaches(value), MAX_BREACHES)
+            found = dict.fromkeys(issue_of(breach) for breach in told(breaches))
             raise invalid(tuple(found)[:MAX_ISSUES])
         return shaped(value, self.schema, self.schema)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -77,8 +78,8 @@ class Reading:
             return members
         self.flawed = True
         repeating = Repeating(members)
-        names = [name for name, _ in pairs]
-        repeating.repeated = tuple(name for name in members if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        repeating.repeated = tuple(name for name, count in counts.items() if count > 1)
         return repeating
 
     def integer(self, digits: str) -> int:

@@ -184,6 +184,16 @@ def test_issues_and_names_are_bounded() -> None:
     assert all(len(field) == MAX_NAME for field, _ in found)
 
 
+def test_large_bodies_with_much_in_them_that_is_wrong() -> None:
+    """As many members, items and repeated names as a body has room for end in a few issues."""
+    names = b",".join(b'"%06d":1' % (index // 2) for index in range(90_000))
+    assert len(issues(BODY, b"{" + names + b"}")) == MAX_ISSUES
+    members = b",".join(b'"%06d":1' % index for index in range(90_000))
+    assert len(issues(BODY, b"{" + members + b"}")) == MAX_ISSUES
+    assert issues(BODY, b"{" + members + b',"000007":1}') == [("000007", "repeated_key")]
+    assert len(issues(BODY, b'{"name": "abc", "labels": [' + b"1," * 300_000 + b"1]}")) == MAX_ISSUES
+
+
 def test_alternatives_that_nothing_tells_apart() -> None:
     """What none of them wants is refused once, as a whole."""
     either = body_of({"anyOf": [{"required": ["a"]}, {"required": ["b"]}]})
