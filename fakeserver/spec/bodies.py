@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.problems import Document, Issue, Json, Problem, SpecError, invalid
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 REQUEST_BODY = keywords("content required", "description")
 MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
-MAX_BREACHES = 10 * MAX_ISSUES
-"""Breaches of a schema from which the issues of a body are made; several may be about one value."""
+MAX_VALUES = 20_000
+"""Values of a body in which every issue is looked for; of a larger one, the first that is found is enough."""
 
 
 def accepts(read: Callable[[str], Any]) -> Callable[[str], bool]:
@@ -96,7 +95,8 @@ class RequestBody:
 
     def check(self, value: Json) -> Json:
         """The value as the schema has it: with defaults of its members, without members that the schema does not
-        know, and with whole numbers where it wants them. A Problem has every issue."""
+        know, and with whole numbers where it wants them. A Problem has every issue; of a very large
+        value, the first."""
         if self._validator is None:
             from fakeserver.spec.breaches import Validator
 
@@ -104,10 +104,21 @@ class RequestBody:
         if isinstance(value, dict):
             value = {**self._defaults, **value}
         if not self._validator.accepts(value):
-            breaches = islice(self._validator.breaches(value), MAX_BREACHES)
-            found = dict.fromkeys(issue_of(breach) for breach in told(breaches))
+            find = self._validator.first if has_more(value, MAX_VALUES) else self._validator.breaches
+            found = dict.fromkeys(issue_of(breach) for breach in told(find(value)))
             raise invalid(tuple(found)[:MAX_ISSUES])
         return shaped(value, self.schema, self.schema)
+
+
+def has_more(value: Json, most: int) -> bool:
+    """Whether there are more than so many values in a value, itself counted."""
+    waiting, count = [value], 0
+    while waiting and count <= most:
+        each = waiting.pop()
+        count += 1
+        if isinstance(each, dict | list):
+            waiting += each.values() if isinstance(each, dict) else each
+    return count > most
 
 
 def defaults_of(schema: Document) -> Iterator[tuple[str, Json]]:
@@ -193,7 +204,11 @@ def shaped(value: Json, schema: Json, document: Document) -> Json:
         return [shaped(each, items, document) for each in value]
     members: Document = {}
     known = fields_of(document, schema)
-    patterns = {pattern: each for part in parts for pattern, each in part.get("patternProperties", {}).items()}
+    patterns = [
+        (values.compile_pattern(pattern), each)
+        for part in parts
+        for pattern, each in part.get("patternProperties", {}).items()
+    ]
     others = next(
         (part["additionalProperties"] for part in parts if part.get("additionalProperties") is not None), None
     )
@@ -202,7 +217,7 @@ def shaped(value: Json, schema: Json, document: Document) -> Json:
     for name, member in value.items():
         fitting = known.get(name)
         if fitting is None:
-            fitting = next((patterns[each] for each in patterns if values.compile_pattern(each).search(name)), others)
+            fitting = next((each for pattern, each in patterns if pattern.search(name)), others)
         if fitting is not False:
             members[name] = shaped(member, fitting, document)
     return members

@@ -76,6 +76,13 @@ class Validator:
         for error in self._validator.iter_errors(value):
             yield from self._of(error)
 
+    def first(self, value: Json) -> Iterator[Breach]:
+        """What is found first, as in `breaches`, which makes all there is before the first one comes out."""
+        try:
+            self._validator.validate(value)
+        except ValidationError as error:
+            yield from self._of(error)
+
     def _of(self, error: ValidationError) -> Iterator[Breach]:
         path, value = tuple(error.instance_path), cast(Json, error.instance)
         match error.kind:
