@@ -35,7 +35,7 @@ from fakeserver.listing.limit import Limit
 from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, Order, OrderParameter
-from fakeserver.listing.pages import Context, Cursor, First, Number, Numbered, Pages, Position, Window
+from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
 from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.problems import (
     Document,
@@ -78,6 +78,7 @@ __all__ = [
     "Equal",
     "ErrorDialect",
     "EveryKey",
+    "Everything",
     "Excluding",
     "Facet",
     "Facets",
@@ -147,8 +148,8 @@ ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 class Provider:
     """A provider's meaning. `spec` and `recipe` are its files, as `importlib.resources.files` finds them. `operations`
     are those of its spec that are served, by `operationId`; `created` and `identity` name the fields that order its
-    documents; `try_path` is the request that the start screen shows; `sdk` names the environment variables that its
-    SDK reads.
+    documents, by their ids alone where `created` is empty; `try_path` is the request that the start screen shows; `sdk`
+    names the environment variables that its SDK reads.
 
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a

@@ -92,11 +92,15 @@ def document_issues(
     found = [(name, "is too large a number") for name, member in document.items() if immense(member)]
     if found:
         return found
-    try:
-        instant(document[provider.created])
-    except (ValueError, OverflowError):
-        return [(provider.created, "is not a date and time")]
-    same = known.get(document[provider.identity])
+    if provider.created:
+        try:
+            instant(document.get(provider.created, ""))
+        except (TypeError, ValueError, OverflowError):
+            return [(provider.created, "is not a date and time")]
+    identity = document.get(provider.identity)
+    if not isinstance(identity, str | int):
+        return [(provider.identity, "is neither text nor a whole number")]
+    same = known.get(identity)
     return [] if same is None else [(provider.identity, f"is the same as that of document {same}")]
 
 

@@ -168,6 +168,29 @@ class First:
 
 
 @dataclass(frozen=True, slots=True)
+class Everything:
+    """All rows at once, for a list that has no pages."""
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def facts(self) -> frozenset[Fact]:
+        return frozenset({"total", "count"})
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return ()
+
+    def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
+        return Page(window(found, 0, len(found), context.order.backwards), len(found))
+
+    def neighbours(self, page: Page) -> Neighbours:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
 class Numbered:
     """Pages by number, from 1 on."""
 

@@ -13,6 +13,12 @@ from fakeserver.provider import Provider
 from fakeserver.spec.reader import Operation, Spec
 from fakeserver.spec.schemas import fields_of, types_of
 
+ORDERLY = {
+    "created": (frozenset({"string"}), "text"),
+    "identity": (frozenset({"string", "integer"}), "text or a whole number"),
+}
+"""The types that the fields may have which order documents."""
+
 
 def check_agreement(provider: Provider, spec: Spec) -> None:
     """Hold every name in a provider's table against its spec, or raise a `SpecError` that names both."""
@@ -50,12 +56,14 @@ def _rows(provider: Provider, spec: Spec, name: str) -> Mapping[str, Json] | Non
 
 def _to_order(provider: Provider, form: Form) -> Iterator[str]:
     """The fields that order and age documents."""
-    for what in ("created", "identity"):
+    for what, (orderly, wanted) in ORDERLY.items():
         field = getattr(provider, what)
+        if not field:
+            continue
         yield from objections.to_field(what, field, form)
         types = types_of(form.document, form.fields.get(field))
-        if types and "string" not in types:
-            yield f"the field {field!r} ({what}) is not text"
+        if types and not types & orderly:
+            yield f"the field {field!r} ({what}) is not {wanted}"
     aged, values = provider.ages
     if aged is not None:
         yield from objections.to_field("ages", aged, form)

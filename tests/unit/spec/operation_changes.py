@@ -200,8 +200,8 @@ OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
         ),
         ("prime", "team_id", "teamId"),
     ),
-    "an id that is a number": (
-        put("components/schemas/SandboxResponse/properties/id", {"type": "integer"}),
+    "an id that is neither text nor a whole number": (
+        put("components/schemas/SandboxResponse/properties/id", {"type": "number"}),
         ("prime", "identity", "'id'"),
     ),
     "a value that a field cannot have": (
