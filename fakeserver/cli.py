@@ -292,7 +292,10 @@ def start_screen(app: object, base_url: str, local: bool) -> str:
         if others:
             lines.append(f"  other callers of {slug}: {', '.join(others)}")
     for slug, service in app.services.items():
-        names = [endpoint.name for endpoint in service.spec.unserved]
+        names = [
+            f"{endpoint.name} ({endpoint.reason})" if endpoint.reason else endpoint.name
+            for endpoint in service.spec.unserved
+        ]
         if names:
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             lines.append(f"  {slug} does not serve {', '.join(names[:MOST_NAMED])}{more}: each of them is a 501")

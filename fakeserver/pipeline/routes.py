@@ -112,7 +112,7 @@ def unserved_problem(endpoint: Endpoint) -> Problem:
     return Problem(
         501,
         "unserved",
-        f"The fake does not serve {endpoint.method} {endpoint.path}",
+        f"The fake does not serve {endpoint.method} {endpoint.path}" + (endpoint.reason and f": {endpoint.reason}"),
         headers={UNSERVED_HEADER: quote(endpoint.name, safe=" /{}")},
     )
 

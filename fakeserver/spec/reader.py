@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import yaml
@@ -47,6 +47,8 @@ STATUS = re.compile(r"[1-5][0-9]{2}")
 NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 """A name that stands unquoted in a header, a query and behind a credential, where examples are asked for."""
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
+UNSERVED_KEY = "x-fakeserver-unserved"
+"""In an operation that is not served: why, in one sentence. It is told to whoever asks for the operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,13 @@ class SecurityScheme:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method and path of a spec; `id` is empty where the spec gives none."""
+    """One method and path of a spec; `id` is empty where the spec gives none, and `reason` is why the operation is not
+    served, where the spec says so."""
 
     id: str
     method: str
     path: str
+    reason: str = field(default="", kw_only=True)
 
     @property
     def name(self) -> str:
@@ -208,7 +212,8 @@ class Reader:
         for name, body in methods.items():
             endpoint = Endpoint(self._id_of(body), name.upper(), path)
             if name not in serves:
-                self.unserved.append(endpoint)
+                reason = body.get(UNSERVED_KEY) if isinstance(body, dict) else None
+                self.unserved.append(replace(endpoint, reason=reason if isinstance(reason, str) else ""))
             elif endpoint.id in self.operations:
                 raise SpecError(f"{endpoint.method} {path}: operationId {endpoint.id!r} is used twice")
             else:

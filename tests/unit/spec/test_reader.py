@@ -20,9 +20,9 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import Settings, create_app, load_services
 from fakeserver.spec import reader
-from fakeserver.spec.reader import Endpoint, Spec
+from fakeserver.spec.reader import UNSERVED_KEY, Endpoint, Spec
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
-from tests.support.asgi import ROOT, SLUGS, SPECS, Row
+from tests.support.asgi import ROOT, SLUGS, SPECS, Row, call
 
 LIST_PATHS = {slug: next(iter(SPECS[slug]["paths"])) for slug in SLUGS}
 
@@ -267,6 +267,17 @@ def test_the_start_screen_names_what_is_not_served(tmp_path: Path) -> None:
     line = "prime does not serve make0, GET /0, make1, make2, make3 and 2 more: each of them is a 501"
     assert line in start_screen(app, "http://127.0.0.1:1", True)
     assert "does not serve" not in start_screen(create_app(Settings(size=10)), "http://127.0.0.1:1", True)
+
+
+@pytest.mark.parametrize(("reason", "said"), [("it needs a body", ": it needs a body"), (None, ""), (5, "")])
+def test_the_reason_why_an_operation_is_not_served(reason: object, said: str, tmp_path: Path) -> None:
+    """A spec may say why; the start screen and the answer repeat it."""
+    item = {"post": {"operationId": "makeOne", UNSERVED_KEY: reason}}
+    service = serve(load(tmp_path, "prime", lambda document: document["paths"].update({"/one": item})))
+    app = create_app(Settings(size=10), {"prime": service})
+    assert call(app, "/prime/one", method="POST").value["detail"] == f"The fake does not serve POST /one{said}"
+    named = f"makeOne ({said.removeprefix(': ')})" if said else "makeOne"
+    assert f"prime does not serve {named}: each" in start_screen(app, "http://127.0.0.1:1", True)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
