@@ -164,6 +164,14 @@ def env(arguments: Sequence[str], out: TextIO) -> int:
     return 0
 
 
+def new(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.scaffold import command
+
+    parser = parser_of("new")
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments), out)
+
+
 def serve_parser() -> Parser:
     parser = parser_of("serve")
     add = parser.add_argument
@@ -313,6 +321,7 @@ COMMANDS = {
         Command("env", "shell exports that point a provider's SDK at the fake", env),
         Command("openapi", "a provider's spec on stdout", openapi),
         Command("check", "check a deployment against its contract", check),
+        Command("new", "a package for another provider, begun from its OpenAPI file", new),
     )
 }
 
