@@ -57,10 +57,10 @@ def cursor(
             context = bound(context)
             limit, text, start = values[right.limit], values[right.cursor], 0
             if text is not None:
-                rank = right.opened(text, context)[1]
+                rank = right.unseal(text, context)[1]
                 start = place(found, rank, lambda each: str(collection.document(each)["created_at"]))
             sent = found[start : start + limit]
-            following = right.sealed(sent[-1], collection, context) if sent and more(found, start, limit) else None
+            following = right.seal(sent[-1], collection, context) if sent and more(found, start, limit) else None
             return Page(sent, len(found), next=following)
 
         return WrongPosition(right, paging)

@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, contract, errors, snapshots
-from fakeserver.admin.contract import checked_query
+from fakeserver.admin.contract import check_query
 from fakeserver.admin.guard import Endpoint, guard
-from fakeserver.admin.reading import MAX_BULK_LEVELS, checked_json, json_body, no_body, world_of
+from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
 from fakeserver.documents.changes import Change, Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import at
@@ -34,7 +34,7 @@ from fakeserver.worlds.world import SeededDocuments
 NOTHING = 204
 
 
-def answered(value: Json, status: int = 200) -> Response:
+def respond(value: Json, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type=JSON)
 
 
@@ -57,7 +57,7 @@ class Admin:
 
     async def health(self, request: Request) -> Response:
         seeding = world_of(request).seeded.seeding
-        return answered(
+        return respond(
             {
                 "status": "ok",
                 "version": __version__,
@@ -70,7 +70,7 @@ class Admin:
         )
 
     async def errors(self, request: Request) -> Response:
-        return answered(errors.errors(self.services, self.seeded))
+        return respond(errors.errors(self.services, self.seeded))
 
     async def contract(self, request: Request) -> Response:
         return Response(contract.PATH.read_bytes(), media_type="application/yaml")
@@ -101,7 +101,7 @@ class Admin:
         return Response(status_code=NOTHING)
 
     async def get_snapshot(self, request: Request) -> Response:
-        return answered(snapshots.taken(world_of(request), self.services))
+        return respond(snapshots.take(world_of(request), self.services))
 
     async def put_snapshot(self, request: Request) -> Response:
         snapshots.restore(await json_body(request, MAX_BULK_LEVELS), world_of(request), self.services)
@@ -110,13 +110,13 @@ class Admin:
     # Faults
 
     async def get_faults(self, request: Request) -> Response:
-        return answered({"faults": [rule.status() for rule in world_of(request).faults.rules.values()]})
+        return respond({"faults": [rule.status() for rule in world_of(request).faults.rules.values()]})
 
     async def post_fault(self, request: Request) -> Response:
         faults = world_of(request).faults
         rule = bodies.fault_rule(await json_body(request), self.services, faults.next_id)
         faults.add(rule)
-        return answered(rule.status(), 201)
+        return respond(rule.status(), 201)
 
     async def delete_faults(self, request: Request) -> Response:
         await no_body(request)
@@ -133,7 +133,7 @@ class Admin:
     # Clock
 
     async def get_clock(self, request: Request) -> Response:
-        return answered(world_of(request).clock.status())
+        return respond(world_of(request).clock.status())
 
     async def put_clock(self, request: Request) -> Response:
         world = world_of(request)
@@ -142,14 +142,14 @@ class Admin:
             for service in self.services.values():
                 world.check_ageing(service.provider)
         move.apply(world.clock)
-        return answered(world.clock.status())
+        return respond(world.clock.status())
 
     # Journal
 
     async def get_requests(self, request: Request) -> Response:
-        limit = checked_query("getRequests", request.scope["query_string"])["limit"]
+        limit = check_query("getRequests", request.scope["query_string"])["limit"]
         journal = world_of(request).journal
-        return answered({"requests": journal.rows(limit), "meta": {"total": journal.total}})
+        return respond({"requests": journal.rows(limit), "meta": {"total": journal.total}})
 
     async def delete_requests(self, request: Request) -> Response:
         await no_body(request)
@@ -157,26 +157,28 @@ class Admin:
         return Response(status_code=NOTHING)
 
     async def count_requests(self, request: Request) -> Response:
-        return answered({"count": len(world_of(request).journal.find(await checked_json(request, "countRequests")))})
+        return respond(
+            {"count": len(world_of(request).journal.find(await read_checked_json(request, "countRequests")))}
+        )
 
     async def find_requests(self, request: Request) -> Response:
-        return answered({"requests": world_of(request).journal.find(await checked_json(request, "findRequests"))})
+        return respond({"requests": world_of(request).journal.find(await read_checked_json(request, "findRequests"))})
 
     async def unmatched_requests(self, request: Request) -> Response:
-        return answered({"requests": world_of(request).journal.unmatched()})
+        return respond({"requests": world_of(request).journal.unmatched()})
 
     # Settings and namespaces
 
     async def get_settings(self, request: Request) -> Response:
-        return answered(world_of(request).settings.dump())
+        return respond(world_of(request).settings.dump())
 
     async def put_settings(self, request: Request) -> Response:
         world = world_of(request)
         world.settings = bodies.settings(await json_body(request), world.settings, self.services)
-        return answered(world.settings.dump())
+        return respond(world.settings.dump())
 
     async def get_namespaces(self, request: Request) -> Response:
-        return answered({"namespaces": self.worlds.listed()})
+        return respond({"namespaces": self.worlds.listed()})
 
     async def delete_namespace(self, request: Request) -> Response:
         await no_body(request)

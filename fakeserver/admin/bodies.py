@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fakeserver.admin.contract import checked_body, refused, refused_fields, refused_for
+from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
 from fakeserver.faults.scripts import Delay, Dribble, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
@@ -41,7 +41,7 @@ def check_documents(value: Json, service: Service) -> Iterator[None]:
     Many of them take a second, so whoever runs this gets the word after every `CHUNK_DOCUMENTS`. A FakeProblem names
     every document that is wrong."""
     if not isinstance(value, list):
-        raise refused("body", "must be an array of documents")
+        raise refusal("body", "must be an array of documents")
     # The validator is loaded when it is needed: no provider request uses it, and start is faster without it.
     from fakeserver.recipes.schema import DocumentSchema
 
@@ -76,7 +76,7 @@ def unwritable_documents(issues: Iterable[Issue]) -> FakeProblem:
             case (_, int() as index, *path):
                 field = ".".join(map(str, path)) or "document"
                 errors.append({"document": index, "field": field, "detail": issue.msg})
-    return refused_documents(errors) if errors else refused_for(issues)
+    return refused_documents(errors) if errors else refusal_of_issues(issues)
 
 
 def document_issues(
@@ -115,10 +115,10 @@ def immense(value: Json) -> bool:
 def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> FaultRule:
     """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
     # A null says no more than nothing.
-    asked = {name: member for name, member in checked_body("postFault", value).items() if member is not None}
+    asked = {name: member for name, member in check_body("postFault", value).items() if member is not None}
     wrong = [*faults_in(asked, services)]
     if wrong:
-        raise refused_fields(wrong)
+        raise refusal_of_fields(wrong)
     code, example, name = asked.get("code"), asked.get("example"), asked.get("fault")
     delay, dribble = delay_of(asked), dribble_of(asked)
     try:
@@ -135,7 +135,7 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
             lenient=asked.get("handling") == "lenient",
         )
     except FakeProblem as problem:
-        raise refused_fields([(problem.body["field"], problem.body["detail"])]) from problem
+        raise refusal_of_fields([(problem.body["field"], problem.body["detail"])]) from problem
     identity = next_id()
     parts = [f"code={code}"] if code else []
     parts += [f"example={example}"] if example else []
@@ -209,14 +209,14 @@ class ClockMove:
 
 def clock_move(value: Json) -> ClockMove:
     """A move from a body such as {"action": "advance", "seconds": 3600}."""
-    asked = checked_body("putClock", value)
+    asked = check_body("putClock", value)
     action, text = asked["action"], asked.get("instant")
     moment: int | None = None
     if text is not None:
         try:
             moment = instant(text)
         except (ValueError, OverflowError):
-            raise refused("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
+            raise refusal("instant", "must be an RFC 3339 instant such as 2026-01-18T10:30:00Z") from None
 
     def apply(clock: Clock) -> None:
         if action == "reset":
@@ -238,7 +238,7 @@ def clock_move(value: Json) -> ClockMove:
 
 def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:
     """The settings with what the body changes; what it does not name stays."""
-    asked = {name: member for name, member in checked_body("putSettings", value).items() if member is not None}
+    asked = {name: member for name, member in check_body("putSettings", value).items() if member is not None}
     modes, switches = asked.get("rate_limits", {}), asked.get("switches", {})
     wrong = [(f"rate_limits.{slug}", "is not a provider") for slug in modes if slug not in services]
     for slug, chosen in switches.items():
@@ -252,7 +252,7 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
             elif choice not in known[switch]:
                 wrong.append((f"switches.{slug}.{switch}", f"Input should be {alternatives([*known[switch]])}"))
     if wrong:
-        raise refused_fields(wrong)
+        raise refusal_of_fields(wrong)
     return replace(
         old,
         journal=asked.get("journal", old.journal),

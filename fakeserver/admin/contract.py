@@ -46,37 +46,37 @@ class Contract:
 contract = functools.cache(Contract)
 
 
-def checked_body(operation: str, value: Json) -> Json:
+def check_body(operation: str, value: Json) -> Json:
     """A body as the spec has it, or a FakeProblem with every field that is wrong."""
     try:
         return contract().body(operation).check(value)
     except Problem as problem:
-        raise refused_for(problem.issues) from problem
+        raise refusal_of_issues(problem.issues) from problem
 
 
-def checked_query(operation: str, query: bytes) -> Values:
+def check_query(operation: str, query: bytes) -> Values:
     """The values of a query as the spec has them, or a FakeProblem with every parameter that is wrong."""
     try:
         return contract().query(operation).decode({}, query_pairs(query))
     except Problem as problem:
         if not problem.issues:
             raise FakeProblem(problem.status, problem.detail, field="query") from problem
-        raise refused_for(problem.issues) from problem
+        raise refusal_of_issues(problem.issues) from problem
 
 
 # Refusals
 
 
-def refused(field: str, detail: str) -> FakeProblem:
+def refusal(field: str, detail: str) -> FakeProblem:
     """The refusal of one field."""
-    return refused_fields([(field, detail)])
+    return refusal_of_fields([(field, detail)])
 
 
-def refused_for(issues: Iterable[Issue]) -> FakeProblem:
-    return refused_fields((issue.field, issue.msg) for issue in issues)
+def refusal_of_issues(issues: Iterable[Issue]) -> FakeProblem:
+    return refusal_of_fields((issue.field, issue.msg) for issue in issues)
 
 
-def refused_fields(faults: Iterable[tuple[str, str]]) -> FakeProblem:
+def refusal_of_fields(faults: Iterable[tuple[str, str]]) -> FakeProblem:
     """The refusal of fields, each with what is wrong; it is about the first and names them all."""
     errors = [{"field": field, "detail": detail} for field, detail in faults]
     first = errors[0]

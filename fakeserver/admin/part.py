@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeserver.admin.contract import refused
+from fakeserver.admin.contract import refusal
 from fakeserver.parts import MAX_COUNT
 from fakeserver.problems import FakeProblem, Json
 
@@ -22,7 +22,7 @@ class Part:
 
     def __init__(self, value: Json, where: str = "") -> None:
         if not isinstance(value, dict):
-            raise refused(where or "body", "must be an object")
+            raise refusal(where or "body", "must be an object")
         self.left = dict(value)
         self.where = f"{where}." if where else ""
 
@@ -32,7 +32,7 @@ class Part:
 
     def take(self, name: str) -> Any:
         if name not in self.left:
-            raise refused(f"{self.where}{name}", "is missing")
+            raise refusal(f"{self.where}{name}", "is missing")
         return self.left.pop(name)
 
     def text(self, name: str, most: int = MAX_TEXT) -> Any:
@@ -129,7 +129,7 @@ class Part:
 
     def wrong(self, name: str, detail: str) -> FakeProblem:
         """The refusal of a member for more than its type."""
-        return refused(f"{self.where}{name[:MAX_NAME]}", detail)
+        return refusal(f"{self.where}{name[:MAX_NAME]}", detail)
 
 
 def deeper(value: Json, levels: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 
-from fakeserver.admin.contract import checked_body, refused_for
+from fakeserver.admin.contract import check_body, refusal_of_issues
 from fakeserver.problems import FakeProblem, Issue, Json
 from fakeserver.spec.json_text import MAX_JSON_DEPTH
 from fakeserver.spec.strict_json import read_strictly
@@ -38,7 +38,7 @@ async def raw_body(request: Request) -> bytes:
 async def json_body(
     request: Request,
     most_levels: int = MAX_JSON_DEPTH,
-    refuse: Callable[[tuple[Issue, ...]], FakeProblem] = refused_for,
+    refuse: Callable[[tuple[Issue, ...]], FakeProblem] = refusal_of_issues,
 ) -> Json:
     """The body as JSON; what is not, or what readers differ on, is a 400. `refuse` says what a value is that nothing
     could keep."""
@@ -53,9 +53,9 @@ async def json_body(
     return value
 
 
-async def checked_json(request: Request, operation: str) -> Json:
+async def read_checked_json(request: Request, operation: str) -> Json:
     """The body as JSON that is as the operation's spec has it."""
-    return checked_body(operation, await json_body(request))
+    return check_body(operation, await json_body(request))
 
 
 async def no_body(request: Request) -> None:

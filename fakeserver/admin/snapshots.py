@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fakeserver.admin import bodies
-from fakeserver.admin.contract import refused, refused_fields
+from fakeserver.admin.contract import refusal, refusal_of_fields
 from fakeserver.admin.part import Part
 from fakeserver.documents.overlay import Check
 from fakeserver.faults.scripts import FaultRule
@@ -39,7 +39,7 @@ def inside(where: str) -> Iterator[None]:
         yield
     except FakeProblem as problem:
         errors = problem.body.get("errors", [{"field": problem.body.get("field", "body"), "detail": str(problem)}])
-        raise refused_fields(
+        raise refusal_of_fields(
             (where if each["field"] == "body" else f"{where}.{each['field']}", each["detail"]) for each in errors
         ) from problem
 
@@ -73,7 +73,7 @@ class Serving:
         return check
 
 
-def taken(world: World, services: Mapping[str, Service]) -> Document:
+def take(world: World, services: Mapping[str, Service]) -> Document:
     """The world as it is now."""
     return {
         "version": VERSION,
@@ -89,7 +89,7 @@ def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
     snapshot = Part(value)
     version = snapshot.integer("version", 0, MAX_COUNT)
     if version != VERSION:
-        raise refused("version", f"is {version}; this fakeserver reads snapshots of version {VERSION} only")
+        raise refusal("version", f"is {version}; this fakeserver reads snapshots of version {VERSION} only")
     world.take_over(rebuilt(snapshot, world, services))
 
 
@@ -115,7 +115,7 @@ def secret_of(text: str) -> bytes:
     except ValueError:
         secret = b""
     if len(secret) != SECRET_BYTES:
-        raise refused("secret", f"must be {SECRET_BYTES} bytes in base64")
+        raise refusal("secret", f"must be {SECRET_BYTES} bytes in base64")
     return secret
 
 

@@ -56,7 +56,7 @@ class Ageing:
 
     def advance(self, overlay: Overlay, at: int) -> None:
         """Look at the documents when the seeded ones are `at` microseconds older."""
-        aged = dict(self._aged(overlay, at)) if at else {}
+        aged = dict(self._age(overlay, at)) if at else {}
         # All at once and last, so that the view is never half of one instant and half of another.
         self.at, self.aged = at, aged
         self.gone = BitMap(rank for rank, document in aged.items() if document is None)
@@ -77,7 +77,7 @@ class Ageing:
             self.aged = {moved.get(rank, rank): document for rank, document in self.aged.items()}
             self.gone = BitMap(rank for rank, document in self.aged.items() if document is None)
 
-    def _aged(self, overlay: Overlay, at: int) -> Iterator[tuple[int, Document | None]]:
+    def _age(self, overlay: Overlay, at: int) -> Iterator[tuple[int, Document | None]]:
         assert self.lifetimes is not None
         then = self.lifetimes.epoch
         for rank in self.candidates(overlay):

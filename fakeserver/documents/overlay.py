@@ -199,11 +199,11 @@ class Overlay:
         new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
         new.ranks = new.ranks | BitMap(new.stored.keys())
         for index, rank in enumerate(new.stored):
-            if not new._ordered(rank):
+            if not new._is_ordered(rank):
                 raise stored.wrong(f"{index}.document", "is not in the order of the listing")
         return new
 
-    def _ordered(self, rank: int) -> bool:
+    def _is_ordered(self, rank: int) -> bool:
         """Whether a document stands behind the one before it, and before the one behind it."""
         index = self.ranks.rank(rank) - 1
         places = [self.place(near) for near in self.ranks[max(0, index - 1) : index + 2]]

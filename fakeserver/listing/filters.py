@@ -91,7 +91,7 @@ class FieldFilter:
         return value
 
 
-def parsing(kind: Filter) -> ValuesCheck:
+def check_by(kind: Filter) -> ValuesCheck:
     """A decoder's check that puts the value that a filter means in the place of the one that was decoded."""
 
     def parse(values: Values, issues: list[Issue]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fakeserver.documents.collection import Collection
 from fakeserver.listing import objections
 from fakeserver.listing.facets import Facet
-from fakeserver.listing.filters import Filter, parsing
+from fakeserver.listing.filters import Filter, check_by
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View
 from fakeserver.listing.pages import Context, Pages
 from fakeserver.listing.scope import TenantRule
@@ -35,7 +35,7 @@ class Listing(Meaning):
 
     @property
     def checks(self) -> Iterable[ValuesCheck]:
-        return map(parsing, self.filters)
+        return map(check_by, self.filters)
 
     def row(self, operation: Operation, document: Document) -> Document | None:
         answer = operation.responses.get(200)
@@ -86,7 +86,7 @@ class Facets(Meaning):
 
     @property
     def checks(self) -> Iterable[ValuesCheck]:
-        return map(parsing, self.filters)
+        return map(check_by, self.filters)
 
     def objections(self, form: Form) -> Iterator[str]:
         yield from objections.to_claims([kind.parameter for kind in self.filters])

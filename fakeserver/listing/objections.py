@@ -42,7 +42,7 @@ def to_values(what: str, field: str, values: Iterable[str], form: Form) -> Itera
 
 def to_filters(filters: Iterable[Filter], form: Form) -> Iterator[str]:
     """A filter understands its parameter, and its field is there."""
-    declared = _declared(form)
+    declared = _parameters_of(form)
     for kind in filters:
         parameter = declared[kind.parameter]
         if kind.takes and parameter.shape not in kind.takes:
@@ -82,7 +82,7 @@ def to_pages(pages: Pages, form: Form) -> Iterator[str]:
     for name in envelope.headers:
         if name.lower() not in {header.lower() for header in declared}:
             yield f"header {name!r} is sent but not declared for status 200{near(name, declared)}"
-    parameters = _declared(form)
+    parameters = _parameters_of(form)
     if isinstance(pages.order, OrderParameter):
         yield from _to_orders(pages.order, parameters[pages.order.parameter])
     numbers = {number.parameter: number for number in pages.numbers}
@@ -93,7 +93,7 @@ def to_pages(pages: Pages, form: Form) -> Iterator[str]:
             yield f"parameter {name!r} must be text: pages are chosen by it"
 
 
-def _declared(form: Form) -> dict[str, Parameter]:
+def _parameters_of(form: Form) -> dict[str, Parameter]:
     return {parameter.name: parameter for parameter in form.operation.parameters}
 
 

@@ -254,13 +254,13 @@ class Cursor:
         elif text is None:
             ranks = list(islice(found, limit + 1))
         else:
-            start = collection.after(*self.opened(text, context))
+            start = collection.after(*self.unseal(text, context))
             ranks = list(islice(found.iter_equal_or_larger(start), limit + 1))
         following = None
         # One row more than the page has tells whether another page follows.
         if len(ranks) > limit:
             del ranks[limit:]
-            following = self.sealed(ranks[-1], collection, context)
+            following = self.seal(ranks[-1], collection, context)
         return Page(ranks, len(found), limit, None, None, following is not None, following)
 
     def neighbours(self, page: Page) -> Neighbours:
@@ -275,19 +275,19 @@ class Cursor:
         """The `count` rows in front of the cursor's, the nearest first."""
         before = len(found)
         if text is not None:
-            place, hint = self.opened(text, context)
+            place, hint = self.unseal(text, context)
             # As many rows as stand up to the cursor's place; the row itself, where it is still there, was sent.
             before = found.rank(collection.after(place, hint) - 1)
             if before and collection.order(found[before - 1]) == place:
                 before -= 1
         return window(found, len(found) - before, count, True)
 
-    def sealed(self, rank: int, collection: Collection, context: Context) -> str:
+    def seal(self, rank: int, collection: Collection, context: Context) -> str:
         """The cursor behind this row."""
         issuer = context.issuer
         return seal(rank, *collection.order(rank), issuer.as_of, issuer.secret, context.binding)
 
-    def opened(self, text: str, context: Context) -> tuple[OrderKey, int]:
+    def unseal(self, text: str, context: Context) -> tuple[OrderKey, int]:
         """The place that a cursor names and the rank it had, or a refusal."""
         try:
             rank, place, issued = unseal(text, context.issuer.secret, context.binding)

@@ -91,7 +91,7 @@ class Service:
         result = route.meaning.answer(asked, view)
         body = result.body
         if not isinstance(body, bytes):
-            body = encoded(body)
+            body = encode_body(body)
         if result.write is not None:
             self.make(result.write, progress.effect, world)
         return Answer(result.status, body, {**self.provider.headers, **reported, **(result.headers or {})})
@@ -187,7 +187,7 @@ class Service:
         )
 
 
-def encoded(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
+def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
     """A JSON value as it is sent; a body in pieces is already."""
     return body if isinstance(body, Iterator) else orjson.dumps(body)
 

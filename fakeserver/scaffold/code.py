@@ -42,7 +42,7 @@ def literal(value: Json) -> str:
             return repr(value)
 
 
-def written(code: Code, indent: int = 0) -> str:
+def write(code: Code, indent: int = 0) -> str:
     """An expression as it is written at this indentation."""
     if isinstance(code, str):
         return code
@@ -53,7 +53,7 @@ def written(code: Code, indent: int = 0) -> str:
     else:
         parts, values = ["{}"] * len(code.of), [*code.of]
         opening, closing = "[]"
-    texts = [part.replace("{}", "") + written(value, indent + 4) for part, value in zip(parts, values, strict=True)]
+    texts = [part.replace("{}", "") + write(value, indent + 4) for part, value in zip(parts, values, strict=True)]
     line = f"{opening}{', '.join(texts)}{closing}"
     if len(line) + indent <= LINE and "\n" not in line and (indent or not texts):
         return line

@@ -48,7 +48,7 @@ def run(parsed: argparse.Namespace, out: TextIO) -> int:
         raise UsageError(f"fakeserver new: {error}") from error
     except OSError as error:
         raise UsageError(f"fakeserver new: {folder} cannot be written: {error.strerror}") from error
-    out.write("\n".join(said(made.plan, folder, parsed.slug)) + "\n")
+    out.write("\n".join(report(made.plan, folder, parsed.slug)) + "\n")
     return 0
 
 
@@ -89,13 +89,13 @@ def make(slug: str, source: Path, chosen: str | None) -> Made:
         raise UnusableSource(f"{source}: {error}") from error
     folder = Path(tempfile.mkdtemp(prefix="fakeserver-new-"))
     try:
-        refusal = tried(slug, plan, folder)
+        refusal = try_out(slug, plan, folder)
         if refusal is not None:
             for listed in [*plan.listings]:
-                reason = tried(slug, alone(plan, listed), folder)
+                reason = try_out(slug, alone(plan, listed), folder)
                 if reason is not None:
                     plan.leave_out(listed, reason)
-            refusal = tried(slug, plan, folder) if plan.listings else refusal
+            refusal = try_out(slug, plan, folder) if plan.listings else refusal
         if refusal is not None:
             raise UnusableSource(f"{source}: nothing in it can be served: {refusal}")
     except BaseException:
@@ -104,7 +104,7 @@ def make(slug: str, source: Path, chosen: str | None) -> Made:
     return Made(plan, folder)
 
 
-def tried(slug: str, plan: Plan, folder: Path) -> str | None:
+def try_out(slug: str, plan: Plan, folder: Path) -> str | None:
     """Write a skeleton anew and load it: None, or why that fails."""
     shutil.rmtree(folder)
     folder.mkdir()
@@ -125,7 +125,7 @@ def place(made: Path, folder: Path) -> None:
         shutil.move(member, folder / member.name)
 
 
-def said(plan: Plan, folder: Path, slug: str) -> Iterator[str]:
+def report(plan: Plan, folder: Path, slug: str) -> Iterator[str]:
     """What the command says: what is served, and of each reason the operations that are not."""
     rest = f"; {len(plan.unserved)} are not served:" if plan.unserved else ""
     yield f"{folder} serves {len(plan.listings)} of {plan.total} operations{rest}"

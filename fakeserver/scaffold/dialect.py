@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fakeserver.problems import Document, Json, Problem
-from fakeserver.scaffold.code import Code, Members, literal, written
+from fakeserver.scaffold.code import Code, Members, literal, write
 from fakeserver.scaffold.guesses import plain
 from fakeserver.scaffold.scalars import Unmakeable
 from fakeserver.scaffold.survey import name_of_example, phrase
@@ -30,7 +30,7 @@ class Dialect:
         """An expression over `problem` for a body of this schema."""
         try:
             code = self._body(schema)
-            if isinstance(code, Members) and self._values.valid(schema, literal(evaluated(code, TRIED))):
+            if isinstance(code, Members) and self._values.valid(schema, literal(evaluate(code, TRIED))):
                 return code
             return literal(self._values.sample(schema))
         except Unmakeable:
@@ -86,7 +86,7 @@ class Dialect:
                 response["description"].splitlines()[0][:MAX_DETAIL],
             )
             schema = media_type.get("schema", {})
-            body = evaluated(self.body(schema), problem) if schema else evaluated(FALLBACK, problem)
+            body = evaluate(self.body(schema), problem) if schema else evaluate(FALLBACK, problem)
             examples["generated"] = {"value": body}
         media_type.pop("example", None)
         media_type["examples"] = examples
@@ -96,9 +96,9 @@ class Dialect:
 TRIED = Problem(400, "invalid", "a sentence")
 
 
-def evaluated(code: Code, problem: Problem) -> Json:
+def evaluate(code: Code, problem: Problem) -> Json:
     """What an expression over a problem is."""
-    return eval(written(code), {"__builtins__": {}, "problem": problem, "status": problem.status})
+    return eval(write(code), {"__builtins__": {}, "problem": problem, "status": problem.status})
 
 
 def _type(flat: Document) -> str:

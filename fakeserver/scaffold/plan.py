@@ -95,7 +95,7 @@ def make_plan(document: Document, chosen: str | None = None) -> Plan:
     """A plan for a document in the form of 3.1; `chosen` is the id of the operation whose rows are the documents."""
     dialect = Dialect(document)
     operations = [*Survey(document).operations()]
-    listings = [listed for found in operations if (listed := _listed(document, dialect, found)) is not None]
+    listings = [listed for found in operations if (listed := _read_list(document, dialect, found)) is not None]
     if chosen is not None and all(listed.found.endpoint.id != chosen for listed in listings):
         _refuse_choice(chosen, operations, listings)
     for group in _groups(listings, chosen):
@@ -113,7 +113,7 @@ def make_plan(document: Document, chosen: str | None = None) -> Plan:
                 ids = group[0].found.endpoint.id
                 listed.found.reason = f"its rows are not those of {ids!r}, and all lists have the same documents"
         return _complete(document, dialect, rows, group, operations)
-    raise UnusableSource(_nothing(operations))
+    raise UnusableSource(_why_nothing(operations))
 
 
 def _complete(
@@ -140,7 +140,7 @@ def _refuse_choice(chosen: str, operations: Sequence[Found], listings: Sequence[
     raise UnusableSource(f"no operation has the id {chosen!r}{near(chosen, ids)}")
 
 
-def _nothing(operations: Sequence[Found]) -> str:
+def _why_nothing(operations: Sequence[Found]) -> str:
     """Why nothing can be served: the reason of the first list, else of the first operation."""
     reads = [found for found in operations if found.endpoint.method == "GET"] or operations
     lists = [found for found in reads if not found.reason.startswith("its answer is not a list")] or reads
@@ -156,7 +156,7 @@ def _sentence(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _listed(document: Document, dialect: Dialect, found: Found) -> Listed | None:
+def _read_list(document: Document, dialect: Dialect, found: Found) -> Listed | None:
     """How an operation lists its rows; None, and the reason is kept, where it cannot be served."""
     if found.reason:
         return None
@@ -213,7 +213,7 @@ def make_rows(document: Document, group: Sequence[Listed]) -> Rows:
     for name, member in fields.items():
         try:
             if name == created:
-                made[name] = _checked(values, member, "at(draw.created)", name)
+                made[name] = _check(values, member, "at(draw.created)", name)
             elif name == identity:
                 made[name] = unique
             else:
@@ -234,7 +234,7 @@ def make_rows(document: Document, group: Sequence[Listed]) -> Rows:
     return rows
 
 
-def _checked(values: Values, schema: Json, code: Code, name: str) -> Code:
+def _check(values: Values, schema: Json, code: Code, name: str) -> Code:
     if not values.valid(schema, code):
         raise Unmakeable(f"{name}: an instant is not what its schema allows")
     return code

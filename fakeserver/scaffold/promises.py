@@ -82,8 +82,8 @@ UNKNOWN = "fakeserver-unknown"
 def promises_text(slug: str, title: str, plan: Plan) -> str:
     """The module. Of several lists it promises one, with pages if there is any."""
     listed = next((each for each in plan.listings if each.size), plan.listings[0])
-    paging, names = _paging(listed)
-    filters = [_closed(listed, *each) for each in listed.filters]
+    paging, names = _promise_paging(listed)
+    filters = [_promise_values(listed, *each) for each in listed.filters]
     closed = "".join(f"\n        {text}," for text in filters if text)
     names |= ALWAYS | ({"Closed"} if closed else set())
     endpoint = listed.found.endpoint
@@ -119,7 +119,7 @@ def _choices(listed: Listed, name: str) -> list[Json]:
     return [*(schema.get("enum") or (items or {}).get("enum") or ())]
 
 
-def _closed(listed: Listed, kind: str, name: str, field: str) -> str:
+def _promise_values(listed: Listed, kind: str, name: str, field: str) -> str:
     """The promise of a filter whose values are spelt out; any other is to be written."""
     values = _choices(listed, name)
     if not values or not all(isinstance(value, str) for value in values):
@@ -136,7 +136,7 @@ def _closed(listed: Listed, kind: str, name: str, field: str) -> str:
     ).replace("'", '"')
 
 
-def _paging(listed: Listed) -> tuple[str, set[str]]:
+def _promise_paging(listed: Listed) -> tuple[str, set[str]]:
     """How a long list is handed out, and the names that say so."""
     schema = _schema_of(listed, listed.size)
     facts = {str(fact): (name, "InEnvelope") for name, fact in listed.members.items()}

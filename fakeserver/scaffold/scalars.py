@@ -58,7 +58,7 @@ def text_code(flat: Document, place: str, valid: Valid) -> str:
         return by_format.format(name)
     least, most = whole(flat.get("minLength", 0)), whole(flat.get("maxLength", MAX_LENGTH))
     if "pattern" in flat:
-        return _patterned(flat, name, valid)
+        return _match_pattern(flat, name, valid)
     word = re.sub(r"[^A-Za-z0-9]+", "-", place.rpartition(".")[2] or place).strip("-").lower() or "text"
     if word.isdigit():
         word = "item"
@@ -72,7 +72,7 @@ def text_code(flat: Document, place: str, valid: Valid) -> str:
     return f"(draw.letters({name}, {LONGEST_DRAW}) * {math.ceil(count / LONGEST_DRAW)})[:{count}]"
 
 
-def _patterned(flat: Document, name: str, valid: Valid) -> str:
+def _match_pattern(flat: Document, name: str, valid: Valid) -> str:
     kept = {key: flat[key] for key in flat if key in ("pattern", "minLength", "maxLength")}
     for code in _tails(str(flat["pattern"]), name, LENGTHS):
         if valid(kept, code):

@@ -10,7 +10,7 @@ import yaml
 
 from fakeserver import __version__
 from fakeserver.problems import Json
-from fakeserver.scaffold.code import literal, written
+from fakeserver.scaffold.code import literal, write
 from fakeserver.scaffold.guesses import Listed
 from fakeserver.scaffold.plan import TENANT, Plan
 from fakeserver.scaffold.promises import promises_text
@@ -201,7 +201,7 @@ class Skeleton:
             f"{self.package}/provider.py": self._provider(),
             f"{self.package}/documents.py": self._documents(),
             **(promises if self.plan.rows.promised else {}),
-            f"{self.package}/openapi.yaml": dumped(self.plan.spec),
+            f"{self.package}/openapi.yaml": dump(self.plan.spec),
             f"{self.package}/recipe.yaml": self._recipe(),
             f"tests/test_{self.slug.replace('-', '_')}.py": self._test(),
         }
@@ -218,7 +218,7 @@ class Skeleton:
             package=self.package,
             imports="\n".join(f"    {name}," for name in in_order(names)),
             invalid=self.plan.invalid_status,
-            errors=written(self.plan.errors, 4),
+            errors=write(self.plan.errors, 4),
             unread=unread,
             slug=self.slug,
             operations=operations,
@@ -257,7 +257,7 @@ class Skeleton:
         return [listed.position, *envelope, *([f"order={listed.order}"] if listed.order else [])]
 
     def _documents(self) -> str:
-        body = written(self.plan.rows.make, 4)
+        body = write(self.plan.rows.make, 4)
         names = ["Document", "Draw", *(name for name in ("SECOND", "at") if re.search(rf"\b{name}\b", body))]
         return DOCUMENTS.format(
             title=self.title,
@@ -281,7 +281,7 @@ class Skeleton:
             columns[name] = [{"value": value, "weight": 1} for value in values]
         outsider = {"share": 5, "columns": {"owner": [{"value": "user-2", "weight": 1}]}}
         recipe = {"callers": callers, "columns": columns, "tenants": {TENANT: {}, "outsider": outsider}}
-        return f"# The recipe of the seeded world of {self.title}.\n" + dumped(recipe)
+        return f"# The recipe of the seeded world of {self.title}.\n" + dump(recipe)
 
     def _readme(self) -> str:
         lines = []
@@ -364,7 +364,7 @@ def reasons(plan: Plan) -> list[tuple[str, int]]:
     return Counter(found.reason for found in plan.unserved).most_common()
 
 
-def dumped(value: Json) -> str:
+def dump(value: Json) -> str:
     """A value as YAML, in its own order."""
     return yaml.dump(value, Dumper=Plain, sort_keys=False, allow_unicode=True, width=WIDTH)
 

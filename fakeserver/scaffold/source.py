@@ -45,7 +45,7 @@ Yaml12.add_implicit_resolver(
 def read_source(path: Path) -> Document:
     """The document of a file, in the form of OpenAPI 3.1."""
     try:
-        document = _document_of(_parsed(_content_of(path)))
+        document = _document_of(_parse(_content_of(path)))
     except UnusableSource as error:
         raise UnusableSource(f"{path}: {error}") from error
     return document
@@ -62,7 +62,7 @@ def _content_of(path: Path) -> bytes:
     return content
 
 
-def _parsed(content: bytes) -> Json:
+def _parse(content: bytes) -> Json:
     try:
         if content.lstrip()[:1] == b"{":
             # JSON is YAML as well, but a hundred times faster to read as what it is.

@@ -69,9 +69,9 @@ class Survey:
                 continue
             for method, body in item.items() if isinstance(item, dict) else ():
                 if method in METHODS:
-                    yield self._found(path, item, method, body)
+                    yield self._survey(path, item, method, body)
 
-    def _found(self, path: str, item: Document, method: str, body: Json) -> Found:
+    def _survey(self, path: str, item: Document, method: str, body: Json) -> Found:
         body = body if isinstance(body, dict) else {}
         prefix = self._prefix(body, item)
         endpoint = Endpoint(self._id_of(body, method, path), method.upper(), prefix + path)
@@ -232,11 +232,11 @@ def without_null(document: Document, schema: Json) -> Json:
                 del found[name]
                 return without_null(document, {"allOf": [found, others[0]]} if found else others[0])
     if isinstance(found.get("allOf"), list) and found.keys() == {"allOf"}:
-        return _joined(document, found["allOf"]) or schema
+        return _join(document, found["allOf"]) or schema
     return found
 
 
-def _joined(document: Document, parts: list[Json]) -> Document | None:
+def _join(document: Document, parts: list[Json]) -> Document | None:
     """Parts that say nothing twice as one schema."""
     joined: Document = {}
     for part in (without_null(document, part) for part in parts):

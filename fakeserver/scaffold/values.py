@@ -15,7 +15,7 @@ from fakeserver.instants import SECOND, at
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.recipes.schema import FORMATS
 from fakeserver.recipes.trial import EPOCH, KEY, TrialDraw
-from fakeserver.scaffold.code import Code, Items, Members, literal, written
+from fakeserver.scaffold.code import Code, Items, Members, literal, write
 from fakeserver.scaffold.pruning import components_of
 from fakeserver.scaffold.scalars import MAX_LENGTH, Unmakeable, identity_codes, number_code, text_code
 from fakeserver.spec.references import REFERENCE, dereference
@@ -41,7 +41,7 @@ class Draws:
         """What an expression makes for the document of this number."""
         draw = TrialDraw(KEY, number, EPOCH, {}, {}, {name: _at(of, number) for name, of in self._columns.items()})
         draw.number, draw.reading = number, set()
-        return eval(written(code), {"__builtins__": {"str": str}, "draw": draw, "at": at, "SECOND": SECOND})
+        return eval(write(code), {"__builtins__": {"str": str}, "draw": draw, "at": at, "SECOND": SECOND})
 
 
 def _at(values: list[Json], number: int) -> Json:
@@ -80,7 +80,7 @@ class Values:
         """Whether an expression makes values of a schema."""
         validator = self._validator(schema)
         try:
-            return all(validator.is_valid(self.drawn(code, number)) for number in range(TRIALS))
+            return all(validator.is_valid(self.draw(code, number)) for number in range(TRIALS))
         except (ValueError, TypeError):
             return False
 
@@ -91,20 +91,20 @@ class Values:
         except (ValidationError, ValueError) as error:
             raise Unmakeable(f"its schema is not sound: {' '.join(str(error).split())[:MAX_LENGTH]}") from error
 
-    def drawn(self, code: Code, number: int) -> Json:
+    def draw(self, code: Code, number: int) -> Json:
         """What an expression makes for the document of this number."""
         return self._draws.value(code, number)
 
     def sample(self, schema: Json) -> Json:
         """A valid value of a schema."""
-        return self.drawn(self.expression(schema, "value"), 1)
+        return self.draw(self.expression(schema, "value"), 1)
 
     def expression(self, schema: Json, place: str, depth: int = 0) -> Code:
         """An expression that makes valid values, drawn under the name `place`; else Unmakeable."""
         if schema is True or schema == {}:
             return literal(None)
         reason: Unmakeable | None = None
-        for make in (self._plain, self._shown):
+        for make in (self._plain, self._example_of):
             try:
                 code = make(schema, place, depth)
             except Unmakeable as error:
@@ -119,7 +119,7 @@ class Values:
         assert reason is not None
         raise reason
 
-    def _shown(self, schema: Json, place: str, depth: int) -> Code:
+    def _example_of(self, schema: Json, place: str, depth: int) -> Code:
         """What the schema itself shows: an example or its default."""
         flat = self.flat(schema)
         shown = [flat[name] for name in ("example", "default") if name in flat]
@@ -142,7 +142,7 @@ class Values:
                 return self._alternative(schema, flat, name, place, depth)
         types = flat.get("type", [])
         names = [types] if isinstance(types, str) else [*types]
-        kind = next((each for each in names if each != "null"), names[0] if names else _implied(flat))
+        kind = next((each for each in names if each != "null"), names[0] if names else _type_of(flat))
         match kind:
             case "string":
                 return text_code(flat, place, self.valid)
@@ -249,7 +249,7 @@ def _both(name: str, one: Json, other: Json) -> Json:
     return other
 
 
-def _implied(flat: Document) -> str:
+def _type_of(flat: Document) -> str:
     """The type of a schema that names none."""
     if flat.keys() & {"properties", "additionalProperties", "required"}:
         return "object"

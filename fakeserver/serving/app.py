@@ -21,7 +21,7 @@ from fakeserver.problems import FakeProblem, Json
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.located import FixtureError
-from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed
+from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed_headers
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
@@ -111,7 +111,7 @@ class App:
             allow_origin_regex=loopback.ORIGIN.pattern,
             allow_methods=METHODS,
             allow_headers=("*",),
-            expose_headers=exposed(service.spec for service in services.values()),
+            expose_headers=exposed_headers(service.spec for service in services.values()),
         )
 
     @property

@@ -21,7 +21,7 @@ ORIGIN = "origin"
 """The header that only pages in a browser send."""
 
 
-def exposed(specs: Iterable[Spec]) -> list[str]:
+def exposed_headers(specs: Iterable[Spec]) -> list[str]:
     """The headers that a page may read: those that the specs declare for any answer, and the fake's own."""
     declared = [
         name

@@ -108,7 +108,7 @@ async def break_connection(answer: Answer, scope: Scope, receive: Receive, send:
         case "STALL":
             transport.write(raw_head(answer, b"content-length: %d" % len(body)) + sent)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
+                await asyncio.wait_for(wait_for_disconnect(receive), MAX_STALL_SECONDS)
         case "CONNECTION_RESET_BY_PEER":
             connection = transport.get_extra_info("socket")
             if connection is not None:
@@ -118,7 +118,7 @@ async def break_connection(answer: Answer, scope: Scope, receive: Receive, send:
     transport.close()
     # The server counts the exchange as over once it has seen the connection go.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(disconnected(receive), MAX_STALL_SECONDS)
+        await asyncio.wait_for(wait_for_disconnect(receive), MAX_STALL_SECONDS)
 
 
 async def gone_within(seconds: float, scope: Scope, receive: Receive) -> bool:
@@ -127,13 +127,13 @@ async def gone_within(seconds: float, scope: Scope, receive: Receive) -> bool:
         await asyncio.sleep(seconds)
         return False
     try:
-        await asyncio.wait_for(disconnected(receive), seconds)
+        await asyncio.wait_for(wait_for_disconnect(receive), seconds)
     except TimeoutError:
         return False
     return True
 
 
-async def disconnected(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

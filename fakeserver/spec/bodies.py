@@ -14,7 +14,7 @@ from fakeserver.problems import Document, Issue, Json, Problem, SpecError, inval
 from fakeserver.spec import values
 from fakeserver.spec.body_schemas import BodySchemas
 from fakeserver.spec.declared import JSON, MEDIA_TYPE
-from fakeserver.spec.keywords import flag, keywords, named
+from fakeserver.spec.keywords import flag, keywords, read_names
 from fakeserver.spec.references import dereference
 from fakeserver.spec.schemas import fields_of, parts_of, types_of
 from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_strictly, short
@@ -58,7 +58,7 @@ def read_request_body(document: Document, raw: Json) -> RequestBody:
         raw = REQUEST_BODY.read(dereference(document, raw), "it")
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
-    content = named(raw.get("content"), f"{where}: content")
+    content = read_names(raw.get("content"), f"{where}: content")
     if list(content) != [JSON]:
         raise SpecError(f"{where}: content: only {JSON} can be decoded, not {', '.join(content) or 'nothing'}")
     media_type = MEDIA_TYPE.read(content[JSON], f"{where}: {JSON}")
@@ -105,9 +105,9 @@ class RequestBody:
             value = {**self._defaults, **value}
         if not self._validator.accepts(value):
             find = self._validator.first if has_more(value, MAX_VALUES) else self._validator.breaches
-            found = dict.fromkeys(issue_of(breach) for breach in told(find(value)))
+            found = dict.fromkeys(issue_of(breach) for breach in tell(find(value)))
             raise invalid(tuple(found)[:MAX_ISSUES])
-        return shaped(value, self.schema, self.schema)
+        return shape(value, self.schema, self.schema)
 
 
 def has_more(value: Json, most: int) -> bool:
@@ -138,19 +138,19 @@ def issue_of(breach: Breach) -> Issue:
     return Issue((*BODY, *map(short, breach.path)), refused.msg, refused.type)
 
 
-def told(breaches: Iterable[Breach]) -> list[Breach]:
+def tell(breaches: Iterable[Breach]) -> list[Breach]:
     """Breaches by what a client can do about them: a value of the wrong type has that one only."""
-    found = [inner for each in breaches for inner in explained(each)]
+    found = [inner for each in breaches for inner in explain(each)]
     mistaken = {each.path for each in found if each.keyword == "type"}
     return [each for each in found if each.keyword == "type" or each.path not in mistaken]
 
 
-def explained(breach: Breach) -> list[Breach]:
+def explain(breach: Breach) -> list[Breach]:
     """A breach of alternatives by what is wrong with the one that was meant: the one with the right type and the right
     constants, as far as that tells; otherwise what all of them find wrong."""
     if not breach.forms:
         return [breach]
-    forms = [told(form) for form in breach.forms]
+    forms = [tell(form) for form in breach.forms]
     for keywords_, levels in ((("type",), 0), (("const", "enum"), 1)):
         telling = [
             next(
@@ -163,12 +163,12 @@ def explained(breach: Breach) -> list[Breach]:
         if len(meant) == 1:
             return meant[0]
         if not meant:
-            return merged(breach, [found for found in telling if found is not None])
+            return merge(breach, [found for found in telling if found is not None])
         forms = meant
     return [each for each in forms[0] if all(each in form for form in forms)] or [replace(breach, forms=())]
 
 
-def merged(breach: Breach, telling: list[Breach]) -> list[Breach]:
+def merge(breach: Breach, telling: list[Breach]) -> list[Breach]:
     """The breaches by which no form is the right one, as one that names what any of them wants."""
     first = telling[0]
     if any(each.path != first.path for each in telling):
@@ -192,7 +192,7 @@ def choices_of(breach: Breach) -> list[Json]:
 # The value as the schema has it
 
 
-def shaped(value: Json, schema: Json, document: Document) -> Json:
+def shape(value: Json, schema: Json, document: Document) -> Json:
     """A sound value without the members that its schema does not know, and with whole numbers where it wants them."""
     if isinstance(value, float):
         return int(value) if is_whole(value, schema, document) else value
@@ -201,7 +201,7 @@ def shaped(value: Json, schema: Json, document: Document) -> Json:
     parts = list(parts_of(document, schema))
     if isinstance(value, list):
         items = next((part["items"] for part in parts if "items" in part), True)
-        return [shaped(each, items, document) for each in value]
+        return [shape(each, items, document) for each in value]
     members: Document = {}
     known = fields_of(document, schema)
     patterns = [
@@ -219,7 +219,7 @@ def shaped(value: Json, schema: Json, document: Document) -> Json:
         if fitting is None:
             fitting = next((each for pattern, each in patterns if pattern.search(name)), others)
         if fitting is not False:
-            members[name] = shaped(member, fitting, document)
+            members[name] = shape(member, fitting, document)
     return members
 
 

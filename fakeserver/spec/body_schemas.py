@@ -12,7 +12,7 @@ from typing import Any
 
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec import values
-from fakeserver.spec.keywords import Keywords, check_json, flag, named, refuse_keywords, sequence, shown, text
+from fakeserver.spec.keywords import Keywords, check_json, flag, read_names, refuse_keywords, sequence, show, text
 from fakeserver.spec.references import REFERENCE, dereference
 from fakeserver.spec.schemas import LISTED, NAMED, SCHEMA, SINGLE, parts_of
 from fakeserver.spec.wording import TYPES, ValueRefused, refusal
@@ -43,7 +43,7 @@ def check_types(value: Json) -> None:
     names = value if isinstance(value, list) and value else [value]
     for name in names:
         if name != "null" and (not isinstance(name, str) or name not in TYPES):
-            raise SpecError(f"{shown(name)} is not a type")
+            raise SpecError(f"{show(name)} is not a type")
     if len({*names}) < len(names):
         raise SpecError("names a type twice")
 
@@ -62,11 +62,11 @@ def check_pattern(value: Json) -> None:
 
 def check_step(value: Json) -> None:
     if values.number(value) <= 0:
-        raise SpecError(f"must be above 0, not {shown(value)}")
+        raise SpecError(f"must be above 0, not {show(value)}")
 
 
 def check_needs(value: Json) -> None:
-    for name, needed in named(value, "it").items():
+    for name, needed in read_names(value, "it").items():
         try:
             check_names(needed)
         except SpecError as error:
@@ -100,10 +100,10 @@ class BodySchemas:
     def alone(self, schema: Json, where: str) -> Document:
         """The schema with what stands behind its references; a `SpecError` names the place and the keyword."""
         self._places, self._definitions = {}, {}
-        made = self._made(schema, where)
+        made = self._make(schema, where)
         return {**(made if isinstance(made, dict) else {"allOf": [made]}), DEFINITIONS: self._definitions}
 
-    def _made(self, schema: Json, where: str) -> Json:
+    def _make(self, schema: Json, where: str) -> Json:
         if isinstance(schema, bool):
             return schema
         found = HONOURED.read(schema, where)
@@ -129,17 +129,19 @@ class BodySchemas:
         """What a schema holds, made as well."""
         for name in SINGLE:
             if name in made:
-                made[name] = self._made(made[name], f"{where}.{name}")
+                made[name] = self._make(made[name], f"{where}.{name}")
         for name in LISTED:
             if name in made:
                 members = sequence(made[name], f"{where}.{name}")
                 if not members:
                     raise SpecError(f"{where}.{name}: must be a list with something in it")
-                made[name] = [self._made(each, f"{where}.{name}[{index}]") for index, each in enumerate(members)]
+                made[name] = [self._make(each, f"{where}.{name}[{index}]") for index, each in enumerate(members)]
         for name in NAMED:
             if name in made:
                 place = f"{where}.{name}"
-                made[name] = {key: self._made(each, f"{place}.{key}") for key, each in named(made[name], place).items()}
+                made[name] = {
+                    key: self._make(each, f"{place}.{key}") for key, each in read_names(made[name], place).items()
+                }
         for pattern in made.get("patternProperties", {}):
             try:
                 check_pattern(pattern)
@@ -156,7 +158,7 @@ class BodySchemas:
         if reference not in self._places:
             place = str(len(self._places))
             self._places[reference] = place
-            self._definitions[place] = self._made(target, str(reference).removeprefix("#/").replace("/", "."))
+            self._definitions[place] = self._make(target, str(reference).removeprefix("#/").replace("/", "."))
         return f"#/{DEFINITIONS}/{self._places[reference]}"
 
 
@@ -180,12 +182,12 @@ def check_default(schema: Document, where: str) -> None:
     makers = {**values.CHOICES, **values.BOUNDS, **values.LENGTHS, **values.LISTS, "multipleOf": step_of}
     try:
         if "type" in schema and not is_of(value, schema["type"]):
-            raise SpecError(f"{shown(value)} is not of the type {shown(schema['type'])}")
+            raise SpecError(f"{show(value)} is not of the type {show(schema['type'])}")
         for name, make in makers.items():
             if name in schema and value is not None and applies(name, value):
                 make(PLAIN, schema[name])(value)
     except ValueRefused as refused:
-        raise SpecError(f"{where}: default: {shown(value)} is refused: {refused.msg}") from refused
+        raise SpecError(f"{where}: default: {show(value)} is refused: {refused.msg}") from refused
     except SpecError as error:
         raise SpecError(f"{where}: default: {error}") from error
 

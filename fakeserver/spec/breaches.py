@@ -96,11 +96,11 @@ class Validator:
                     yield Breach((*path, str(inner.instance)), breach.keyword, breach.wanted, inner.instance)
             case ValidationErrorKind.AnyOf(context) | ValidationErrorKind.OneOfNotValid(context):
                 forms = tuple(tuple(breach for each in form for breach in self._of(each)) for form in context)
-                yield Breach(path, error.kind.name, self._wanted(error), value, forms)
+                yield Breach(path, error.kind.name, self._value_of_keyword(error), value, forms)
             case kind:
-                yield Breach(path, kind.name, self._wanted(error), value)
+                yield Breach(path, kind.name, self._value_of_keyword(error), value)
 
-    def _wanted(self, error: ValidationError) -> Json:
+    def _value_of_keyword(self, error: ValidationError) -> Json:
         """The keyword's value as the schema has it; the validator sorts some."""
         found: Any = self._schema
         for part in error.schema_path:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec.keywords import flag, keywords, mapping, named, refuse_keywords, shown, text
+from fakeserver.spec.keywords import flag, keywords, mapping, read_names, refuse_keywords, show, text
 from fakeserver.spec.references import dereference, dereference_schema
 from fakeserver.spec.values import ANNOTATIONS
 
@@ -55,7 +55,7 @@ def read_parameter(document: Document, raw: Json) -> Parameter:
     name, where = text(raw.get("name"), "the name of a parameter"), raw.get("in")
     try:
         if where not in USUAL_STYLE:
-            raise SpecError(f"a parameter in {shown(where)} cannot be decoded")
+            raise SpecError(f"a parameter in {show(where)} cannot be decoded")
         required = flag(raw.get("required", False), "required")
         if where == "path" and not required:
             raise SpecError("a parameter in the path must have required: true")
@@ -74,7 +74,7 @@ def _read_json_parameter(document: Document, raw: Document, parameter: Parameter
     for keyword in ("style", "explode"):
         if keyword in raw:
             raise SpecError(f"the keyword {keyword!r} is not honoured beside content")
-    content = named(raw["content"], "content")
+    content = read_names(raw["content"], "content")
     if list(content) != [JSON]:
         raise SpecError(f"content: only {JSON} can be decoded, not {', '.join(content) or 'nothing'}")
     media_type = MEDIA_TYPE.read(content[JSON], f"content.{JSON}")
@@ -84,7 +84,7 @@ def _read_json_parameter(document: Document, raw: Document, parameter: Parameter
 def _read_plain_parameter(document: Document, raw: Document, parameter: Parameter) -> Parameter:
     style = raw.get("style", USUAL_STYLE[parameter.where])
     if style != USUAL_STYLE[parameter.where]:
-        raise SpecError(f"the style {shown(style)} is not honoured in the {parameter.where}")
+        raise SpecError(f"the style {show(style)} is not honoured in the {parameter.where}")
     explode = flag(raw.get("explode", style == "form"), "explode")
     schema = _schema(document, raw["schema"], "schema")
     if "items" in schema:
@@ -103,7 +103,7 @@ def _pairs(document: Document, schema: Document) -> re.Pattern[str]:
     """The names of an object whose members are parameters of their own, as `metadata.env=prod`."""
     honoured = {"type", "patternProperties", "additionalProperties"}
     refuse_keywords(set(schema) - honoured - ANNOTATIONS, "an object of parameters", honoured)
-    patterns = named(schema.get("patternProperties", {}), "patternProperties")
+    patterns = read_names(schema.get("patternProperties", {}), "patternProperties")
     if len(patterns) != 1 or schema.get("additionalProperties") is not False:
         raise SpecError("an object of parameters needs one name in patternProperties, and additionalProperties: false")
     (pattern,) = patterns
@@ -112,5 +112,5 @@ def _pairs(document: Document, schema: Document) -> re.Pattern[str]:
     member = _schema(document, patterns[pattern], f"patternProperties.{pattern}")
     refuse_keywords(set(member) - {"type"} - ANNOTATIONS, f"patternProperties.{pattern}", {"type"})
     if member.get("type") != "string":
-        raise SpecError(f"patternProperties.{pattern}: the type {shown(member.get('type'))} cannot be decoded")
+        raise SpecError(f"patternProperties.{pattern}: the type {show(member.get('type'))} cannot be decoded")
     return re.compile(pattern, re.DOTALL)

@@ -33,38 +33,38 @@ def keywords(honoured: str, annotations: str = "") -> Keywords:
 
 def mapping(value: Json, where: str) -> Document:
     """The value as a mapping of keywords, without extensions."""
-    return {name: member for name, member in named(value, where).items() if not name.startswith(EXTENSION)}
+    return {name: member for name, member in read_names(value, where).items() if not name.startswith(EXTENSION)}
 
 
-def named(value: Json, where: str) -> Document:
+def read_names(value: Json, where: str) -> Document:
     """The value as a mapping of names that somebody chose, in which `x-` is a name like any other."""
     if not isinstance(value, dict):
-        raise SpecError(f"{where}: must be a mapping, not {shown(value)}")
+        raise SpecError(f"{where}: must be a mapping, not {show(value)}")
     for name in value:
         if not isinstance(name, str):
             # YAML reads no, on and 200 as a boolean and a number.
-            raise SpecError(f"{where}: the key {shown(name)} is not text: quote it")
+            raise SpecError(f"{where}: the key {show(name)} is not text: quote it")
     return value
 
 
 def sequence(value: Json, where: str) -> list[Json]:
     """The value as a list."""
     if not isinstance(value, list):
-        raise SpecError(f"{where}: must be a list, not {shown(value)}")
+        raise SpecError(f"{where}: must be a list, not {show(value)}")
     return value
 
 
 def text(value: Json, where: str) -> str:
     """The value as a text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise SpecError(f"{where}: must be text, not {shown(value)}")
+        raise SpecError(f"{where}: must be text, not {show(value)}")
     return value
 
 
 def flag(value: Json, where: str) -> bool:
     """The value as a boolean."""
     if not isinstance(value, bool):
-        raise SpecError(f"{where}: must be true or false, not {shown(value)}")
+        raise SpecError(f"{where}: must be true or false, not {show(value)}")
     return value
 
 
@@ -76,7 +76,7 @@ def refuse_keywords(names: frozenset[str] | set[str], where: str, honoured: froz
         )
 
 
-def shown(value: Json) -> str:
+def show(value: Json) -> str:
     """A value of a spec as JSON writes it, for a message; a long one by what it is."""
     match value:
         case True | False:
@@ -103,7 +103,7 @@ def check_json(value: Json, where: str, depth: int = 0) -> None:
         case dict():
             for name, member in value.items():
                 if not isinstance(name, str):
-                    raise SpecError(f"{where}: the key {shown(name)} is not text: quote it")
+                    raise SpecError(f"{where}: the key {show(name)} is not text: quote it")
                 check_json(member, f"{where}.{name}", depth + 1)
         case list():
             for index, member in enumerate(value):
@@ -112,6 +112,6 @@ def check_json(value: Json, where: str, depth: int = 0) -> None:
             pass
         case int() | float():
             if not math.isfinite(value) or abs(value) >= 2**63:
-                raise SpecError(f"{where}: {shown(value)} is too large a number")
+                raise SpecError(f"{where}: {show(value)} is too large a number")
         case _:
-            raise SpecError(f"{where}: {shown(value)} is not JSON: quote it")
+            raise SpecError(f"{where}: {show(value)} is not JSON: quote it")

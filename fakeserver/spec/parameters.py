@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from fakeserver.problems import Document, Issue, Problem, SpecError, invalid
 from fakeserver.spec.declared import Parameter
 from fakeserver.spec.json_text import READERS
-from fakeserver.spec.keywords import check_json, mapping, refuse_keywords, sequence, shown
+from fakeserver.spec.keywords import check_json, mapping, refuse_keywords, sequence, show
 from fakeserver.spec.values import ANNOTATIONS, LISTS, Check, Read, checks_of, reader_of
 from fakeserver.spec.wording import ValueRefused
 
@@ -131,7 +131,7 @@ def input_of(parameter: Parameter, *, empty_is_absent: bool = False) -> Single |
         if parameter.json:
             return Single(name, where, required, *_json_reader(schema), empty_is_absent)
         if schema.get("type") == "array" and where == "query":
-            return _repeated(parameter)
+            return _repeat(parameter)
         reader = reader_of(schema, also="default")
         default = reader.default(schema["default"]) if "default" in schema else None
         return Single(name, where, required, reader.read, default, empty_is_absent)
@@ -145,7 +145,7 @@ def _json_reader(schema: Document) -> tuple[Read, Any]:
     refuse_keywords(set(schema) - honoured - ANNOTATIONS, "JSON text", honoured)
     kind = schema.get("type", "")
     if not isinstance(kind, str) or kind not in READERS:
-        raise SpecError(f"JSON text of the type {shown(kind)} cannot be decoded")
+        raise SpecError(f"JSON text of the type {show(kind)} cannot be decoded")
     read = READERS[kind]
     if "default" not in schema:
         return read, None
@@ -153,10 +153,10 @@ def _json_reader(schema: Document) -> tuple[Read, Any]:
     try:
         return read, read(json.dumps(schema["default"]))
     except ValueRefused as refused:
-        raise SpecError(f"default: {shown(schema['default'])} is refused: {refused.msg}") from refused
+        raise SpecError(f"default: {show(schema['default'])} is refused: {refused.msg}") from refused
 
 
-def _repeated(parameter: Parameter) -> Repeated:
+def _repeat(parameter: Parameter) -> Repeated:
     schema = parameter.schema
     honoured = {"type", "items", "default", *LISTS}
     refuse_keywords(set(schema) - honoured - ANNOTATIONS, "a list", honoured)
@@ -172,7 +172,7 @@ def _repeated(parameter: Parameter) -> Repeated:
             for check in checks:
                 check(values)
         except ValueRefused as refused:
-            raise SpecError(f"default: {shown(schema['default'])} is refused: {refused.msg}") from refused
+            raise SpecError(f"default: {show(schema['default'])} is refused: {refused.msg}") from refused
         default = tuple(dict.fromkeys(values)) or None
     return Repeated(parameter.name, "query", parameter.required, items.read, not parameter.explode, default, checks)
 

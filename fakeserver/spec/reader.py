@@ -19,7 +19,7 @@ from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import Parameter, read_parameter
-from fakeserver.spec.keywords import check_json, keywords, mapping, named, sequence, shown, text
+from fakeserver.spec.keywords import check_json, keywords, mapping, read_names, sequence, show, text
 from fakeserver.spec.parameters import input_of
 from fakeserver.spec.references import dereference
 from fakeserver.spec.schemas import SchemaChecker
@@ -244,7 +244,7 @@ class Reader:
                 endpoint.id,
                 endpoint.method,
                 endpoint.path,
-                _checked_names(endpoint, tuple(parameters.values())),
+                _check_names(endpoint, tuple(parameters.values())),
                 {int(code): self._response(code, raw) for code, raw in responses.items() if _is_status(code)},
                 _security(self._document, body),
                 read_request_body(self._document, body["requestBody"]) if "requestBody" in body else None,
@@ -265,8 +265,8 @@ class Reader:
         where = f"response {code}"
         raw = RESPONSE.read(dereference(self._document, raw), where)
         description = text(raw.get("description"), f"{where}: description")
-        headers = tuple(named(raw.get("headers", {}), f"{where}: headers"))
-        content = named(raw.get("content", {}), f"{where}: content")
+        headers = tuple(read_names(raw.get("headers", {}), f"{where}: headers"))
+        content = read_names(raw.get("content", {}), f"{where}: content")
         schemas: dict[str, Json] = {}
         examples: dict[str, Document] = {}
         for media_type, body in content.items():
@@ -280,7 +280,7 @@ class Reader:
         return Response(int(code), description, schemas.get(JSON, {}), examples.get(JSON, {}), headers)
 
     def _examples(self, raws: Json, where: str) -> Iterator[tuple[str, Json]]:
-        for name, raw in named(raws, where).items():
+        for name, raw in read_names(raws, where).items():
             place = f"{where}.{name}"
             if NAME.fullmatch(name) is None:
                 raise SpecError(f"{place}: the name of an example must be letters, digits, '.', '_', '~' or '-'")
@@ -297,7 +297,7 @@ def _is_status(code: str) -> bool:
     return True
 
 
-def _checked_names(endpoint: Endpoint, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+def _check_names(endpoint: Endpoint, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """The parameters, each with a name of its own, and in the path exactly those that the path has a place for."""
     names = [parameter.name for parameter in parameters]
     places = TEMPLATE.findall(endpoint.path)
@@ -318,7 +318,7 @@ def _security(document: Document, body: Mapping[str, Json]) -> tuple[SecuritySch
     alternatives = sequence(body.get("security", document.get("security", [])), "security")
     if not alternatives:
         raise SpecError("security: an operation without a credential cannot be served: documents belong to callers")
-    return tuple(_scheme(document, named(alternative, "security")) for alternative in alternatives)
+    return tuple(_scheme(document, read_names(alternative, "security")) for alternative in alternatives)
 
 
 def _scheme(document: Document, alternative: Document) -> SecurityScheme:
@@ -327,7 +327,7 @@ def _scheme(document: Document, alternative: Document) -> SecurityScheme:
     ((name, scopes),) = alternative.items()
     if scopes:
         raise SpecError(f"security: the scopes of {name!r} are not honoured")
-    declared = named(mapping(document.get("components", {}), "components").get("securitySchemes", {}), "security")
+    declared = read_names(mapping(document.get("components", {}), "components").get("securitySchemes", {}), "security")
     if name not in declared:
         raise SpecError(f"security: components.securitySchemes has no {name!r}")
     raw = SCHEME.read(dereference(document, declared[name]), f"components.securitySchemes.{name}")
@@ -336,4 +336,4 @@ def _scheme(document: Document, alternative: Document) -> SecurityScheme:
             return SecurityScheme(name, text(raw.get("name"), f"components.securitySchemes.{name}.name").lower())
         case ("oauth2", _, _) | ("http", _, "bearer"):
             return SecurityScheme(name, "authorization", "bearer")
-    raise SpecError(f"security scheme {name!r} is of a kind that is not served: {shown(raw.get('type'))}")
+    raise SpecError(f"security scheme {name!r} is of a kind that is not served: {show(raw.get('type'))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec.keywords import keywords, named, sequence, shown
+from fakeserver.spec.keywords import keywords, read_names, sequence, show
 from fakeserver.spec.references import REFERENCE, dereference, dereference_schema
 
 SCHEMA = keywords(
@@ -45,7 +45,7 @@ class SchemaChecker:
             return
         schema = SCHEMA.read(schema, where)
         if schema.get("format", "uuid") not in FORMATS:
-            raise SpecError(f"{where}: unknown format {shown(schema['format'])}")
+            raise SpecError(f"{where}: unknown format {show(schema['format'])}")
         if REFERENCE in schema:
             self._check_behind(schema, where)
         for name in SINGLE:
@@ -55,11 +55,11 @@ class SchemaChecker:
             for index, member in enumerate(sequence(schema.get(name, []), f"{where}.{name}")):
                 self.check(member, f"{where}.{name}[{index}]")
         for name in NAMED:
-            for key, member in named(schema.get(name, {}), f"{where}.{name}").items():
+            for key, member in read_names(schema.get(name, {}), f"{where}.{name}").items():
                 self.check(member, f"{where}.{name}.{key}")
 
     def _check_behind(self, schema: Document, where: str) -> None:
-        reference = shown(schema[REFERENCE])
+        reference = show(schema[REFERENCE])
         if reference in self._passed:
             return
         self._passed.add(reference)

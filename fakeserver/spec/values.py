@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec.keywords import refuse_keywords, shown
+from fakeserver.spec.keywords import refuse_keywords, show
 from fakeserver.spec.wording import ValueRefused, refusal
 
 MAX_INTEGER_DIGITS = 19
@@ -49,11 +49,11 @@ class Kind:
     def value_of(self, literal: Json, read: Read) -> Any:
         """What a request would get for a value that a spec spells out (a default, one of an enum)."""
         if type(literal) is not self.literal:
-            raise SpecError(f"{shown(literal)} is not {self.noun}")
+            raise SpecError(f"{show(literal)} is not {self.noun}")
         try:
             return read(literal if isinstance(literal, str) else json.dumps(literal))
         except ValueRefused as refused:
-            raise SpecError(f"{shown(literal)} is refused: {refused.msg}") from refused
+            raise SpecError(f"{show(literal)} is refused: {refused.msg}") from refused
 
 
 # Reading a text
@@ -113,7 +113,7 @@ def read_date_time(text: str) -> str:
 
 def one_of(kind: Kind, choices: Json) -> Check:
     if not isinstance(choices, list) or not choices:
-        raise SpecError(f"must be a list with something in it, not {shown(choices)}")
+        raise SpecError(f"must be a list with something in it, not {show(choices)}")
     allowed = [kind.value_of(choice, kind.read) for choice in choices]
 
     def check(value: Any) -> None:
@@ -153,7 +153,7 @@ def longest(kind: Kind, most: Json) -> Check:
     return check
 
 
-def matching(kind: Kind, pattern: Json) -> Check:
+def match_pattern(kind: Kind, pattern: Json) -> Check:
     expression = compile_pattern(pattern)
 
     def check(value: str) -> None:
@@ -235,7 +235,7 @@ def most_items(kind: Kind, most: Json) -> Check:
 
 def no_repeats(kind: Kind, wanted: Json) -> Check:
     if not isinstance(wanted, bool):
-        raise SpecError(f"must be true or false, not {shown(wanted)}")
+        raise SpecError(f"must be true or false, not {show(wanted)}")
 
     def check(values: Sequence[Any]) -> None:
         if wanted and len(set(values)) < len(values):
@@ -246,13 +246,13 @@ def no_repeats(kind: Kind, wanted: Json) -> Check:
 
 def count(value: Json, least: int = 0) -> int:
     if type(value) is not int or value < least:
-        raise SpecError(f"must be a whole number from {least} on, not {shown(value)}")
+        raise SpecError(f"must be a whole number from {least} on, not {show(value)}")
     return value
 
 
 def number(value: Json) -> int | float:
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise SpecError(f"must be a number, not {shown(value)}")
+        raise SpecError(f"must be a number, not {show(value)}")
     bound: int | float = value
     return bound
 
@@ -261,7 +261,7 @@ def compile_pattern(pattern: Json) -> re.Pattern[str]:
     """A regular expression of JSON Schema (ECMA 262), as far as Python reads it alike; whoever writes a spec is trusted
     not to write one that takes for ever."""
     if not isinstance(pattern, str):
-        raise SpecError(f"must be a regular expression, not {shown(pattern)}")
+        raise SpecError(f"must be a regular expression, not {show(pattern)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -280,17 +280,17 @@ BOUNDS = {
     "minimum": at_least,
     "exclusiveMinimum": above,
 }
-LENGTHS = {"maxLength": longest, "minLength": shortest, "pattern": matching}
+LENGTHS = {"maxLength": longest, "minLength": shortest, "pattern": match_pattern}
 
 
 def within(bits: int) -> Read:
     """Whole numbers of so many bits."""
     least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     bounds = at_most(INTEGERS, most), at_least(INTEGERS, least)
-    return checked(read_integer, bounds)
+    return check_after(read_integer, bounds)
 
 
-def checked(read: Read, checks: Sequence[Check]) -> Read:
+def check_after(read: Read, checks: Sequence[Check]) -> Read:
     """What reads a text and then asks the checks, in their order."""
     if not checks:
         return read
@@ -304,7 +304,7 @@ def checked(read: Read, checks: Sequence[Check]) -> Read:
             return value
 
         return read_with_one
-    first, inner = others[-1], checked(read, others[:-1])
+    first, inner = others[-1], check_after(read, others[:-1])
 
     def read_with_two(text: str) -> Any:
         value = inner(text)
@@ -356,11 +356,11 @@ def reader_of(schema: Document, also: str = "") -> Reader:
     type_, format_ = schema.get("type"), schema.get("format", "")
     kind = KINDS.get((type_, format_)) if isinstance(type_, str) and isinstance(format_, str) else None
     if kind is None:
-        of_format = f" of the format {shown(format_)}" if format_ else ""
-        raise SpecError(f"a value of the type {shown(type_)}{of_format} cannot be decoded")
+        of_format = f" of the format {show(format_)}" if format_ else ""
+        raise SpecError(f"a value of the type {show(type_)}{of_format} cannot be decoded")
     honoured = {"type", "format", *kind.checks, *also.split()}
     refuse_keywords(set(schema) - honoured - ANNOTATIONS, kind.noun, honoured)
-    return Reader(kind, checked(kind.read, checks_of(kind, kind.checks, schema)))
+    return Reader(kind, check_after(kind.read, checks_of(kind, kind.checks, schema)))
 
 
 def checks_of(kind: Kind, makers: Mapping[str, Callable[[Kind, Json], Check]], schema: Document) -> tuple[Check, ...]:

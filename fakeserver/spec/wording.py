@@ -65,7 +65,7 @@ def refusal(keyword: str, wanted: Json, value: Json) -> ValueRefused:
         case "enum":
             return ValueRefused(f"Input should be {alternatives(wanted)}", "enum")
         case "const":
-            return ValueRefused(f"Input should be {quoted(wanted)}", "literal_error")
+            return ValueRefused(f"Input should be {quote(wanted)}", "literal_error")
         case "pattern":
             return ValueRefused(f"String should match pattern '{wanted}'", "string_pattern_mismatch")
         case "format":
@@ -93,9 +93,9 @@ def size(keyword: str, wanted: Json, value: Json) -> ValueRefused:
 
 def alternatives(choices: list[Json]) -> str:
     """The choices of an enum, as in `'a', 'b' or 'c'`."""
-    texts = [quoted(choice) for choice in choices]
+    texts = [quote(choice) for choice in choices]
     return " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
 
 
-def quoted(value: Json) -> str:
+def quote(value: Json) -> str:
     return f"'{value}'" if isinstance(value, str) else repr(value)

@@ -109,9 +109,9 @@ def read_operator(operator: str, wanted: str, where: str, fold: bool) -> Conditi
         return Condition(lambda value: expression.matches(value) is (operator == "matches"), expression.size)
     text = wanted.lower() if fold else wanted
 
-    def folded(value: str) -> str:
+    def fold_case(value: str) -> str:
         return value.lower() if fold else value
 
     if operator == "equalTo":
-        return Condition(lambda value: folded(value) == text)
-    return Condition(lambda value: (text in folded(value)) is (operator == "contains"))
+        return Condition(lambda value: fold_case(value) == text)
+    return Condition(lambda value: (text in fold_case(value)) is (operator == "contains"))

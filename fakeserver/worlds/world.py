@@ -48,7 +48,7 @@ class SeededDocuments:
         """Untouched collections of a provider's tenants."""
         sources = self._sources.get(provider.slug)
         if sources is None:
-            sources = self._sources[provider.slug] = self._seeded(provider)
+            sources = self._sources[provider.slug] = self._seed(provider)
         order = newest_first(provider.created, provider.identity)
         lifetimes = None if provider.age is None else Lifetimes(provider.age, self.seeding.epoch, *provider.ages)
         return {name: Collection(source, order, lifetimes) for name, source in sources.items()}
@@ -60,7 +60,7 @@ class SeededDocuments:
             for meaning in provider.operations.values():
                 meaning.prepare(collection)
 
-    def _seeded(self, provider: Provider) -> dict[str, Seeded]:
+    def _seed(self, provider: Provider) -> dict[str, Seeded]:
         fixture = self.fixtures[provider.slug]
         return {
             name: Seeded(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fakeserver.admin.contract import Contract, checked_body, checked_query
+from fakeserver.admin.contract import Contract, check_body, check_query
 from fakeserver.faults.scripts import CONNECTION_FAULTS, MAX_DELAY_SECONDS, PHASES
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.references import dereference
@@ -62,7 +62,7 @@ def test_everything_can_be_honoured() -> None:
     assert BASES.keys() == {*CHECKED}
     for name, bases in BASES.items():
         for base in bases:
-            checked_body(name, base)
+            check_body(name, base)
 
 
 # Ranges
@@ -118,7 +118,7 @@ def put_at(value: Any, place: Place, new: Any) -> Any:
 def refused_field(name: str, value: Any) -> str | None:
     """The field that is refused in a body, if one is."""
     try:
-        checked_body(name, value)
+        check_body(name, value)
     except FakeProblem as problem:
         return str(problem.body["field"]) if problem.status == 422 else f"status {problem.status}"
     return None
@@ -165,7 +165,7 @@ def test_what_the_code_knows_as_well() -> None:
 
 @pytest.mark.parametrize(("query", "limit"), [(b"", None), (b"limit=0", 0), (b"limit=999999", 999_999), (b"a=1", None)])
 def test_a_query(query: bytes, limit: int | None) -> None:
-    assert checked_query("getRequests", query) == {"limit": limit}
+    assert check_query("getRequests", query) == {"limit": limit}
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ def test_a_query(query: bytes, limit: int | None) -> None:
 )
 def test_a_query_that_is_refused(query: bytes) -> None:
     with pytest.raises(FakeProblem) as caught:
-        checked_query("getRequests", query)
+        check_query("getRequests", query)
     assert (caught.value.status, caught.value.body["field"]) == (422, "limit")
 
 
 def test_a_query_that_is_too_long() -> None:
     with pytest.raises(FakeProblem) as caught:
-        checked_query("getRequests", b"limit=" + b"1" * 40_000)
+        check_query("getRequests", b"limit=" + b"1" * 40_000)
     assert (caught.value.status, caught.value.body["field"]) == (414, "query")
 
 

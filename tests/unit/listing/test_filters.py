@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.listing.containment import contains
-from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs, parsing
+from fakeserver.listing.filters import AllOf, AnyOf, Containing, Equal, Excluding, Filter, Pairs, check_by
 from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import question_of, select
 from fakeserver.problems import Issue
@@ -119,7 +119,7 @@ def test_a_filter_parses_its_value(value: str | None, meaning: str | None, issue
     """What was decoded becomes what the filter means, once; every issue joins those of the other parameters."""
     earlier = Issue(("query", "limit"), "too small", "greater_than_equal")
     values, found = {"p": value, "q": "untouched"}, [earlier]
-    parsing(Equal("p", field="f", decode=upper, check=no_b))(values, found)
+    check_by(Equal("p", field="f", decode=upper, check=no_b))(values, found)
     assert values == {"p": meaning, "q": "untouched"}
     assert found[0] is earlier
     assert [(issue.loc, issue.type) for issue in found[1:]] == issues

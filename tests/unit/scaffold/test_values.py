@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeserver.scaffold.code import literal, written
+from fakeserver.scaffold.code import literal, write
 from fakeserver.scaffold.scalars import Unmakeable
 from fakeserver.scaffold.values import Values, identity_of
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_made_is_said(schema: Any, cause: str) -> None:
 @pytest.mark.parametrize("text", ['quote " and \\', "line\nbreak", "\x00\x7f", "😀\u2028", "{braces}"])
 def test_text_is_spelt_as_python_reads_it(text: str) -> None:
     """Whatever a description holds is a value in the code, and never code."""
-    assert eval(written(literal({text: [text]}))) == {text: [text]}
+    assert eval(write(literal({text: [text]}))) == {text: [text]}
 
 
 @pytest.mark.parametrize("dated", [True, False])
@@ -86,7 +86,7 @@ def test_text_is_spelt_as_python_reads_it(text: str) -> None:
 def test_ids_are_unique_and_in_order_where_nothing_else_orders(schema: Any, dated: bool) -> None:
     """Documents without a date are in the order of their ids, so ids ascend."""
     code = identity_of(VALUES, schema, "id", dated)
-    ids = [VALUES.drawn(code, number) for number in range(50)]
+    ids = [VALUES.draw(code, number) for number in range(50)]
     assert len(set(ids)) == len(ids)
     assert dated or sorted(ids) == ids
 
