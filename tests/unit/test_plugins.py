@@ -135,6 +135,7 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
+@pytest.mark.slow
 def test_a_bad_provider_is_named_and_left_out(
     folder: Path, site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

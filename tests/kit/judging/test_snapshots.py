@@ -123,6 +123,7 @@ def test_the_report_says_what_nobody_can_know() -> None:
         assert any("the list may hold more rows than could be read" in note for note in session.notes) is noted
 
 
+@pytest.mark.slow
 def test_every_provider_of_ours_is_read_whole() -> None:
     """The fake's own listings leave no doubt, but for one that fills its longest page exactly."""
     for slug, promises in BY_SLUG.items():

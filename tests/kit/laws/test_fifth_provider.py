@@ -92,6 +92,7 @@ def check(listing: Handler) -> list[Outcome]:
     return list(session.outcomes)
 
 
+@pytest.mark.slow
 def test_a_correct_server_holds_by_the_laws_of_its_capabilities() -> None:
     """The laws of cursors and those of JSON filters come together, and accuse nobody."""
     outcomes = {outcome.law: outcome for outcome in check(correct("instavm", size=240))}

@@ -183,6 +183,7 @@ def test_a_query_that_is_too_long() -> None:
     assert (caught.value.status, caught.value.body["field"]) == (414, "query")
 
 
+@pytest.mark.slow
 def test_serving_does_not_read_the_contract() -> None:
     code = (
         "import sys, fakeserver.serving.app\n"

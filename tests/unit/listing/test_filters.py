@@ -464,6 +464,7 @@ def psql() -> Iterator[Callable[[str], str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_containment_is_that_of_postgresql(psql: Callable[[str], str]) -> None:
     """`contains` answers every (document, query) pair as PostgreSQL's `@>` on jsonb does."""
     pairs = [*EDGES, *generated_pairs(5_000)]

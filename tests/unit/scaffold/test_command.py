@@ -147,7 +147,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "aliases of aliases" else name for name in BAD]
+)
 def test_a_bad_file_is_one_line(name: str, elsewhere: Path) -> None:
     """It names the file and the cause, and nothing is left behind."""
     content, cause = BAD[name]

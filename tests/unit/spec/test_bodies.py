@@ -184,6 +184,7 @@ def test_issues_and_names_are_bounded() -> None:
     assert all(len(field) == MAX_NAME for field, _ in found)
 
 
+@pytest.mark.slow
 def test_large_bodies_with_much_in_them_that_is_wrong() -> None:
     """As many members, items and repeated names as a body has room for end in a few issues."""
     names = b",".join(b'"%06d":1' % (index // 2) for index in range(90_000))
