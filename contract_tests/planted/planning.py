@@ -38,6 +38,7 @@ ALWAYS = frozenset(
         "exactness.values:one element, not two",
         "exactness.values:one inner list, not two",
         "pages.limits:one",
+        "cursors.tampered:flipped",
         "cursors.tampered:half",
         "spellings.lists:upper-case uuid",
         "spellings.encoding:capital boolean",
