@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fakeserver.problems import Json
@@ -42,18 +42,34 @@ def literal(value: Json) -> str:
             return repr(value)
 
 
+def tuple_of(values: Iterable[Json]) -> str:
+    """JSON values as a tuple."""
+    texts = [literal(value) for value in values]
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+
+
+def comment(text: str) -> str:
+    """Somebody else's text as a line of a comment has it: nothing in it begins a new line."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def documentation(text: str) -> str:
+    """Somebody else's text as a docstring has it: nothing in it ends the docstring, or means another character."""
+    return comment(text).replace("\\", "/").replace('"', "'")
+
+
 def write(code: Code, indent: int = 0) -> str:
     """An expression as it is written at this indentation."""
     if isinstance(code, str):
         return code
     if isinstance(code, Members):
-        parts = [f"{literal(name)}: {{}}" for name in code.of]
+        parts = [f"{literal(name)}: " for name in code.of]
         values: list[Code] = [*code.of.values()]
         opening, closing = "{}"
     else:
-        parts, values = ["{}"] * len(code.of), [*code.of]
+        parts, values = [""] * len(code.of), [*code.of]
         opening, closing = "[]"
-    texts = [part.replace("{}", "") + write(value, indent + 4) for part, value in zip(parts, values, strict=True)]
+    texts = [part + write(value, indent + 4) for part, value in zip(parts, values, strict=True)]
     line = f"{opening}{', '.join(texts)}{closing}"
     if len(line) + indent <= LINE and "\n" not in line and (indent or not texts):
         return line

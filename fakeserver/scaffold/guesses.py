@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fakeserver.problems import Document, Json, SpecError
+from fakeserver.scaffold.code import literal
 from fakeserver.scaffold.survey import Found, Unserved
 from fakeserver.scaffold.values import Values
 from fakeserver.spec.reader import JSON
@@ -60,7 +61,8 @@ def plain(name: str) -> str:
 @dataclass(slots=True)
 class Listed:
     """How one operation lists its rows, in the words of a provider's table. `unread` are its parameters that nothing
-    is guessed of, with the reason; `request` is a path and query that it answers."""
+    is guessed of, with the reason; `size` and `turn` are those that say how long a page is and
+    which one, `request` is a path and query that it answers."""
 
     found: Found
     items: str | None
@@ -73,6 +75,7 @@ class Listed:
     unread: dict[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     size: str = ""
+    turn: str = ""
     request: str = ""
 
     @property
@@ -147,25 +150,26 @@ class Guesser:
         if size and cursor:
             self._fit(query[size], 1, DEFAULT_SIZE)
             self._text(query[cursor])
-            used, position = [size, cursor], f'Cursor("{cursor}", "{size}")'
+            used, position = [size, cursor], f"Cursor({literal(cursor)}, {literal(size)})"
         elif size and number:
             self._fit(query[size], 1, DEFAULT_SIZE)
             self._fit(query[number], 1, 1)
-            used, position = [size, number], f'Numbered("{number}", "{size}")'
+            used, position = [size, number], f"Numbered({literal(number)}, {literal(size)})"
         elif size and offset:
             self._fit(query[size], 0, DEFAULT_SIZE)
             self._fit(query[offset], 0, None)
             most = self.values.flat(query[size]["schema"]).get("maximum", LARGEST_PAGE)
-            used, position = [size, offset], f'Window({int(most)}, "{size}", "{offset}")'
+            used, position = [size, offset], f"Window({int(most)}, {literal(size)}, {literal(offset)})"
         elif size:
             self._fit(query[size], 0, DEFAULT_SIZE)
-            used, position = [size], f'First("{size}")'
+            used, position = [size], f"First({literal(size)})"
         else:
             lonely = cursor or number or offset
             if lonely:
                 raise Unserved(f"parameter {lonely!r}: there is no parameter for the length of a page")
             position = "Everything()"
         self.listed.position, self.listed.size = position, size
+        self.listed.turn = cursor or number or offset if size else ""
         if order and self._guess_order(order, query[order]):
             used.append(order)
         return {name: parameter for name, parameter in query.items() if name not in used}
@@ -217,8 +221,8 @@ class Guesser:
             return False
         first = schema.get("default") if schema.get("default") in choices else None
         ordered = sorted(choices, key=lambda each: (each != first, str(each).lower() != "desc"))
-        orders = ", ".join(f'"{each}": {DIRECTIONS[str(each).lower()]}' for each in ordered)
-        self.listed.order = f'OrderParameter("{name}", {{{orders}}})'
+        orders = ", ".join(f"{literal(each)}: {DIRECTIONS[str(each).lower()]}" for each in ordered)
+        self.listed.order = f"OrderParameter({literal(name)}, {{{orders}}})"
         return True
 
     # Filters
@@ -291,7 +295,7 @@ class Guesser:
             if fact is not None and fact in KNOWN[self.listed.kind] and self._may_be(fact, member):
                 if fact == "next" and "null" not in types:
                     raise_null(member, self.document)
-                    self.found.notes.append(f"{place}{name} is null on the last page")
+                    self.found.notes.append(f"{place + name!r} is null on the last page")
                 found[name] = fact
             elif "object" in types or fields_of(self.document, member):
                 inner = self._members(member, set(), f"{place}{name}.") if name in required else self._try(member)

@@ -18,7 +18,7 @@ from fakeserver.scaffold.guesses import Guesser, Listed, created_in, identities_
 from fakeserver.scaffold.pruning import components_of
 from fakeserver.scaffold.scalars import Unmakeable
 from fakeserver.scaffold.source import UnusableSource
-from fakeserver.scaffold.survey import Found, Survey, Unserved
+from fakeserver.scaffold.survey import MALFORMED, Found, Survey, Unserved, sentence_of
 from fakeserver.scaffold.values import Draws, Values, identity_of
 from fakeserver.spec.reader import JSON, UNSERVED_KEY, Reader
 from fakeserver.spec.references import REFERENCE
@@ -27,8 +27,6 @@ TENANT = "main"
 SAMPLES = 4
 """Values of a column that no enum spells out."""
 SCALARS = {"string", "integer", "boolean"}
-MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError, ZeroDivisionError, OverflowError)
-"""What a description that is not OpenAPI at some place leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def make_plan(document: Document, chosen: str | None = None) -> Plan:
             rows = make_rows(document, group)
         except (Unserved, Unmakeable, SpecError, *MALFORMED) as error:
             for listed in group:
-                listed.found.reason = _sentence(error)
+                listed.found.reason = sentence_of(error)
             continue
         group = [listed for listed in group if _has_request(document, rows, listed)]
         if not group:
@@ -122,7 +120,10 @@ def _complete(
     served = {id(listed.found) for listed in group}
     plan = Plan(document, rows, [*group], [found for found in operations if id(found) not in served])
     schemas = [_error_schema(response) for status, response in group[0].found.responses.items() if status >= "4"]
-    plan.errors = next((dialect.body(schema) for schema in schemas if schema), FALLBACK)
+    try:
+        plan.errors = next((dialect.body(schema) for schema in schemas if schema), FALLBACK)
+    except (SpecError, *MALFORMED) as error:
+        raise UnusableSource(f"none of its errors can be answered: {sentence_of(error)}") from error
     statuses = group[0].found.responses
     plan.invalid_status = 400 if "400" in statuses and "422" not in statuses else 422
     return plan
@@ -150,12 +151,6 @@ def _why_nothing(operations: Sequence[Found]) -> str:
     return f"none of its {len(operations)} operations can be served; {first.endpoint.name}: {first.reason}"
 
 
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, MALFORMED):
-        return f"malformed OpenAPI near {error!r}"[:200]
-    return " ".join(str(error).split())
-
-
 def _read_list(document: Document, dialect: Dialect, found: Found) -> Listed | None:
     """How an operation lists its rows; None, and the reason is kept, where it cannot be served."""
     if found.reason:
@@ -167,7 +162,7 @@ def _read_list(document: Document, dialect: Dialect, found: Found) -> Listed | N
                 found.notes.append(note)
         check_readable(document, found)
     except (Unserved, Unmakeable, SpecError, *MALFORMED) as error:
-        found.reason = _sentence(error)
+        found.reason = sentence_of(error)
         return None
     return listed
 
@@ -245,7 +240,7 @@ def _has_request(document: Document, rows: Rows, listed: Listed) -> bool:
     try:
         listed.request = _request(document, rows, listed)
     except (Unmakeable, *MALFORMED) as error:
-        listed.found.reason = f"a parameter that it cannot do without: {_sentence(error)}"
+        listed.found.reason = f"a parameter that it cannot do without: {sentence_of(error)}"
     return not listed.found.reason
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from fakeserver.problems import Json
-from fakeserver.scaffold.code import literal
+from fakeserver.scaffold.code import literal, tuple_of
 from fakeserver.scaffold.guesses import DEFAULT_SIZE, LARGEST_PAGE, Listed
 from fakeserver.scaffold.plan import Plan, name_of
 
@@ -131,9 +129,9 @@ def _promise_values(listed: Listed, kind: str, name: str, field: str) -> str:
     sentence = f"`{name}` keeps rows whose `{field}` it names (Assumed)."
     return (
         f"Closed(\n            parameter={literal(name)},\n            field={literal(field)},\n"
-        f"            noun={literal(name)},\n            values={tuple(values)!r}{more},\n"
+        f"            noun={literal(name)},\n            values={tuple_of(values)}{more},\n"
         f"            tier=Tier.SHOULD,\n            sentence={literal(sentence)},\n        )"
-    ).replace("'", '"')
+    )
 
 
 def _promise_paging(listed: Listed) -> tuple[str, set[str]]:
@@ -141,7 +139,6 @@ def _promise_paging(listed: Listed) -> tuple[str, set[str]]:
     schema = _schema_of(listed, listed.size)
     facts = {str(fact): (name, "InEnvelope") for name, fact in listed.members.items()}
     facts |= {fact: (name, "InHeader") for name, fact in listed.headers.items()}
-    arguments = re.findall(r'"([^"]*)"', listed.position)
     parts = [
         f"size={literal(listed.size)}",
         f"default={schema.get('default') if listed.size else None}",
@@ -149,12 +146,12 @@ def _promise_paging(listed: Listed) -> tuple[str, set[str]]:
     ]
     names: set[str] = set()
     if listed.kind == "Numbered":
-        parts.append(f"number={literal(arguments[0])}")
+        parts.append(f"number={literal(listed.turn)}")
     if listed.kind == "Window":
-        parts.append(f"offset={literal(arguments[1])}")
+        parts.append(f"offset={literal(listed.turn)}")
     if listed.kind == "Cursor" and "next" in facts:
         name, place = facts["next"]
-        parts.append(f"cursor=Cursor({literal(arguments[0])}, {place}({literal(name)}))")
+        parts.append(f"cursor=Cursor({literal(listed.turn)}, {place}({literal(name)}))")
         names |= {"Cursor", place}
     if "total" in facts:
         name, place = facts["total"]

@@ -10,7 +10,7 @@ import yaml
 
 from fakeserver import __version__
 from fakeserver.problems import Json
-from fakeserver.scaffold.code import literal, write
+from fakeserver.scaffold.code import comment, documentation, literal, tuple_of, write
 from fakeserver.scaffold.guesses import Listed
 from fakeserver.scaffold.plan import TENANT, Plan
 from fakeserver.scaffold.promises import promises_text
@@ -181,7 +181,7 @@ class Skeleton:
         self.slug = slug
         self.plan = plan
         self.package = f"fakeserver_{slug.replace('-', '_')}"
-        self.distribution = f"fakeserver-{slug.replace('_', '-')}"
+        self.distribution = f"fakeserver-{slug.replace('_', '-')}".rstrip("-")
         self.title = re.sub(r"[^\w .,()+&-]+", " ", str(plan.spec["info"]["title"])).strip()[:60] or slug
 
     def files(self) -> Mapping[str, str]:
@@ -232,16 +232,16 @@ class Skeleton:
 
     def _operation(self, listed: Listed) -> Iterator[str]:
         yield f"        {literal(listed.found.endpoint.id)}: Listing("
-        yield from (f"            # Assumed: {note}." for note in listed.found.notes)
+        yield from (f"            # Assumed: {comment(note)}." for note in listed.found.notes)
         if listed.path:
-            yield f"            path={tuple(listed.path)!r},".replace("'", '"')
+            yield f"            path={tuple_of(listed.path)},"
         yield "            tenant=own,"
         if listed.filters or listed.unread:
             yield "            filters=("
             for kind, name, target in listed.filters:
                 yield f"                {kind}({literal(name)}, field={literal(target)}),"
             for name, reason in listed.unread.items():
-                yield f"                # To be written: {reason}. Until then the parameter is refused."
+                yield f"                # To be written: {comment(reason)}. Until then the parameter is refused."
                 identity = literal(self.plan.rows.identity)
                 yield f"                Equal({literal(name)}, field={identity}, decode=unread),"
             yield "            ),"
@@ -262,7 +262,7 @@ class Skeleton:
         return DOCUMENTS.format(
             title=self.title,
             imports=", ".join(in_order(names)),
-            operation=self.plan.listings[0].found.endpoint.name,
+            operation=documentation(self.plan.listings[0].found.endpoint.name),
             body=body,
         )
 

@@ -22,6 +22,8 @@ MAX_DEPTH = 100
 MAX_VALUES = 3_000_000
 """Values of a file, those counted again that a YAML alias repeats."""
 MAX_CAUSE = 200
+UNREADABLE = (ValueError, RecursionError, KeyError, IndexError, AttributeError)
+"""What the reader of YAML raises, beside errors of its own, for text that is not of the type that its tag names."""
 VERSION = re.compile(r"3\.([01])(\.\d+)?(-\w+)?")
 
 
@@ -71,7 +73,7 @@ def _parse(content: bytes) -> Json:
         pass
     try:
         return yaml.load(content.decode("utf-8-sig"), Loader=Yaml12)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (*UNREADABLE, yaml.YAMLError) as error:
         raise UnusableSource(f"is neither YAML nor JSON: {' '.join(str(error).split())[:MAX_CAUSE]}") from error
 
 

@@ -26,8 +26,29 @@ LONGEST_ID = 100
 FIRST_ERROR = 400
 
 
+MALFORMED = (
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+    ZeroDivisionError,
+    OverflowError,
+)
+"""What a description that is not OpenAPI at some place leads to."""
+MAX_SENTENCE = 200
+
+
 class Unserved(Exception):
     """Why an operation is not served."""
+
+
+def sentence_of(error: BaseException) -> str:
+    """Why something is not served, from what was raised."""
+    if isinstance(error, MALFORMED):
+        return f"malformed OpenAPI near {error!r}"[:MAX_SENTENCE]
+    return " ".join(str(error).split())
 
 
 @dataclass(slots=True)
@@ -53,8 +74,9 @@ class Survey:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._ids: set[str] = set()
-        components = document.setdefault("components", {})
-        schemes = components.get("securitySchemes") if isinstance(components, dict) else None
+        if not isinstance(document.get("components"), dict):
+            document["components"] = {}
+        schemes = document["components"].get("securitySchemes")
         self._schemes: Document = schemes if isinstance(schemes, dict) else {}
 
     def operations(self) -> Iterator[Found]:
@@ -89,8 +111,8 @@ class Survey:
             found.body["parameters"] = self._parameters(item, body)
             found.body["responses"] = self._responses(body, found)
             found.body["security"] = self._security(body, found)
-        except (Unserved, SpecError) as error:
-            found.reason = str(error)
+        except (Unserved, SpecError, *MALFORMED) as error:
+            found.reason = sentence_of(error)
         return found
 
     def _prefix(self, body: Document, item: Document) -> str:
