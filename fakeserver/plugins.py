@@ -135,7 +135,12 @@ def check_slug(slug: str) -> None:
 
 def cause_of(error: BaseException) -> str:
     """An error as the end of a line. Ours are sentences; anybody else's begins with what it is."""
-    text = " ".join(str(error).split())[:MAX_CAUSE]
+    try:
+        said = str(error)
+    except Exception:  # Somebody else's class.
+        said = ""
+    # What others say must not move the cursor of a terminal.
+    text = " ".join("".join(each if each.isprintable() else " " for each in said).split())[:MAX_CAUSE]
     if type(error).__module__.partition(".")[0] == OURS:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -148,7 +153,11 @@ def find_entry_points(group: str) -> Iterator[Found]:
 
     seen: set[str] = set()
     for distribution in distributions():
-        text = distribution.read_text("entry_points.txt")
+        try:
+            text = distribution.read_text("entry_points.txt")
+        except Exception:  # Whose file is no text, or cannot be read, has no plugin that somebody could have used.
+            log.warning("the entry points of package %r cannot be read: they are not text", name_of(distribution))
+            continue
         if text is None or group not in text:
             continue
         package = name_of(distribution)
