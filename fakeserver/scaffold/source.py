@@ -14,7 +14,7 @@ import yaml
 
 from fakeserver.problems import Document, Json
 from fakeserver.scaffold.version30 import to_31
-from fakeserver.spec.reader import Loader
+from fakeserver.spec.reader import UNREADABLE, Loader
 
 MAX_BYTES = 32 * 2**20
 """The largest descriptions that vendors publish have a third of it."""
@@ -22,8 +22,6 @@ MAX_DEPTH = 100
 MAX_VALUES = 3_000_000
 """Values of a file, those counted again that a YAML alias repeats."""
 MAX_CAUSE = 200
-UNREADABLE = (ValueError, RecursionError, KeyError, IndexError, AttributeError)
-"""What the reader of YAML raises, beside errors of its own, for text that is not of the type that its tag names."""
 VERSION = re.compile(r"3\.([01])(\.\d+)?(-\w+)?")
 
 
@@ -73,7 +71,7 @@ def _parse(content: bytes) -> Json:
         pass
     try:
         return yaml.load(content.decode("utf-8-sig"), Loader=Yaml12)
-    except (*UNREADABLE, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise UnusableSource(f"is neither YAML nor JSON: {' '.join(str(error).split())[:MAX_CAUSE]}") from error
 
 

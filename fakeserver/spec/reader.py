@@ -154,14 +154,18 @@ class Loader(SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, AttributeError)
+"""What YAML's reader raises; the last three for a text that is not of the type that its tag names."""
+
+
 def _read(path: Traversable) -> tuple[str, Json]:
     try:
         content = path.read_text(encoding="utf-8")
         return content, yaml.load(content, Loader=Loader)
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
+    except UNREADABLE as error:
+        raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
 
 
 def load(path: Traversable, served: Collection[str]) -> Spec:

@@ -438,6 +438,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "an ordinal given twice": ("pins:\n", "pins:\n      1: {}\n", "'1' is given twice"),
     "a placeholder without quotes": ('[prod, "team:{teams}"]', "[prod, {teams}]", "a placeholder must be quoted"),
     "a date that is none": ("user: user_admin", "user: 2026-02-30", "day is out of range"),
+    "a tag for another text": ("user: user_admin", "user: !!bool user_admin", "cannot be read as YAML: 'user_admin'"),
+    "a tag for a date": ("user: user_admin", "user: !!timestamp user_admin", "cannot be read as YAML"),
     "a value within itself": ("value: [prod]", "value: &own [*own]", "is nested deeper than 32"),
     "a list as a key": ("switches:\n", "switches:\n  ? [a]\n  : b\n", "unhashable"),
 }

@@ -6,6 +6,8 @@ import ast
 import copy
 import json
 import re
+import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,16 @@ def test_a_description_that_is_not_openapi_is_refused(wrong: Json, tmp_path: Pat
     path.write_text(json.dumps({"openapi": "3.1.0", "paths": {"/boxes": {"get": {}}}} | wrong))
     with pytest.raises(UnusableSource, match=re.escape(str(path))):
         make(SLUG, path, None)
+
+
+def test_a_package_has_a_name_that_pip_takes() -> None:
+    """A slug may end in what the name of a package may not."""
+    made = make("acme-", VENDOR, None)
+    try:
+        project = tomllib.loads((made.folder / "pyproject.toml").read_text())["project"]
+    finally:
+        shutil.rmtree(made.folder)
+    assert project["name"] == "fakeserver-acme"
 
 
 @pytest.mark.parametrize("text", ["!!bool maybe", '!!int ""', '!!float ""', "!!timestamp soon"])
