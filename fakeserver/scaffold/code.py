@@ -49,7 +49,8 @@ def tuple_of(values: Iterable[Json]) -> str:
 
 
 def comment(text: str) -> str:
-    """Somebody else's text as a line of a comment has it: nothing in it begins a new line."""
+    """Somebody else's text as a line of a comment or of a report has it: nothing in it begins a new line, or moves
+    the cursor of a terminal."""
     return "".join(each if each.isprintable() else " " for each in text)
 
 

@@ -17,6 +17,7 @@ from fakeserver.problems import SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
 from fakeserver.scaffold import trial
+from fakeserver.scaffold.code import comment
 from fakeserver.scaffold.plan import Plan, alone, make_plan
 from fakeserver.scaffold.skeleton import Skeleton, reasons
 from fakeserver.scaffold.source import UnusableSource, read_source
@@ -48,7 +49,7 @@ def run(parsed: argparse.Namespace, out: TextIO) -> int:
         raise UsageError(f"fakeserver new: {error}") from error
     except OSError as error:
         raise UsageError(f"fakeserver new: {folder} cannot be written: {error.strerror}") from error
-    out.write("\n".join(report(made.plan, folder, parsed.slug)) + "\n")
+    out.writelines(f"{comment(line)}\n" for line in report(made.plan, folder, parsed.slug))
     return 0
 
 

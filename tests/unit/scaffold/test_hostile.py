@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import io
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fakeserver.cli import main
 from fakeserver.problems import Json
 from fakeserver.scaffold import source
 from fakeserver.scaffold.code import Members, comment, documentation, tuple_of, write
@@ -99,6 +101,17 @@ def test_no_text_of_a_description_becomes_code(kind: str, tmp_path: Path) -> Non
         assert (listed.size, listed.turn) == (f"limit{TEXTS[kind]}", f"cursor{TEXTS[kind]}")
         assert [filter_[0] for filter_ in listed.filters] == ["Equal"]
         assert made.get(listed.found.endpoint.id).status == 200
+
+
+@pytest.mark.parametrize("text", ["\n", "\r", "\x1b[~"])
+def test_no_text_of_a_description_moves_the_cursor(text: str, tmp_path: Path) -> None:
+    """What the command says of a description is in lines of its own."""
+    path, out = tmp_path / "openapi.json", io.StringIO()
+    path.write_text(json.dumps(description(text)))
+    arguments = ["new", SLUG, "--from", str(path), "--out", str(tmp_path / "made")]
+    assert main(arguments, out, io.StringIO()) == 0
+    assert all(line.isprintable() for line in out.getvalue().split("\n"))
+    assert "  other" in out.getvalue()
 
 
 @pytest.mark.parametrize("text", TEXTS.values())
