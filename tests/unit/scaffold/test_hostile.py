@@ -141,6 +141,7 @@ SPARSE = 31
 WRONG: list[Json] = [None, 5, "x", [], {}, [None], {"a": 1}, {"$ref": 5}, "²"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(WRONG)))
 def test_a_wrong_value_anywhere_is_a_sentence(number: int, tmp_path: Path) -> None:
     """Either the rest is served, or one line says what is wrong; nothing else is ever raised."""
