@@ -33,10 +33,15 @@ def name_of(path: Path, root: Path = PACKAGE) -> str:
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported(path: Path) -> frozenset[str]:
     """The modules that a file names in its imports, inside of functions too, but not those for the type checker."""
     found: set[str] = set()
-    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    nodes: list[ast.AST] = [tree_of(path)]
     while nodes:
         node = nodes.pop()
         if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
@@ -138,7 +143,7 @@ def test_rooms_stay_small(path: Path) -> None:
     """No function is longer than a screen, and no module than four hundred lines."""
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST_MODULE
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             length = node.end_lineno - node.lineno + 1
@@ -160,10 +165,10 @@ def test_words(path: Path) -> None:
     """One word per thing: the words that ARCHITECTURE rules out do not name anything, and nothing is left to do."""
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
-    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    names = {node.id for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name)}
     defined = {
         node.name
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
     for name in (names | defined) - DICTATED:
@@ -175,7 +180,7 @@ def test_words(path: Path) -> None:
 def test_every_module_says_what_it_is(path: Path) -> None:
     """Every module begins with a sentence about itself."""
     if path.name != "__main__.py":
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert ast.get_docstring(tree_of(path))
 
 
 def test_the_glossary_is_short() -> None:
