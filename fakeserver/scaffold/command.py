@@ -128,11 +128,12 @@ def place(made: Path, folder: Path) -> None:
 
 def report(plan: Plan, folder: Path, slug: str) -> Iterator[str]:
     """What the command says: what is served, and of each reason the operations that are not."""
-    rest = f"; {len(plan.unserved)} are not served:" if plan.unserved else ""
+    count = len(plan.unserved)
+    rest = f"; {count} {'is' if count == 1 else 'are'} not served:" if count else ""
     yield f"{folder} serves {len(plan.listings)} of {plan.total} operations{rest}"
-    for reason, count in reasons(plan):
+    for reason, number in reasons(plan):
         names = [found.endpoint.name for found in plan.unserved if found.reason == reason]
-        more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+        more = f" and {number - MOST_NAMED} more" if number > MOST_NAMED else ""
         yield f"  {reason}: {', '.join(names[:MOST_NAMED])}{more}"
     for listed in plan.listings:
         yield f"{listed.found.endpoint.name}: pages by {listed.position}"

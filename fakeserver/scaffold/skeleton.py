@@ -108,7 +108,7 @@ def make(draw: Draw) -> Document:
 '''
 README = """# {distribution}
 
-{title} as a provider of [fakeserver](https://pypi.org/project/fakeserver/), begun by `fakeserver new`.
+{title} as a provider of fakeserver, begun by `fakeserver new`.
 
 ```sh
 pip install -e '.[dev]'
@@ -124,15 +124,16 @@ does (`{key}`). What is served was guessed from names:
 {unserved}
 
 To go on: `{package}/provider.py` says what parameters mean, `{package}/documents.py` makes the documents,
-`{package}/recipe.yaml` says how often each value occurs, and `{package}/promises.py` says once more, from the vendor's
-pages and by hand, what `fakeserver check` holds a deployment to.
+`{package}/recipe.yaml` says how often each value occurs.
+
+{promises}
 """
 CHECK = "fakeserver check {slug} --base-url http://127.0.0.1:8000/{slug} --token {slug}-admin-key\n"
-PROMISED = """`{package}/promises.py` says once more,
-from the vendor's pages and by hand, what `fakeserver check` holds a deployment to. As long as a filter is not written,
-the check says that its parameter is refused; it also names statuses that the description does not document."""
-UNPROMISED = """There is nothing for `fakeserver check`
-yet: it needs rows with an id that is text and an instant that says when they were made."""
+PROMISED = """`{package}/promises.py` says once more, from the vendor's pages and by hand, what `fakeserver check`
+holds a deployment to. A parameter whose filter is not written is refused, and the check says so; it also names each
+status that an answer had and the description does not document."""
+UNPROMISED = """There is nothing for `fakeserver check` yet: it needs rows with an id that is text and an instant that
+says when they were made."""
 TEST = '''"""The fake starts, lists, and answers every error that the description documents."""
 
 import json

@@ -52,6 +52,32 @@ def test_it_says_what_is_served_and_what_is_not(elsewhere: Path) -> None:
     assert list((elsewhere / "temporary").iterdir()) == []
 
 
+UNDATED = (
+    PLAIN
+    + """paths:
+  /a:
+    get:
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {type: array, items: {type: object, required: [id], properties: {id: {type: integer}}}}
+"""
+)
+
+
+@pytest.mark.parametrize(("source", "checked"), [(VENDOR.read_text(), True), (UNDATED, False)])
+def test_its_readme_says_what_can_be_checked(source: str, checked: bool) -> None:
+    """Promises are named where there are any, with what the check finds at first; else why there are none."""
+    Path("source.yaml").write_text(source)
+    assert run("acme", "--from", "source.yaml")[0] == 0
+    readme = Path("fakeserver-acme/README.md").read_text()
+    assert Path("fakeserver-acme/fakeserver_acme/promises.py").exists() is checked
+    assert ("promises.py" in readme) is checked
+    assert ("whose filter is not written is refused, and the check says so" in readme) is checked
+    assert ("There is nothing for `fakeserver check` yet" in readme) is not checked
+
+
 def test_an_empty_folder_is_taken() -> None:
     """`--out` names the folder; an empty one that exists is as good as none."""
     Path("there").mkdir()
