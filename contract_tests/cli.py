@@ -31,6 +31,7 @@ FORMATS = {"junit": junit.render, "html": html.render, "json": json.render}
 FAKED = frozenset({"oracle", "power"})
 """The layers that compare a deployment with our fake of it."""
 PROFILES = ("default", "polite", "deep")
+INSTALL = "if a package brings its promises, install that first"
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
 TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
 EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
@@ -57,7 +58,7 @@ def provider(slug: str) -> str:
     for line in BY_SLUG.left_out.get(slug, ()):
         print(line, file=sys.stderr)
     try:
-        return target(one_of([*BY_SLUG], "provider")(slug)).slug
+        return target(one_of([*BY_SLUG], "provider", INSTALL)(slug)).slug
     except UnusablePlugin as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -19,12 +19,15 @@ def near(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"
 
 
-def one_of(known: Sequence[str], noun: str) -> Callable[[str], str]:
-    """An argparse type that takes one of the known words, or suggests the nearest."""
+def one_of(known: Sequence[str], noun: str, advice: str = "") -> Callable[[str], str]:
+    """An argparse type that takes one of the known words, or suggests the nearest; `advice` says what to do where none
+    is near."""
 
     def read(text: str) -> str:
         if text not in known:
-            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{near(text, known)}")
+            end = near(text, known)
+            further = f"; {advice}" if advice and "did you mean" not in end else ""
+            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{end}{further}")
         return text
 
     return read

@@ -37,6 +37,7 @@ MAX_SIZE = 10_000_000
 BACKLOG = 2_048
 MOST_NAMED = 5
 """Operations without a meaning that the start screen names."""
+INSTALL = "if a package brings it, install that first"
 USAGE_ERROR = 2
 EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
 """The dates of a million documents must have room before and after the epoch."""
@@ -128,7 +129,7 @@ def check(arguments: Sequence[str], out: TextIO) -> int:
 def provider(slug: str) -> Provider:
     """An argparse type for a provider that is installed."""
     try:
-        return PROVIDERS[one_of([*PROVIDERS], "provider")(slug)]
+        return PROVIDERS[one_of([*PROVIDERS], "provider", INSTALL)(slug)]
     except UnusablePlugin as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -191,7 +192,7 @@ def serve_parser() -> Parser:
     )
     add(
         "--only",
-        type=one_of([*PROVIDERS], "provider"),
+        type=one_of([*PROVIDERS], "provider", INSTALL),
         action="append",
         default=[],
         metavar="SLUG",

@@ -11,7 +11,9 @@ import functools
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 OURS = "fakeserver"
 MAX_CAUSE = 300
 """Characters of somebody else's error that a line repeats."""
+MAX_CAUSES = 8
+"""So far the causes of an error are followed."""
+MAX_NAME = 60
+"""Characters of a file's name that a line repeats."""
 SLUG = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 RESERVED = frozenset({"ns", "vocabularies"})
 """Names that paths and the files of `--fixtures` have another use for."""
@@ -102,7 +108,8 @@ class Plugins(Mapping[str, Kind], Generic[Kind]):
 
     def unusable(self, name: str, error: BaseException) -> UnusablePlugin:
         """What is said of a plugin that fails for this reason."""
-        return UnusablePlugin(self._line(name, self._found[name][0].package, cause_of(error)))
+        package, point = self._found[name][0]
+        return UnusablePlugin(self._line(name, package, cause_of(error) + place_in(error, point.module)))
 
     @functools.cached_property
     def _found(self) -> dict[str, list[Found]]:
@@ -139,11 +146,31 @@ def cause_of(error: BaseException) -> str:
         said = str(error)
     except Exception:  # Somebody else's class.
         said = ""
-    # What others say must not move the cursor of a terminal.
-    text = " ".join("".join(each if each.isprintable() else " " for each in said).split())[:MAX_CAUSE]
+    text = printable(said)[:MAX_CAUSE]
     if type(error).__module__.partition(".")[0] == OURS:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place_in(error: BaseException, module: str) -> str:
+    """Where in the package of a module an error comes from, ` (provider.py, line 9)`; nothing if it does not."""
+    if isinstance(error, SyntaxError):  # Its own words have the place.
+        return ""
+    package, place = module.partition(".")[0], ""
+    cause: BaseException | None = error
+    for _ in range(MAX_CAUSES):
+        if cause is None:
+            break
+        for frame, line in traceback.walk_tb(cause.__traceback__):
+            if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+                place = f" ({printable(Path(frame.f_code.co_filename).name)[:MAX_NAME]}, line {line})"
+        cause = cause.__cause__
+    return place
+
+
+def printable(text: str) -> str:
+    """What others say on one line: it must not move the cursor of a terminal."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def find_entry_points(group: str) -> Iterator[Found]:

@@ -76,7 +76,10 @@ def _to_operation(meaning: Meaning, form: Form) -> Iterator[str]:
     declared = {parameter.name for parameter in form.operation.parameters}
     if meaning.parameters != declared:
         missing, extra = sorted(declared - meaning.parameters), sorted(meaning.parameters - declared)
-        yield f"the spec declares {missing} which nothing reads; the provider reads {extra} undeclared"
+        told = [f"the spec declares {', '.join(map(repr, missing))}, which nothing reads"] if missing else []
+        if extra:
+            told.append(f"the provider reads {', '.join(map(repr, extra))}, which the spec does not declare")
+        yield "; ".join(told)
     if meaning.body and form.operation.body is None:
         yield "the provider reads the body of a request, which the spec does not declare"
     if form.operation.body is not None and not meaning.body:

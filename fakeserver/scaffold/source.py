@@ -14,7 +14,7 @@ import yaml
 
 from fakeserver.problems import Document, Json
 from fakeserver.scaffold.version30 import to_31
-from fakeserver.spec.reader import UNREADABLE, Loader
+from fakeserver.spec.reader import UNREADABLE, Loader, say_unreadable
 
 MAX_BYTES = 32 * 2**20
 """The largest descriptions that vendors publish have a third of it."""
@@ -72,7 +72,7 @@ def _parse(content: bytes) -> Json:
     try:
         return yaml.load(content.decode("utf-8-sig"), Loader=Yaml12)
     except UNREADABLE as error:
-        raise UnusableSource(f"is neither YAML nor JSON: {' '.join(str(error).split())[:MAX_CAUSE]}") from error
+        raise UnusableSource(f"is neither YAML nor JSON: {say_unreadable(error)[:MAX_CAUSE]}") from error
 
 
 def _document_of(value: Json) -> Document:

@@ -158,6 +158,16 @@ UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, 
 """What YAML's reader raises; the last three for a text that is not of the type that its tag names."""
 
 
+def say_unreadable(error: Exception) -> str:
+    """What YAML's reader has against a text, with the line where that shows."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return " ".join(str(error).split())
+    context, start = getattr(error, "context", None), getattr(error, "context_mark", None)
+    within = f" {context} that begins in line {start.line + 1}" if context and start is not None else ""
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}{within}"
+
+
 def _read(path: Traversable) -> tuple[str, Json]:
     try:
         content = path.read_text(encoding="utf-8")
@@ -165,7 +175,7 @@ def _read(path: Traversable) -> tuple[str, Json]:
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except UNREADABLE as error:
-        raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(f"{path}: cannot be read as YAML: {say_unreadable(error)}") from error
 
 
 def load(path: Traversable, served: Collection[str]) -> Spec:

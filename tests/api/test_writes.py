@@ -244,7 +244,8 @@ DISAGREEMENTS: dict[str, tuple[dict[str, Meaning], str]] = {
     ),
     "deleteSandbox": (
         {"deleteSandbox": Create()},
-        "the spec declares ['sandbox_id'] which nothing reads; the provider reads ['timeout_seconds'] undeclared",
+        "the spec declares 'sandbox_id', which nothing reads; "
+        "the provider reads 'timeout_seconds', which the spec does not declare",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 import pytest
@@ -49,6 +50,18 @@ def test_a_mistake_is_one_line(argv: list[str], says: str) -> None:
     with pytest.raises(UsageError) as caught:
         parser().parse_args(argv)
     assert str(caught.value) == says
+
+
+def test_advice_stands_where_nothing_is_near() -> None:
+    """Who mistyped reads what was meant; who named something else, what to do."""
+    read = one_of(COLOURS, "colour", "mix it first")
+    for text, says in (
+        ("violet", "colour 'violet' does not exist; known are red, green, blue; mix it first"),
+        ("gren", "colour 'gren' does not exist; did you mean 'green'?"),
+    ):
+        with pytest.raises(argparse.ArgumentTypeError) as caught:
+            read(text)
+        assert str(caught.value) == says
 
 
 def test_what_is_right_is_read() -> None:

@@ -306,7 +306,10 @@ def test_a_package_that_is_wrong(tmp_path: Path) -> None:
     install_acme(tmp_path, code="raise SystemExit(3)")
     with serving(tmp_path, "--size", "20", PYTHONPATH=str(tmp_path)) as own:
         assert own.get("/prime/api/v1/sandbox", **header_of("prime", "prime-admin-key")).status_code == 200
-        assert own.stderr.read_text("utf-8") == "provider 'acme' of package 'fake-acme' cannot be used: SystemExit: 3\n"
+        assert (
+            own.stderr.read_text("utf-8")
+            == "provider 'acme' of package 'fake-acme' cannot be used: SystemExit: 3 (__init__.py, line 1)\n"
+        )
 
 
 def test_fixtures_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_a_provider_that_is_not_known(folder: Path, site: Site, capsys: pytest.C
     install_promises(folder)
     site()
     assert "provider 'acne' does not exist; did you mean 'acme'?" in refusal(capsys, "acne")
+    assert "; if a package brings its promises, install that first" in refusal(capsys, "zenith")
 
 
 def test_promises_without_a_fake(folder: Path, site: Site, capsys: pytest.CaptureFixture[str]) -> None:

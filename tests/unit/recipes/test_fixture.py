@@ -441,6 +441,11 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "a tag for another text": ("user: user_admin", "user: !!bool user_admin", "cannot be read as YAML: 'user_admin'"),
     "a tag for a date": ("user: user_admin", "user: !!timestamp user_admin", "cannot be read as YAML"),
     "a value within itself": ("value: [prod]", "value: &own [*own]", "is nested deeper than 32"),
+    "an indentation that fits nothing": (
+        "columns:\n  status:",
+        "columns:\n   status:",
+        ": did not find expected key while parsing a block mapping that begins in line ",
+    ),
     "a list as a key": ("switches:\n", "switches:\n  ? [a]\n  : b\n", "unhashable"),
 }
 

@@ -121,6 +121,11 @@ def test_what_is_there_is_never_overwritten(taken: str) -> None:
 
 BAD = {
     "not YAML": (b"a: [", "is neither YAML nor JSON"),
+    "an indentation that fits nothing": (
+        b"info:\n  title: x\n version: 1\n",
+        "is neither YAML nor JSON: line 3, column 2: did not find expected key "
+        "while parsing a block mapping that begins in line 1",
+    ),
     "not UTF-8": (b"\xff\xfe\x00", "is neither YAML nor JSON"),
     "binary": (b"\x00\x01\x02", "is neither YAML nor JSON"),
     "a key given twice": (b"openapi: 3.1.0\nopenapi: 3.1.0\n", "'openapi' is given twice"),
