@@ -114,6 +114,38 @@ def test_the_table_is_short() -> None:
     assert len([line for line in own if line.strip()]) <= MOST_LINES
 
 
+def test_the_readme_holds(environment: dict[str, str]) -> None:
+    """Its commands, from the folder of fakeserver, with a port of the test's own."""
+    (script,) = re.findall(r"^```sh\n(.*?)^```", (PACKAGE / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    preamble = f"""
+    trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+    pip() {{ test "$1 $2 $3" = "install .[contract] ./examples/provider-e2b"; }}
+    fakeserver() {{
+      if test "$1" = serve; then exec {sys.executable} -m fakeserver "$@" --port {port}; fi
+      {sys.executable} -m fakeserver "$@"
+    }}
+    curl() {{
+      until command curl -s -o /dev/null http://127.0.0.1:{port}/; do sleep 0.1; done
+      command curl "$@"; echo
+    }}
+    """
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", preamble + script.replace(":8000", f":{port}") + 'echo "$E2B_API_KEY"'],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert "HTTP/1.1 200 OK" in done.stdout
+    assert "x-next-token: " in done.stdout
+    assert re.search(r"^e2b: \d+ laws hold", done.stdout, re.MULTILINE)
+    assert done.stdout.endswith("\ne2b-admin-key\n")
+
+
 def test_nothing_in_the_house_knows_of_it() -> None:
     """Neither the server nor the kit has its slug, but for a provider that runs its own sandboxes there."""
     modules = [*(ROOT / "fakeserver").rglob("*.py"), *(ROOT / "contract_tests").rglob("*.py")]
