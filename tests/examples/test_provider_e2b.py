@@ -10,8 +10,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, pairwise
@@ -27,11 +25,12 @@ from starlette.types import ASGIApp
 from tests.examples import e2b_deployment
 from tests.examples.e2b_deployment import at_the_beginning, behind_the_instant, behind_the_row, deployment
 from tests.support.asgi import ROOT
+from tests.support.command import FAKESERVER, serving
+from tests.support.server import listening
 
 PACKAGE = ROOT / "examples" / "provider-e2b"
 SDK = "e2b==2.63.0"
 MOST_LINES = 80
-START_SECONDS = 30
 EPOCH = "2026-01-18T10:30:00Z"
 Row = dict[str, Any]
 
@@ -53,31 +52,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(folder), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
-@contextmanager
-def serving(environment: dict[str, str], folder: Path, *arguments: str) -> Iterator[str]:
-    """`fakeserver serve` in a process of its own; the base URL of E2B."""
-    out, err = folder / "stdout", folder / "stderr"
-    command = [sys.executable, "-m", "fakeserver", "serve", "--port", "0", "--epoch", EPOCH, *arguments]
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout, stderr=stderr)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not (screen := out.read_text("utf-8")).endswith("\n\n"):
-            assert process.poll() is None, err.read_text("utf-8")
-            assert time.monotonic() < deadline, "the server did not start in time"
-            time.sleep(0.01)
-        yield f"{screen.splitlines()[0]}/e2b"
-        assert err.read_text("utf-8") == ""
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
-
-
 @pytest.fixture(scope="module")
 def fake(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """All providers at once, E2B among them."""
-    with serving(environment, tmp_path_factory.mktemp("fake"), "--size", "400") as base_url:
-        yield base_url
+    folder = tmp_path_factory.mktemp("fake")
+    with serving(folder, "--epoch", EPOCH, "--size", "400", command=FAKESERVER, **environment) as served:
+        yield f"{served.base_url}/e2b"
+        assert served.stderr.read_text("utf-8") == ""
 
 
 def get(base_url: str, query: str = "", key: str = "e2b-admin-key") -> httpx.Response:
@@ -306,16 +287,8 @@ def test_the_real_sdk_lists(fake: str, sdk: Path, environment: dict[str, str], t
 @contextmanager
 def deployed(app: ASGIApp) -> Iterator[str]:
     """A deployment on a free port of 127.0.0.1 until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(START_SECONDS)
-        listener.close()
+    with listening(uvicorn.Config(app, log_level="error", lifespan="off")) as root:
+        yield root
 
 
 def check(environment: dict[str, str], base_url: str, token: str, *more: str) -> tuple[int, str]:

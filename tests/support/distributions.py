@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.support.asgi import ROOT
 
@@ -60,3 +64,12 @@ def install_promises(folder: Path, code: str = PROMISED) -> Path:
     module = install(folder, "acme-promises", points, code, group="fakeserver.promises")
     shutil.copy(ROOT / "openapi" / "instavm.yaml", module / "openapi.yaml")
     return module
+
+
+@contextmanager
+def on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder on the path, so that its distributions are found; its modules are forgotten again."""
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in [name for name, module in sys.modules.items() if str(folder) in str(getattr(module, "__file__", ""))]:
+        del sys.modules[name]

@@ -68,9 +68,16 @@ class Live:
 @contextmanager
 def serving(app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_seconds: int = 5) -> Iterator[Live]:
     """The application on a free port of 127.0.0.1 until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
     config = server_config(app)
     config.http, config.timeout_keep_alive = protocol, keep_alive_seconds
+    with listening(config) as root:
+        yield Live(app, root)
+
+
+@contextmanager
+def listening(config: uvicorn.Config) -> Iterator[str]:
+    """The address of any application that is served on a free port of 127.0.0.1 until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -80,7 +87,7 @@ def serving(app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_se
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.005)
-        yield Live(app, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(START_SECONDS)

@@ -12,8 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,6 +19,7 @@ import pytest
 import yaml
 
 from tests.support.asgi import PATHS, header_of
+from tests.support.command import FAKESERVER, START_SECONDS, Served, environment, serving
 from tests.support.distributions import install_acme, install_promises
 from tests.support.server import BIGGEST_PAGE
 
@@ -29,20 +28,9 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SLUGS = [*PATHS]
 EPOCH = "2026-01-18T10:30:00Z"
-START_SECONDS = 20.0
 TYPES_SECONDS = 120.0
-KEPT = ("PYTHONPATH", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
-"""What a process needs of the environment, and what measures the lines that it runs."""
-FAKESERVER = (sys.executable, "-m", "fakeserver")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-
-
-def environment(home: Path) -> dict[str, str]:
-    """A user's environment: an empty home, no settings of SDKs, and the command on the path."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {**kept, "PATH": path, "HOME": str(home), "NO_PROXY": "127.0.0.1"}
 
 
 def run(
@@ -70,51 +58,6 @@ def refused(outcome: subprocess.CompletedProcess[str], *causes: str) -> None:
     assert "Traceback" not in outcome.stderr
     for cause in causes:
         assert cause in outcome.stderr
-
-
-@dataclass
-class Served:
-    """A running server: its process, its first screen, and where it answers."""
-
-    process: subprocess.Popen[bytes]
-    screen: str
-    stderr: Path
-
-    @property
-    def base_url(self) -> str:
-        return self.screen.splitlines()[0]
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.base_url + path, headers=headers, trust_env=False, verify=False)
-
-
-@contextmanager
-def serving(folder: Path, *arguments: str, command: tuple[str, ...] = FAKESERVER, **more: str) -> Iterator[Served]:
-    """`fakeserver serve` on a free port, with its first screen printed."""
-    out, err = folder / "stdout", folder / "stderr"
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*command, "serve", "--port", "0", *arguments],
-            cwd=folder,
-            env={**environment(folder), **more},
-            stdout=stdout,
-            stderr=stderr,
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not (screen := out.read_text("utf-8")).endswith("\n\n"):
-            assert process.poll() is None, err.read_text("utf-8")
-            assert time.monotonic() < deadline, "the server did not start in time"
-            time.sleep(0.01)
-        served = Served(process, screen, err)
-        yield served
-    finally:
-        # Gently, so that a measured process can write down which lines it ran.
-        process.terminate()
-        try:
-            process.wait(START_SECONDS)
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")

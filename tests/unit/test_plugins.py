@@ -19,7 +19,7 @@ from fakeserver.serving import app as serving
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.testing.server import running
 from tests.support.asgi import PATHS, ROOT, SLUGS, call, header_of
-from tests.support.distributions import ACME, GROUP, install, install_acme
+from tests.support.distributions import ACME, GROUP, install, install_acme, on_path
 
 LONGEST_LINE = 700
 ACME_PATH = f"/acme{PATHS['instavm']}"
@@ -29,13 +29,8 @@ Site = Callable[[], Plugins[Provider]]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on the path whose distributions are found, and whose modules are forgotten again."""
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - known:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    with on_path(tmp_path, monkeypatch) as path:
+        yield path
 
 
 @pytest.fixture

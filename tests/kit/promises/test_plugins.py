@@ -16,7 +16,7 @@ from contract_tests.promises import Promises
 from contract_tests.reporting import exit_codes
 from fakeserver.plugins import Plugins
 from tests.support.asgi import SLUGS
-from tests.support.distributions import PROMISED, install, install_acme, install_promises
+from tests.support.distributions import PROMISED, install, install_acme, install_promises, on_path
 
 GROUP = "fakeserver.promises"
 HELD = "http://127.0.0.1:9"
@@ -28,11 +28,8 @@ Site = Callable[[], Plugins[Promises]]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on the path whose distributions are found, and whose modules are forgotten again."""
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in [name for name, module in sys.modules.items() if str(tmp_path) in str(getattr(module, "__file__", ""))]:
-        del sys.modules[name]
+    with on_path(tmp_path, monkeypatch) as path:
+        yield path
     targets.target.cache_clear()
 
 
