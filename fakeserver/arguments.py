@@ -12,11 +12,14 @@ class UsageError(Exception):
     """Wrong usage; the message is the one line that the caller reads."""
 
 
-def near(name: object, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the known one that was probably meant, or all in the order given."""
+def near(name: object, known: Iterable[str], advice: str = "") -> str:
+    """The end of a message about an unknown name: the known one that was probably meant, or all in the order given and
+    what else to do (`advice`)."""
     known = list(known)
     close = difflib.get_close_matches(str(name), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known) or 'none'}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(known) or 'none'}" + (f"; {advice}" if advice else "")
 
 
 def one_of(known: Sequence[str], noun: str, advice: str = "") -> Callable[[str], str]:
@@ -25,9 +28,7 @@ def one_of(known: Sequence[str], noun: str, advice: str = "") -> Callable[[str],
 
     def read(text: str) -> str:
         if text not in known:
-            end = near(text, known)
-            further = f"; {advice}" if advice and "did you mean" not in end else ""
-            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{end}{further}")
+            raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{near(text, known, advice)}")
         return text
 
     return read

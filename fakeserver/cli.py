@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from fakeserver import __version__, kit
 from fakeserver.arguments import Parser, UsageError, near, one_of
-from fakeserver.instants import instant
+from fakeserver.documents.seeded import MAX_SIZE
+from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
 from fakeserver.loopback import ADDRESS, is_loopback
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
@@ -33,14 +34,11 @@ if TYPE_CHECKING:
 DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
-MAX_SIZE = 10_000_000
 BACKLOG = 2_048
 MOST_NAMED = 5
 """Operations without a meaning that the start screen names."""
 INSTALL = "if a package brings it, install that first"
 USAGE_ERROR = 2
-EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
-"""The dates of a million documents must have room before and after the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

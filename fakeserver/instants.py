@@ -31,3 +31,7 @@ def instant(text: str) -> int:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - EPOCH_1970
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+
+
+EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
+"""The dates of a million documents must have room before and after the epoch of a world."""

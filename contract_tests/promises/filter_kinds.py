@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote_plus
+from urllib.parse import unquote_plus
 
 from contract_tests.outcome import Pairs, Row, Tier
 from contract_tests.promises.rows import Keeps
+from contract_tests.sending.ask import encode
 
 TRUE = ("true", "1", "yes", "on")
 FALSE_TEXT = "false"
@@ -245,7 +246,7 @@ class EncodedTags(Tags):
 def escape(text: str, times: int = 1) -> str:
     """URL-encoded so many times; no character of a query is left as it is."""
     for _ in range(times):
-        text = quote(text, safe="", errors="surrogateescape")
+        text = encode(text)
     return text
 
 

@@ -17,6 +17,7 @@ from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Issue, Json
 from fakeserver.provider import Provider
+from fakeserver.spec.strict_json import MAX_ISSUES
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.journal import MAX_RETRY_DIGITS
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 CHUNK_DOCUMENTS = 500
 """Documents that are held against the spec in one go; it takes some 10 ms."""
-MAX_ISSUES = 100
 EFFECTS = dict.fromkeys(("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay"))
 FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
 

@@ -14,8 +14,9 @@ from fakeserver.admin import bodies
 from fakeserver.admin.contract import refusal, refusal_of_fields
 from fakeserver.admin.part import Part
 from fakeserver.documents.overlay import Check
+from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.faults.scripts import FaultRule
-from fakeserver.instants import instant
+from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH
 from fakeserver.parts import MAX_COUNT
 from fakeserver.parts import Part as AnyPart
 from fakeserver.pipeline.service import Service
@@ -27,9 +28,6 @@ VERSION = 3
 """3: a member for each part of a world, written by the part. 2: stored documents over hidden ones."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
-MAX_SIZE = 10_000_000
-EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")
-"""What the command line takes as an epoch, and leaves room for documents before it."""
 
 
 @contextmanager

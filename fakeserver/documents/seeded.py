@@ -19,6 +19,8 @@ from fakeserver.documents.order import Order, OrderKey
 from fakeserver.problems import Document, Json
 
 FIRST = 2**31
+MAX_SIZE = 10_000_000
+"""Seeded documents that a provider can have."""
 MAX_CACHED_BODIES = 50_000
 MAX_PLACES = 4_096
 """Documents whose place in the order is kept at hand; any other's is read from the document again."""

@@ -19,8 +19,31 @@ from fakeserver.spec.reader import Operation
 from fakeserver.spec.schemas import rows_of
 
 
+class Filtering(Meaning):
+    """What operations have in common that find documents by filters."""
+
+    __slots__ = ()
+    filters: tuple[Filter, ...]
+
+    @property
+    def checks(self) -> Iterable[ValuesCheck]:
+        return map(check_by, self.filters)
+
+    @property
+    def looked_up(self) -> Iterable[Filter | Facet]:
+        """What asks the index for the keys of a field."""
+        return self.filters
+
+    def prepare(self, collection: Collection) -> None:
+        for each in self.looked_up:
+            collection.postings(each.field, each.keys)
+
+    def question(self, operation: str, values: Values) -> bytes:
+        return question_of(operation, self.filters, values)
+
+
 @dataclass(frozen=True, slots=True)
-class Listing(Meaning):
+class Listing(Filtering):
     """An operation that filters, orders and pages documents. `path` names the parameters of the path, which the tenant
     rule reads."""
 
@@ -32,10 +55,6 @@ class Listing(Meaning):
     @property
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters) | self.pages.parameters | frozenset(self.path)
-
-    @property
-    def checks(self) -> Iterable[ValuesCheck]:
-        return map(check_by, self.filters)
 
     def row(self, operation: Operation, document: Document) -> Document | None:
         answer = operation.responses.get(200)
@@ -54,13 +73,6 @@ class Listing(Meaning):
         yield from objections.to_filters(self.filters, form)
         yield from objections.to_pages(self.pages, form)
 
-    def prepare(self, collection: Collection) -> None:
-        for kind in self.filters:
-            collection.postings(kind.field, kind.keys)
-
-    def question(self, operation: str, values: Values) -> bytes:
-        return question_of(operation, self.filters, values)
-
     def answer(self, asked: Asked, view: View) -> Result:
         values, tenants = asked.values, view.tenants
         scope = self.tenant(view.caller, values, tenants)
@@ -72,7 +84,7 @@ class Listing(Meaning):
 
 
 @dataclass(frozen=True, slots=True)
-class Facets(Meaning):
+class Facets(Filtering):
     """An operation that counts the documents that a listing with the same filters would find; `path` as there."""
 
     tenant: TenantRule
@@ -84,23 +96,14 @@ class Facets(Meaning):
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters) | frozenset(self.path)
 
-    @property
-    def checks(self) -> Iterable[ValuesCheck]:
-        return map(check_by, self.filters)
-
     def objections(self, form: Form) -> Iterator[str]:
         yield from objections.to_claims([kind.parameter for kind in self.filters])
         yield from objections.to_filters(self.filters, form)
         yield from objections.to_facets(self.facets, form)
 
-    def prepare(self, collection: Collection) -> None:
-        for kind in self.filters:
-            collection.postings(kind.field, kind.keys)
-        for facet in self.facets.values():
-            collection.postings(facet.field, facet.keys)
-
-    def question(self, operation: str, values: Values) -> bytes:
-        return question_of(operation, self.filters, values)
+    @property
+    def looked_up(self) -> Iterable[Filter | Facet]:
+        return *self.filters, *self.facets.values()
 
     def answer(self, asked: Asked, view: View) -> Result:
         values, tenants = asked.values, view.tenants

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from fakeserver.arguments import near
 from fakeserver.documents.draws import CODES, UNIQUE, Column, code_table, substitute
-from fakeserver.documents.seeded import Pin
+from fakeserver.documents.seeded import MAX_SIZE, Pin
 from fakeserver.problems import Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.recipes.located import PLACEHOLDER, Located, kind
@@ -40,7 +40,6 @@ ROLES = ("admin", "member")
 NOTHING = Located({})
 MAX_SHARE = 100
 MAX_WEIGHT = 1_000_000
-MAX_ORDINAL = 10_000_000
 
 Columns = Mapping[str, tuple[Column, list[str]]]
 """Columns by field, each with the place that each of its values comes from."""
@@ -231,7 +230,7 @@ def _pins(node: Located, words: Collection[str], provider: Provider) -> dict[int
         raise node.wrong(f"must be a mapping of ordinals, not {kind(node.value)}")
     pins = {}
     for ordinal, value in node.value.items():
-        Located(ordinal, f"{node.where}: an ordinal").integer(0, MAX_ORDINAL)
+        Located(ordinal, f"{node.where}: an ordinal").integer(0, MAX_SIZE)
         pins[ordinal] = _pin(Located(value, f"{node.where}.{ordinal}"), words, provider)
     return pins
 
@@ -261,7 +260,7 @@ def _column(field: str, node: Located, words: Mapping[str, list[Json]]) -> tuple
     listed, starts = node, [0]
     if isinstance(node.value, dict):
         parts = node.members(("starts", "values"), needed=("starts", "values"))
-        listed, starts = parts["values"], [start.integer(0, MAX_ORDINAL) for start in parts["starts"].entries()]
+        listed, starts = parts["values"], [start.integer(0, MAX_SIZE) for start in parts["starts"].entries()]
         if starts[0] != 0 or sorted(set(starts)) != starts:
             raise parts["starts"].wrong("must ascend from 0")
     values: list[Json] = []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fakeserver.listing.pages import Cursor, Everything, First, Numbered, Position, Window
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.scaffold.code import literal
 from fakeserver.scaffold.survey import Found, Unserved
@@ -40,17 +41,12 @@ FACTS = {
 }
 TYPES = {"has_next": "boolean", "next": "string"}
 """The type that a fact has; any other is a whole number."""
-KNOWN = {
-    "Cursor": {"total", "count", "size", "has_next", "next"},
-    "Numbered": {"total", "count", "offset", "size", "page", "pages", "has_next"},
-    "Window": {"total", "count", "offset", "size", "has_next"},
-    "First": {"total", "count", "size"},
-    "Everything": {"total", "count"},
-}
-"""The facts that a position knows."""
 WHOLE, TEXT = frozenset({"integer", "number"}), frozenset({"string"})
 DEFAULT_SIZE, LARGEST_PAGE = 100, 1_000
 LARGEST_NUMBER = 2**31 - 1
+POSITIONS: tuple[Position, ...] = (Cursor(), Numbered(), Window(LARGEST_PAGE), First(), Everything())
+KNOWN = {type(each).__name__: each.facts for each in POSITIONS}
+"""The facts that a position knows."""
 
 
 def plain(name: str) -> str:
@@ -281,7 +277,7 @@ class Guesser:
             fact = FACTS.get(plain(name).removeprefix("x"))
             if fact in known:
                 self.listed.headers = {**self.listed.headers, name: str(fact)}
-            elif plain(name) == "link" and self.listed.kind in ("Cursor", "Numbered", "Window"):
+            elif plain(name) == "link" and "links" in known:
                 self.listed.headers = {**self.listed.headers, name: "links"}
 
     def _members(self, schema: Json, known: set[str], place: str) -> dict[str, object]:

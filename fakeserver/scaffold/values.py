@@ -19,6 +19,7 @@ from fakeserver.scaffold.code import Code, Items, Members, literal, write
 from fakeserver.scaffold.pruning import components_of
 from fakeserver.scaffold.scalars import MAX_LENGTH, Unmakeable, identity_codes, number_code, text_code
 from fakeserver.spec.references import REFERENCE, dereference
+from fakeserver.spec.schemas import ALTERNATIVES
 
 MAX_DEPTH = 8
 OPTIONAL_DEPTH = 2
@@ -28,7 +29,6 @@ MAX_STEPS = 50
 """References and allOfs that stand behind each other."""
 MAX_ITEMS = 20
 TRIALS = 12
-COMPOSED = ("anyOf", "oneOf")
 
 
 class Draws:
@@ -137,7 +137,7 @@ class Values:
             return literal(flat["const"])
         if "enum" in flat:
             return self._choice([*flat["enum"]], place)
-        for name in COMPOSED:
+        for name in ALTERNATIVES:
             if name in flat:
                 return self._alternative(schema, flat, name, place, depth)
         types = flat.get("type", [])
@@ -165,7 +165,7 @@ class Values:
         return literal(plain[0]) if len(plain) == 1 else f"draw.pick({literal(place)}, ({literal(plain)[1:-1]}))"
 
     def _alternative(self, schema: Json, flat: Document, name: str, place: str, depth: int) -> Code:
-        base = {key: value for key, value in flat.items() if key not in COMPOSED}
+        base = {key: value for key, value in flat.items() if key not in ALTERNATIVES}
         reason = Unmakeable(f"{place}: none of its alternatives can be made")
         for part in sorted(flat[name], key=lambda part: part == {"type": "null"}):
             try:

@@ -16,7 +16,7 @@ from fakeserver.spec.body_schemas import BodySchemas
 from fakeserver.spec.declared import JSON, MEDIA_TYPE
 from fakeserver.spec.keywords import flag, keywords, read_names
 from fakeserver.spec.references import dereference
-from fakeserver.spec.schemas import fields_of, parts_of, types_of
+from fakeserver.spec.schemas import fields_of, parts_of, sure_parts_of, types_of
 from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_strictly, short
 from fakeserver.spec.wording import ValueRefused, refusal
 
@@ -123,8 +123,7 @@ def has_more(value: Json, most: int) -> bool:
 
 def defaults_of(schema: Document) -> Iterator[tuple[str, Json]]:
     """The members of an object that have a default, in whatever part of its schema that always holds."""
-    sure = {name: member for name, member in schema.items() if name not in ("anyOf", "oneOf")}
-    for part in parts_of(schema, sure):
+    for part in sure_parts_of(schema, schema):
         for name, member in part.get("properties", {}).items():
             if isinstance(member, dict) and "default" in member:
                 yield name, member["default"]

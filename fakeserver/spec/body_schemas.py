@@ -14,7 +14,7 @@ from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec import values
 from fakeserver.spec.keywords import Keywords, check_json, flag, read_names, refuse_keywords, sequence, show, text
 from fakeserver.spec.references import REFERENCE, dereference
-from fakeserver.spec.schemas import LISTED, NAMED, SCHEMA, SINGLE, parts_of
+from fakeserver.spec.schemas import LISTED, NAMED, SCHEMA, SINGLE, sure_parts_of
 from fakeserver.spec.wording import TYPES, ValueRefused, refusal
 
 HONOURED = Keywords(SCHEMA.honoured, SCHEMA.annotations - {"writeOnly", "readOnly"})
@@ -120,8 +120,7 @@ class BodySchemas:
             make_format(made, where)
         if "default" in schema:
             made["default"] = schema["default"]
-            sure = {name: member for name, member in schema.items() if name not in ("anyOf", "oneOf")}
-            for part in parts_of(self._document, sure):
+            for part in sure_parts_of(self._document, schema):
                 check_default({**part, "default": schema["default"]}, where)
         return made
 

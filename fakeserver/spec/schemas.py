@@ -28,7 +28,8 @@ SINGLE = (
 )
 LISTED = ("prefixItems", "allOf", "anyOf", "oneOf")
 NAMED = ("properties", "patternProperties", "dependentSchemas")
-COMPOSED = ("allOf", "anyOf", "oneOf")
+ALTERNATIVES = ("anyOf", "oneOf")
+COMPOSED = ("allOf", *ALTERNATIVES)
 
 
 class SchemaChecker:
@@ -84,6 +85,11 @@ def parts_of(document: Document, schema: Json) -> Iterator[Document]:
             waiting.append(dereference(document, part))
         for name in COMPOSED:
             waiting += part.get(name, [])
+
+
+def sure_parts_of(document: Document, schema: Document) -> Iterator[Document]:
+    """Those of a schema's parts that hold for every value, whichever of its alternatives was meant."""
+    return parts_of(document, {name: member for name, member in schema.items() if name not in ALTERNATIVES})
 
 
 def fields_of(document: Document, schema: Json) -> dict[str, Json]:
