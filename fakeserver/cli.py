@@ -115,7 +115,7 @@ def check(arguments: Sequence[str], out: TextIO) -> int:
     """The contract kit is an extra, so it is imported only when it is asked for; it reads its arguments itself."""
     try:
         kit.load()
-        commands = importlib.import_module(f"{kit.NAME}.cli")
+        commands = importlib.import_module(f"{kit.NAME}.cli.command")
     except ImportError as error:
         raise UsageError(
             f"fakeserver: check needs the contract kit ({error}); install it with: pip install 'fakeserver[contract]'"

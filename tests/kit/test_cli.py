@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests import cli
+from contract_tests.cli import arguments, command
 from contract_tests.conformance import cases
 from contract_tests.judging.session import BUDGETS
 from contract_tests.reporting import exit_codes
@@ -50,7 +50,7 @@ def test_wrong_usage_is_one_line(
 ) -> None:
     """Exit 2 and one line that helps."""
     monkeypatch.delenv("FAKESERVER_TOKEN", raising=False)
-    assert cli.main(argv) == exit_codes.USAGE
+    assert command.main(argv) == exit_codes.USAGE
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
@@ -58,11 +58,11 @@ def test_wrong_usage_is_one_line(
 
 def test_what_is_assumed_or_dangerous_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """A token that travels in the clear, and an org that nobody has named; both before anything is sent."""
-    assert cli.parse(["prime", "--base-url", "http://prime.example.com/", "--token", "x"]).base_url == (
+    assert arguments.parse(["prime", "--base-url", "http://prime.example.com/", "--token", "x"]).base_url == (
         "http://prime.example.com"
     )
     assert "the token travels unencrypted" in capsys.readouterr().err
-    assert cli.parse(["dreadnode", *USAGE]).options.orgs == ("acme",)
+    assert arguments.parse(["dreadnode", *USAGE]).options.orgs == ("acme",)
     said = capsys.readouterr().err
     assert "no --org was given" in said
     assert "unencrypted" not in said
@@ -73,7 +73,8 @@ def test_an_unreachable_deployment_is_exit_3(capsys: pytest.CaptureFixture[str])
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     assert (
-        cli.main(["prime", "--base-url", f"http://127.0.0.1:{port}", "--token", CANARY]) == exit_codes.COULD_NOT_CHECK
+        command.main(["prime", "--base-url", f"http://127.0.0.1:{port}", "--token", CANARY])
+        == exit_codes.COULD_NOT_CHECK
     )
     out = capsys.readouterr()
     assert f"127.0.0.1:{port} cannot be reached" in out.out
@@ -97,7 +98,7 @@ def test_the_fake_keeps_every_contract(
     org = ["--org", "acme"] if slug == "dreadnode" else []
     argv = [slug, "--base-url", f"{base}/{slug}", "--token", f"{slug}-admin-key", *org, "--only-layer", "laws"]
     argv += ["--only-layer", "oracle", "--strict"]
-    assert cli.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(path)))]) == 0
+    assert command.main([*argv, *(part for name, path in files.items() for part in (f"--{name}", str(path)))]) == 0
     out = capsys.readouterr()
     told = json.loads(files["json"].read_text())
     assert told["requests"]["laws and oracle"] <= 120
@@ -116,7 +117,7 @@ def test_the_deep_profile_goes_beyond_the_default(
         argv = ["instavm", "--base-url", f"{server.base_url}/instavm", "--token", "instavm-admin-key", "--strict"]
         argv += ["--other-token", "instavm-outsider-key", "--profile", "deep", "--json", str(told)]
         argv += ["--only-layer", "laws", "--only-layer", "conformance"]  # The oracle plans for seconds.
-        assert cli.main(argv) == 0
+        assert command.main(argv) == 0
     report = json.loads(told.read_text())
     assert {each["layer"] for each in report["laws"]} == {"laws", "conformance"}
     # The fake sends no ETag, and no sandbox was named.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests import cli
+from contract_tests.cli import arguments, command
 from contract_tests.judging import target as targets
 from contract_tests.promises import Promises
 from contract_tests.reporting import exit_codes
@@ -39,7 +39,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 
     def look() -> Plugins[Promises]:
         found = Plugins(GROUP, Promises, "promises")
-        for module in (cli, targets):
+        for module in (arguments, targets):
             monkeypatch.setattr(module, "BY_SLUG", found)
         return found
 
@@ -48,7 +48,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 
 def refusal(capsys: pytest.CaptureFixture[str], slug: str, *more: str) -> str:
     """What is said on the command line instead of a check: one line."""
-    assert cli.main([slug, "--base-url", HELD, "--token", "t", *more]) == exit_codes.USAGE
+    assert command.main([slug, "--base-url", HELD, "--token", "t", *more]) == exit_codes.USAGE
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -85,7 +85,7 @@ def test_bad_promises_are_named(folder: Path, site: Site, capsys: pytest.Capture
     line = refusal(capsys, "acme")
     assert "promises 'acme' of package 'acme-promises' cannot be used: " in line
     assert cause in line
-    assert cli.parse(["prime", "--base-url", HELD, "--token", "t"]).slug == "prime"
+    assert arguments.parse(["prime", "--base-url", HELD, "--token", "t"]).slug == "prime"
     assert "acme" not in capsys.readouterr().err
 
 
@@ -99,7 +99,7 @@ def test_two_promises_of_one_slug(folder: Path, site: Site, capsys: pytest.Captu
 def test_nobody_takes_the_place_of_our_promises(folder: Path, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     install(folder, "zenith", {"prime": "zenith:PROMISES"}, "raise AssertionError('imported')", group=GROUP)
     site()
-    assert cli.parse(["prime", "--base-url", HELD, "--token", "t"]).slug == "prime"
+    assert arguments.parse(["prime", "--base-url", HELD, "--token", "t"]).slug == "prime"
     cause = "package 'fakeserver' brings one of the same name"
     assert f"promises 'prime' of package 'zenith' cannot be used: {cause}\n" in capsys.readouterr().err
 
@@ -115,7 +115,7 @@ def test_promises_without_a_fake(folder: Path, site: Site, capsys: pytest.Captur
     """What compares with a fake is left out where there is none, with a word about it; asked for, it is wrong usage."""
     install_promises(folder)
     site()
-    given = cli.parse(["acme", "--base-url", HELD, "--token", "t"])
+    given = arguments.parse(["acme", "--base-url", HELD, "--token", "t"])
     assert {layer.name for layer in given.layers} == {"laws", "conformance"}
     assert "without oracle and power, which need a fake: no provider 'acme' is installed" in capsys.readouterr().err
     line = refusal(capsys, "acme", "--only-layer", "oracle")

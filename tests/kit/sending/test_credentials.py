@@ -6,7 +6,7 @@ import traceback
 
 import pytest
 
-from contract_tests.cli import parse
+from contract_tests.cli.arguments import parse
 from contract_tests.sending.ask import Ask
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.recorder import Recorder

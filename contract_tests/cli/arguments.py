@@ -1,4 +1,4 @@
-"""`fakeserver check`: does a deployment keep its published contract?"""
+"""The command line of a check: what may be given, and what it comes to."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from contract_tests import run
-from contract_tests.judging.session import BUDGETS, Layer
+from contract_tests.judging.session import Layer
 from contract_tests.judging.target import target
 from contract_tests.oracle.twin import service_of
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
-from contract_tests.reporting import exit_codes, html, json, junit, ledger, markdown, text
-from contract_tests.reporting.progress import Progress
-from contract_tests.reporting.report import MIN_POWER, Report, decide
-from contract_tests.sending.credentials import Credentials
+from contract_tests.reporting import ledger
+from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.pace import is_loopback
-from contract_tests.sending.wire import DEFAULT_RATE, Wire
-from fakeserver.arguments import Parser, UsageError, one_of
+from contract_tests.sending.wire import DEFAULT_RATE
+from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
 
-FORMATS = {"junit": junit.render, "html": html.render, "json": json.render}
+REPORTS = ("junit", "html", "json")
+"""The reports that go to a file, by the name of their option."""
 FAKED = frozenset({"oracle", "power"})
 """The layers that compare a deployment with our fake of it."""
 PROFILES = ("default", "polite", "deep")
@@ -70,8 +68,16 @@ def parser() -> Parser:
         epilog=EPILOG,
         allow_abbrev=False,
     )
+    found.add_argument("slug", metavar="PROVIDER", type=provider, help=", ".join(BY_SLUG))
+    add_deployment(found)
+    add_extent(found)
+    add_reports(found)
+    return found
+
+
+def add_deployment(found: Parser) -> None:
+    """Where the deployment is, who asks, and how it is reached."""
     add = found.add_argument
-    add("slug", metavar="PROVIDER", type=provider, help=", ".join(BY_SLUG))
     add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
     add("--token", help=f"the credential (or {TOKEN} in the environment)")
     add(
@@ -82,15 +88,17 @@ def parser() -> Parser:
     )
     add("--other-token", help="a credential of somebody who shares nothing with the first caller")
     add("--known", action="append", default=[], metavar="ID", help="a sandbox that must be in the list")
-    add("--junit", type=Path, metavar="FILE")
-    add("--html", type=Path, metavar="FILE")
-    add("--json", type=Path, metavar="FILE")
     add(
         "--rate",
         default=f"{DEFAULT_RATE:g}/s",
         metavar="N/s",
         help="at most so many requests per second (default %(default)s)",
     )
+
+
+def add_extent(found: Parser) -> None:
+    """How much is asked, and what counts."""
+    add = found.add_argument
     add("--seed", type=int, default=0, metavar="N", help="same seed, same requests (default 0)")
     add(
         "--profile",
@@ -115,7 +123,12 @@ def parser() -> Parser:
         metavar="LAYER",
         help="laws, oracle, conformance or power",
     )
-    return found
+
+
+def add_reports(found: Parser) -> None:
+    """What is written where."""
+    for name in REPORTS:
+        found.add_argument(f"--{name}", type=Path, metavar="FILE")
 
 
 def parse(argv: Sequence[str]) -> Given:
@@ -133,7 +146,7 @@ def parse(argv: Sequence[str]) -> Given:
         accepted = ledger.read(raw.accept) if raw.accept else ()
     except ledger.LedgerError as error:
         known.error(str(error))
-    files = {name: path for name in FORMATS if (path := getattr(raw, name)) is not None}
+    files = {name: path for name in REPORTS if (path := getattr(raw, name)) is not None}
     for name, path in files.items():
         if not path.parent.is_dir():
             known.error(f"--{name}: the folder {path.parent} does not exist")
@@ -205,60 +218,3 @@ def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:
         known.error(f"{raw.slug} needs --org, the slug of the {promises.scopes.noun}")
     print(f"no --org was given: taking the fake's own, {promises.fake.home}", file=sys.stderr)
     return (promises.fake.home,)
-
-
-def budget(given: Given) -> str:
-    """What the run will send at most, before it does."""
-    most = BUDGETS[given.options.profile].shared
-    parts = [f"at most {most} requests for laws and oracle"]
-    if any(layer.name == "conformance" for layer in given.layers):
-        parts.append("and those of the conformance layer, which states its own number")
-    pace = (
-        "not throttled, since the target is this machine" if is_loopback(given.base_url) else f"{given.rate:g} a second"
-    )
-    return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
-
-
-def write_files(given: Given, report: Report, credentials: Credentials) -> None:
-    """The files that were asked for, and the summary of the job that runs this."""
-    for name, path in given.files.items():
-        path.write_text(credentials.redact(FORMATS[name](report)), encoding="utf-8")
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with open(summary, "a", encoding="utf-8") as stream:
-            stream.write(credentials.redact(markdown.render(report)))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one check; the exit status is the verdict."""
-    try:
-        given = parse(sys.argv[1:] if argv is None else argv)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return exit_codes.USAGE
-    print(budget(given), file=sys.stderr)
-    most = BUDGETS[given.options.profile].shared
-    progress = Progress(sys.stderr, {"laws": most, "oracle": most})
-    wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
-    try:
-        report = run.check(
-            given.slug,
-            given.base_url,
-            wire,
-            given.options,
-            layers=given.layers,
-            min_power=given.min_power,
-            ledger=given.accepted,
-            progress=progress,
-        )
-    finally:
-        wire.close()
-        progress.done()
-    told = text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(wire.credentials.redact(told))
-    write_files(given, report, wire.credentials)
-    return decide(report)[0]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""`fakeserver check`, the command."""

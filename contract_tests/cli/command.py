@@ -1,0 +1,74 @@
+"""`fakeserver check`: does a deployment keep its published contract?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from contract_tests import run
+from contract_tests.cli.arguments import Given, parse
+from contract_tests.judging.session import BUDGETS
+from contract_tests.judging.target import target
+from contract_tests.reporting import exit_codes, html, json, junit, markdown, text
+from contract_tests.reporting.progress import Progress
+from contract_tests.reporting.report import Report, decide
+from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.pace import is_loopback
+from contract_tests.sending.wire import Wire
+from fakeserver.arguments import UsageError
+
+RENDERERS = {"junit": junit.render, "html": html.render, "json": json.render}
+
+
+def budget(given: Given) -> str:
+    """What the run will send at most, before it does."""
+    most = BUDGETS[given.options.profile].shared
+    parts = [f"at most {most} requests for laws and oracle"]
+    if any(layer.name == "conformance" for layer in given.layers):
+        parts.append("and those of the conformance layer, which states its own number")
+    pace = (
+        "not throttled, since the target is this machine" if is_loopback(given.base_url) else f"{given.rate:g} a second"
+    )
+    return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
+
+
+def write_files(given: Given, report: Report, credentials: Credentials) -> None:
+    """The files that were asked for, and the summary of the job that runs this."""
+    for name, path in given.files.items():
+        path.write_text(credentials.redact(RENDERERS[name](report)), encoding="utf-8")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with open(summary, "a", encoding="utf-8") as stream:
+            stream.write(credentials.redact(markdown.render(report)))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one check; the exit status is the verdict."""
+    try:
+        given = parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return exit_codes.USAGE
+    print(budget(given), file=sys.stderr)
+    most = BUDGETS[given.options.profile].shared
+    progress = Progress(sys.stderr, {"laws": most, "oracle": most})
+    wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
+    try:
+        report = run.check(
+            given.slug,
+            given.base_url,
+            wire,
+            given.options,
+            layers=given.layers,
+            min_power=given.min_power,
+            ledger=given.accepted,
+            progress=progress,
+        )
+    finally:
+        wire.close()
+        progress.done()
+    told = text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    sys.stdout.write(wire.credentials.redact(told))
+    write_files(given, report, wire.credentials)
+    return decide(report)[0]
