@@ -10,6 +10,7 @@ import errno
 import gc
 import importlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +40,8 @@ MOST_NAMED = 5
 """Operations without a meaning that the start screen names."""
 INSTALL = "if a package brings it, install that first"
 USAGE_ERROR = 2
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,17 @@ def moment(text: str) -> int:
             f"{text!r} is not an RFC 3339 instant from 1990 to 2200, such as 2026-01-18T10:30:00Z"
         ) from None
     return found
+
+
+def origin(text: str) -> str:
+    """An argparse type for an origin as browsers send it: scheme, host and port, in lower case, without a port that
+    goes without saying."""
+    given = text.lower().removesuffix("/")
+    if given.endswith(DEFAULT_PORTS.get(given.partition(":")[0], "/")):
+        given = given.rpartition(":")[0]
+    if text != "*" and ORIGIN.fullmatch(given) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an origin, such as https://app.example.com:8443, nor *")
+    return given
 
 
 def main(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
@@ -200,6 +214,14 @@ def serve_parser() -> Parser:
     add("--epoch", type=moment, metavar="INSTANT", help="the instant that dates are counted from (default: now)")
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
     add(
+        "--origin",
+        type=origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="pages there may call the fake, as those on this machine may; '*' is every page; may be repeated",
+    )
+    add(
         "--admin-token",
         metavar="TOKEN",
         help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
@@ -221,6 +243,7 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         fixtures=parsed.fixtures,
         rate_limits=not parsed.no_rate_limits,
         admin_token=parsed.admin_token or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
+        origins=tuple(parsed.origin),
     )
     try:
         app = create_app(settings)

@@ -7,10 +7,13 @@ import re
 
 ADDRESS = "127.0.0.1"
 NAME = "localhost"
-_AUTHORITY = r"(?i:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
+_AUTHORITY = r"(?i:(?:[a-z0-9-]{1,63}\.){0,8}localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
+"""Names below `localhost` are this machine too (RFC 6761, 6.3)."""
+SHELLS = ("tauri", "capacitor", "ionic")
+"""Frameworks that put a page into an application; its origin is their scheme, and `localhost`."""
 HOST = re.compile(_AUTHORITY)
 """A Host header, for `fullmatch`."""
-ORIGIN = re.compile(f"https?://{_AUTHORITY}")
+ORIGIN = re.compile(f"https?://{_AUTHORITY}|(?:{'|'.join(SHELLS)})://localhost")
 """An Origin header, for `fullmatch`."""
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
-from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.instants import SECOND
 from fakeserver.pipeline.dialect import check_dialect
@@ -21,7 +20,7 @@ from fakeserver.problems import FakeProblem, Json
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.located import FixtureError
-from fakeserver.serving.cors import METHODS, ORIGIN, LoopbackCORS, exposed_headers
+from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
@@ -48,6 +47,8 @@ class Settings:
     fixtures: Path | None = None
     rate_limits: bool = True
     admin_token: str | None = None
+    origins: tuple[str, ...] = ()
+    """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 
 
 def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
@@ -106,13 +107,8 @@ class App:
         self.worlds = Worlds(lambda name: World(self.seeded, name, rate_limits=settings.rate_limits))
         self.root = next(iter(services.values())) if len(settings.only) == 1 else None
         self.admin = api.application(services, self.seeded, self.worlds, settings.admin_token)
-        self.browser = LoopbackCORS(
-            self.serve,
-            allow_origin_regex=loopback.ORIGIN.pattern,
-            allow_methods=METHODS,
-            allow_headers=("*",),
-            expose_headers=exposed_headers(service.spec for service in services.values()),
-        )
+        exposed = exposed_headers(service.spec for service in services.values())
+        self.browser = BrowserCORS(self.serve, settings.origins, exposed)
 
     @property
     def world(self) -> World:

@@ -18,6 +18,8 @@ from fakeserver.problems import FakeProblem
 TRANSPORT = "fakeserver.transport"
 ANSWER = "fakeserver.answer"
 """Where the scope has the connection, and an answer that is known but cannot be sent at once."""
+CORS_HEADERS = "fakeserver.cors"
+"""Where the scope of a request from a page has the headers that let the page read the answer."""
 MAX_STALL_SECONDS = 600.0
 MAX_KNOWN_HEADERS = 1_024
 BODILESS = frozenset({204, 304})
@@ -99,14 +101,15 @@ async def break_connection(answer: Answer, scope: Scope, receive: Receive, send:
     match answer.fault:
         case "MALFORMED_RESPONSE_CHUNK":
             transport.write(
-                raw_head(answer, b"transfer-encoding: chunked") + (b"%x\r\n" % len(body) + GARBAGE if sent else b"")
+                raw_head(answer, scope, b"transfer-encoding: chunked")
+                + (b"%x\r\n" % len(body) + GARBAGE if sent else b"")
             )
         case "RANDOM_DATA_THEN_CLOSE":
             transport.write(GARBAGE)
         case "TRUNCATED_BODY":
-            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + sent)
+            transport.write(raw_head(answer, scope, b"content-length: %d" % len(body)) + sent)
         case "STALL":
-            transport.write(raw_head(answer, b"content-length: %d" % len(body)) + sent)
+            transport.write(raw_head(answer, scope, b"content-length: %d" % len(body)) + sent)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wait_for_disconnect(receive), MAX_STALL_SECONDS)
         case "CONNECTION_RESET_BY_PEER":
@@ -138,6 +141,7 @@ async def wait_for_disconnect(receive: Receive) -> None:
         pass
 
 
-def raw_head(answer: Answer, framing: bytes) -> bytes:
-    lines = [b"HTTP/1.1 %d Fault" % answer.status, *(b"%s: %s" % each for each in head_of(answer)), framing]
+def raw_head(answer: Answer, scope: Scope, framing: bytes) -> bytes:
+    headers = [*head_of(answer), *scope.get(CORS_HEADERS, ())]
+    lines = [b"HTTP/1.1 %d Fault" % answer.status, *(b"%s: %s" % each for each in headers), framing]
     return b"\r\n".join(lines) + b"\r\n\r\n"

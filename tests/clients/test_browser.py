@@ -17,7 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.asgi import PATHS, header_of
+from fakeserver.arguments import UsageError
+from fakeserver.cli import serve_parser
+from tests.support.asgi import PATHS, app_of, call, credential, header_of
 from tests.support.server import Live
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +33,10 @@ LOOPBACK_ORIGINS = [
     "http://127.8.9.1:1",
     "http://[::1]:4200",
     "https://[::1]",
+    "http://app.localhost:5173",
+    "http://tauri.localhost",
+    "tauri://localhost",
+    "capacitor://localhost",
 ]
 FOREIGN_ORIGINS = [
     "null",
@@ -47,6 +53,9 @@ FOREIGN_ORIGINS = [
     "http://[::2]",
     "file://",
     "ftp://localhost",
+    "http://.localhost:3000",
+    "http://app.localhost.example.com",
+    "tauri://example.com",
 ]
 WANTED = {"preference-applied", "retry-after", "x-total-count", "www-authenticate"}
 
@@ -95,6 +104,77 @@ def test_preflight_of_a_method_that_no_operation_has(live: Live) -> None:
     response = preflight(live, "prime", "http://localhost:3000", **{"Access-Control-Request-Method": "TRACE"})
     assert "TRACE" not in response.headers.get("Access-Control-Allow-Methods", "")
     assert not response.headers.get("Content-Type", "").startswith("text/plain")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_preflight_of_every_method_of_an_api(live: Live, method: str) -> None:
+    """A page may use all methods that a provider's API has."""
+    response = preflight(live, "prime", "http://localhost:3000", **{"Access-Control-Request-Method": method})
+    assert response.status_code == 204
+    assert method in response.headers["Access-Control-Allow-Methods"].split(", ")
+
+
+def test_preflight_from_a_public_page_into_the_private_network(live: Live) -> None:
+    """Chromium asks once more for leave to reach this machine, and takes no other answer than `true`."""
+    asked = {"Access-Control-Request-Private-Network": "true"}
+    response = preflight(live, "prime", "http://localhost:3000", **asked)
+    assert response.headers["Access-Control-Allow-Private-Network"] == "true"
+    assert preflight(live, "prime", "https://example.com", **asked).status_code == 403
+
+
+@pytest.mark.parametrize("path", [PATHS["prime"], "/nowhere"])
+def test_a_page_may_send_its_cookies(live: Live, path: str) -> None:
+    """A client that always includes credentials needs its exact origin in the answer; `*` would not do."""
+    origin = "http://localhost:3000"
+    for response in (
+        live.request("prime", path, headers={"Origin": origin}),
+        preflight(live, "prime", origin),
+    ):
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert response.headers["Access-Control-Allow-Credentials"] == "true"
+
+
+@pytest.mark.parametrize("fault", ["TRUNCATED_BODY", "MALFORMED_RESPONSE_CHUNK", "WRONG_CONTENT_TYPE", "HTML_GATEWAY"])
+def test_a_page_sees_an_answer_that_breaks_off(live: Live, fault: str) -> None:
+    """Without these headers a browser reports a CORS error, and hides the failure that was asked for."""
+    origin = "http://localhost:3000"
+    url = f"{live.base_url('prime')}{PATHS['prime']}?__fault={fault}"
+    headers = {"Origin": origin, "Authorization": "Bearer prime-admin-key"}
+    with httpx.Client(trust_env=False) as client, client.stream("GET", url, headers=headers) as response:
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert "retry-after" in response.headers["Access-Control-Expose-Headers"].lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "origin", "lets_in"),
+    [
+        ("https://app.example.com", "https://app.example.com", True),
+        ("https://App.example.com:443/", "https://app.example.com", True),
+        ("https://app.example.com", "https://app.example.com:8443", False),
+        ("http://10.0.0.7:3000", "http://10.0.0.7:3000", True),
+        ("https://app.example.com", "https://example.com", False),
+        ("*", "https://anybody.example", True),
+        ("*", "null", True),
+    ],
+)
+def test_other_origins_that_were_named(given: str, origin: str, lets_in: bool) -> None:
+    """`serve --origin` lets pages call the providers' APIs; the admin API stays closed to them."""
+    parsed = serve_parser().parse_args(["--origin", given])
+    app = app_of(size=5, origins=tuple(parsed.origin))
+    path, page = f"/prime{PATHS['prime']}", {"origin": origin}
+    answer = call(app, path, headers=page | credential("prime"))
+    assert (answer.headers.get("access-control-allow-origin") == origin) is lets_in
+    asked = page | {"access-control-request-method": "GET"}
+    assert (call(app, path, method="OPTIONS", headers=asked).status == 204) is lets_in
+    assert call(app, "/__admin/reset", method="POST", headers=page | {"host": "localhost"}).status == 403
+
+
+@pytest.mark.parametrize(
+    "given", ["", "app.example.com", "https://", "https://a b", "https://example.com/page", "null"]
+)
+def test_what_is_not_an_origin(given: str) -> None:
+    with pytest.raises(UsageError, match="is not an origin, such as"):
+        serve_parser().parse_args(["--origin", given])
 
 
 @pytest.mark.parametrize("slug", SLUGS)

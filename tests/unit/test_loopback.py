@@ -6,12 +6,15 @@ import pytest
 
 from fakeserver import loopback
 
-NAMES = ("localhost", "LocalHost", "127.0.0.1", "127.8.9.1", "[::1]")
+NAMES = ("localhost", "LocalHost", "app.localhost", "a.b-c.localhost", "127.0.0.1", "127.8.9.1", "[::1]")
 OTHERS = (
     "",
     "example.com",
     "localhost.example.com",
     "notlocalhost",
+    ".localhost",
+    "a..localhost",
+    "app.localhost.example.com",
     "127.0.0.1.example.com",
     "127.0.0",
     "127.0.0.١",
