@@ -83,6 +83,8 @@ class Options:
     """Dreadnode: the org, and a second one that the same caller may read. Prime: teams of the caller."""
     has_other: bool = False
     """A second credential was given; it belongs to a caller who shares nothing with the first."""
+    has_colleague: bool = False
+    """Another credential was given, of a caller in the same org or team who is not its admin and has own sandboxes."""
     known: tuple[str, ...] = ()
     seed: int = 0
     profile: str = "default"

@@ -31,9 +31,15 @@ FAKED = frozenset({"oracle", "power"})
 PROFILES = ("default", "polite", "deep")
 INSTALL = "if a package brings its promises, install that first"
 RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
-TOKEN, OTHER_TOKEN = "FAKESERVER_TOKEN", "FAKESERVER_OTHER_TOKEN"
+VARIABLES = {
+    "token": "FAKESERVER_TOKEN",
+    "other": "FAKESERVER_OTHER_TOKEN",
+    "colleague": "FAKESERVER_COLLEAGUE_TOKEN",
+}
+"""By credential: where the environment may hold it."""
 EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
-proves too little. The environment may hold the token as FAKESERVER_TOKEN, the other one as FAKESERVER_OTHER_TOKEN."""
+proves too little. The environment may hold the tokens as FAKESERVER_TOKEN, FAKESERVER_OTHER_TOKEN and
+FAKESERVER_COLLEAGUE_TOKEN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def add_deployment(found: Parser) -> None:
     """Where the deployment is, who asks, and how it is reached."""
     add = found.add_argument
     add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
-    add("--token", help=f"the credential (or {TOKEN} in the environment)")
+    add("--token", help=f"the credential (or {VARIABLES['token']} in the environment)")
     add(
         "--org",
         action="append",
@@ -87,6 +93,10 @@ def add_deployment(found: Parser) -> None:
         help="dreadnode: the org; prime: a team of the caller; a second one adds laws",
     )
     add("--other-token", help="a credential of somebody who shares nothing with the first caller")
+    add(
+        "--colleague-token",
+        help="a credential of somebody in the same org or team who is not its admin; both have sandboxes of their own",
+    )
     add("--known", action="append", default=[], metavar="ID", help="a sandbox that must be in the list")
     add(
         "--rate",
@@ -153,6 +163,7 @@ def parse(argv: Sequence[str]) -> Given:
     options = Options(
         orgs=orgs_of(known, raw),
         has_other="other" in credentials,
+        has_colleague="colleague" in credentials,
         known=tuple(raw.known),
         seed=raw.seed,
         profile=raw.profile,
@@ -198,15 +209,18 @@ def base_url_of(known: Parser, url: str) -> str:
 
 
 def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
-    """The token and, where there is one, the other caller's, from the command line or the environment."""
-    token = raw.token or os.environ.get(TOKEN, "")
-    if not token:
-        known.error(f"a token is needed: --token, or {TOKEN} in the environment")
-    other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
-    for name, secret in (("--token", token), ("--other-token", other)):
+    """The token and, where they were given, those of other callers, from the command line or the environment."""
+    given = {"token": raw.token, "other": raw.other_token, "colleague": raw.colleague_token}
+    secrets = {name: secret or os.environ.get(VARIABLES[name], "") for name, secret in given.items()}
+    if not secrets["token"]:
+        known.error(f"a token is needed: --token, or {VARIABLES['token']} in the environment")
+    for name, secret in secrets.items():
+        option = "--token" if name == "token" else f"--{name}-token"
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
-            known.error(f"{name} has a character that no header may carry")
-    return {"token": token} | ({"other": other} if other else {})
+            known.error(f"{option} has a character that no header may carry")
+        if name != "token" and secret == secrets["token"]:
+            known.error(f"{option} is the token itself; it has to belong to somebody else")
+    return {name: secret for name, secret in secrets.items() if secret}
 
 
 def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:

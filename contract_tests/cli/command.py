@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from contract_tests import run
 from contract_tests.cli.arguments import Given, parse
-from contract_tests.judging.session import BUDGETS
+from contract_tests.judging.session import budget_of
 from contract_tests.judging.target import target
 from contract_tests.reporting import exit_codes, html, json, junit, markdown, text
 from contract_tests.reporting.progress import Progress
@@ -23,7 +23,7 @@ RENDERERS = {"junit": junit.render, "html": html.render, "json": json.render}
 
 def budget(given: Given) -> str:
     """What the run will send at most, before it does."""
-    most = BUDGETS[given.options.profile].shared
+    most = budget_of(given.options).shared
     parts = [f"at most {most} requests for laws and oracle"]
     if any(layer.name == "conformance" for layer in given.layers):
         parts.append("and those of the conformance layer, which states its own number")
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return exit_codes.USAGE
     print(budget(given), file=sys.stderr)
-    most = BUDGETS[given.options.profile].shared
+    most = budget_of(given.options).shared
     progress = Progress(sys.stderr, {"laws": most, "oracle": most})
     wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
     try:

@@ -69,7 +69,8 @@ class Check:
     reasons: dict[str, list[str]] = field(default_factory=dict, init=False)
     answers: int = field(default=0, init=False)
     rows_seen: int = field(default=0, init=False)
-    other_snapshot: Snapshot | None = field(default=None, init=False)
+    callers: dict[str, Check] = field(default_factory=dict, init=False)
+    """The same run with the eyes of further callers, by credential."""
     _law: str = field(default="", init=False)
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
@@ -157,18 +158,15 @@ class Check:
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
-        snapshot = snapshots.read(self, scope, "token")
+        snapshot = self.read(scope)
         previous = self.snapshots.get(scope)
         if previous is not None and previous.rows != snapshot.rows:
             self.moved = True
         self.snapshots[scope] = snapshot
         return snapshot
 
-    def others(self) -> Snapshot:
-        """The other caller's own list; where every list is in a scope, we know of none that they may read."""
-        if self.other_snapshot is None:
-            self.other_snapshot = snapshots.read(self, "", "other")
-        return self.other_snapshot
+    def read(self, scope: str) -> Snapshot:
+        return snapshots.read(self, scope, "token")
 
     # Questions.
 
@@ -320,7 +318,8 @@ class Check:
 
     def finish(self) -> None:
         """Confirm what is only suspected."""
-        self._confirmation.finish()
+        for caller in (self, *self.callers.values()):
+            caller._confirmation.finish()
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account

@@ -38,6 +38,19 @@ BUDGETS: Mapping[str, Budget] = {
 """By profile."""
 
 
+FURTHER: Mapping[str, int] = {"polite": 3, "default": 20, "deep": 60}
+"""By profile: how many more requests each further credential is worth."""
+
+
+def budget_of(options: Options) -> Budget:
+    """What a run with these options may send."""
+    known = BUDGETS[options.profile]
+    if known.laws is None or known.shared is None:
+        return known
+    more = FURTHER[options.profile] * (options.has_other + options.has_colleague)
+    return Budget(known.laws + more, known.shared + more)
+
+
 class CouldNotCheck(Exception):
     """Nothing can be judged; the message is one sentence."""
 
@@ -107,7 +120,7 @@ class Session:
 
     @property
     def budget(self) -> Budget:
-        return BUDGETS[self.options.profile]
+        return budget_of(self.options)
 
     @property
     def answered(self) -> bool:
@@ -122,12 +135,13 @@ class Session:
     @property
     def record(self) -> RunRecord:
         """What a power figure is worked out from."""
-        other = self.check.other_snapshot
+        other = self.check.callers.get("other")
+        theirs = None if other is None else other.snapshots.get("")
         return RunRecord(
             self.target.slug,
             self.options,
             {scope: snapshot.rows for scope, snapshot in self.check.snapshots.items()},
-            None if other is None else other.rows,
+            None if theirs is None else theirs.rows,
             tuple(self.check.transport.replies),
             self.outcomes,
         )

@@ -11,6 +11,15 @@ import yaml
 from contract_tests.judging.probes import Plan
 from contract_tests.laws import OURS
 
+CALLERS = frozenset({"tenancy.apart"} | {name for name in OURS if name.startswith("colleagues.")})
+"""The laws between callers. Whoever gives a second token wants them asked, whatever a plan has room for: each token
+brings its own room along."""
+MIXED = frozenset(f"repeats.together:{name}{more}" for name in ("other", "colleague") for more in ("", ", facets"))
+"""Probes of another law that need those tokens too."""
+POLITE = frozenset(
+    {"tenancy.apart:filtered", "colleagues.own:lists", "colleagues.team:list", "colleagues.users:user in a team"}
+)
+"""Those of their probes that the polite profile sends."""
 PLAN = Path(__file__).with_name("plan.yaml")
 
 
@@ -23,7 +32,11 @@ def plans() -> dict[str, dict[str, Any]]:
 def read_plan(slug: str, profile: str) -> Plan | None:
     """The probes of a profile, of our laws; None for all of them."""
     probes = plans().get(profile, {}).get(slug)
-    return None if probes is None else Plan(OURS, frozenset(probes))
+    if probes is None:
+        return None
+    if profile == "polite":
+        return Plan(OURS, POLITE.union(probes))
+    return Plan(OURS - CALLERS, MIXED.union(probes))
 
 
 def is_planned(slug: str) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contract_tests.judging.callers import seen_by
 from contract_tests.judging.check import Check
 from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
+from contract_tests.laws.tenancy import check_stranger, size_of
 from contract_tests.outcome import Pairs, Tier
 from contract_tests.promises.filter_kinds import Closed
 from contract_tests.sending.ask import Ask
 
 ROUNDS = 2
+MIXED = 11
+"""The size of a page that two callers ask for at once."""
+CALLER_ROUNDS = 2
+"""How often two callers ask at the same time: a current user that requests share shows in most of them."""
 
 
 @law("repeats.again", tier=Tier.SHOULD)
@@ -40,6 +46,16 @@ def together(check: Check) -> None:
     with check.probing("together") as wanted:
         if wanted:
             _ask_lists_together(check)
+    for credential, given in (("other", check.options.has_other), ("colleague", check.options.has_colleague)):
+        if not given:
+            continue
+        with check.probing(credential) as wanted:
+            if wanted:
+                _mix_callers(check, credential)
+        if check.promises.facets is not None:
+            with check.probing(f"{credential}, facets") as wanted:
+                if wanted:
+                    _mix_counted_callers(check, credential)
 
 
 def _ask_lists_together(check: Check) -> None:
@@ -65,6 +81,39 @@ def _ask_facets_together(check: Check) -> None:
         replies = check.together([question.ask for question in questions])
         for question, reply in zip(questions, replies, strict=True):
             check.hold_counts(question, reply, before, alone=False)
+
+
+def _mix_callers(check: Check, credential: str) -> None:
+    """The same list for two callers at once: each gets what is theirs."""
+    filters, caller = common_filter(check), seen_by(check, credential)
+    questions = [check.question((), size=size_of(check, MIXED)), check.question(filters, size=size_of(check, MIXED))]
+    theirs = caller.own() if credential == "colleague" or not check.promises.scopes.in_path else None
+    for turn in range(CALLER_ROUNDS):
+        question = questions[turn % 2]
+        asked = question.asked(credential=credential)
+        before = check.snapshot()
+        first, second = check.together([question.ask, asked.ask])
+        check.hold(question, first, before, witness="two callers at once", alone=False)
+        if credential == "other":
+            check_stranger(check, asked, second, alone=False)
+        elif theirs is not None:
+            caller.hold(asked, second, theirs, witness="two callers at once", alone=False)
+            theirs = caller.own()
+
+
+def _mix_counted_callers(check: Check, credential: str) -> None:
+    """The same facets for two callers at once."""
+    question, caller = facets(check), seen_by(check, credential)
+    asked = question.asked(credential=credential)
+    for _ in range(ROUNDS):
+        before = check.snapshot()
+        theirs = caller.own() if credential == "colleague" else None
+        first, second = check.together([question.ask, asked.ask])
+        check.hold_counts(question, first, before, alone=False)
+        if theirs is None:
+            check_stranger(check, asked, second, alone=False)
+        else:
+            caller.hold_counts(asked, second, theirs, alone=False)
 
 
 @law("repeats.head", tier=Tier.SHOULD)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contract_tests.judging.check import Check
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Pairs, Tier
-from contract_tests.promises.filter_kinds import Closed, Equal, Excluding, Json, Reference, Tags
+from contract_tests.promises.filter_kinds import AllOf, Closed, Equal, Excluding, Json, Reference, Tags
 from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask, Reply
 
@@ -175,11 +175,12 @@ def metadata(check: Check) -> None:
             expect_refusal(check, probe, bad.query, bad.names, tier=tags.refusal_tier)
 
 
+ZERO_BYTE = "a\x00b"
 ODD_TEXTS = {
     "quote": 'it\'s "quoted"; -- \\',
     "emoji": "\U0001f680 größe 日本",
     "long": "x" * 3000,
-    "zero byte": "a\x00b",
+    "zero byte": ZERO_BYTE,
     "braces": "{0} ${x} %s %(x)s",
     "bad utf-8": "\udcff\udcfe",
     "right to left": "\u202e\u0301\ufeff",
@@ -207,6 +208,30 @@ def odd(check: Check) -> None:
             with check.probing(f"odd {filter.noun}") as wanted:
                 if wanted:
                     check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
+    for probe, query in zero_bytes(check).items():
+        with check.probing(probe) as wanted:
+            if wanted:
+                check.send(Ask(check.path(), query))
+                check.witness(probe)
+    if check.promises.scopes.in_path:
+        with check.probing(f"zero byte in the {check.promises.scopes.noun}") as wanted:
+            if wanted:
+                # Whatever stands in front of the API may refuse such a path in its own words; it must not fail.
+                check.transport.send(Ask(check.path("a%00b")))
+
+
+def zero_bytes(check: Check) -> dict[str, Pairs]:
+    """By probe: zero bytes where a filter takes other text than the odd parameter's."""
+    queries: dict[str, Pairs] = {}
+    for filter in check.listing.filters:
+        name, noun = filter.parameter, filter.noun
+        if isinstance(filter, Json):
+            queries["zero byte in a key"] = filter.write({ZERO_BYTE: "x"})
+        elif isinstance(filter, Tags):
+            queries["zero byte in a key"] = filter.write((ZERO_BYTE, "x"))
+        elif isinstance(filter, AllOf | Reference) and name != check.listing.odd_parameter:
+            queries[f"zero byte in a {noun}"] = ((name, ZERO_BYTE),)
+    return queries
 
 
 def _send_odd_text(check: Check, name: str, text: str) -> None:

@@ -36,9 +36,10 @@ def service_of(slug: str) -> Service:
 
 
 def default_credentials(slug: str) -> dict[str, str]:
-    """The first caller of the provider's recipe, and one who shares nothing with it."""
+    """The first caller of the provider's recipe, one who shares nothing with it, and one who shares a tenant."""
     fixture = service_of(slug).fixture
-    return {"token": fixture.credential} | ({"other": fixture.stranger} if fixture.stranger else {})
+    further = {"other": fixture.stranger, "colleague": fixture.colleague}
+    return {"token": fixture.credential} | {name: key for name, key in further.items() if key}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from contract_tests.sending.in_process import Handler
 
 
 def default_options(slug: str, **more: object) -> Options:
-    """The fake's default fixtures, seen by the admin with the outsider beside: what planted bugs are measured with."""
-    given: dict[str, object] = {"orgs": BY_SLUG[slug].fake.orgs, "has_other": True, "strict": True, **more}
+    """The fake's default fixtures, seen by the admin with outsider and member beside: what planted bugs are measured
+    with."""
+    callers = {"has_other": True, "has_colleague": True}
+    given: dict[str, object] = {"orgs": BY_SLUG[slug].fake.orgs, "strict": True, **callers, **more}
     return Options(**given)  # type: ignore[arg-type]
 
 

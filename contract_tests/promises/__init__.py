@@ -29,6 +29,7 @@ from contract_tests.promises.filter_kinds import (
     texts,
 )
 from contract_tests.promises.form import (
+    Colleagues,
     Facet,
     Facets,
     Fake,
@@ -93,6 +94,7 @@ __all__ = [
     "Body",
     "Choices",
     "Closed",
+    "Colleagues",
     "Cursor",
     "EncodedTags",
     "Equal",

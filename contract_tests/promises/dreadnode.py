@@ -9,6 +9,7 @@ from contract_tests.promises import (
     UNKNOWN_UUID,
     Choices,
     Closed,
+    Colleagues,
     Cursor,
     Facet,
     Facets,
@@ -263,6 +264,7 @@ PROMISES = Promises(
         repeats_status=True,
     ),
     scopes=Scopes(in_path="{org}", noun="org", unknown=404, foreign=403, advice="is the org {scope} right?"),
+    colleagues=Colleagues(apart=True, sentence="List sandboxes for the current user within an organization."),
     fake=Fake(home="acme", orgs=("acme", "globex")),
     mine=mine,
 )

@@ -152,6 +152,23 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Colleagues:
+    """What the pages promise two callers of one org or team of each other; nothing, where they are silent."""
+
+    apart: bool = False
+    """Each is listed their own sandboxes. An admin may be listed everybody's (Assumed)."""
+    together: bool = False
+    """Both are listed the same."""
+    guarded: bool = False
+    """Who asks for another user's sandboxes must be an admin of the scope that is given."""
+    refused: int = 403
+    """The status for whoever is not (Assumed)."""
+    tier: Tier = Tier.MUST
+    sentence: str = ""
+    """What the page says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fake:
     """How the default fixtures of our fake stand for a deployment."""
 
@@ -171,6 +188,7 @@ class Promises:
     listing: Listing
     refusals: Refusals
     scopes: Scopes
+    colleagues: Colleagues = Colleagues()
     fake: Fake
     mine: Callable[[str, Sequence[Row]], Questions] = field(repr=False)
     """What the rows of a scope can be asked about."""

@@ -11,6 +11,7 @@ from contract_tests.promises import (
     AllOf,
     Choices,
     Closed,
+    Colleagues,
     Equal,
     Excluding,
     Fake,
@@ -263,6 +264,10 @@ PROMISES = Promises(
         unknown_tier=Tier.SHOULD,
         foreign=403,
         empty_is_none=True,
+    ),
+    colleagues=Colleagues(
+        guarded=True,
+        sentence="When `user_id` is another user's ID, the caller must be a team admin of the provided `team_id`.",
     ),
     fake=Fake(home="main", orgs=("research",)),
     mine=mine,

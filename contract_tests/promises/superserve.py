@@ -10,6 +10,7 @@ from contract_tests.promises import (
     UNKNOWN,
     Choices,
     Closed,
+    Colleagues,
     Fake,
     InHeader,
     Invariant,
@@ -201,6 +202,7 @@ PROMISES = Promises(
         kind_name="code",
     ),
     scopes=Scopes(),
+    colleagues=Colleagues(together=True, sentence="List of sandboxes belonging to the authenticated team."),
     fake=Fake(home="main"),
     mine=mine,
 )

@@ -46,7 +46,7 @@ class Ask:
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     def curl(self, base_url: str, security: Security | None = None) -> str:
-        """The request as one line for a shell; credentials are `$TOKEN` and `$OTHER_TOKEN`."""
+        """The request as one line for a shell; credentials are variables, such as `$TOKEN`."""
         url = base_url.rstrip("/") + self.target
         parts = ["curl -s" if self.method == "GET" else "curl -sI"]
         parts += [f"-H {shell(f'{name}: {text}')}" for name, text in self.headers]

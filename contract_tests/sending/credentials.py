@@ -17,7 +17,7 @@ REDACTED = "[redacted]"
 
 
 class Credentials:
-    """The token and, as `other`, that of a second caller. A repr names them and shows none."""
+    """The token and, as `other` and `colleague`, those of further callers. A repr names them and shows none."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._secrets = dict(secrets)

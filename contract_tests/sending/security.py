@@ -8,10 +8,12 @@ from typing import Any
 
 GARBAGE = "no-such-credential-4f1c9d"
 
-CREDENTIALS = ("token", "other", "none", "garbage", "malformed", "truncated", "recased")
+GIVEN = ("token", "other", "colleague")
+"""Those that somebody gave: the first caller's, that of a stranger, and that of a colleague."""
+CREDENTIALS = (*GIVEN, "none", "garbage", "malformed", "truncated", "recased")
 """`malformed` is the token behind the wrong scheme, `truncated` lacks its last character, `recased` swaps its case."""
 
-SHELL: Mapping[str, str] = {"token": "$TOKEN", "other": "$OTHER_TOKEN"}
+SHELL: Mapping[str, str] = {"token": "$TOKEN", "other": "$OTHER_TOKEN", "colleague": "$COLLEAGUE_TOKEN"}
 """What stands for the credentials in a line for a shell."""
 
 
@@ -61,7 +63,7 @@ class Security:
         scheme = self.scheme_of(channel)
         if credential == "garbage":
             return scheme.header, scheme.prefix + GARBAGE
-        secret = secrets.get("other" if credential == "other" else "token")
+        secret = secrets.get(credential if credential in GIVEN else "token")
         if secret is None:
             raise NeverSent(f"the credential {credential!r} was not given")
         shown = secret.startswith("$")

@@ -73,8 +73,17 @@ class Fixture:
     @property
     def stranger(self) -> str | None:
         """The credential of the first caller who shares no tenant with that one, if there is any."""
-        known = {self.callers[self.credential].home, *self.callers[self.credential].tenants}
-        return next((key for key, each in self.callers.items() if known.isdisjoint({each.home, *each.tenants})), None)
+        return next((key for key in self.callers if not self._shared(key)), None)
+
+    @property
+    def colleague(self) -> str | None:
+        """The credential of the first caller beside that one who shares a tenant with it, if there is any."""
+        return next((key for key in self.callers if key != self.credential and self._shared(key)), None)
+
+    def _shared(self, key: str) -> set[str]:
+        """The tenants of a caller that are also those of the provider's first one."""
+        each, first = self.callers[key], self.callers[self.credential]
+        return {each.home, *each.tenants} & {first.home, *first.tenants}
 
     def sizes(self, size: int, default_tenant: str) -> dict[str, int]:
         """How many of the provider's `size` documents each tenant gets."""
