@@ -202,7 +202,8 @@ def check_stranger(check: Check, question: Question, reply: Reply, *, alone: boo
     if reply.status == REFUSED:
         raise Inconclusive(refused("other", reply))
     if scopes.in_path or question.scope:
-        refusals = (scopes.foreign, *([check.listing.cursor.refused] if check.listing.cursor is not None else []))
+        cursor = check.listing.cursor if question.anchor else None
+        refusals = (scopes.foreign, *([cursor.refused] if cursor is not None else []))
         check_closed(check, reply, f"the {scopes.noun}, asked by a stranger", *refusals)
         return
     if question.anchor:  # The first caller's cursor may be refused, or lead to what is the stranger's own.

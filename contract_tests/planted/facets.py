@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from contract_tests.planted.backend import FACETS, Next
+from contract_tests.planted.backend import FACETS, Backend, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import (
     around,
@@ -60,6 +61,16 @@ def buckets(change: Callable[[list[Document]], list[Document]], *names: str) -> 
     return body(
         lambda value: {name: change(each) if name in (names or value) else each for name, each in value.items()}
     )
+
+
+def _ties_shuffled(backend: Backend, operation: str) -> Backend:
+    """Buckets of one count come in an order that changes from answer to answer."""
+    draws = random.Random(0)
+
+    def change(found: list[Document]) -> list[Document]:
+        return sorted(draws.sample(found, len(found)), key=lambda each: -each["count"])
+
+    return buckets(change)(backend, operation)
 
 
 def ordered(key: Callable[[Document], Any], *, reverse: bool = False) -> Plant:
@@ -156,6 +167,7 @@ DREADNODE = table(
         "Equal counts are in reverse alphabetical order.",
         ordered(lambda each: (each["count"], _key(each)), reverse=True),
     ),
+    facets_ties_unstable=("Equal counts are in an order that changes from answer to answer.", _ties_shuffled),
     ties_by_id=(
         "Equal counts are in the order of the projects' ids.",
         ordered(lambda each: (-each["count"], str(each.get("project_id") or each.get("value")))),

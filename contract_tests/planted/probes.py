@@ -10,7 +10,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from contract_tests.planted.backend import FACETS, LIST, Backend, documents_of, load
-from contract_tests.planted.replay import Replay
+from contract_tests.planted.replay import Replay, next_cursor
 from contract_tests.planted.session import Pair, Session, again, common, pages, sample, variants, walk
 from contract_tests.promises import BY_SLUG
 from fakeserver.problems import Document
@@ -38,6 +38,7 @@ def _prime(probe: Session, backend: Backend) -> None:
     whole = ("per_page", "1000")
     probe.ask()
     probe.ask(whole)
+    probe.ask(("team_id", "research"), ("user_id", "user_admin"), whole, credential="colleague")
     labels = sample(chain.from_iterable(each.get("labels") or () for each in reversed(rows)))
     labels = sample([*labels, "prod", "PROD", "prod ", "production", "a,b", "gpu", "größe:klein"])
     statuses = ("PENDING", "PROVISIONING", "RUNNING", "PAUSED", "ERROR", "TERMINATED")
@@ -136,6 +137,8 @@ def _dreadnode(probe: Session, backend: Backend) -> None:
     walk(probe, 3, ("state", "paused"), ("project_id", project))
     walk(probe, 1, ("state", "running"), most=120)
     walk(probe, 20, ("state", "running,paused"), most=4)
+    theirs = next_cursor(probe.ask(("limit", "10"), credential="colleague").body)
+    probe.ask(("limit", "10"), ("cursor", theirs or ""), credential="colleague")
     cursor = cursors[2]
     state, limit = ("state", "running"), ("limit", "10")
     moved: list[tuple[Pair, ...]] = [

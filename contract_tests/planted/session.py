@@ -32,6 +32,11 @@ class Session:
         asks = tuple(Ask(self.path, query) for query in queries)
         self._keep(asks, tuple(self.replay.send(ask) for ask in asks))
 
+    def callers(self, *query: Pair) -> None:
+        """The same from every caller at the same time, and each of them twice."""
+        asks = tuple(Ask(self.path, query, credential=name) for name in ("token", "other", "token", "colleague") * 2)
+        self._keep(asks, tuple(self.replay.send(ask) for ask in asks))
+
     def _keep(self, asks: tuple[Ask, ...], replies: tuple[Reply, ...]) -> None:
         self.steps.append(asks)
         self.replies.append(replies)
@@ -48,7 +53,7 @@ class Session:
 
 def common(probe: Session) -> None:
     """Credentials, channels, methods, unknown parameters, and the same request again and in parallel."""
-    for credential in ("none", "garbage", "malformed", "truncated", "recased", "other"):
+    for credential in ("none", "garbage", "malformed", "truncated", "recased", "other", "colleague"):
         probe.ask(credential=credential)
         probe.ask(("limit", "0"), ("per_page", "0"), ("status", "bad"), ("state", "bad"), credential=credential)
     for channel in probe.replay.channels:
@@ -56,16 +61,18 @@ def common(probe: Session) -> None:
         probe.ask(channel=channel, credential="garbage")
     probe.ask(method="HEAD")
     probe.ask(("unknown_parameter", "1"))
-    for credential in ("token", "other", "token"):
+    for credential in ("token", "other", "colleague", "token"):
         probe.ask(credential=credential)
+    probe.callers()
 
 
 def again(probe: Session, queries: list[tuple[Pair, ...]]) -> None:
     """One after the other, back to the first, and side by side: caches and shared state show here."""
     for query in (*queries, *queries[:1], *queries):
         probe.ask(*query)
-    for credential in ("token", "other", "token"):
-        probe.ask(*queries[0], credential=credential)
+    for credential in ("token", "other", "colleague", "token"):
+        for query in queries[:2]:
+            probe.ask(*query, credential=credential)
     for _ in range(3):
         probe.together(*queries)
 

@@ -65,6 +65,19 @@ def racing(backend: Backend, operation: str) -> Backend:
     return backend.wrapped(change, operation)
 
 
+def sharing_the_caller(backend: Backend, operation: str) -> Backend:
+    """Who asks lies in a variable that all requests share."""
+    current: list[Mapping[str, str]] = []
+
+    def change(request: Request, following: Next) -> Answer:
+        current[:] = [request.headers]
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(RACE_SECONDS)
+        return following(replace(request, headers=current[0]))
+
+    return backend.wrapped(change, operation)
+
+
 def accumulating(name: str) -> Plant:
     """Values of a filter are added to a list that outlives the request."""
 
@@ -87,6 +100,7 @@ def _shared(**more: tuple[str, Plant]) -> dict[str, tuple[str, Plant]]:
     return {
         "cache_without_caller": ("Answers are cached under the address, whoever asks.", CACHE_WITHOUT_CALLER),
         "race_on_filters": ("The filters lie in a variable that all requests share.", racing),
+        "caller_in_a_global": ("The current user lies in a variable that all requests share.", sharing_the_caller),
         **more,
     }
 
@@ -142,6 +156,11 @@ DREADNODE = (
         facets_cache_without_project=(
             "Facets are cached under a key without the project.",
             caching_without("project_id"),
+        ),
+        facets_cache_without_caller=("Facets are cached under the address, whoever asks.", CACHE_WITHOUT_CALLER),
+        facets_caller_in_a_global=(
+            "The current user lies in a variable that all requests share.",
+            sharing_the_caller,
         ),
         facets_race=("The filters lie in a variable that all requests share.", racing),
     ),

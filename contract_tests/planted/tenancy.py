@@ -66,6 +66,33 @@ def own_user_refused(right: TenantRule) -> TenantRule:
     return wrong
 
 
+def whole_org(when: Callable[[Mapping[str, Any]], object]) -> Plant:
+    """Where this is so, the org's sandboxes are shown to each of its users."""
+
+    def rule(right: TenantRule) -> TenantRule:
+        def wrong(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
+            scope = right(caller, values, tenants)
+            return Scope(scope.tenant) if when(values) else scope
+
+        return wrong
+
+    return tenant(rule)
+
+
+def member_as_admin(right: TenantRule) -> TenantRule:
+    """Whoever is in a team may ask for each of its users."""
+
+    def wrong(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
+        return right(caller, {**values, "user_id": None} if values["team_id"] else values, tenants)
+
+    return wrong
+
+
+def own_always(right: TenantRule) -> TenantRule:
+    """A list of the team holds what the caller owns, and no more."""
+    return lambda caller, values, tenants: Scope(right(caller, values, tenants).tenant, caller.user)
+
+
 def home_always(right: TenantRule) -> TenantRule:
     """The tenant in the request is not looked at."""
     return lambda caller, values, tenants: Scope(caller.home)
@@ -95,6 +122,7 @@ PRIME = table(
     team_refusal_empty=("A team of other people is an empty list.", empty_for(403)),
     team_refusal_500=("A team of other people is a crash.", swap_status(403, 500)),
     user_unguarded=("Any user_id may be asked for without a team.", tenant(user_unguarded)),
+    member_as_admin=("Any member of a team may ask for its other users.", tenant(member_as_admin)),
     own_user_refused=("The caller's own user_id is refused.", tenant(own_user_refused)),
 )
 
@@ -112,6 +140,7 @@ SUPERSERVE = table(
     "tenancy",
     everybody_listed=("The list holds everybody's sandboxes.", sharing()),
     first_tenant_kept=("The first caller's team is everybody's.", _remembering_tenants),
+    own_only=("Each of a team is listed their own sandboxes, not the team's.", tenant(own_always)),
 )
 
 DREADNODE = (
@@ -120,6 +149,15 @@ DREADNODE = (
         LIST,
         "tenancy",
         everybody_listed=("An org's list holds the sandboxes of every org.", sharing()),
+        org_of_everybody=("Every user of an org is listed all of its sandboxes.", whole_org(lambda values: True)),
+        user_lost_with_state=(
+            "With a state, the org's sandboxes are listed whoever asks.",
+            whole_org(lambda values: values["state"]),
+        ),
+        user_lost_with_cursor=(
+            "Behind a cursor, the org's sandboxes are listed whoever asks.",
+            whole_org(lambda values: values["cursor"]),
+        ),
         org_ignored=("The org in the path is not looked at.", tenant(home_always)),
         org_unguarded=("Any org may be listed by anybody.", unguarded("org")),
         org_refusal_empty=("An org of other people is an empty list.", empty_for(403)),
@@ -131,6 +169,11 @@ DREADNODE = (
         FACETS,
         "tenancy",
         facets_of_everybody=("The facets count the sandboxes of every org.", sharing()),
+        facets_of_the_org=("The facets count the whole org for each of its users.", whole_org(lambda values: True)),
+        facets_user_lost_with_state=(
+            "With a state, the facets count the whole org for each of its users.",
+            whole_org(lambda values: values["state"]),
+        ),
         facets_org_unguarded=("Any org may be counted by anybody.", unguarded("org")),
         facets_org_unknown_empty=("An unknown org has empty facets.", empty_for(404)),
     ),
