@@ -35,8 +35,55 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     BROKEN = "broken"
     INCONCLUSIVE = "inconclusive"
+    NOT_ASKED = "not_asked"
+    """It needs an option that was not given."""
+    NOT_APPLICABLE = "not_applicable"
+    """It speaks of something that this provider or this deployment does not have."""
     ACCEPTED = "accepted"
     """Broken, and known: the ledger gives the reason."""
+
+
+class Lack(StrEnum):
+    """What a law lacked that got no verdict."""
+
+    OPTION = "option"
+    """An option that was not given."""
+    NATURE = "nature"
+    """The provider, or this deployment, has nothing of the kind."""
+    ROWS = "rows"
+    """The account has no rows that could show it; what that costs is told by the power of the run."""
+    PLAN = "plan"
+    """The profile sends none of its probes."""
+    MOVED = "moved"
+    """What was seen did not last, or the list moved while it was read."""
+    BUDGET = "budget"
+    """The budget was used up before its turn, or before what it suspected could be confirmed."""
+    STOPPED = "stopped"
+    """The deployment wanted no more requests or went away, or somebody interrupted the run."""
+    UNUSED = "unused"
+    """An option was given, and could not be used."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is said of a law that lacked this."""
+        return {Lack.OPTION: Verdict.NOT_ASKED, Lack.NATURE: Verdict.NOT_APPLICABLE}.get(self, Verdict.INCONCLUSIVE)
+
+    @property
+    def counts(self) -> bool:
+        """Whether a run proves less than was asked of it where a binding law lacked this."""
+        return self in CURES
+
+    @property
+    def cure(self) -> str:
+        """What would help; empty where this run could not have done better."""
+        return CURES.get(self, "")
+
+
+CURES: Mapping[Lack, str] = {
+    Lack.BUDGET: "--profile deep has more requests",
+    Lack.STOPPED: "run it again, more slowly where the deployment limits requests (--rate 1/s)",
+    Lack.UNUSED: "--profile deep reads and asks more",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +101,13 @@ class Outcome:
     promise: str = ""
     layer: str = "laws"
     """`laws`, `oracle` or `conformance`."""
+    lack: Lack | None = None
+    """What it lacked, where it got no verdict."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the run owes this verdict: a binding promise, which was to be asked and could have been."""
+        return self.tier is Tier.MUST and self.lack is not None and self.lack.counts
 
 
 def holds(law: str, witness: str = "", **more: Any) -> Outcome:
@@ -71,8 +125,8 @@ def broken(law: str, sentence: str, asks: tuple[Ask, ...] = (), rows: tuple[Row,
     )
 
 
-def inconclusive(law: str, reason: str, **more: Any) -> Outcome:
-    return Outcome(law, Verdict.INCONCLUSIVE, sentence=reason, **more)
+def inconclusive(law: str, reason: str, lack: Lack = Lack.ROWS, **more: Any) -> Outcome:
+    return Outcome(law, lack.verdict, sentence=reason, lack=lack, **more)
 
 
 @dataclass(frozen=True, slots=True)

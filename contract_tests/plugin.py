@@ -71,8 +71,8 @@ class Contract:
         self.check.run(law)
         self.check.finish()
         outcome = self.check.outcome(law)
-        if outcome.verdict is Verdict.INCONCLUSIVE:
-            pytest.skip(f"inconclusive: {outcome.sentence}")
+        if outcome.lack is not None:
+            pytest.skip(f"{outcome.verdict.value.replace('_', ' ')}: {outcome.sentence}")
         if outcome.verdict is Verdict.BROKEN:
             report = Report(self.check.slug, self._base_url, self.check.options)
             security = self.check.target.security

@@ -14,7 +14,7 @@ from contract_tests.judging.target import target
 from contract_tests.laws import laws_for
 from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import read_plan
-from contract_tests.outcome import ListUnreadable, Options, Outcome
+from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome
 from contract_tests.reporting.ledger import Accepted, apply_ledger
 from contract_tests.reporting.report import MIN_POWER, Report, failing
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
@@ -63,6 +63,7 @@ def note_end(session: Session, layer: Layer, reason: Exception) -> None:
             session.notes.append("the unfiltered list could not be read")
         case BudgetExhausted():
             session.notes.append(str(reason))
+            session.check.reasons.ended = Lack.BUDGET, str(reason)
         case SendingStopped():
             if not session.answered and NO_5XX not in session.check.breaches:
                 raise CouldNotCheck(f"{session.target.slug}: {reason}") from None
@@ -106,6 +107,7 @@ def check(
         seconds=time.perf_counter() - started,
         power=session.power,
         cut_short=session.cut_short,
+        unused=session.unused,
     )
 
 

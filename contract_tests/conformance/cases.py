@@ -24,7 +24,7 @@ from schemathesis.engine import events
 from contract_tests.conformance.excluded import NEVER, excuses, find_blamed, is_excused
 from contract_tests.judging.target import target
 from contract_tests.judging.traces import no_traces
-from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconclusive
+from contract_tests.outcome import Context, Lack, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
@@ -255,7 +255,8 @@ class Record:
                 if (operation, check) in failed:
                     continue
                 if not statuses[200] or self.stopped:
-                    yield inconclusive(law_of(operation, check), self.why_not(statuses), layer=LAYER)
+                    lack = Lack.STOPPED if self.stopped else Lack.ROWS
+                    yield inconclusive(law_of(operation, check), self.why_not(statuses), lack, layer=LAYER)
                 else:
                     witness = f"{statuses.total()} cases, {statuses[200]} of them answered with 200"
                     yield holds(law_of(operation, check), witness, layer=LAYER)

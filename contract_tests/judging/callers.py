@@ -9,7 +9,7 @@ from typing import Any
 from contract_tests.judging import snapshots
 from contract_tests.judging.check import Check, Inconclusive
 from contract_tests.judging.judge import Breach, Question
-from contract_tests.outcome import ListUnreadable, Snapshot
+from contract_tests.outcome import Lack, ListUnreadable, Snapshot
 from contract_tests.sending.ask import Reply
 from contract_tests.sending.transport import SendingStopped
 
@@ -52,8 +52,8 @@ class Caller(Check):
     def witness(self, text: str) -> None:
         self.first.witness(text)
 
-    def inconclusive(self, reason: str) -> None:
-        self.first.inconclusive(reason)
+    def inconclusive(self, reason: str, lack: Lack = Lack.ROWS) -> None:
+        self.first.inconclusive(reason, lack)
 
     def conforms(self, reply: Reply) -> None:
         self.first.conforms(reply)
@@ -70,7 +70,7 @@ class Caller(Check):
         try:
             return self.snapshot(scope)
         except ListUnreadable as error:
-            raise Inconclusive(refused(self.credential, error.reply)) from None
+            raise Inconclusive(refused(self.credential, error.reply), Lack.UNUSED) from None
 
 
 def refused(credential: str, reply: Reply) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
+from contract_tests.judging.lacking import Inconclusive, Reasons
 from contract_tests.judging.probes import Probes
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
-from contract_tests.outcome import ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
+from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
 from contract_tests.promises.form import Listing, Needs, Promises, anything, page_of_listing
 from contract_tests.promises.paging import Body
 from contract_tests.sending.ask import Ask, Reply
@@ -44,10 +45,6 @@ class Law:
         return " ".join((self.run.__doc__ or "").split())
 
 
-class Inconclusive(Exception):
-    """A law could not be exercised; the reason is one sentence."""
-
-
 class StopEarly(Exception):
     """A promise is broken, and the caller wants to know no more."""
 
@@ -66,7 +63,7 @@ class Check:
     moved: bool = field(default=False, init=False)
     breaches: dict[str, list[Breach]] = field(default_factory=dict, init=False)
     witnesses: dict[str, list[str]] = field(default_factory=dict, init=False)
-    reasons: dict[str, list[str]] = field(default_factory=dict, init=False)
+    reasons: Reasons = field(default_factory=Reasons, init=False)
     answers: int = field(default=0, init=False)
     rows_seen: int = field(default=0, init=False)
     callers: dict[str, Check] = field(default_factory=dict, init=False)
@@ -344,9 +341,10 @@ class Check:
         """Say what made the law bite."""
         self.witnesses.setdefault(self._law, []).append(text)
 
-    def inconclusive(self, reason: str) -> None:
-        """Say why the law could not be exercised in full."""
-        self.reasons.setdefault(self._law, []).append(reason)
+    def inconclusive(self, reason: str, lack: Lack = Lack.ROWS) -> None:
+        """Say why the law could not be exercised in full, and what kind of reason that is: by default, the account has
+        no rows that could show it."""
+        self.reasons.say(self._law, lack, reason)
 
     def _selects(self, question: Question, before: Snapshot) -> None:
         matching = sum(map(self.listing.keeps(question.filters), before.rows))
@@ -362,18 +360,19 @@ class Check:
 
     def _exercise(self, law: Law) -> None:
         if not law.needs(self.promises):
-            self.inconclusive("the provider promises nothing of the kind")
+            self.inconclusive("the provider promises nothing of the kind", Lack.NATURE)
             return
         try:
             law.run(self)
         except Inconclusive as reason:
-            self.inconclusive(str(reason))
+            self.inconclusive(str(reason), reason.lack)
         except ListUnreadable:
             pass  # The status and schema laws hold the reason.
         except (TypeError, AttributeError, KeyError, ValueError, IndexError):
             if not self.breaches.get("schema.body"):
                 raise
             self.inconclusive("the rows have another form than the page shows")
+        self.reasons.exercised.add(law.name)
 
     def outcome(self, law: Law) -> Outcome:
         common: dict[str, Any] = {"page": law.page(self.promises), "promise": law.promise}
@@ -393,7 +392,7 @@ class Check:
                 witness,
                 **common,
             )
-        if self.witnesses.get(law.name):
+        lacking = self.reasons.find(law, self.plan, witnessed=bool(witness))
+        if lacking is None:
             return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
-        reasons = "; ".join(dict.fromkeys(self.reasons.get(law.name, ())))[:300]
-        return Outcome(law.name, Verdict.INCONCLUSIVE, law.tier, reasons or "nothing exercised it", **common)
+        return Outcome(law.name, lacking[0].verdict, law.tier, lacking[1], lack=lacking[0], **common)

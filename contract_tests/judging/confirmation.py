@@ -2,24 +2,30 @@
 
 A suspicion is asked again at once. As long as no snapshot differs from another, the suspicions wait for one last
 snapshot; once the list has been seen to move, each is settled alone between two fresh snapshots, three times or more.
+What breaks no binding promise costs nothing before all laws had their turn: it is asked again in the end, a few times.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from contract_tests.judging.judge import Breach
-from contract_tests.outcome import Context, ListUnreadable, Snapshot
+from contract_tests.judging.lacking import Reasons
+from contract_tests.outcome import Context, Lack, ListUnreadable, Snapshot, Tier
 from contract_tests.promises.form import Listing
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.transport import BudgetExhausted
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
 
 CONFIRMATIONS = 3
 MANY_CONFIRMATIONS = 8
 """For a short list: where one of its two rows comes and goes, chance contradicts one time in three."""
 REPEATS = 3
+LEAST_BINDING = 3
+"""Suspicions of one promise that does not bind that are looked at again; more of them would tell nothing new."""
+LEAST_BINDING_IN_ALL = 10
 FEW = 4
 """Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
 
@@ -32,7 +38,7 @@ class Subject(Context, Protocol):
 
     moved: bool
     snapshots: dict[str, Snapshot]
-    reasons: dict[str, list[str]]
+    reasons: Reasons
 
     @property
     def law(self) -> str: ...
@@ -62,7 +68,8 @@ class Suspicion:
     again: Callable[[], Look]
     """Ask once more, and judge that answer."""
     breaches: list[Breach]
-    steady: bool = True
+    steady: bool = False
+    """It showed again."""
     enclosed: bool = False
     """A snapshot behind it was equal to the one in front."""
     times: int = 1
@@ -75,11 +82,13 @@ class Confirmation:
     def __init__(self, check: Subject) -> None:
         self.check = check
         self.suspicions: list[Suspicion] = []
+        self.waiting: list[Suspicion] = []
+        """Those by which no binding promise is broken."""
 
     def settle(
         self, ask: Ask, looking: Callable[[Reply], Look], reply: Reply, before: Snapshot, *, alone: bool = True
     ) -> None:
-        """Convict what is hard at once; look at the rest again."""
+        """Convict what is hard at once; look at the rest again, now where a promise is at stake that binds."""
         check = self.check
         look = looking(reply)
         found = look(before, before)
@@ -92,15 +101,32 @@ class Confirmation:
         def again() -> Look:
             return looking(check.send(ask))
 
-        if check.moved:
-            self._tightly(again, look, before)
+        suspicion = Suspicion(check.law, check.account, before, look, again, soft(found))
+        if alone and not check.options.fail_fast and not binds(suspicion):
+            suspicion.steady = True  # As far as anybody has looked.
+            self.waiting.append(suspicion)
             return
-        second = again() if alone else look
-        still = soft(second(before, before)) if alone else []
-        suspicion = Suspicion(
-            check.law, check.account, before, second if still else look, again, still or soft(found), bool(still)
-        )
-        if alone and not still:
+        try:
+            self._look_again(suspicion, alone=alone)
+        except BudgetExhausted:
+            self._leave_open(suspicion, Lack.BUDGET, "the budget left no room to look again")
+            raise
+        except (SendingStopped, Unreachable) as reason:
+            self._leave_open(suspicion, Lack.STOPPED, str(reason))
+            raise
+
+    def _look_again(self, suspicion: Suspicion, *, alone: bool) -> None:
+        """Ask again at once, and keep the suspicion for the last snapshot."""
+        check, before, again = self.check, suspicion.before, suspicion.again
+        if check.moved:
+            self._tightly(again, suspicion.look, before)
+            return
+        if alone:
+            second = again()
+            still = soft(second(before, before))
+            if still:
+                suspicion.look, suspicion.breaches, suspicion.steady = second, still, True
+        if alone and not suspicion.steady:
             # What comes and goes may be the list that moved and moved back; a fault shows more than once.
             for _ in range(REPEATS):
                 suspicion.times += bool(soft(again()(before, before)))
@@ -135,12 +161,9 @@ class Confirmation:
     def finish(self) -> None:
         """The last snapshot: what contradicts it as well is convicted, unless the list moved."""
         pending, self.suspicions = self.suspicions, []
+        waiting, self.waiting = self.waiting, []
         finals: dict[str, Snapshot | None] = {}
-        for scope in dict.fromkeys(suspicion.before.scope for suspicion in pending):
-            try:
-                finals[scope] = self.check.refresh(scope)
-            except (BudgetExhausted, ListUnreadable):
-                finals[scope] = None
+        self._take_last(pending, finals)
         confirmed, fleeting = False, sum(suspicion.times for suspicion in pending if not suspicion.steady)
         for suspicion in sorted(pending, key=lambda suspicion: not suspicion.steady):
             final = finals[suspicion.before.scope]
@@ -152,11 +175,62 @@ class Confirmation:
                 else:
                     self._excuse(suspicion, "what was seen once was not seen again")
             elif final is None:
-                self._excuse(suspicion, "the budget left no snapshot to convict by")
+                self._leave_open(suspicion, Lack.BUDGET, "the budget left no snapshot to convict by")
             elif still := self._lasting(suspicion, final):
                 self.check.convict(suspicion.law, suspicion.account, still)
             else:
                 self._excuse(suspicion, "the list moved while it was read")
+        self._finish_waiting(waiting, finals)
+
+    def _take_last(self, suspicions: Sequence[Suspicion], finals: dict[str, Snapshot | None]) -> None:
+        """One last snapshot of every scope that is suspected; None where it could not be read."""
+        for scope in dict.fromkeys(suspicion.before.scope for suspicion in suspicions):
+            if scope not in finals:
+                try:
+                    finals[scope] = self.check.refresh(scope)
+                except (BudgetExhausted, ListUnreadable):
+                    finals[scope] = None
+
+    def _finish_waiting(self, waiting: Sequence[Suspicion], finals: dict[str, Snapshot | None]) -> None:
+        """What breaks no binding promise, now that all others had their turn: some of each promise are asked again."""
+        looked: Counter[str] = Counter()
+        chosen: list[Suspicion] = []
+        for suspicion in waiting:
+            law = suspicion.breaches[0].law or suspicion.law
+            looked[law] += 1
+            if looked[law] <= LEAST_BINDING and len(chosen) < LEAST_BINDING_IN_ALL:
+                chosen.append(suspicion)
+        self._take_last(chosen, finals)
+        seen: list[Suspicion] = []
+        for suspicion in chosen:
+            final = finals[suspicion.before.scope]
+            if final is None:
+                self._leave_open(suspicion, Lack.BUDGET, "the budget left no snapshot to convict by")
+                continue
+            try:
+                still = self._lasting(suspicion, final) if self.check.moved else self._shows(suspicion, final)
+            except BudgetExhausted:
+                self._leave_open(suspicion, Lack.BUDGET, "the budget left no room to look again")
+                continue
+            if still:
+                self.check.convict(suspicion.law, suspicion.account, still)
+            else:
+                seen.append(suspicion)
+        for suspicion in seen:
+            flickers = any(each.times > 1 for each in seen)
+            if not self.check.moved and flickers and len(suspicion.before.rows) >= FEW:
+                self.check.convict(suspicion.law, suspicion.account, suspicion.breaches)
+            else:
+                self._excuse(suspicion, "what was seen once was not seen again")
+
+    def _shows(self, suspicion: Suspicion, final: Snapshot) -> list[Breach]:
+        """What is still wrong at the end of a list that stood still; how often it shows where it comes and goes."""
+        found = soft(suspicion.again()(final, final))
+        if found:
+            return found
+        for _ in range(REPEATS):
+            suspicion.times += bool(soft(suspicion.again()(final, final)))
+        return []
 
     def _lasting(self, suspicion: Suspicion, final: Snapshot) -> list[Breach]:
         """What still contradicts the list between fresh snapshots, though it moves."""
@@ -193,7 +267,16 @@ class Confirmation:
         return {str(row.get(identity, breach.sentence)) for breach in breaches for row in breach.rows or ({},)}
 
     def _excuse(self, suspicion: Suspicion, reason: str) -> None:
-        self.check.reasons.setdefault(suspicion.law, []).append(reason)
+        self.check.reasons.say(suspicion.law, Lack.MOVED, reason)
+
+    def _leave_open(self, suspicion: Suspicion, lack: Lack, reason: str) -> None:
+        for breach in suspicion.breaches:
+            self.check.reasons.leave_open(breach.law or suspicion.law, breach.tier, lack, reason)
+
+
+def binds(suspicion: Suspicion) -> bool:
+    """Whether a promise is at stake by which a run may fail."""
+    return any(breach.tier is Tier.MUST for breach in suspicion.breaches)
 
 
 def confirmations(before: Snapshot) -> int:

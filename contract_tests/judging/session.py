@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contract_tests.judging.check import Check, Law
+from contract_tests.judging.lacking import find_unused
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
-from contract_tests.outcome import Options, Outcome, Power, RunRecord
+from contract_tests.outcome import Lack, Options, Outcome, Power, RunRecord
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.transport import Transport
 
@@ -35,11 +36,11 @@ BUDGETS: Mapping[str, Budget] = {
     "deep": Budget(600, 800),
     "matrix": Budget(None, None),
 }
-"""By profile."""
+"""By profile, for one token."""
 
 
-FURTHER: Mapping[str, int] = {"polite": 3, "default": 20, "deep": 60}
-"""By profile: how many more requests each further credential is worth."""
+FURTHER: Mapping[str, int] = {"default": 20, "deep": 60}
+"""By profile: how many more requests each further credential is worth. The polite one keeps to its 25."""
 
 
 def budget_of(options: Options) -> Budget:
@@ -47,7 +48,7 @@ def budget_of(options: Options) -> Budget:
     known = BUDGETS[options.profile]
     if known.laws is None or known.shared is None:
         return known
-    more = FURTHER[options.profile] * (options.has_other + options.has_colleague)
+    more = FURTHER.get(options.profile, 0) * (options.has_other + options.has_colleague)
     return Budget(known.laws + more, known.shared + more)
 
 
@@ -161,6 +162,13 @@ class Session:
         """Note why the run has ended before its end."""
         self.notes.append(reason)
         self.cut_short = reason
+        self.check.reasons.ended = Lack.STOPPED, reason
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The options that were given and led to no request, each in one sentence."""
+        asks = [reply.ask for reply in self.check.transport.replies]
+        return tuple(find_unused(self.target.promises, self.options, self.check.scopes, asks))
 
     def book(self, account: str, requests: int) -> None:
         if account:

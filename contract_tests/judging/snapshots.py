@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contract_tests.judging.judge import Breach, Question
-from contract_tests.outcome import ListUnreadable, Pairs, Row, Snapshot
+from contract_tests.outcome import ListUnreadable, Options, Pairs, Row, Snapshot
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body, leads_on
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.transport import Transport
 
 MAX_PAGES = 400
+PAGES = {"polite": 3, "default": 20}
+"""Pages of one list that a profile reads, so that reading leaves room for asking; others read `MAX_PAGES`."""
 MIN_PAGES = 12
 """A listing that hands out far smaller pages than it promises is read so far."""
 FAR_SMALLER = 4
@@ -28,6 +30,9 @@ class Reader(Protocol):
     @property
     def transport(self) -> Transport: ...
 
+    @property
+    def options(self) -> Options: ...
+
     def accept(self, question: Question, reply: Reply) -> Body | None: ...
 
     def breach(self, breach: Breach) -> None: ...
@@ -37,7 +42,7 @@ def read(reader: Reader, scope: str, credential: str) -> Snapshot:
     """The whole listing of a scope. Pages that overlap are read as they come; the laws about pages say so."""
     promises = reader.promises
     base, path = promises.scopes.query(scope), promises.path(scope)
-    walk = Walk(promises)
+    walk = Walk(promises, PAGES.get(reader.options.profile, MAX_PAGES))
     while walk.goes_on():
         ask = Ask(path, (*base, *walk.page()), credential)
         question = Question(ask, scope, base, walk.size, 0, walk.number, whole=True)
@@ -68,6 +73,8 @@ class Walk:
     """Page after page, until an answer tells that no row is left, or leaves it open."""
 
     promises: Promises
+    most: int = MAX_PAGES
+    """Pages that are read at all."""
     rows: list[Row] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     number: int = 1
@@ -94,8 +101,8 @@ class Walk:
         if self._done:
             return False
         read, size = len(self.asks), self.size
-        if read >= MAX_PAGES:
-            self.doubt = f"it has more than {MAX_PAGES} pages"
+        if read >= self.most:
+            self.doubt = f"it has more than {self.most} pages, which is all that this profile reads of a list"
         elif size is not None and read >= MIN_PAGES and len(self.rows) * FAR_SMALLER < read * size:
             self.doubt = f"its pages are far smaller than {size} rows"
         return not self.doubt

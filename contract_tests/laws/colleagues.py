@@ -15,13 +15,13 @@ from contract_tests.laws.filters import find_oneself, largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
 from contract_tests.laws.tenancy import following, fresh_filter, size_of
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Lack, Pairs, Row, Tier
 from contract_tests.promises.filter_kinds import Closed, Owner
 from contract_tests.promises.form import page_of_facets
 from contract_tests.promises.paging import Body
 from contract_tests.sending.ask import Ask
 
-NO_TOKEN = "no --colleague-token was given"
+NO_TOKEN = "needs --colleague-token"
 ENOUGH = 5
 """Fewer sandboxes in both lists may well be one user's, seen by their admin too."""
 COLLEAGUE_FIRST = ("colleague", "token", "colleague")
@@ -32,7 +32,7 @@ SMALL, FRESH = 8, 9
 def is_given(check: Check) -> bool:
     """Whether there is a colleague to ask as, and room for it."""
     if not check.options.has_colleague:
-        check.inconclusive(NO_TOKEN)
+        check.inconclusive(NO_TOKEN, Lack.OPTION)
         return False
     return check.wants_some()
 

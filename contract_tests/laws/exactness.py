@@ -10,7 +10,7 @@ from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.filters import common_pairs, largest_page, members_of, pairs_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Lack, Pairs, Row, Tier
 from contract_tests.promises.filter_kinds import AllOf, Json, Tags
 
 NOT_A_KEY = "no-such-key-71c3"
@@ -30,7 +30,8 @@ def values(check: Check) -> None:
     if json_filter is not None:
         _near_object(check, json_filter)
     if all_of is None and tags is None and json_filter is None:
-        check.inconclusive("this provider's filters take closed sets of values; values.closed asks for others")
+        reason = "this provider's filters take closed sets of values; values.closed asks for others"
+        check.inconclusive(reason, Lack.NATURE)
 
 
 def expect_near(check: Check, probe: str, meaning: Pairs, tier: Tier = Tier.MUST) -> None:

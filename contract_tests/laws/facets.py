@@ -7,7 +7,7 @@ from contract_tests.judging.judge import Question
 from contract_tests.laws import mining
 from contract_tests.laws.filters import NOBODY, references_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Tier
+from contract_tests.outcome import Lack, Pairs, Tier
 from contract_tests.promises.filter_kinds import Closed, Reference
 from contract_tests.promises.form import Promises, page_of_facets
 from contract_tests.sending.ask import Ask
@@ -65,7 +65,7 @@ def spellings(check: Check) -> None:
     """Values repeated or comma-separated, in any order: the same counts."""
     closed = check.listing.first(Closed)
     if closed is None or not closed.repeats or not closed.commas:
-        check.inconclusive("no filter takes several values")
+        check.inconclusive("no filter takes several values", Lack.NATURE)
         return
     name, (*_, two, three) = closed.parameter, closed.values
     one, both = closed.values[0], ((name, two), (name, three))

@@ -11,6 +11,7 @@ from contract_tests.judging.probes import Shares
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.laws.plan import is_planned
 from contract_tests.laws.preflight import preflight
+from contract_tests.outcome import Lack
 from contract_tests.sending.transport import BudgetExhausted
 
 
@@ -30,7 +31,8 @@ class Laws:
             # What is suspected is convicted by one last snapshot, and that has its price.
             last = sum(len(snapshot.asks) for snapshot in check.snapshots.values())
             recorder.limit = max(most - last, recorder.sent)
-        laws = [law for law in session.laws if not law.passive]
+        # What binds most has its turn first; what is left goes to the rest.
+        laws = sorted((law for law in session.laws if not law.passive), key=lambda law: -law.tier.rank)
         try:
             if most is None or check.plan is not None or is_planned(check.slug):
                 for law in laws:
@@ -39,7 +41,9 @@ class Laws:
                 run_by_shares(check, laws)
         except BudgetExhausted as reason:
             session.notes.append(f"{reason}; the laws behind it were not exercised")
-        recorder.limit = most
+            check.reasons.ended = Lack.BUDGET, str(reason)
+        # Looking again goes before the questions of the oracle, which would find the same.
+        recorder.limit = session.budget.shared
         check.finish()
         session.complete = True
         return Findings()

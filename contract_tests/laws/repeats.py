@@ -9,7 +9,7 @@ from contract_tests.laws.filters import largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
 from contract_tests.laws.tenancy import check_stranger, size_of
-from contract_tests.outcome import Pairs, Tier
+from contract_tests.outcome import Lack, Pairs, Tier
 from contract_tests.promises.filter_kinds import Closed
 from contract_tests.sending.ask import Ask
 
@@ -128,7 +128,7 @@ def _ask_for_head(check: Check) -> None:
     question = check.question((), size=2).asked(method="HEAD")
     reply = check.send(question.ask)
     if reply.status in (405, 501):
-        check.inconclusive("HEAD is not served")
+        check.inconclusive("HEAD is not served", Lack.NATURE)
         return
     check.witness("HEAD")
     if reply.status != 200:
@@ -149,7 +149,7 @@ def _ask_with_a_tag(check: Check) -> None:
     question = check.question((), size=3)
     tag = next((reply.headers["etag"] for reply in reversed(check.transport.replies) if "etag" in reply.headers), "")
     if not tag:
-        check.inconclusive("there is no ETag")
+        check.inconclusive("there is no ETag", Lack.NATURE)
         return
     reply = check.transport.send(
         Ask(question.ask.path, question.ask.query, headers=(("if-none-match", '"no-such-tag"'),))
@@ -163,11 +163,14 @@ def _ask_with_a_tag(check: Check) -> None:
 def known(check: Check) -> None:
     """The sandboxes that are known to exist (`--known`) are in a list that this caller may read."""
     if not check.options.known:
-        check.inconclusive("no --known ID was given")
+        check.inconclusive("needs --known", Lack.OPTION)
         return
     rows = {row[check.listing.identity] for scope in check.scopes for row in check.snapshot(scope).rows}
     complete = all(check.snapshot(scope).complete for scope in check.scopes)
     missing = [name for name in check.options.known if name not in rows]
+    if missing and not complete:
+        check.inconclusive(f"{', '.join(missing[:3])}: not among the rows that could be read", Lack.UNUSED)
+        return
     check.witness(f"{len(check.options.known)} known ids")
-    if missing and complete:
+    if missing:
         check.fail(f"{', '.join(missing[:3])}: known to exist, but in no list", *check.snapshot().asks[:1])

@@ -12,7 +12,7 @@ from contract_tests.laws.facets import facets, has_facets
 from contract_tests.laws.filters import NOBODY, common_pairs, find_oneself
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Lack, Pairs, Row, Tier
 from contract_tests.promises.filter_kinds import Closed, Owner, Tags
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body
@@ -24,7 +24,7 @@ FORBIDDEN = 403
 SMALL, OTHER_SMALL, FRESH = 5, 4, 6
 """Sizes of pages that nobody else asks for, so that no cache has seen them before."""
 OTHER_FIRST = ("other", "token", "other")
-NO_TOKEN = "no --other-token was given"
+NO_TOKEN = "needs --other-token"
 
 
 def shows(check: Check, reply: Reply) -> bool:
@@ -94,7 +94,7 @@ def apart(check: Check) -> None:
     """Two callers who share nothing see nothing of each other's: in lists, under filters, on later pages, in facets,
     and in either order of asking, so that no cache mixes them."""
     if not check.options.has_other:
-        check.inconclusive(NO_TOKEN)
+        check.inconclusive(NO_TOKEN, Lack.OPTION)
         return
     if not check.wants_some():
         return
@@ -200,7 +200,7 @@ def check_stranger(check: Check, question: Question, reply: Reply, *, alone: boo
     it."""
     scopes, stranger = check.promises.scopes, seen_by(check, "other")
     if reply.status == REFUSED:
-        raise Inconclusive(refused("other", reply))
+        raise Inconclusive(refused("other", reply), Lack.UNUSED)
     if scopes.in_path or question.scope:
         cursor = check.listing.cursor if question.anchor else None
         refusals = (scopes.foreign, *([cursor.refused] if cursor is not None else []))

@@ -208,6 +208,7 @@ def odd(check: Check) -> None:
             with check.probing(f"odd {filter.noun}") as wanted:
                 if wanted:
                     check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
+                    check.witness(f"an odd {filter.noun}")
     for probe, query in zero_bytes(check).items():
         with check.probing(probe) as wanted:
             if wanted:

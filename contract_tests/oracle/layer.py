@@ -7,30 +7,26 @@ finding: the unfiltered list, and a question that asks for no more than it must.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
-from contract_tests.oracle.asking import draw, put
+from contract_tests.oracle.asking import put
 from contract_tests.oracle.differences import agrees, differences
+from contract_tests.oracle.planning import UNFIT, Servers, plan
 from contract_tests.oracle.sides import Difference, Side
-from contract_tests.oracle.twin import service_of
-from contract_tests.outcome import Context, Outcome, Row, Snapshot, broken, holds, inconclusive
+from contract_tests.outcome import Context, Lack, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.form import Promises
-from contract_tests.promises.paging import InHeader
 from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.in_process import Handler
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
 
 LAYER = "oracle"
 PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."
 BUDGET = {"polite": 10, "default": 25, "deep": 120}
 """Requests for questions, by profile."""
-TAIL = 4
-"""One request in so many is for a random question."""
 EVIDENCE = 40
 """Requests that may be spent on proving and simplifying what was found."""
 LOOKS = 1
@@ -38,20 +34,7 @@ LOOKS_WHILE_MOVING = 3
 """Further looks at a difference; a row that changes and changes back in time deceives one look, hardly three."""
 MAX_FINDINGS = 3
 MAX_SIMPLER = 8
-CANDIDATES = 60
-"""Random questions that are drawn; the best of them and of those by hand are asked."""
-PLANNING_ROWS = 80
-"""Planning looks at so many rows; it decides what to ask, never what is right."""
-ROUNDS = 3
-BUGS_AT_ONCE = 20
-"""A round of planning holds so many bugs, none of them told yet, against every candidate."""
-OTHER_SCOPES_STEP = 6
-UNFIT = (KeyError, TypeError, AttributeError, ValueError)
-"""What rows of the wrong types lead to."""
 TOPICS = ("filters", "pages", "facets", "refusals")
-
-Servers = Callable[[str, Mapping[str, Sequence[Row]]], tuple[Handler, Mapping[str, Handler]]]
-"""From a provider and rows by tenant: the correct server that holds these rows, and every broken one by its name."""
 
 
 @dataclass(slots=True)
@@ -84,6 +67,8 @@ class Oracle:
     evidence: int = EVIDENCE
     stopped: str = ""
     moved: bool = False
+    waiting: list[OracleQuestion] = field(default_factory=list)
+    """Those that differed in nothing that binds."""
 
     @property
     def promises(self) -> Promises:
@@ -111,6 +96,15 @@ class Oracle:
         if agrees(self.promises, replies, expected):
             tally.witnesses += self.bites(query, expected)
             return
+        found = differences(query, replies, self.side, self.side)
+        if found and all(each.tier is not Tier.MUST for each in found):
+            self.waiting.append(query)
+            tally.undecided += 1
+        else:
+            self.prove(query, replies, tally)
+
+    def prove(self, query: OracleQuestion, replies: list[Reply], tally: Tally) -> None:
+        """Look at a difference again, and keep it where it stays."""
         sent = self.context.transport.sent
         finding = self.proven(query, replies)
         self.evidence -= self.context.transport.sent - sent
@@ -118,6 +112,16 @@ class Oracle:
             tally.undecided += 1
         else:
             self.findings.append(finding)
+
+    def prove_waiting(self) -> None:
+        """The differences that break no binding promise, now that everything was asked."""
+        for query in self.waiting:
+            if self.is_finished or self.context.remaining < query.cost:
+                break
+            if not self.is_explained(query):
+                tally = self.tallies[self.topic(query, self.ask_twin(query, self.side))]
+                tally.undecided -= 1
+                self.prove(query, self.ask(query), tally)
 
     def proven(self, query: OracleQuestion, replies: list[Reply]) -> Finding | None:
         """The difference, where every further look confirms it: one where nothing moves, more where something does."""
@@ -199,19 +203,25 @@ class Oracle:
 
     def run(self, planned: Sequence[OracleQuestion]) -> None:
         """Ask until the budget is used up."""
-        for query in planned:
-            needed = query.cost
-            if self.left < needed or self.context.remaining < needed:
-                continue
-            if len(self.findings) >= MAX_FINDINGS or self.evidence <= 0:
-                break
-            if self.findings and (self.context.options.fail_fast or self.is_explained(query)):
-                continue
-            try:
+        try:
+            for query in planned:
+                if self.left < query.cost or self.context.remaining < query.cost:
+                    continue
+                if self.is_finished:
+                    break
+                if self.findings and (self.context.options.fail_fast or self.is_explained(query)):
+                    continue
                 self.compare(query)
-            except (BudgetExhausted, SendingStopped, Unreachable) as error:
-                self.stopped = str(error)
-                break
+            self.prove_waiting()
+        except BudgetExhausted:
+            pass  # As many questions as there was room for.
+        except (SendingStopped, Unreachable) as error:
+            self.stopped = str(error)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether enough was found, or enough was spent on proving it."""
+        return len(self.findings) >= MAX_FINDINGS or self.evidence <= 0
 
     def outcomes(self) -> Iterator[Outcome]:
         common = {"layer": LAYER, "page": self.promises.listing.page, "promise": PROMISE}
@@ -236,8 +246,9 @@ class Oracle:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
                 yield holds(law, witness, **common)
             else:
-                reason = self.stopped or f"none of {tally.asked} questions had anything to find{moved}"
-                yield inconclusive(law, reason, **common)
+                none = f"none of {tally.asked} questions had anything to find{moved}"
+                lack = Lack.STOPPED if self.stopped else Lack.ROWS if tally.asked else Lack.PLAN
+                yield inconclusive(law, self.stopped or none, lack, **common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,106 +281,3 @@ def compare(context: Context, servers: Servers) -> list[Outcome]:
         # Such rows break the schema, which is another layer's finding; a filter has no meaning for them.
         reason = "the rows do not have the documented types, so our fake cannot hold them"
         return [inconclusive("oracle.filters", reason, layer=LAYER, promise=PROMISE)]
-
-
-def plan(context: Context, snapshots: Mapping[str, Snapshot], budget: int, servers: Servers) -> list[OracleQuestion]:
-    """The questions to ask, the most telling first; those at the end are there in case earlier ones cost nothing."""
-    seed, promises = context.options.seed, BY_SLUG[context.slug]
-    known = [promises.mine(scope, snapshot.rows) for scope, snapshot in snapshots.items()]
-    share = CANDIDATES // len(known)
-    drawn = [query for index, mined in enumerate(known) for query in draw(mined, promises, seed + index, share)]
-    # Other scopes hold the same kind of rows, so a few questions about each are enough.
-    essential = [
-        query
-        for index, mined in enumerate(known)
-        for query in (mined.essential if index == 0 else mined.essential[::OTHER_SCOPES_STEP])
-    ]
-    candidates = list(dict.fromkeys([*essential, *drawn]))
-    always = [query for query in known[0].boundaries if query.cost <= budget // TAIL]
-    planned = Planner(promises, snapshots, candidates, servers).chosen(always, budget - budget // TAIL)
-    rest = [query for query in drawn if query not in planned]
-    return list(dict.fromkeys([*planned, *rest, *essential]))
-
-
-Told = dict[OracleQuestion, set[str]]
-"""By question: the bugs that it tells from the correct server."""
-
-
-@dataclass
-class Planner:
-    """Which question tells which planted bug, when bugs and correct server hold these rows."""
-
-    promises: Promises
-    snapshots: Mapping[str, Snapshot]
-    candidates: Sequence[OracleQuestion]
-    servers: Servers
-    _right: dict[OracleQuestion, object] = field(default_factory=dict)
-
-    def chosen(self, always: Sequence[OracleQuestion], budget: int) -> list[OracleQuestion]:
-        """Again and again the candidate that tells most bugs, per request, which no earlier one told.
-
-        Every bug against every candidate would take too long: the cover of some bugs is tried on all, and completed
-        for those that it misses.
-        """
-        home = self.promises.fake.home
-        rows = {scope or home: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
-        plan = list(always)
-        try:
-            server, handlers = self.servers(self.promises.slug, rows)
-        except UNFIT:
-            return plan  # Rows that cannot be ordered by date can be asked about, but not planned for.
-        self._right = {query: self.answer(server, query) for query in [*always, *self.candidates]}
-        missed = list(handlers)
-        for _ in range(ROUNDS):
-            missed = [name for name in missed if not any(self.tells(query, handlers[name]) for query in plan)]
-            step = max(1, len(missed) // BUGS_AT_ONCE)
-            some = missed[::step][:BUGS_AT_ONCE]
-            told = {query: {name for name in some if self.tells(query, handlers[name])} for query in self.candidates}
-            plan += greedy(told, set(some), budget - sum(query.cost for query in plan))
-        return plan
-
-    def tells(self, query: OracleQuestion, handler: Handler) -> bool:
-        return self.answer(handler, query) != self._right[query]
-
-    def answer(self, handler: Handler, query: OracleQuestion) -> object:
-        """What a server in process answers; compared as it stands, since both sides are ours."""
-        headers = {"authorization": f"Bearer {self.key}", "x-api-key": self.key}
-
-        def send(ask: Ask) -> Reply:
-            status, sent, body = handler(ask.method, ask.path, ask.query_string.encode(), headers)
-            return Reply(ask, status, sent, body, 0.0)
-
-        try:
-            replies = put(query, self.promises, send)
-        except UNFIT:
-            return None
-        total = self.promises.listing.paging.total
-        header = total.place.name.lower() if total is not None and isinstance(total.place, InHeader) else ""
-        return [(reply.status, reply.body, reply.headers.get(header)) for reply in replies]
-
-    @property
-    def key(self) -> str:
-        return service_of(self.promises.slug).fixture.credential
-
-
-def greedy(told: Told, bugs: set[str], budget: int) -> list[OracleQuestion]:
-    """A cover of these bugs, the best question first."""
-    chosen: list[OracleQuestion] = []
-    while bugs:
-        affordable = [query for query in told if query.cost <= budget and query not in chosen]
-        best = max(affordable, key=lambda query: len(told[query] & bugs) / query.cost, default=None)
-        if best is None or not told[best] & bugs:
-            break
-        chosen.append(best)
-        bugs = bugs - told[best]
-        budget -= best.cost
-    return chosen
-
-
-def sample(rows: Sequence[Row]) -> list[Row]:
-    """The newest rows and some of each age."""
-    if len(rows) <= PLANNING_ROWS:
-        return list(rows)
-    half = PLANNING_ROWS // 2
-    step = -(-(len(rows) - half) // half)
-    return [*rows[:half], *rows[half::step]]

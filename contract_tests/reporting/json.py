@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contract_tests.outcome import Outcome, Verdict
+from contract_tests.outcome import Outcome
 from contract_tests.reporting.report import Report, decide
 from contract_tests.reporting.wording import curls, mark
 
@@ -42,12 +42,12 @@ def _power(report: Report) -> dict[str, Any] | None:
 
 
 def _law(report: Report, outcome: Outcome) -> dict[str, Any]:
-    inconclusive = outcome.verdict is Verdict.INCONCLUSIVE
     return {
         "law": outcome.law,
         "layer": outcome.layer,
         "tier": outcome.tier.value,
-        "result": "inconclusive" if inconclusive else mark(report, outcome).lower(),
+        "result": mark(report, outcome).lower() if outcome.lack is None else outcome.verdict.value,
+        "lack": None if outcome.lack is None else outcome.lack.value,
         "sentence": outcome.sentence,
         "witness": outcome.witness,
         "promise": outcome.promise,

@@ -41,7 +41,7 @@ def _case(root: ElementTree.Element, suite: str, name: str, **counts: str) -> El
 def _suite(root: ElementTree.Element, report: Report, layer: str) -> None:
     outcomes = [outcome for outcome in report.outcomes if outcome.layer == layer]
     failures = failing(outcomes, strict=report.options.strict)
-    skipped = [outcome for outcome in outcomes if outcome.verdict is Verdict.INCONCLUSIVE]
+    skipped = [outcome for outcome in outcomes if outcome.lack is not None]
     name = f"{report.slug}.{layer}"
     counts = {"tests": len(outcomes), "failures": len(failures), "skipped": len(skipped), "errors": 0}
     suite = ElementTree.SubElement(root, "testsuite", {"name": name, **{key: str(n) for key, n in counts.items()}})
@@ -50,7 +50,7 @@ def _suite(root: ElementTree.Element, report: Report, layer: str) -> None:
         if outcome in failures:
             failure = ElementTree.SubElement(case, "failure", message=printable(outcome.sentence))
             failure.text = printable("\n".join(in_full(report, outcome)))
-        elif outcome.verdict is Verdict.INCONCLUSIVE:
+        elif outcome.lack is not None:
             ElementTree.SubElement(case, "skipped", message=printable(outcome.sentence))
         elif outcome.verdict is Verdict.HOLDS:
             ElementTree.SubElement(case, "system-out").text = printable(outcome.witness)

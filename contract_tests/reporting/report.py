@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from contract_tests.outcome import Options, Outcome, Power, Tier, Verdict
+from contract_tests.outcome import Lack, Options, Outcome, Power, Tier, Verdict
 from contract_tests.reporting import exit_codes
 
+MAX_NAMES = 5
+"""Laws without a verdict that one sentence names."""
 MIN_POWER = 0.8
 """The default fixtures of the fake reach it with one credential; a nearly empty account does not."""
 
@@ -28,6 +30,8 @@ class Report:
     could_not_check: str = ""
     cut_short: str = ""
     """Why the run ended before its end, if it did."""
+    unused: tuple[str, ...] = ()
+    """The options that were given in vain, each in one sentence."""
 
     @property
     def failing(self) -> tuple[Outcome, ...]:
@@ -39,6 +43,11 @@ class Report:
         """Broken promises that are only reported."""
         broken = [outcome for outcome in self.outcomes if outcome.verdict is Verdict.BROKEN]
         return tuple(outcome for outcome in broken if not fails(outcome, strict=self.options.strict))
+
+    @property
+    def missing(self) -> tuple[Outcome, ...]:
+        """The binding promises that were to be checked, could have been, and got no verdict."""
+        return tuple(outcome for outcome in self.outcomes if outcome.is_missing)
 
     def count(self, verdict: Verdict) -> int:
         return sum(1 for outcome in self.outcomes if outcome.verdict is verdict)
@@ -60,6 +69,20 @@ def plural(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+def unanswered(report: Report) -> list[str]:
+    """What a run was asked and does not answer, each in one sentence with its cure."""
+    said = [f"the run was cut short: {report.cut_short}"] if report.cut_short else []
+    for lack in Lack:
+        missing = [outcome for outcome in report.missing if outcome.lack is lack]
+        if missing:
+            names = list(dict.fromkeys(outcome.law for outcome in missing))
+            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            laws = f"{plural(len(names), 'MUST law', 'MUST laws')} got no verdict: {', '.join(names[:MAX_NAMES])}{more}"
+            why = "" if missing[0].sentence == report.cut_short else f", since {missing[0].sentence}"
+            said.append(f"{laws}{why} ({lack.cure})")
+    return said + [f"{sentence} ({Lack.UNUSED.cure})" for sentence in report.unused]
+
+
 def decide(report: Report) -> tuple[int, str]:
     """0 holds, 1 a promise is broken, 3 nothing could be judged, 4 holds but the run proves too little."""
     if report.could_not_check:
@@ -73,8 +96,9 @@ def decide(report: Report) -> tuple[int, str]:
         reason = "; ".join(report.notes) or "no law could be exercised"
         return exit_codes.COULD_NOT_CHECK, f"could not check: {reason}"
     held = plural(number, "law holds", "laws hold")
-    if report.cut_short:
-        return exit_codes.UNDER_POWERED, f"{held}, but the run was cut short: {report.cut_short}"
+    price = "; ".join(unanswered(report))
+    if price:
+        return exit_codes.UNDER_POWERED, f"{held}, but {price}"
     if report.power is None:
         return exit_codes.HOLDS, held
     share = report.power.caught / report.power.total if report.power.total else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract_tests.outcome import Verdict
+from contract_tests.reporting import exit_codes
 from contract_tests.reporting.report import Report, decide
 from contract_tests.reporting.wording import in_full, mark, power, sentence_of, spent
 
@@ -12,11 +13,11 @@ MAX_SAID = 110
 
 def render(report: Report, *, colour: bool = False) -> str:
     """Law × result, then every broken law in full."""
-    _, sentence = decide(report)
+    code, sentence = decide(report)
     if report.could_not_check:
         return f"{sentence}\n"
     width = max((len(outcome.law) for outcome in report.outcomes), default=0)
-    lines = []
+    lines = [f"{report.slug}: {sentence}", ""] if code == exit_codes.UNDER_POWERED else []
     for outcome in report.outcomes:
         result = f"{mark(report, outcome):<9}{outcome.tier.value:<7}{outcome.law:<{width}}"
         lines.append(f"{result}  {sentence_of(outcome)[:MAX_SAID]}".rstrip())

@@ -10,7 +10,14 @@ from contract_tests.reporting.report import Report, fails, plural
 
 MAX_ROW = 360
 MAX_UNSEEN = 5
-MARKS = {Verdict.HOLDS: "ok", Verdict.BROKEN: "BROKEN", Verdict.INCONCLUSIVE: "?", Verdict.ACCEPTED: "accepted"}
+MARKS = {
+    Verdict.HOLDS: "ok",
+    Verdict.BROKEN: "BROKEN",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_ASKED: "unasked",
+    Verdict.NOT_APPLICABLE: "n/a",
+    Verdict.ACCEPTED: "accepted",
+}
 
 
 def shorten(row: Row) -> str:

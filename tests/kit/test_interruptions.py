@@ -180,7 +180,10 @@ def test_a_budget_that_is_spent_ends_the_laws_and_not_the_run(monkeypatch: pytes
     assert report.notes == ("the budget of 19 requests is used up; the laws behind it were not exercised",)
     assert report.cut_short == ""
     assert 19 < report.requests[SHARED_ACCOUNT] <= 30
-    assert decide(report)[0] == exit_codes.HOLDS
+    code, sentence = decide(report)
+    assert code == exit_codes.UNDER_POWERED
+    assert "got no verdict" in sentence
+    assert "--profile deep" in sentence
     assert "oracle" in {outcome.layer for outcome in report.outcomes}
 
 

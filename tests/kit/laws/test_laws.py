@@ -130,7 +130,7 @@ def test_a_law_that_applies_nowhere_says_so_by_itself(slug: str) -> None:
         check.run(each)
         outcome = check.outcome(each)
         assert (outcome.verdict, outcome.sentence) == (
-            Verdict.INCONCLUSIVE,
+            Verdict.NOT_APPLICABLE,
             "the provider promises nothing of the kind",
         )
     assert len(others) > 3

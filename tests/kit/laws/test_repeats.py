@@ -37,8 +37,8 @@ def unchanged(method: str, headers: dict[str, str], answered: Answered) -> Answe
     ("status", "body", "verdict", "says"),
     [
         (200, b"", Verdict.HOLDS, ""),
-        (405, b"", Verdict.INCONCLUSIVE, "not served"),
-        (501, b"", Verdict.INCONCLUSIVE, "not served"),
+        (405, b"", Verdict.NOT_APPLICABLE, "not served"),
+        (501, b"", Verdict.NOT_APPLICABLE, "not served"),
         (404, b"", Verdict.BROKEN, "answered with 404"),
     ],
 )
