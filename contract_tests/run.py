@@ -22,7 +22,7 @@ from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Tr
 
 def open_session(slug: str, transport: Transport, options: Options, progress: Progress | None = None) -> Session:
     """A run that is about to begin, with the laws of the provider and the probes of the profile."""
-    plan = read_plan(slug, options.profile)
+    plan = read_plan(slug, options.profile, options.has_other + options.has_colleague)
     return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress)
 
 

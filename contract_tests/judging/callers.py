@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from contract_tests.judging import snapshots
-from contract_tests.judging.check import Check, Inconclusive
+from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Breach, Question
+from contract_tests.judging.lacking import Inconclusive
 from contract_tests.outcome import Lack, ListUnreadable, Snapshot
 from contract_tests.sending.ask import Reply
 from contract_tests.sending.transport import SendingStopped

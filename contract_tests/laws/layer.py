@@ -9,7 +9,7 @@ from typing import ClassVar
 from contract_tests.judging.check import Check, Law
 from contract_tests.judging.probes import Shares
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
-from contract_tests.laws.plan import is_planned
+from contract_tests.laws.plan import CALLERS, is_planned
 from contract_tests.laws.preflight import preflight
 from contract_tests.outcome import Lack
 from contract_tests.sending.transport import BudgetExhausted
@@ -31,17 +31,17 @@ class Laws:
             # What is suspected is convicted by one last snapshot, and that has its price.
             last = sum(len(snapshot.asks) for snapshot in check.snapshots.values())
             recorder.limit = max(most - last, recorder.sent)
-        # What binds most has its turn first; what is left goes to the rest.
-        laws = sorted((law for law in session.laws if not law.passive), key=lambda law: -law.tier.rank)
+        # What binds most has its turn first, between callers before all others; what is left goes to the rest.
+        laws = sorted(
+            (law for law in session.laws if not law.passive), key=lambda law: (-law.tier.rank, law.name not in CALLERS)
+        )
         try:
             if most is None or check.plan is not None or is_planned(check.slug):
-                for law in laws:
-                    check.run(law)
+                run_all(check, laws)
             else:
                 run_by_shares(check, laws)
         except BudgetExhausted as reason:
             session.notes.append(f"{reason}; the laws behind it were not exercised")
-            check.reasons.ended = Lack.BUDGET, str(reason)
         # Looking again goes before the questions of the oracle, which would find the same.
         recorder.limit = session.budget.shared
         check.finish()
@@ -49,11 +49,29 @@ class Laws:
         return Findings()
 
 
+def run_all(check: Check, laws: Sequence[Law]) -> None:
+    """Exercise every law. Those behind the end of the budget still have their turn, since they may need no request,
+    or may know that they lack something else; then it raises BudgetExhausted."""
+    ended: BudgetExhausted | None = None
+    for law in laws:
+        try:
+            check.run(law)
+        except BudgetExhausted as reason:
+            ended = ended or reason
+            check.reasons.ended = Lack.BUDGET, str(ended)
+    if ended is not None:
+        raise ended
+
+
 def run_by_shares(check: Check, laws: Sequence[Law]) -> None:
     """Exercise laws whose probes nobody has planned, so that the first ones leave room for the others; then the probes
     that had no room, as far as the budget goes. Raises BudgetExhausted where not every law had its turn."""
     check.plan = shares = Shares(lambda: check.transport.sent)
-    _exercise_round(check, laws, shares)
+    try:
+        _exercise_round(check, laws, shares)
+    except BudgetExhausted as reason:
+        check.reasons.ended = Lack.BUDGET, str(reason)
+        raise
     by_name = {law.name: law for law in laws}
     try:
         while shares.held_back and check.remaining:

@@ -20,6 +20,8 @@ POLITE = frozenset(
     {"tenancy.apart:filtered", "colleagues.own:lists", "colleagues.team:list", "colleagues.users:user in a team"}
 )
 """Those of their probes that the polite profile sends."""
+ROOM_OF_CALLER = 6
+"""Requests that they take for each further token: of the 25, so that the least telling probes have to make room."""
 PLAN = Path(__file__).with_name("plan.yaml")
 
 
@@ -29,13 +31,13 @@ def plans() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(PLAN.read_text(encoding="utf-8")) if PLAN.exists() else {}
 
 
-def read_plan(slug: str, profile: str) -> Plan | None:
-    """The probes of a profile, of our laws; None for all of them."""
+def read_plan(slug: str, profile: str, further: int = 0) -> Plan | None:
+    """The probes of a profile, of our laws, for a run with so many further tokens; None for all of them."""
     probes = plans().get(profile, {}).get(slug)
     if probes is None:
         return None
     if profile == "polite":
-        return Plan(OURS, POLITE.union(probes))
+        return Plan(OURS, POLITE.union(probes[: len(probes) - further * ROOM_OF_CALLER]))
     return Plan(OURS - CALLERS, MIXED.union(probes))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract_tests.judging.callers import REFUSED, Caller, refused, seen_by
-from contract_tests.judging.check import Check, Inconclusive
+from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Place, Question
+from contract_tests.judging.lacking import Inconclusive
 from contract_tests.laws.credentials import has_rows
 from contract_tests.laws.facets import facets, has_facets
 from contract_tests.laws.filters import NOBODY, common_pairs, find_oneself
