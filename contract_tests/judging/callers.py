@@ -11,10 +11,13 @@ from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Breach, Question
 from contract_tests.judging.lacking import Inconclusive
 from contract_tests.outcome import Lack, ListUnreadable, Snapshot
+from contract_tests.promises.paging import Body
 from contract_tests.sending.ask import Reply
 from contract_tests.sending.transport import SendingStopped
 
 REFUSED = 401
+REFUSALS = (REFUSED, 403, 404)
+"""How a list is kept from a caller who is not let in."""
 TOO_MANY = 429
 
 
@@ -61,6 +64,12 @@ class Caller(Check):
 
     def question(self, *filters: Any, **more: Any) -> Question:
         return super().question(*filters, **more).asked(credential=self.credential)
+
+    def accept(self, question: Question, reply: Reply) -> Body | None:
+        """As of any caller; but a list that is refused as a whole may be the fault of an old credential."""
+        if question.whole and reply.status in REFUSALS:
+            return None
+        return super().accept(question, reply)
 
     def read(self, scope: str) -> Snapshot:
         return snapshots.read(self, scope, self.credential)

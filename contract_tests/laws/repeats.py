@@ -16,7 +16,7 @@ from contract_tests.sending.ask import Ask
 ROUNDS = 2
 MIXED = 11
 """The size of a page that two callers ask for at once."""
-CALLER_ROUNDS = 2
+CALLER_ROUNDS = 3
 """How often two callers ask at the same time: a current user that requests share shows in most of them."""
 
 
@@ -92,7 +92,10 @@ def _mix_callers(check: Check, credential: str) -> None:
         question = questions[turn % 2]
         asked = question.asked(credential=credential)
         before = check.snapshot()
-        first, second = check.together([question.ask, asked.ask])
+        # Whoever comes last leaves their name behind, so each of them comes last in turn.
+        asks = [question.ask, asked.ask] if turn % 2 else [asked.ask, question.ask]
+        replies = check.together(asks)
+        first, second = replies if turn % 2 else replies[::-1]
         check.hold(question, first, before, witness="two callers at once", alone=False)
         if credential == "other":
             check_stranger(check, asked, second, alone=False)

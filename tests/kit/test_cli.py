@@ -42,6 +42,7 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prime", "--base-url", "http://me@127.0.0.1:1", "--token", "x"], "no credential"),
         (["prime", "--base-url", "http://127.0.0.1:1", "--token", "a b"], "--token"),
         (["prime", *USAGE, "--other-token", "schlüssel"], "--other-token"),
+        (["prime", "--base-url", "http://127.0.0.1:9", "--token", "x", "--colleague-token", "x"], "somebody else"),
         ([], "required"),
     ],
 )

@@ -70,7 +70,7 @@ SILENT = frozenset(
         "credentials.unechoed",
         "rows.known",
         "caching.validators",
-        "tenancy.cursor",
+        "colleagues.answers",
         "tenancy.apart",
     }
 )

@@ -91,7 +91,8 @@ EVERYBODYS = {
     "filters.single", "filters.conjunction", "filters.unknown", "filters.ignored", "spellings.encoding",
     "exactness.values", "pages.default", "pages.limits", "pages.filtered", "pages.size", "values.bounds", "values.odd",
     "values.routes", "values.no_5xx", "credentials.required", "credentials.channels", "credentials.unechoed",
-    "repeats.again", "repeats.together", "repeats.head", "caching.validators", "caching.private", "rows.known",
+    "repeats.again", "repeats.order", "repeats.together", "repeats.head", "tenancy.apart", "caching.validators",
+    "caching.private", "rows.known",
     "rows.unique", "rows.order", "rows.same", "rows.invariants", "schema.status", "schema.media_type", "schema.body",
     "schema.undeclared", "schema.leaks",
 }  # fmt: skip
@@ -99,15 +100,16 @@ OWN: Mapping[str, set[str]] = {
     "dreadnode": {
         "spellings.lists", "values.closed", "cursors.walk", "cursors.filtered", "cursors.replay", "cursors.bound",
         "cursors.tampered", "cursors.end", "facets.counts", "facets.spellings", "facets.ignored", "facets.shape",
-        "facets.order", "facets.omissions", "tenancy.foreign", "tenancy.cursor", "schema.error_code",
+        "facets.order", "facets.omissions", "tenancy.foreign", "schema.error_code", "colleagues.own",
+        "colleagues.answers", "colleagues.facets",
     },
-    "instavm": {"values.metadata", "tenancy.apart", "credentials.challenge"},
+    "instavm": {"values.metadata", "credentials.challenge", "colleagues.answers"},
     "prime": {
         "pages.windows", "pages.total", "pages.has_next", "pages.echo", "values.closed", "tenancy.foreign",
-        "tenancy.apart", "tenancy.owner", "credentials.challenge",
+        "tenancy.owner", "credentials.challenge", "colleagues.answers", "colleagues.users",
     },
     "superserve": {
-        "spellings.lists", "pages.windows", "pages.total", "values.closed", "values.metadata", "tenancy.apart",
+        "spellings.lists", "pages.windows", "pages.total", "values.closed", "values.metadata", "colleagues.team",
     },
 }  # fmt: skip
 """By provider: the laws that its capabilities bring along, besides those that are everybody's."""

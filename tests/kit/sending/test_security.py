@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.sending.security import GARBAGE, NeverSent, Scheme, Security
+from contract_tests.sending.security import BEARER, GARBAGE, NeverSent, Scheme, Security
 from tests.support.sending import SECURITY
 
 SECRETS = {"token": "abc-DEF", "other": "xyz"}
@@ -60,3 +60,12 @@ def test_schemes_come_from_the_spec() -> None:
     assert security.schemes == (Scheme("X-API-Key"), Scheme("Authorization", "Bearer "))
     assert security.channels == ("", "Authorization")
     assert Security.of_spec(document, {"security": [{"bearer": []}]}).schemes == (Scheme("Authorization", "Bearer "),)
+
+
+def test_a_colleagues_credential_travels_as_their_own() -> None:
+    """Each given credential is sent as it is; one that was not given is never replaced by another one."""
+    secrets = {"token": "first", "other": "stranger", "colleague": "mate"}
+    assert BEARER.header_for("colleague", "", secrets) == ("Authorization", "Bearer mate")
+    assert BEARER.header_for("other", "", secrets) == ("Authorization", "Bearer stranger")
+    with pytest.raises(NeverSent, match="was not given"):
+        BEARER.header_for("colleague", "", {"token": "first"})
