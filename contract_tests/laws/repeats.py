@@ -64,7 +64,7 @@ def _ask_lists_together(check: Check) -> None:
         check.inconclusive("no filter selects a part of the rows")
         return
     one = check.question(filters, size=largest_page(check))
-    two = check.question((), size=7)
+    two = check.question((), size=size_of(check, 7))
     for _ in range(ROUNDS):
         before = check.snapshot()
         replies = check.together([one.ask, two.ask])
