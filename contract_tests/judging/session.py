@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from contract_tests.judging.check import Check, Law
+from contract_tests.judging.check import Check
+from contract_tests.judging.law import Law
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Options, Outcome, Power, RunRecord

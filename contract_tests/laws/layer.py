@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contract_tests.judging.check import Check, Law
+from contract_tests.judging.check import Check
+from contract_tests.judging.law import Law
 from contract_tests.judging.probes import Shares
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.laws.plan import is_planned

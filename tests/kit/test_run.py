@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from contract_tests import run
-from contract_tests.judging.check import NO_5XX, Law
+from contract_tests.judging.check import NO_5XX
+from contract_tests.judging.law import Law
 from contract_tests.judging.target import target
 from contract_tests.laws.layer import Laws
 from contract_tests.oracle.twin import default_credentials

@@ -90,7 +90,7 @@ def test_a_law_without_a_promise_is_refused() -> None:
 EVERYBODYS = {
     "filters.single", "filters.conjunction", "filters.unknown", "filters.ignored", "spellings.encoding",
     "exactness.values", "pages.default", "pages.limits", "pages.filtered", "pages.size", "values.bounds", "values.odd",
-    "values.routes", "values.no_5xx", "credentials.required", "credentials.channels", "credentials.unechoed",
+    "values.no_5xx", "credentials.required", "credentials.channels", "credentials.unechoed",
     "repeats.again", "repeats.together", "repeats.head", "caching.validators", "caching.private", "rows.known",
     "rows.unique", "rows.order", "rows.same", "rows.invariants", "schema.status", "schema.media_type", "schema.body",
     "schema.undeclared", "schema.leaks",
@@ -99,15 +99,16 @@ OWN: Mapping[str, set[str]] = {
     "dreadnode": {
         "spellings.lists", "values.closed", "cursors.walk", "cursors.filtered", "cursors.replay", "cursors.bound",
         "cursors.tampered", "cursors.end", "facets.counts", "facets.spellings", "facets.ignored", "facets.shape",
-        "facets.order", "facets.omissions", "tenancy.foreign", "tenancy.cursor", "schema.error_code",
+        "facets.order", "facets.omissions", "tenancy.foreign", "tenancy.cursor", "schema.error_code", "values.routes",
     },
-    "instavm": {"values.metadata", "tenancy.apart", "credentials.challenge"},
+    "instavm": {"values.metadata", "values.routes", "tenancy.apart", "credentials.challenge"},
     "prime": {
         "pages.windows", "pages.total", "pages.has_next", "pages.echo", "values.closed", "tenancy.foreign",
-        "tenancy.apart", "tenancy.owner", "credentials.challenge",
+        "tenancy.apart", "tenancy.owner", "credentials.challenge", "values.routes",
     },
     "superserve": {
         "spellings.lists", "pages.windows", "pages.total", "values.closed", "values.metadata", "tenancy.apart",
+        "parameters.observed",
     },
 }  # fmt: skip
 """By provider: the laws that its capabilities bring along, besides those that are everybody's."""
@@ -154,7 +155,7 @@ def test_a_request_for_facets_quotes_the_page_of_the_facets() -> None:
     assert promises.facets is not None
     listed = promises.sentences(Ask(promises.path("acme"), query))
     counted = promises.sentences(Ask(promises.facets_path("acme"), query))
-    assert counted == [promises.facets.sentence, *listed]
+    assert counted == [promises.facets.statement.sentence, *listed]
     assert len(listed) == 1
 
 
@@ -254,7 +255,7 @@ def test_a_sample_of_planted_bugs_is_caught(slug: str) -> None:
 
 def test_an_own_law_is_judged_like_ours() -> None:
     """`expect` holds an answer against the snapshot; what it finds is kept under the law's name."""
-    from contract_tests.judging.check import Law
+    from contract_tests.judging.law import Law
     from contract_tests.outcome import Tier
 
     def ours(check: Check) -> None:
