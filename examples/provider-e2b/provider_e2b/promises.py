@@ -86,8 +86,8 @@ LISTING = Listing(
         most=MOST,
         cursor=Cursor("nextToken", InHeader("X-Next-Token")),
         statement=Statement(
-            "`limit` is the longest page, 100 by default and at most; X-Next-Token names the next one, if more sandboxes "
-            "exist.",
+            "`limit` is the longest page, 100 by default and at most; X-Next-Token names the next one, if more "
+            "sandboxes exist.",
             quote="Maximum number of items to return per page",
         ),
         bounds=Statement("A `limit` outside of 1 to 100 is refused.", quote="minimum: 1 default: 100 maximum: 100"),
