@@ -6,6 +6,7 @@ A row is looked at once: one that was found valid before, and is still the same,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from contract_tests.judging.forms import worst_fault
@@ -35,7 +36,13 @@ class Validator:
         """The rows whose invariants were looked at, right or wrong."""
 
     def reply(self, reply: Reply) -> Iterator[Breach]:
-        """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised."""
+        """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised. What
+        a router says of a path that is none has any form."""
+        elsewhere = not self.promises.has_path(reply.ask.path)
+        for breach in self._reply(reply):
+            yield replace(breach, by=self.promises.refusals.routes or UNDOCUMENTED) if elsewhere else breach
+
+    def _reply(self, reply: Reply) -> Iterator[Breach]:
         if reply.ask.method == "HEAD":
             return
         ask = reply.ask

@@ -253,6 +253,18 @@ class Promises:
             *self.listing.sentences(ask.query),
         ]
 
+    def has_path(self, path: str) -> bool:
+        """Whether a path is one of the operations', in whatever scope."""
+        facets, part = self.facets, self.scopes.in_path
+        before, _, behind = self.listing.path.partition(part) if part else (self.listing.path, "", "")
+        tails = [behind, *([behind + facets.tail] if facets is not None else [])]
+        return path.startswith(before) and any(
+            path.endswith(tail)
+            and "/" not in path[len(before) : len(path) - len(tail)]
+            and bool(part) == (len(path) > len(before) + len(tail))
+            for tail in tails
+        )
+
     def operation_at(self, path: str) -> str:
         """The operation that a path belongs to."""
         facets = self.facets

@@ -138,6 +138,15 @@ def test_scopes_are_the_callers_lists() -> None:
     assert teams.operation_at("/api/v1/sandbox/facets") == "listSandboxes"
 
 
+def test_a_path_of_an_operation_is_known() -> None:
+    """In any scope, and no path beside it."""
+    orgs, teams = BY_SLUG["dreadnode"], BY_SLUG["prime"]
+    assert all(map(orgs.has_path, (orgs.path("one"), orgs.facets_path("two"))))
+    assert not any(map(orgs.has_path, (orgs.path("one") + "-no", orgs.path("one/two"), orgs.path(""), "/")))
+    assert teams.has_path(teams.path("one"))
+    assert not any(map(teams.has_path, (teams.path("") + "-no", teams.path("") + "/", "/")))
+
+
 @pytest.mark.parametrize(
     ("slug", "body", "refusal"),
     [
