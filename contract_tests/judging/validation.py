@@ -20,6 +20,8 @@ from contract_tests.sending.ask import Ask, Reply
 MAX_MESSAGE = 160
 MAX_SEARCHED = 20_000
 """Bytes of an error that are searched for the server's inside."""
+FROM_A_GATEWAY = (429, 502, 503, 504)
+"""What may be said in front of the API, which has no part in its form."""
 SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
 INTERNAL_NAMES = ("_internal", "internal_", "__")
 FAILURES = ("Traceback (most recent call last)", 'File "/', "at java.", "panic:", "goroutine ")
@@ -37,10 +39,10 @@ class Validator:
 
     def reply(self, reply: Reply) -> Iterator[Breach]:
         """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised. What
-        a router says of a path that is none has any form."""
-        elsewhere = not self.promises.has_path(reply.ask.path)
+        a router says of a path that is none has any form, and so has what a gateway says."""
+        elsewhere = not self.promises.has_path(reply.ask.path) or reply.status in FROM_A_GATEWAY
         for breach in self._reply(reply):
-            yield replace(breach, by=self.promises.refusals.routes or UNDOCUMENTED) if elsewhere else breach
+            yield replace(breach, by=UNDOCUMENTED) if elsewhere else breach
 
     def _reply(self, reply: Reply) -> Iterator[Breach]:
         if reply.ask.method == "HEAD":
