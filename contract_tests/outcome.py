@@ -98,6 +98,9 @@ class Outcome:
     rows: tuple[Row, ...] = ()
     witness: str = ""
     page: str = ""
+    """The reference page that says so; nothing where none does."""
+    source: str = ""
+    """What says so of every API, where that is no page."""
     promise: str = ""
     layer: str = "laws"
     """`laws`, `oracle` or `conformance`."""
@@ -221,6 +224,10 @@ class Context(Protocol):
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         """A new snapshot; costs one request, or one per 100 rows where the provider pages by cursor."""
+        ...
+
+    def knows(self, parameter: str) -> bool:
+        """Whether the deployment knows a parameter; costs one request where its page does not have it."""
         ...
 
     def path(self, scope: str | None = None) -> str:

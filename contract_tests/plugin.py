@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from contract_tests.judging.check import Check, Law
+    from contract_tests.judging.check import Check
+    from contract_tests.judging.law import Law
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--provider", {"help": "dreadnode, instavm, prime or superserve"}),
@@ -61,13 +62,13 @@ class Contract:
         self._strict = strict
 
     def hold(self, law: Law | Callable[[Check], None]) -> None:
-        from contract_tests.judging import check as checking
+        from contract_tests.judging.law import Law
         from contract_tests.outcome import Tier, Verdict
         from contract_tests.reporting.report import Report, fails
         from contract_tests.reporting.wording import shorten
 
-        if not isinstance(law, checking.Law):
-            law = checking.Law(law.__name__, law, Tier.MUST, page=lambda promises: "")
+        if not isinstance(law, Law):
+            law = Law(law.__name__, law, Tier.MUST, page=lambda promises: "")
         self.check.run(law)
         self.check.finish()
         outcome = self.check.outcome(law)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from contract_tests.judging.check import Law
+from contract_tests.judging.law import Law
 from contract_tests.laws import laws_for
 
 

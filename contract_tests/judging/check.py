@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +10,18 @@ from typing import Any
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
+from contract_tests.judging.known import Known, NotAsked
 from contract_tests.judging.lacking import Inconclusive, Reasons
+from contract_tests.judging.law import Law
 from contract_tests.judging.probes import Probes
+from contract_tests.judging.results import outcome_of
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
-from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier, Verdict
-from contract_tests.promises.form import Listing, Needs, Promises, anything, page_of_listing
+from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome, Pairs, Row, Snapshot, Tier
+from contract_tests.promises.common import SERVED
+from contract_tests.promises.form import Listing, Promises
 from contract_tests.promises.paging import Body
+from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.transport import SendingStopped
@@ -24,25 +29,6 @@ from contract_tests.sending.transport import SendingStopped
 MAX_BREACHES_PER_LAW = 8
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
-
-Run = Callable[["Check"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """A promise under test. Its docstring says what is promised."""
-
-    name: str
-    run: Run
-    tier: Tier
-    page: Callable[[Promises], str] = page_of_listing
-    needs: Needs = anything
-    passive: bool = False
-    """It sends nothing, and watches the answers to all that others send."""
-
-    @property
-    def promise(self) -> str:
-        return " ".join((self.run.__doc__ or "").split())
 
 
 class StopEarly(Exception):
@@ -72,10 +58,12 @@ class Check:
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
     _confirmation: Confirmation = field(init=False)
+    _known: Known = field(init=False)
 
     def __post_init__(self) -> None:
         self._validator = Validator(self.target)
         self._confirmation = Confirmation(self)
+        self._known = Known(self)
         self.transport.watch(self)
 
     # What the recorder asks and tells.
@@ -102,16 +90,18 @@ class Check:
     @contextmanager
     def probing(self, probe: str) -> Iterator[bool]:
         """What is sent and found inside belongs to this probe of the law. The value is whether the profile has room
-        for it; where it has none, nothing should be sent."""
+        for it; where it has none, nothing should be sent. It ends where the deployment lacks a parameter it needs."""
         before, self._probe = self._probe, probe
         try:
             yield self.wants(probe)
+        except NotAsked as reason:
+            self.inconclusive(str(reason), Lack.NATURE)
         finally:
             self._probe = before
 
     def failing(self, sentence: str, asks: Sequence[Ask]) -> None:
         """The server failed these requests twice: a broken promise, whichever law asked."""
-        self.breach(Breach(sentence, tuple(asks), law=NO_5XX))
+        self.breach(Breach(sentence, tuple(asks), by=SERVED, law=NO_5XX))
 
     # What is checked.
 
@@ -167,6 +157,14 @@ class Check:
 
     # Questions.
 
+    def knows(self, parameter: str) -> bool:
+        """Whether the deployment knows a parameter; what its page does not have is asked for once."""
+        return self._known.knows(parameter)
+
+    def some(self, rows: int) -> int | None:
+        """The size of a small page for a law that is not about pages: the whole list, where no page knows sizes."""
+        return rows if self.listing.paging.statement.quote else None
+
     def question(
         self,
         filters: Pairs = (),
@@ -174,17 +172,20 @@ class Check:
         size: int | None = None,
         place: Place = FIRST_PAGE,
         scope: str | None = None,
-        tier: Tier = Tier.MUST,
+        by: Statement | None = None,
         sent: Pairs | None = None,
     ) -> Question:
         """A question to the listing, by GET and with the first token; `Question.asked` varies how it is sent. `sent`
-        replaces the filters on the wire: another spelling of the same meaning."""
+        replaces the filters on the wire: another spelling of the same meaning. `by` says what states the answer, where
+        that is not what is said of the parameters."""
         scope = self.home if scope is None else scope
         paging, base = self.listing.paging, self.filters(scope)
         page = paging.query(size=size, number=place.number, offset=place.offset or 0, cursor=place.cursor)
         shown, start = paging.window(size, place.number, place.offset)
-        ask = Ask(self.path(scope), (*base, *(filters if sent is None else sent), *page))
-        return Question(ask, scope, (*base, *filters), shown, start, place.number, tier, place.anchor)
+        pairs = (*base, *(filters if sent is None else sent), *page)
+        by = by or weakest(map(self.listing.statement_of, ((*base, *filters), pairs)), self.listing.statement)
+        ask = Ask(self.path(scope), pairs)
+        return Question(ask, scope, (*base, *filters), shown, start, place.number, by, place.anchor, place.shown)
 
     def wants(self, probe: str) -> bool:
         """Whether this profile sends the probe of the law that is running."""
@@ -199,9 +200,10 @@ class Check:
         is not a listing."""
         if not self.wants(probe):
             return None
-        before = self.snapshot(question.scope)
+        before, body = self.snapshot(question.scope), None
         with self.probing(probe):
-            return self.hold(question, self.send(question.ask), before, witness=witness)
+            body = self.hold(question, self.send(question.ask), before, witness=witness)
+        return body
 
     def hold(
         self, question: Question, reply: Reply, before: Snapshot, *, witness: str = "", alone: bool = True
@@ -234,18 +236,19 @@ class Check:
         """Ask for the facets of a filter, and hold them against the snapshot of the list."""
         if not self.wants(probe):
             return None
-        before = self.snapshot(question.scope)
+        before, counted = self.snapshot(question.scope), None
         with self.probing(probe):
-            return self.hold_counts(question, self.send(question.ask), before)
+            counted = self.hold_counts(question, self.send(question.ask), before)
+        return counted
 
     def hold_counts(
         self, question: Question, reply: Reply, before: Snapshot, *, alone: bool = True
     ) -> Mapping[str, Any] | None:
         """Hold facets that are there already against the snapshot, as part of the probe around them."""
         value = self.json(reply)
-        if not self._is_200(question.ask, reply) or not isinstance(value, dict):
-            return None
         listing = self.listing
+        if not self._is_200(question.ask, reply, counts.counting(listing, question)) or not isinstance(value, dict):
+            return None
         assert listing.facets is not None
         for breach in counts.facets_contradictions(listing.facets, question, value):
             self.breach(breach)
@@ -261,12 +264,15 @@ class Check:
     # Answers.
 
     def send(self, ask: Ask) -> Reply:
-        """Send, and look at the form of the answer."""
+        """Send, and look at the form of the answer. Raises NotAsked, which ends the probe around it."""
+        self._known.require(ask)
         reply = self.transport.send(ask)
         self.conforms(reply)
         return reply
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
+        for ask in asks:
+            self._known.require(ask)
         replies = self.transport.together(asks)
         for reply in replies:
             self.conforms(reply)
@@ -276,11 +282,11 @@ class Check:
         """A 200 that is a listing, or a breach and None."""
         if question.whole:
             self.conforms(reply)  # Snapshots come straight from the transport.
-        if not self._is_200(question.ask, reply, question.tier):
+        if not self._is_200(question.ask, reply, judge.meaning(self.listing, question)):
             return None
         body = self.listing.body_of(reply)
         if body is None:
-            self.breach(Breach("a 200 is not a listing", (question.ask,), law="schema.body"))
+            self.breach(Breach("a 200 is not a listing", (question.ask,), by=self.listing.form, law="schema.body"))
             return None
         self.rows_seen += len(body.rows)
         for breach in judge.self_contradictions(self.listing, question, body):
@@ -289,13 +295,16 @@ class Check:
             self.breach(breach)
         return body
 
-    def _is_200(self, ask: Ask, reply: Reply, tier: Tier = Tier.MUST) -> bool:
+    def _is_200(self, ask: Ask, reply: Reply, by: Statement) -> bool:
         if reply.status == 200:
             return True
         if reply.status == 429:
             raise SendingStopped("the deployment limits requests; ask more slowly (--rate)")
-        if reply.status < 500:
-            self.breach(Breach(f"a valid request was answered with {reply.status}", (ask,), tier=tier))
+        personal = self.snapshots[""].rows if "" in self.snapshots else ()
+        if self.listing.may_be_refused(ask.query, reply.status, personal):
+            self.inconclusive("the caller may not ask for another user's rows", Lack.NATURE)
+        elif reply.status < 500:
+            self.breach(Breach(f"a valid request was answered with {reply.status}", (ask,), by=by))
         return False
 
     def json(self, reply: Reply) -> Any:
@@ -333,9 +342,12 @@ class Check:
         for breach in found:
             self.breach(replace(breach, law=breach.law or law, probe=account))
 
-    def fail(self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), tier: Tier = Tier.MUST) -> None:
-        """Say that the law is broken, in one sentence, with the requests that show it."""
-        self.breach(Breach(sentence, asks, tuple(rows), tier))
+    def fail(
+        self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), by: Statement | None = None, tier: Tier = Tier.MUST
+    ) -> None:
+        """Say that the law is broken, in one sentence, with the requests that show it: `by` is what they contradict. A
+        law of a team's own, which no provider states, gives a tier instead."""
+        self.breach(Breach(sentence, asks, tuple(rows), by or tier))
 
     def witness(self, text: str) -> None:
         """Say what made the law bite."""
@@ -375,24 +387,5 @@ class Check:
         self.reasons.exercised.add(law.name)
 
     def outcome(self, law: Law) -> Outcome:
-        common: dict[str, Any] = {"page": law.page(self.promises), "promise": law.promise}
-        breaches = self.breaches.get(law.name)
-        witness = "; ".join(dict.fromkeys(self.witnesses.get(law.name, ())))[:300]
-        if breaches:
-            worst = max(breaches, key=lambda breach: breach.tier.rank)
-            said = [sentence for ask in worst.asks[:1] for sentence in self.promises.sentences(ask)]
-            common["promise"] = " ".join([law.promise, *said])
-            return Outcome(
-                law.name,
-                Verdict.BROKEN,
-                worst.tier if worst.tier.rank <= law.tier.rank else law.tier,
-                worst.sentence,
-                worst.asks,
-                worst.rows[:5],
-                witness,
-                **common,
-            )
-        lacking = self.reasons.find(law, self.plan, witnessed=bool(witness))
-        if lacking is None:
-            return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
-        return Outcome(law.name, lacking[0].verdict, law.tier, lacking[1], lack=lacking[0], **common)
+        """What was found under a law's name."""
+        return outcome_of(self, law)

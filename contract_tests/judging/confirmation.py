@@ -164,13 +164,17 @@ class Confirmation:
         waiting, self.waiting = self.waiting, []
         finals: dict[str, Snapshot | None] = {}
         self._take_last(pending, finals)
-        confirmed, fleeting = False, sum(suspicion.times for suspicion in pending if not suspicion.steady)
+        confirmed, ended = False, False
+        fleeting = sum(suspicion.times for suspicion in pending if not suspicion.steady)
         for suspicion in sorted(pending, key=lambda suspicion: not suspicion.steady):
             final = finals[suspicion.before.scope]
             if not self.check.moved and (final is not None or suspicion.enclosed):
                 if suspicion.steady and not confirmed:
                     confirmed = self._again(suspicion, final)
-                if confirmed or (not suspicion.steady and fleeting > 1 and len(suspicion.before.rows) >= FEW):
+                    ended = ended or not confirmed
+                # Where a mistake that stayed for a while has come to an end, what flickered may have been the same one.
+                flickers = not suspicion.steady and not ended and fleeting > 1
+                if confirmed or (flickers and len(suspicion.before.rows) >= FEW):
                     self.check.convict(suspicion.law, suspicion.account, suspicion.breaches)
                 else:
                     self._excuse(suspicion, "what was seen once was not seen again")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from unicodedata import combining, normalize
 
 from contract_tests.judging.judge import Breach, Question, show_filters, spread
-from contract_tests.outcome import Row, Snapshot, Tier
+from contract_tests.outcome import Row, Snapshot
+from contract_tests.promises.common import BUCKET_NAMES
 from contract_tests.promises.form import Facet, Facets, Listing
+from contract_tests.promises.statements import Statement, weakest
+
+
+def counting(listing: Listing, question: Question) -> Statement:
+    """What states the counts of a question: no more binding than what is said of its parameters."""
+    assert listing.facets is not None
+    return question.by or weakest([listing.facets.statement, listing.statement_of(question.filters)], listing.statement)
 
 
 def facets_against(
@@ -24,19 +34,28 @@ def facets_against(
     moved = [row for name, row in [*earlier.items(), *later.items()] if later.get(name) != earlier.get(name)]
     loose = [row for row in moved if keeps(row)]
     breaches: list[Breach] = []
-    asks = (question.ask, *before.asks[:1])
+    asks, by = (question.ask, *before.asks[:1]), counting(listing, question)
     for facet in listing.facets.facets:
         entries = counts.get(facet.name)
         if isinstance(entries, list):
-            breaches += _check_counts(facet, question, entries, certain, loose, before)
-            breaches += _check_names(facet, question, entries, certain, before)
+            found = [
+                *_check_counts(facet, question, entries, certain, loose, whole=before.complete),
+                *_check_names(facet, entries, certain, listing.facets),
+            ]
+            breaches += [replace(each, asks=asks, by=own_or(each, by)) for each in found]
         else:
-            breaches.append(Breach(f"the answer has no {facet.name}", asks, law="facets.shape"))
+            counted = any(row.get(facet.field) is not None for row in certain)
+            sentence, why = f"the answer has no {facet.name}", by if counted or entries is not None else BUCKET_NAMES
+            breaches.append(Breach(sentence, asks, by=why, law="facets.shape"))
     return breaches
 
 
+def own_or(breach: Breach, otherwise: Statement) -> Statement:
+    return breach.by if isinstance(breach.by, Statement) else otherwise
+
+
 def _check_counts(
-    facet: Facet, question: Question, entries: list[Any], certain: list[Row], loose: list[Row], before: Snapshot
+    facet: Facet, question: Question, entries: list[Any], certain: list[Row], loose: list[Row], *, whole: bool
 ) -> Iterator[Breach]:
     """The first bucket whose count no number of loose rows explains; rows that were not read explain any larger one."""
     least = Counter(row.get(facet.field) for row in certain)
@@ -48,24 +67,25 @@ def _check_counts(
     }
     for name in {*least, *most, *seen} - {None}:
         low, high, count = least.get(name, 0), most.get(name, 0), seen.get(name, 0)
-        if count < low or (before.complete and count > high):
+        if count < low or (whole and count > high):
             match = f"the list has {spread(low, high - low)} under {show_filters(question.filters)}"
             rows = tuple(row for row in certain if row.get(facet.field) == name)
-            asks = (question.ask, *before.asks[:1])
-            yield Breach(f"{facet.name} counts {count} for {name}, {match}", asks, rows, soft=True)
+            yield Breach(f"{facet.name} counts {count} for {name}, {match}", (), rows, soft=True)
             return
 
 
-def _check_names(
-    facet: Facet, question: Question, entries: list[Any], certain: list[Row], before: Snapshot
-) -> Iterator[Breach]:
+def _check_names(facet: Facet, entries: list[Any], certain: list[Row], facets: Facets) -> Iterator[Breach]:
     """The first bucket that calls its value otherwise than the rows do."""
     rows = {row.get(facet.field): row for row in certain}
     for entry in entries if facet.shown else ():
         row = rows.get(entry.get(facet.key)) if isinstance(entry, dict) else None
-        if row is not None and any(entry.get(name) != row.get(name) for name in facet.shown):
+        if row is None:
+            continue
+        wrong = [name for name in facet.shown if entry.get(name) != row.get(name)]
+        if wrong:
+            said = any(entry.get(name) is not None for name in wrong)
             sentence = f"one of the {facet.name} is called otherwise in the facets than in the list"
-            yield Breach(sentence, (question.ask, *before.asks[:1]), (entry, row), soft=True)
+            yield Breach(sentence, (), (entry, row), facets.names if said else BUCKET_NAMES, soft=True)
             return
 
 
@@ -75,31 +95,42 @@ def facets_contradictions(facets: Facets, question: Question, counts: Mapping[st
     asks = (question.ask,)
     for facet in facets.facets:
         entries = tuple(entry for entry in counts.get(facet.name) or () if isinstance(entry, dict))
-        breaches += _check_order(facet, question, entries)
+        breaches += _check_order(facet, facets, question, entries)
+        wrong = []
         if any(entry.get("count") == 0 for entry in entries):
-            breaches.append(Breach(f"{facet.name} have an empty bucket", asks, entries, law="facets.omissions"))
+            wrong.append(f"{facet.name} have an empty bucket")
         if len({entry.get(facet.key) for entry in entries}) != len(entries):
-            breaches.append(Breach(f"{facet.name} have a bucket twice", asks, entries, law="facets.omissions"))
+            wrong.append(f"{facet.name} have a bucket twice")
         if any(entry.get(facet.key) is None for entry in entries):
-            sentence = f"{facet.name} have a bucket without a {facet.key}"
-            breaches.append(Breach(sentence, asks, entries, law="facets.omissions"))
+            wrong.append(f"{facet.name} have a bucket without a {facet.key}")
+        breaches += [Breach(sentence, asks, entries, facets.omits, "facets.omissions") for sentence in wrong]
     return breaches
 
 
-def _check_order(facet: Facet, question: Question, entries: tuple[Row, ...]) -> Iterator[Breach]:
-    """The largest count comes first; the page says alphabetical for equal ones, and code points are our reading."""
-    keys = [
-        (-entry["count"], str(entry.get(facet.tie) or "")) for entry in entries if isinstance(entry.get("count"), int)
-    ]
+def _check_order(facet: Facet, facets: Facets, question: Question, entries: tuple[Row, ...]) -> Iterator[Breach]:
+    """The largest count comes first; equal ones are in an alphabet, and no page says whose."""
+    counted = [entry for entry in entries if isinstance(entry.get("count"), int)]
     asks, law = (question.ask,), "facets.order"
-    if any(first[0] > second[0] for first, second in pairwise(keys)):
-        yield Breach(f"{facet.name} do not start with the largest count", asks, entries, law=law)
-    elif keys != sorted(keys) and sorted(keys, key=_fold_case) != keys:
-        yield Breach(f"{facet.name} with equal counts are not in alphabetical order", asks, entries, law=law)
-    elif keys != sorted(keys):
-        sentence = f"{facet.name} with equal counts are not in code-point order"
-        yield Breach(sentence, asks, entries, Tier.SHOULD, law)
+    if any(first["count"] < second["count"] for first, second in pairwise(counted)):
+        yield Breach(f"{facet.name} do not start with the largest count", asks, entries, facets.order, law)
+    elif not is_alphabetical(facet, counted):
+        yield Breach(f"{facet.name} with equal counts are not in alphabetical order", asks, entries, facets.ties, law)
 
 
-def _fold_case(key: tuple[int, str]) -> tuple[int, str]:
-    return key[0], key[1].casefold()
+def is_alphabetical(facet: Facet, entries: Sequence[Row]) -> bool:
+    """Whether one of the texts that buckets show orders those of equal counts, in one of the usual collations."""
+    ties = [(one, other) for one, other in pairwise(entries) if one["count"] == other["count"]]
+    return not ties or any(
+        all(fold(str(one.get(name) or "")) <= fold(str(other.get(name) or "")) for one, other in ties)
+        for name in (*facet.shown, facet.key)
+        for fold in COLLATIONS
+    )
+
+
+def fold_language(text: str) -> str:
+    """Roughly what a language's collation compares first: letters without case and accents, no punctuation."""
+    plain = "".join(letter for letter in normalize("NFKD", text) if not combining(letter))
+    return "".join(letter for letter in plain.casefold() if letter.isalnum())
+
+
+COLLATIONS = (str, str.casefold, fold_language)

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contract_tests.outcome import Pairs, Row, Snapshot, Tier
+from contract_tests.promises.common import SAME, UNIQUE
 from contract_tests.promises.form import Listing
 from contract_tests.promises.paging import ABSENT, Body
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask
 
 
@@ -24,22 +26,28 @@ class Breach:
     sentence: str
     asks: tuple[Ask, ...]
     rows: tuple[Row, ...] = ()
-    tier: Tier = Tier.MUST
+    by: Statement | Tier = Tier.MUST
+    """What is contradicted; a law of a team's own may have a tier only."""
     law: str = ""
     """The law that it breaks, where that is not the one that asked."""
     soft: bool = False
     probe: str = ""
 
+    @property
+    def tier(self) -> Tier:
+        return self.by.tier if isinstance(self.by, Statement) else self.by
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a page begins: by its number, behind so many rows, or at a cursor. `anchor` is the row in front of it, the
-    last one of the page that the cursor came with."""
+    last one of the page that the cursor came with, and `shown` are the rows of that page and those before it."""
 
     number: int = 1
     offset: int | None = None
     cursor: str = ""
     anchor: str = ""
+    shown: frozenset[str] = frozenset()
 
 
 FIRST_PAGE = Place()
@@ -56,9 +64,12 @@ class Question:
     """Rows on one page, None for all of them."""
     offset: int = 0
     number: int = 1
-    tier: Tier = Tier.MUST
+    by: Statement | None = None
+    """What states the meaning of the question; by default what is said of its parameters."""
     anchor: str = ""
     """The page starts behind this row, the last one of the page before."""
+    shown: frozenset[str] = frozenset()
+    """The rows of all pages before, where they were read by cursor."""
     whole: bool = False
     """Compare contents only, not the window: for answers whose place in the list is unknown."""
 
@@ -71,31 +82,28 @@ class Question:
         return replace(self, whole=True)
 
 
+def meaning(listing: Listing, question: Question) -> Statement:
+    """What states the meaning of a question."""
+    return question.by or listing.statement_of(question.filters)
+
+
 def self_contradictions(listing: Listing, question: Question, body: Body) -> list[Breach]:
     """What the answer shows to be wrong without looking at any other."""
     breaches = []
     asks = (question.ask,)
-
-    def broken(sentence: str, rows: Sequence[Row] = (), tier: Tier = Tier.MUST, law: str = "") -> None:
-        breaches.append(Breach(sentence, asks, tuple(rows), tier, law))
-
     keeps = listing.keeps(question.filters)
-    strangers = [row for row in body.rows if not keeps(row)]
+    strangers = tuple(row for row in body.rows if not keeps(row))
     if strangers:
-        broken(
-            f"{len(strangers)} of {len(body.rows)} rows do not match the filter {show_filters(question.filters)}",
-            strangers,
-            question.tier,
-        )
+        sentence = f"{len(strangers)} of {len(body.rows)} rows do not match the filter {show_filters(question.filters)}"
+        breaches.append(Breach(sentence, asks, strangers, meaning(listing, question)))
     repeated = [name for name, times in Counter(row[listing.identity] for row in body.rows).items() if times > 1]
     if repeated:
-        broken(
-            f"{listing.identity} {repeated[0]} occurs twice in one answer",
-            [row for row in body.rows if row[listing.identity] == repeated[0]],
-            law="rows.unique",
-        )
+        rows = tuple(row for row in body.rows if row[listing.identity] == repeated[0])
+        sentence = f"{listing.identity} {repeated[0]} occurs twice in one answer"
+        breaches.append(Breach(sentence, asks, rows, UNIQUE, "rows.unique"))
     if question.size is not None and len(body.rows) > question.size:
-        broken(f"{len(body.rows)} rows on a page of {question.size}", tier=listing.paging.tier, law="pages.size")
+        sentence = f"{len(body.rows)} rows on a page of {question.size}"
+        breaches.append(Breach(sentence, asks, (), listing.paging.statement, "pages.size"))
     breaches += _check_order(listing, asks, body.rows)
     breaches += _check_numbers(listing, question, body)
     breaches += _check_cursor(listing, question, body)
@@ -109,18 +117,10 @@ def _check_order(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -
         return []  # The schema law names a row whose date cannot be read.
     for index in range(1, len(keys)):
         if keys[index] < keys[index - 1]:
-            how = (
-                "newest first" if keys[index][0] != keys[index - 1][0] else f"by {listing.identity} within one instant"
-            )
-            return [
-                Breach(
-                    f"rows {index - 1} and {index} are not {how}",
-                    asks,
-                    tuple(rows[index - 1 : index + 1]),
-                    Tier.SHOULD,
-                    "rows.order",
-                )
-            ]
+            tied = keys[index][0] == keys[index - 1][0]
+            how = f"by {listing.identity} within one instant" if tied else "newest first"
+            sentence, by = f"rows {index - 1} and {index} are not {how}", listing.ties if tied else listing.order
+            return [Breach(sentence, asks, tuple(rows[index - 1 : index + 1]), by, "rows.order")]
     return []
 
 
@@ -128,37 +128,38 @@ def _check_numbers(listing: Listing, question: Question, body: Body) -> Iterator
     """A numbered page whose rows, total and flags do not fit each other."""
     paging, asks, number, size = listing.paging, (question.ask,), question.number, question.size or 0
     total = paging.total.of(body) if paging.number and paging.total else None
-    if total is None:
+    if total is None or paging.total is None:
         return
     expected = max(0, min(size, total - (number - 1) * size))
     if len(body.rows) != expected:
         sentence = f"page {number} of {size} has {len(body.rows)} rows, its total of {total} leaves {expected}"
-        yield Breach(sentence, asks, law="pages.total")
+        yield Breach(sentence, asks, by=paging.total.statement, law="pages.total")
     said = body.envelope.get(paging.more)
     if paging.more and said is not (number * size < total):
         sentence = f"{paging.more} is {said} on page {number} of {size}, total is {total}"
-        yield Breach(sentence, asks, law="pages.has_next")
+        yield Breach(sentence, asks, by=paging.statement, law="pages.has_next")
     sent = {paging.number: number, paging.size: size}
     for name in paging.echoes:
         if body.envelope.get(name) != sent[name]:
-            yield Breach(f"{name} is {body.envelope.get(name)}, it was asked as {sent[name]}", asks, law="pages.echo")
+            sentence = f"{name} is {body.envelope.get(name)}, it was asked as {sent[name]}"
+            yield Breach(sentence, asks, by=paging.statement, law="pages.echo")
 
 
 def _check_cursor(listing: Listing, question: Question, body: Body) -> Iterator[Breach]:
     """A cursor of the wrong form, or one on a page that shows the end of the list."""
-    cursor, asks = listing.cursor, (question.ask,)
+    cursor, asks, law = listing.cursor, (question.ask,), "cursors.end"
     if cursor is None or question.size is None:
         return
     following = cursor.value(body)
     if following is None or following is ABSENT:
         return
     if not isinstance(following, str):
-        yield Breach(f"{cursor.name} is neither text nor null", asks, law="cursors.end")
+        yield Breach(f"{cursor.name} is neither text nor null", asks, by=listing.paging.statement, law=law)
     elif following == "":
-        yield Breach(f"{cursor.name} is empty text, not null", asks, tier=Tier.SHOULD, law="cursors.end")
+        yield Breach(f"{cursor.name} is empty text, not null", asks, by=cursor.end, law=law)
     elif len(body.rows) < question.size:
         sentence = f"a page of {len(body.rows)} rows (limit {question.size}) still has a {cursor.name}"
-        yield Breach(sentence, asks, tier=Tier.SHOULD, law="cursors.end")
+        yield Breach(sentence, asks, by=cursor.end, law=law)
 
 
 def against_snapshots(
@@ -207,15 +208,26 @@ class Comparison:
             return
         if question.anchor:
             place = {name: index for index, name in enumerate(self.earlier)}
-            matching = [name for name in matching if place[name] > place[question.anchor]]
+            matching = [name for name in matching if self.follows(name, place)]
         if slack == 0 and self.before.complete:
             yield from self.check_exactly(matching)
         else:
             yield from self.check_within(self.keep_certain(matching), slack)
 
-    def breach(self, sentence: str, rows: Sequence[Row] = (), tier: Tier | None = None, law: str = "") -> Breach:
+    def follows(self, name: str, place: Mapping[str, int]) -> bool:
+        """Whether a row stands behind the anchor: rows of one instant may come in any order, none of them twice."""
+        if name in self.question.shown:
+            return False
+        return place[name] > place[self.question.anchor] or self.tied(name, self.question.anchor)
+
+    def tied(self, one: str, other: str) -> bool:
+        """Whether two rows are of the same instant, so that no page need say which of them comes first."""
+        created = self.listing.created
+        return self.earlier[one].get(created) == self.earlier[other].get(created)
+
+    def breach(self, sentence: str, rows: Sequence[Row] = (), by: Statement | None = None, law: str = "") -> Breach:
         asks = (self.question.ask, *self.before.asks[:1])
-        return Breach(sentence, asks, tuple(rows), tier or self.question.tier, law, soft=True)
+        return Breach(sentence, asks, tuple(rows), by or meaning(self.listing, self.question), law, soft=True)
 
     def keep_certain(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if name in self.certain]
@@ -227,7 +239,7 @@ class Comparison:
             if name in self.certain and known is not None and row != known:
                 fields = ", ".join([field for field in {**row, **known} if differs(row, known, field)][:4])
                 where = f"{self.listing.identity} {name} shows another {fields} here than in the unfiltered list"
-                yield self.breach(where, [row, known], law="rows.same")
+                yield self.breach(where, [row, known], SAME, "rows.same")
                 return
 
     def check_total(self, least: int, slack: int) -> Iterator[Breach]:
@@ -235,7 +247,7 @@ class Comparison:
         count = total.of(self.body) if total is not None and self.before.complete else None
         if total is not None and count is not None and not least <= count <= least + slack:
             match = f"{spread(least, slack)} rows match {show_filters(self.question.filters)}"
-            yield self.breach(f"{total} is {count}, but {match}", tier=total.tier, law="pages.total")
+            yield self.breach(f"{total} is {count}, but {match}", by=total.statement, law="pages.total")
 
     def check_exactly(self, matching: Sequence[str]) -> Iterator[Breach]:
         """Nothing moved, so the page is known row by row."""
@@ -247,43 +259,78 @@ class Comparison:
         if cursor is not None and end is not None and len(got) == len(expected):
             more = end < len(matching)
             if more and not cursor.following(self.body):
-                yield self.breach(f"{cursor.name} is missing although rows follow", tier=Tier.MUST, law="cursors.end")
+                sentence = f"{cursor.name} is missing although rows follow"
+                yield self.breach(sentence, by=self.listing.paging.statement, law="cursors.end")
             elif cursor.following(self.body) and not more:
-                sentence = f"{cursor.name} is set although nothing follows"
-                yield self.breach(sentence, tier=Tier.SHOULD, law="cursors.end")
+                yield self.breach(f"{cursor.name} is set although nothing follows", by=cursor.end, law="cursors.end")
 
     def describe_page(self, expected: Sequence[str]) -> Breach:
         """What distinguishes the page from the one that was expected."""
-        question, got = self.question, self.got
+        question, got, listing = self.question, self.got, self.listing
         missing = [name for name in expected if name not in set(got)]
         extra = [name for name in got if name not in set(expected)]
         if not missing and not extra and len(got) == len(expected):
             sentence = f"the rows are in another order than in the unfiltered list{window(question)}"
-            return self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
+            return self.breach(sentence, by=self.order_of(expected), law="rows.order")
+        if self.are_exchanged(missing, extra):
+            sentence = f"rows of one instant are in another order than in the unfiltered list{window(question)}"
+            rows = [self.earlier[name] for name in [*missing, *extra]]
+            return self.breach(sentence, rows, listing.ties, "rows.order")
         words = [f"{len(missing)} of {len(expected)} rows are missing"] if missing else []
         words += [f"{len(extra)} rows do not belong there"] if extra else []
         what = " and ".join(words or ["rows are repeated"])
         rows = [self.earlier[name] for name in [*missing, *extra] if name in self.earlier]
-        return self.breach(f"{what} in the answer to {show_filters(question.filters)}{window(question)}", rows)
+        by = listing.cursor.end if listing.cursor is not None and self.is_short(expected) else None
+        return self.breach(f"{what} in the answer to {show_filters(question.filters)}{window(question)}", rows, by)
+
+    def order_of(self, expected: Sequence[str]) -> Statement:
+        """What states an order that the page does not keep."""
+        swapped = [(one, other) for one, other in zip(expected, self.got, strict=True) if one != other]
+        return self.listing.ties if all(self.tied(*pair) for pair in swapped) else self.listing.order
+
+    def are_exchanged(self, missing: Sequence[str], extra: Sequence[str]) -> bool:
+        """Whether the page differs by rows of one instant only, all of which it may show as well."""
+        keeps, shown = self.listing.keeps(self.question.filters), self.question.shown
+        fit = all(name in self.certain and name not in shown and keeps(self.earlier[name]) for name in extra)
+        return fit and self.instants(missing) == self.instants(extra)
+
+    def instants(self, names: Sequence[str]) -> Counter[Any]:
+        return Counter(self.earlier[name].get(self.listing.created) for name in names)
+
+    def is_short(self, expected: Sequence[str]) -> bool:
+        """Whether the page only ends early, and its cursor leads on to the rest."""
+        cursor, got = self.listing.cursor, self.got
+        leads = cursor is not None and bool(cursor.following(self.body))
+        return leads and bool(got) and got == list(expected[: len(got)])
 
     def check_within(self, sure: Sequence[str], slack: int) -> Iterator[Breach]:
         """Something moved or was not read, so every certain row has a range of places."""
         start, size, present = self.question.offset, self.question.size, set(self.got)
         end = float("inf") if size is None else start + size
-        place = {name: index for index, name in enumerate(sure)}
+        place, group = {name: index for index, name in enumerate(sure)}, self.groups(sure)
         missing = [
-            name for index, name in enumerate(sure) if start <= index and index + slack < end and name not in present
+            name for name in sure if start <= group[name][0] and group[name][1] + slack < end and name not in present
         ]
         if missing and (self.before.complete or end <= len(self.before.rows)):
             yield self.breach(f"{len(missing)} matching rows are missing", [self.earlier[name] for name in missing])
         known = [name for name in self.got if name in place]
-        early = [name for name in known if place[name] + slack < start or place[name] >= end]
+        early = [name for name in known if group[name][1] + slack < start or group[name][0] >= end]
         if early:
             yield self.breach(f"{len(early)} rows belong to another page", [self.earlier[name] for name in early])
         places = [place[name] for name in known]
         if places != sorted(places):
             sentence = "the rows are in another order than in the unfiltered list"
-            yield self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
+            yield self.breach(sentence, by=self.listing.order, law="rows.order")
+
+    def groups(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """By row: the first and the last place of the rows of its instant, any of which it may have."""
+        places: dict[str, tuple[int, int]] = {}
+        start = 0
+        for index, name in enumerate(names):
+            if not self.tied(name, names[start]):
+                start = index
+            places |= dict.fromkeys(names[start : index + 1], (start, index))
+        return places
 
 
 def differs(one: Row, other: Row, name: str) -> bool:

@@ -42,9 +42,6 @@ class Subject(Protocol):
     def name(self) -> str: ...
 
     @property
-    def tier(self) -> Tier: ...
-
-    @property
     def passive(self) -> bool: ...
 
 
@@ -67,9 +64,9 @@ class Reasons:
         """Note a suspicion that could be neither confirmed nor dispelled; the law no longer holds."""
         self._open.setdefault(law, []).append((tier, lack, reason))
 
-    def find(self, law: Subject, plan: Probes | None, *, witnessed: bool) -> tuple[Lack, str] | None:
-        """What a law lacked that broke nothing, and the reasons in one line; None for one that holds."""
-        opened = [(lack, reason) for tier, lack, reason in self._open.get(law.name, ()) if tier.rank >= law.tier.rank]
+    def find(self, law: Subject, tier: Tier, plan: Probes | None, *, witnessed: bool) -> tuple[Lack, str] | None:
+        """What a law of this tier lacked that broke nothing, and the reasons in one line; None for one that holds."""
+        opened = [(lack, reason) for found, lack, reason in self._open.get(law.name, ()) if found.rank >= tier.rank]
         if opened:
             return _weightiest(opened)
         if witnessed:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from contract_tests.judging.check import Check, Law
+from contract_tests.judging.check import Check
 from contract_tests.judging.lacking import find_unused
+from contract_tests.judging.law import Law
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Lack, Options, Outcome, Power, RunRecord

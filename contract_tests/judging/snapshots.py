@@ -54,7 +54,7 @@ def read(reader: Reader, scope: str, credential: str) -> Snapshot:
         walk.take(body)
     if walk.circle:
         sentence = "a cursor led back to a page that was read before"
-        reader.breach(Breach(sentence, tuple(walk.asks[-2:]), law="cursors.end"))
+        reader.breach(Breach(sentence, tuple(walk.asks[-2:]), by=promises.listing.paging.statement, law="cursors.end"))
     complete = walk.complete and not walk.doubt
     return Snapshot(scope, tuple(walk.rows), complete, tuple(walk.asks), reader.transport.sent, walk.doubt)
 

@@ -6,17 +6,22 @@ A row is looked at once: one that was found valid before, and is still the same,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from contract_tests.judging.forms import worst_fault
 from contract_tests.judging.judge import Breach
 from contract_tests.judging.target import Target
-from contract_tests.outcome import Row, Tier
+from contract_tests.outcome import Row
+from contract_tests.promises.common import LEAKS, MEDIA_TYPE, PRIVATE, STATUS, STRICT_JSON, UNDECLARED, UNDOCUMENTED
 from contract_tests.promises.paging import InHeader
 from contract_tests.sending.ask import Ask, Reply
 
 MAX_MESSAGE = 160
 MAX_SEARCHED = 20_000
 """Bytes of an error that are searched for the server's inside."""
+FROM_A_GATEWAY = (429, 502, 503, 504)
+"""What may be said in front of the API, which has no part in its form."""
 SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
 INTERNAL_NAMES = ("_internal", "internal_", "__")
 FAILURES = ("Traceback (most recent call last)", 'File "/', "at java.", "panic:", "goroutine ")
@@ -33,39 +38,38 @@ class Validator:
         """The rows whose invariants were looked at, right or wrong."""
 
     def reply(self, reply: Reply) -> Iterator[Breach]:
-        """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised."""
+        """Documented status, media type, strict JSON, schema, no undeclared or secret field, the headers promised. What
+        a router says of a path that is none has any form, and so has what a gateway says."""
+        elsewhere = not self.promises.has_path(reply.ask.path) or reply.status in FROM_A_GATEWAY
+        for breach in self._reply(reply):
+            yield replace(breach, by=UNDOCUMENTED) if elsewhere else breach
+
+    def _reply(self, reply: Reply) -> Iterator[Breach]:
         if reply.ask.method == "HEAD":
             return
         ask = reply.ask
         operation = self.promises.operation_at(ask.path)
-        validator = self.target.validators.get((operation, reply.status))
-        if validator is None:
-            yield Breach(f"status {reply.status} is not documented", (ask,), law="schema.status")
+        if (operation, reply.status) not in self.target.validators:
+            by = self.promises.refusals.listed if reply.status >= 400 else STATUS
+            yield Breach(f"status {reply.status} is not documented", (ask,), by=by, law="schema.status")
             return
         documented = reply.status == 200 or reply.status in self.listing.statuses
-        tier = Tier.MUST if documented else Tier.SHOULD
         if reply.media_type != "application/json":
-            yield Breach(
-                f"the media type is {reply.media_type or 'missing'}", (ask,), tier=tier, law="schema.media_type"
-            )
+            sentence = f"the media type is {reply.media_type or 'missing'}"
+            yield Breach(sentence, (ask,), by=MEDIA_TYPE if documented else UNDOCUMENTED, law="schema.media_type")
         try:
             value = reply.json()
         except ValueError as error:
-            yield Breach(f"the body is not JSON: {str(error)[:80]}", (ask,), tier=tier, law="schema.body")
+            sentence = f"the body is not JSON: {str(error)[:80]}"
+            yield Breach(sentence, (ask,), by=STRICT_JSON if documented else UNDOCUMENTED, law="schema.body")
             return
         fresh, rows = self._fresh(value) if reply.status == 200 else (value, [])
-        fault = next(validator.iter_errors(fresh), None)
+        fault = worst_fault(self.target, operation, reply.status, fresh)
         if fault is not None:
-            where = "/".join(str(part) for part in fault.instance_path)
-            at_fault = [rows[part] for part in fault.instance_path[:2] if isinstance(part, int) and part < len(rows)]
+            at_fault = tuple(rows[part] for part in fault.path[:2] if isinstance(part, int) and part < len(rows))
             message = fault.message if len(fault.message) < MAX_MESSAGE else fault.message[:MAX_MESSAGE] + " …"
-            yield Breach(
-                f"the {reply.status} does not fit its schema at /{where}: {message}",
-                (ask,),
-                tuple(at_fault),
-                tier,
-                "schema.body",
-            )
+            sentence = f"the {reply.status} does not fit its schema at {fault.where}: {message}"
+            yield Breach(sentence, (ask,), at_fault, fault.by, "schema.body")
         elif rows:
             self._valid |= {row[self.listing.identity]: row for row in rows}
         if reply.status == 200:
@@ -78,21 +82,22 @@ class Validator:
         asks, total = (reply.ask,), self.listing.paging.total
         counted = total is not None and isinstance(total.place, InHeader) and operation == self.listing.operation
         if total is not None and counted and total.place.name.lower() not in reply.headers:
-            yield Breach(f"{total} is missing", asks, tier=total.tier, law="pages.total")
+            yield Breach(f"{total} is missing", asks, by=total.statement, law="pages.total")
         if "public" in reply.headers.get("cache-control", ""):
-            yield Breach("an answer to one caller may be cached for all", asks, tier=Tier.SHOULD, law="caching.private")
+            yield Breach("an answer to one caller may be cached for all", asks, by=PRIVATE, law="caching.private")
 
     def _refusal(self, reply: Reply, value: Any) -> Iterator[Breach]:
         asks, refusals = (reply.ask,), self.promises.refusals
         text = reply.body[:MAX_SEARCHED].decode("utf-8", "replace")
         leak = next((mark for mark in FAILURES if mark in text), "")
         if leak:
-            yield Breach(f"an error shows the server's inside ({leak!r})", asks, tier=Tier.SHOULD, law="schema.leaks")
-        refusal = refusals.read(value)
-        if refusals.repeats_status and refusal is not None and refusal.status != reply.status:
-            yield Breach(f"the code is {refusal.status} in a {reply.status}", asks, law="schema.error_code")
-        if reply.status == 401 and refusals.challenges and "www-authenticate" not in reply.headers:
-            yield Breach("a 401 has no WWW-Authenticate", asks, tier=Tier.SHOULD, law="credentials.challenge")
+            yield Breach(f"an error shows the server's inside ({leak!r})", asks, by=LEAKS, law="schema.leaks")
+        refusal, repeats, challenge = refusals.read(value), refusals.repeats, self.promises.access.challenge
+        if repeats is not None and refusal is not None and refusal.status != reply.status:
+            sentence = f"the code is {refusal.status} in a {reply.status}"
+            yield Breach(sentence, asks, by=repeats, law="schema.error_code")
+        if reply.status == 401 and challenge is not None and "www-authenticate" not in reply.headers:
+            yield Breach("a 401 has no WWW-Authenticate", asks, by=challenge, law="credentials.challenge")
 
     def _fresh(self, value: Any) -> tuple[Any, list[Row]]:
         """The value without the rows that have been found valid before, and the rows that are left."""
@@ -132,13 +137,13 @@ class Validator:
                     f"a row has the undeclared field {name!r}{', which looks secret' if secret else ''}",
                     (ask,),
                     ({identity: row.get(identity), name: "…"},),
-                    Tier.SHOULD,
+                    UNDECLARED,
                     "schema.undeclared",
                 )
 
     def _find_undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:
         for name in value.keys() - self.target.declared[schema] if schema and isinstance(value, dict) else ():
-            yield Breach(f"{what} has the undeclared field {name!r}", (ask,), (), Tier.SHOULD, "schema.undeclared")
+            yield Breach(f"{what} has the undeclared field {name!r}", (ask,), (), UNDECLARED, "schema.undeclared")
 
     def rows(self, ask: Ask, rows: Sequence[Row]) -> Iterator[Breach]:
         """The invariants of rows that were not seen before."""
@@ -153,4 +158,4 @@ class Validator:
                 except (KeyError, TypeError, ValueError, AttributeError):
                     continue  # The schema law reports a row of the wrong shape.
                 if wrong:
-                    yield Breach(f"{invariant.name}: {wrong}", (ask,), (row,), invariant.tier, "rows.invariants")
+                    yield Breach(f"{invariant.name}: {wrong}", (ask,), (row,), invariant.statement, "rows.invariants")

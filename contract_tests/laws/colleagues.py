@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from contract_tests.judging.callers import seen_by
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Question
-from contract_tests.laws.facets import facets
+from contract_tests.laws.facets import facets, of_facets
 from contract_tests.laws.filters import find_oneself, largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
-from contract_tests.laws.tenancy import following, fresh_filter, size_of
-from contract_tests.outcome import Lack, Pairs, Row, Tier
+from contract_tests.laws.tenancy import following, fresh_filter
+from contract_tests.outcome import Lack, Pairs, Row
+from contract_tests.promises.common import OWN_ANSWERS, OWN_LISTS
 from contract_tests.promises.filter_kinds import Closed, Owner
-from contract_tests.promises.form import page_of_facets
+from contract_tests.promises.form import Promises, page_of_facets
 from contract_tests.promises.paging import Body
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask
 
 NO_TOKEN = "needs --colleague-token"
@@ -29,6 +31,10 @@ SMALL, FRESH = 8, 9
 """Sizes of pages that nobody else asks for, so that no cache has seen them before."""
 
 
+def of_colleagues(promises: Promises) -> list[Statement | None]:
+    return [promises.colleagues.statement]
+
+
 def is_given(check: Check) -> bool:
     """Whether there is a colleague to ask as, and room for it."""
     if not check.options.has_colleague:
@@ -37,7 +43,7 @@ def is_given(check: Check) -> bool:
     return check.wants_some()
 
 
-@law("colleagues.own", needs=lambda promises: promises.colleagues.apart)
+@law("colleagues.own", about=of_colleagues, needs=lambda promises: promises.colleagues.apart)
 def own(check: Check) -> None:
     """The list is that of the current user: it is not the same for every user of the org."""
     if not is_given(check):
@@ -55,13 +61,13 @@ def own(check: Check) -> None:
         return
     if len(shared) == len(first.rows) == len(theirs.rows):
         sentence = f"two users are shown the same {len(shared)} sandboxes, which cannot all be each one's own"
-        check.fail(sentence, first.asks[0], theirs.asks[0], rows=shared[:2], tier=check.promises.colleagues.tier)
+        check.fail(sentence, first.asks[0], theirs.asks[0], rows=shared[:2], by=check.promises.colleagues.statement)
     elif len(shared) < min(len(first.rows), len(theirs.rows)):
         sentence = f"two users share {len(shared)} sandboxes, and each has others that the other is not shown"
-        check.fail(sentence, first.asks[0], theirs.asks[0], rows=shared[:2], tier=Tier.SHOULD)
+        check.fail(sentence, first.asks[0], theirs.asks[0], rows=shared[:2], by=OWN_LISTS)
 
 
-@law("colleagues.team", needs=lambda promises: promises.colleagues.together)
+@law("colleagues.team", about=of_colleagues, needs=lambda promises: promises.colleagues.together)
 def team(check: Check) -> None:
     """The list belongs to the team: whoever of the team asks is given the same."""
     if not is_given(check):
@@ -75,23 +81,23 @@ def team(check: Check) -> None:
         check.expect("filtered", check.question(filters).asked(credential="colleague"))
 
 
-@law("colleagues.answers", needs=lambda promises: not promises.colleagues.together)
+@law("colleagues.answers", about=OWN_ANSWERS, needs=lambda promises: not promises.colleagues.together)
 def answers(check: Check) -> None:
     """Whatever a colleague asks is answered from the colleague's own list, in either order of asking, so that no cache
     mixes two callers of one org or team."""
     if not is_given(check):
         return
     paging, filters = check.listing.paging, fresh_filter(check)
-    size = size_of(check, SMALL)
+    size = check.some(SMALL)
     pages = take_turns(check, "list", check.question((), size=size), ("token", "colleague", "token"))
-    take_turns(check, "filtered", check.question(filters, size=size_of(check, FRESH)), COLLEAGUE_FIRST)
+    take_turns(check, "filtered", check.question(filters, size=check.some(FRESH)), COLLEAGUE_FIRST)
     if paging.cursor is not None:
         _turn_pages(check, pages)
     elif place := following(check, None, SMALL):
         take_turns(check, "page two", check.question((), size=size, place=place), COLLEAGUE_FIRST[:2])
     scopes = check.promises.scopes
     for scope in check.scopes[1:2] if scopes.in_query else ():
-        question = check.question((), size=size_of(check, FRESH), scope=scope)
+        question = check.question((), size=check.some(FRESH), scope=scope)
         take_turns(check, scopes.noun, question, COLLEAGUE_FIRST)
 
 
@@ -134,7 +140,12 @@ def _turn_pages(check: Check, pages: Mapping[str, Body]) -> None:
                 colleague.hold(question.anywhere(), reply, colleague.own(), witness=probe)
 
 
-@law("colleagues.facets", needs=lambda promises: promises.facets, page=page_of_facets)
+@law(
+    "colleagues.facets",
+    about=of_facets,
+    needs=lambda promises: promises.facets,
+    page=page_of_facets,
+)
 def counts(check: Check) -> None:
     """The facets count the sandboxes that the caller can see, whoever asked the same a moment ago."""
     if not is_given(check):
@@ -145,7 +156,11 @@ def counts(check: Check) -> None:
     take_turns(check, "all", facets(check), ("token", "colleague"))
 
 
-@law("colleagues.users", needs=lambda promises: promises.colleagues.guarded and promises.listing.owner)
+@law(
+    "colleagues.users",
+    about=of_colleagues,
+    needs=lambda promises: promises.colleagues.guarded and promises.listing.owner,
+)
 def users(check: Check) -> None:
     """Who asks for another user's sandboxes must be an admin of the team that they give; a colleague is none."""
     if not is_given(check):
@@ -176,10 +191,11 @@ def refuse(check: Check, owner: Owner, probe: str, query: Pairs, user: str) -> N
         check.witness(probe)
         what = f"another {owner.noun}'s sandboxes"
         if shown:
-            check.fail(f"{len(shown)} of {what} are shown to a colleague who is no admin", ask, rows=shown[:2])
+            sentence = f"{len(shown)} of {what} are shown to a colleague who is no admin"
+            check.fail(sentence, ask, rows=shown[:2], by=check.promises.colleagues.statement)
         elif 200 <= reply.status < 300:
-            check.fail(f"a colleague who asks for {what} is not refused", ask, tier=Tier.SHOULD)
-        elif 400 <= reply.status < 500 and reply.status != check.promises.colleagues.refused:
-            documented = check.promises.colleagues.refused
+            check.fail(f"a colleague who asks for {what} is not refused", ask, by=owner.status)
+        elif 400 <= reply.status < 500 and reply.status != owner.refused:
+            documented = owner.refused
             sentence = f"a colleague who asks for {what} is answered with {reply.status}, not {documented}"
-            check.fail(sentence, ask, tier=Tier.SHOULD)
+            check.fail(sentence, ask, by=owner.status)

@@ -9,12 +9,14 @@ from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Place
 from contract_tests.laws import mining
 from contract_tests.laws.filters import references_of
-from contract_tests.laws.pages import common_filter, count_matching, walk
+from contract_tests.laws.pages import common_filter, count_matching, of_pages, walk
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Tier
+from contract_tests.outcome import Pairs
+from contract_tests.promises.common import OPAQUE
 from contract_tests.promises.filter_kinds import Closed, Reference
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Cursor
+from contract_tests.promises.statements import Statement
 
 INVENTED = {
     "garbage": "garbage",
@@ -31,6 +33,12 @@ def has_cursor(promises: Promises) -> object:
     return promises.listing.cursor
 
 
+def of_cursors(promises: Promises) -> list[Statement]:
+    """What is said of cursors that were not issued for the list."""
+    cursor = promises.listing.cursor
+    return [cursor.bound] if cursor is not None else []
+
+
 def several(check: Check, count: int = 2) -> Pairs:
     """A filter for the last values of a closed set that takes several, repeated or separated by commas."""
     closed = check.listing.first(Closed)
@@ -39,7 +47,7 @@ def several(check: Check, count: int = 2) -> Pairs:
     return tuple((closed.parameter, value) for value in closed.values[-count:])
 
 
-@law("cursors.walk", needs=has_cursor)
+@law("cursors.walk", about=of_pages, needs=has_cursor)
 def walks(check: Check) -> None:
     """Pages put together are the list, for sizes whose boundaries fall between sandboxes of one instant."""
     rows, most = check.snapshot().rows, check.listing.paging.most
@@ -57,7 +65,7 @@ def walks(check: Check) -> None:
         walk(check, "by seven", (), 7, 4)
 
 
-@law("cursors.filtered", needs=has_cursor)
+@law("cursors.filtered", about=of_pages, needs=has_cursor)
 def filtered(check: Check) -> None:
     """A walk through a filtered list keeps its filter to the end, and ends."""
     rows, most, reference = check.snapshot().rows, check.listing.paging.most, check.listing.first(Reference)
@@ -81,10 +89,11 @@ def filtered(check: Check) -> None:
         walk(check, f"two {closed.noun}s", both, 7, 2)
 
 
-@law("cursors.replay", needs=has_cursor)
+@law("cursors.replay", about=of_pages, needs=has_cursor)
 def replay(check: Check) -> None:
     """A cursor gives the same page again, and another page size may be asked for on the way."""
-    if not check.wants_some():
+    cursor = check.listing.cursor
+    if cursor is None or not check.wants_some():
         return
     places = walk(check, "replay", (), 5, 2)
     if not places:
@@ -92,18 +101,18 @@ def replay(check: Check) -> None:
         return
     first = places[0]
     for name, size in (("again", 5), ("longer page", 9), ("default size", None)):
-        check.expect(name, check.question((), size=size, place=first))
+        check.expect(name, check.question((), size=size, place=first, by=None if size == 5 else cursor.bound))
     both, closed, common = several(check), check.listing.first(Closed), common_filter(check)
     if both and closed is not None and common and count_matching(check, common) > 3 and check.wants("spelt otherwise"):
         for place in walk(check, "spelt otherwise", both, 2, 1)[:1]:
             sent: Pairs = ((closed.parameter, ",".join(value for _, value in reversed(both))),)
-            check.expect("spelt otherwise", check.question(both, size=2, place=place, sent=sent, tier=Tier.SHOULD))
+            check.expect("spelt otherwise", check.question(both, size=2, place=place, sent=sent, by=cursor.bound))
 
 
-@law("cursors.bound", tier=Tier.SHOULD, needs=has_cursor)
+@law("cursors.bound", about=of_cursors, needs=has_cursor)
 def bound(check: Check) -> None:
-    """A cursor that was issued for another filter or scope is refused (Assumed); never does it show rows that the new
-    filter excludes."""
+    """A cursor that was issued for another filter or scope is refused; never does it show rows that the new filter
+    excludes."""
     cursor = check.listing.cursor
     if cursor is None or not check.wants_some():
         return
@@ -135,21 +144,21 @@ def expect_foreign(
     with check.probing(probe) as wanted:
         if not wanted:
             return
-        question = check.question(filters, size=5, place=Place(cursor=text), scope=scope).anywhere()
+        place = Place(cursor=text)
+        question = check.question(filters, size=5, place=place, scope=scope, by=cursor.bound).anywhere()
         reply = check.send(question.ask)
         check.witness(f"a cursor moved to {probe}")
         if reply.status == 200:
             check.accept(question, reply)
-            check.fail(f"a cursor of another list was accepted ({probe})", question.ask, tier=Tier.SHOULD)
+            check.fail(f"a cursor of another list was accepted ({probe})", question.ask, by=cursor.bound)
         elif reply.status != cursor.refused:
             sentence = f"a cursor of another list was answered with {reply.status}, not {cursor.refused}"
-            check.fail(sentence, question.ask, tier=Tier.SHOULD)
+            check.fail(sentence, question.ask, by=cursor.bound)
 
 
-@law("cursors.tampered", tier=Tier.SHOULD, needs=has_cursor)
+@law("cursors.tampered", about=of_cursors, needs=has_cursor)
 def tampered(check: Check) -> None:
-    """A cursor that this API did not issue is refused (Assumed), never taken for another place, nor for the
-    beginning."""
+    """A cursor that this API did not issue is refused, never taken for another place, nor for the beginning."""
     cursor = check.listing.cursor
     if cursor is None or not check.wants_some():
         return
@@ -166,7 +175,7 @@ def tampered(check: Check) -> None:
     with check.probing("opaque") as wanted:
         readable = _decode(places[0].cursor) if places and wanted else ""
         if readable:
-            check.fail(f"a cursor can be read: {readable}", tier=Tier.INFO)
+            check.fail(f"a cursor can be read: {readable}", by=OPAQUE)
 
 
 def damage(cursor: str) -> dict[str, str]:
@@ -190,16 +199,16 @@ def _expect_refusal(check: Check, cursor: Cursor, probe: str, text: str) -> None
     reply = check.send(question.ask)
     check.witness("tampered cursors")
     if reply.status == 200:
-        check.fail(f"a cursor that was never issued was accepted ({probe})", question.ask, tier=Tier.SHOULD)
+        check.fail(f"a cursor that was never issued was accepted ({probe})", question.ask, by=cursor.bound)
     elif reply.status not in CLIENT_ERRORS:
-        check.fail(f"a bad cursor ({probe}) was answered with {reply.status}", question.ask)
+        check.fail(f"a bad cursor ({probe}) was answered with {reply.status}", question.ask, by=cursor.bound)
     elif reply.status != cursor.refused:
         sentence = f"a bad cursor ({probe}) was answered with {reply.status}, not {cursor.refused}"
-        check.fail(sentence, question.ask, tier=Tier.SHOULD)
+        check.fail(sentence, question.ask, by=cursor.bound)
     else:
         wrong = check.promises.refusals.wrong_kind(reply.status, check.json(reply))
         if wrong:
-            check.fail(f"the refusal of a bad cursor {wrong}", question.ask, tier=Tier.SHOULD)
+            check.fail(f"the refusal of a bad cursor {wrong}", question.ask, by=check.promises.refusals.kinded)
 
 
 def _decode(cursor: str) -> str:

@@ -15,6 +15,7 @@ from contract_tests.laws.filters import largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Row
+from contract_tests.promises.common import ONE_ORDER
 from contract_tests.sending.ask import Ask, Reply
 
 LOOKS = 3
@@ -26,7 +27,7 @@ Order = Mapping[str, Row]
 """Rows or buckets by name, in the order of an answer."""
 
 
-@law("repeats.order")
+@law("repeats.order", about=ONE_ORDER)
 def order(check: Check) -> None:
     """The same request gives the same order, and the same page, asked again at once. A page may be silent on which
     order it is; one request never has two."""
@@ -121,7 +122,7 @@ def _look_again(check: Check, ask: Ask, seen: list[list[Order]]) -> None:
     turns = [turned(*parts) for one, two in pairwise(seen) for parts in zip(one, two, strict=True)]
     pairs = [pair for pair in turns if pair]
     if len(pairs) > 1:
-        check.fail("the same request gave two orders", ask, ask, rows=pairs[0])
+        check.fail("the same request gave two orders", ask, ask, rows=pairs[0], by=ONE_ORDER)
         return
     if before is None or len(before.rows) < FEW or check.refresh().rows != before.rows:
         return
@@ -129,7 +130,8 @@ def _look_again(check: Check, ask: Ask, seen: list[list[Order]]) -> None:
     pages = [one[0] for one in seen if one[0].items() <= known.items()]
     differing = [*_differing(pages)]
     if len(differing) > 1:
-        check.fail("the same request gave two pages of a list that did not change", ask, ask, rows=differing[0])
+        sentence = "the same request gave two pages of a list that did not change"
+        check.fail(sentence, ask, ask, rows=differing[0], by=ONE_ORDER)
 
 
 def _differing(pages: Sequence[Order]) -> Iterator[tuple[Row, ...]]:

@@ -8,17 +8,18 @@ from typing import Any
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
-from contract_tests.laws.filters import common_pairs, largest_page, members_of, pairs_of
+from contract_tests.laws.filters import common_pairs, largest_page, members_of, of_filters, pairs_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Lack, Pairs, Row, Tier
+from contract_tests.outcome import Lack, Pairs, Row
 from contract_tests.promises.filter_kinds import AllOf, Json, Tags
+from contract_tests.promises.statements import Statement
 
 NOT_A_KEY = "no-such-key-71c3"
 MAX_SHAPES = 6
 MAX_JOINED = 80
 
 
-@law("exactness.values")
+@law("exactness.values", about=of_filters)
 def values(check: Check) -> None:
     """A value is compared whole: another case, a prefix, a wildcard, more white space or another unicode form do not
     match."""
@@ -34,9 +35,9 @@ def values(check: Check) -> None:
         check.inconclusive(reason, Lack.NATURE)
 
 
-def expect_near(check: Check, probe: str, meaning: Pairs, tier: Tier = Tier.MUST) -> None:
+def expect_near(check: Check, probe: str, meaning: Pairs, by: Statement | None = None) -> None:
     count = sum(map(check.listing.keeps(meaning), check.snapshot().rows))
-    check.expect(probe, check.question(meaning, size=largest_page(check), tier=tier), witness=f"{probe}: {count} rows")
+    check.expect(probe, check.question(meaning, size=largest_page(check), by=by), witness=f"{probe}: {count} rows")
 
 
 def encode_first(text: str) -> str:
@@ -73,7 +74,7 @@ def _near_members(check: Check, filter: AllOf) -> None:
     similar[f"padded {filter.noun}"] = next((value for value in every if value != value.strip()), None)
     for probe, text in similar.items():
         if text is not None:
-            expect_near(check, probe, ((filter.parameter, text),), tier=Tier.SHOULD if probe == "empty" else Tier.MUST)
+            expect_near(check, probe, ((filter.parameter, text),))
     scopes = check.promises.scopes
     for scope in check.scopes[1:2] if scopes.in_query else ():
         shouted, probe = mining.recase(scope), f"{scopes.noun} in another case"
@@ -158,7 +159,7 @@ def _near_object(check: Check, filter: Json) -> None:
         _letter(filter, rows),
     )
     for probe, value in (neighbour for some in neighbours for neighbour in some):
-        expect_near(check, probe, filter.write(value), tier=Tier.SHOULD if probe == "1.0 for 1" else Tier.MUST)
+        expect_near(check, probe, filter.write(value), by=filter.numbers if probe == "1.0 for 1" else None)
     if not common_pairs(filter, rows):
         check.inconclusive(f"no {filter.parameter} selects a part of the rows")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Question
 from contract_tests.laws import mining
-from contract_tests.laws.filters import NOBODY, references_of
+from contract_tests.laws.filters import NOBODY, of_filters, references_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Lack, Pairs, Tier
+from contract_tests.outcome import Lack, Pairs
 from contract_tests.promises.filter_kinds import Closed, Reference
-from contract_tests.promises.form import Promises, page_of_facets
+from contract_tests.promises.form import Facets, Promises, page_of_facets
+from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Ask
 
 
@@ -17,13 +18,33 @@ def has_facets(promises: Promises) -> object:
     return promises.facets
 
 
-def facets(check: Check, filters: Pairs = (), sent: Pairs | None = None, scope: str | None = None) -> Question:
-    scope = check.home if scope is None else scope
+def its_facets(promises: Promises) -> tuple[Facets, ...]:
+    """The facets, where there are any."""
+    return (promises.facets,) if promises.facets is not None else ()
+
+
+def of_facets(promises: Promises) -> list[Statement]:
+    """What is said of the counts and of every filter."""
+    return [promises.facets.statement, *of_filters(promises)] if promises.facets is not None else []
+
+
+def facets(
+    check: Check,
+    filters: Pairs = (),
+    sent: Pairs | None = None,
+    scope: str | None = None,
+    by: Statement | None = None,
+) -> Question:
+    """A question to the facets; `sent` and `by` are those of `Check.question`."""
+    scope, facets = check.home if scope is None else scope, check.promises.facets
+    assert facets is not None
     path, base = check.promises.facets_path(scope), check.filters(scope)
-    return Question(Ask(path, (*base, *(filters if sent is None else sent))), scope, (*base, *filters))
+    pairs = (*base, *(filters if sent is None else sent))
+    known = [facets.statement, *map(check.listing.statement_of, ((*base, *filters), pairs))]
+    return Question(Ask(path, pairs), scope, (*base, *filters), by=by or weakest(known, facets.statement))
 
 
-@law("facets.counts", needs=has_facets, page=page_of_facets)
+@law("facets.counts", about=of_facets, needs=has_facets, page=page_of_facets)
 def counts(check: Check) -> None:
     """Every bucket counts the sandboxes of the list under the same filters; every filter narrows both lists."""
     closed, reference = check.listing.first(Closed), check.listing.first(Reference)
@@ -60,7 +81,7 @@ def _both(check: Check, closed: Closed, reference: Reference) -> None:
         check.counts(f"{closed.noun} and {reference.noun}", facets(check, tuple(pair)))
 
 
-@law("facets.spellings", needs=has_facets, page=page_of_facets)
+@law("facets.spellings", about=of_facets, needs=has_facets, page=page_of_facets)
 def spellings(check: Check) -> None:
     """Values repeated or comma-separated, in any order: the same counts."""
     closed = check.listing.first(Closed)
@@ -79,11 +100,18 @@ def spellings(check: Check) -> None:
     check.counts("empty", facets(check, (), ((name, ""),)))
 
 
-@law("facets.ignored", tier=Tier.SHOULD, needs=has_facets, page=page_of_facets)
+@law(
+    "facets.ignored",
+    about=lambda promises: [each.ignores for each in its_facets(promises)],
+    needs=has_facets,
+    page=page_of_facets,
+)
 def ignored(check: Check) -> None:
-    """The parameters of pages belong to the list; the facets do not know them (Assumed)."""
-    paging = check.listing.paging
-    check.counts(paging.size, facets(check, (), ((paging.size, "1"),)))
+    """The parameters of pages belong to the list; the facets do not know them."""
+    paging, own = check.listing.paging, check.promises.facets
+    if own is None:
+        return
+    check.counts(paging.size, facets(check, (), ((paging.size, "1"),), by=own.ignores))
     if paging.cursor is not None:
         name = paging.cursor.parameter
-        check.counts(name, facets(check, (), ((name, "x"), ("no_such_parameter", "1"))))
+        check.counts(name, facets(check, (), ((name, "x"), ("no_such_parameter", "1")), by=own.ignores))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Pairs, Row
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Reference, Tags
+from contract_tests.promises.form import Promises
+from contract_tests.promises.statements import Statement
 
 NOBODY = "0f8f1d52-5c0e-4d8e-9a51-9f6f3c1d7e00"
 NOTHING = "no-such-value-71c3"
@@ -39,23 +40,23 @@ def references_of(check: Check, filter: Reference) -> list[str]:
     return mining.halve((row[filter.field] for row in rows if row.get(filter.field)), len(rows))
 
 
-def expect_rows(
-    check: Check, probe: str, *query: tuple[str, str], tier: Tier = Tier.MUST, scope: str | None = None
-) -> None:
+def of_filters(promises: Promises) -> list[Statement]:
+    """What is said of every filter, and of the list."""
+    return [promises.listing.statement, *(filter.statement for filter in promises.listing.filters)]
+
+
+def expect_rows(check: Check, probe: str, *query: tuple[str, str], scope: str | None = None) -> None:
     """Ask for as many rows as a page can hold, and hold the answer against the snapshot."""
-    check.expect(probe, check.question(tuple(query), size=largest_page(check), tier=tier, scope=scope))
+    check.expect(probe, check.question(tuple(query), size=largest_page(check), scope=scope))
 
 
 def find_oneself(check: Check) -> str | None:
     """The user whom the personal list belongs to."""
     owner = check.listing.first(Owner)
-    if owner is None:
-        return None
-    users = Counter(row[owner.field] for row in check.snapshot("").rows if row.get(owner.field) is not None)
-    return users.most_common(1)[0][0] if users else None
+    return owner.most_common(check.snapshot("").rows) if owner is not None else None
 
 
-@law("filters.single")
+@law("filters.single", about=of_filters)
 def single(check: Check) -> None:
     """One filter with one value: exactly the rows that match, in the order of the unfiltered list."""
     for filter in check.listing.filters:
@@ -74,12 +75,12 @@ def _ask_member(check: Check, filter: AllOf) -> None:
 
 def _ask_switch(check: Check, filter: Excluding) -> None:
     expect_rows(check, filter.noun, (filter.parameter, "true"))
-    expect_rows(check, f"not {filter.noun}", (filter.parameter, "false"), tier=filter.false_tier)
+    expect_rows(check, f"not {filter.noun}", (filter.parameter, "false"))
 
 
 def _ask_value(check: Check, filter: Closed) -> None:
     for value in filter.values:
-        expect_rows(check, f"{filter.noun} {value}", (filter.parameter, value), tier=filter.tier)
+        expect_rows(check, f"{filter.noun} {value}", (filter.parameter, value))
 
 
 def _ask_reference(check: Check, filter: Reference) -> None:
@@ -131,7 +132,7 @@ SINGLES: dict[type[Filter], Callable[[Check, Any], None]] = {
 """How a filter of a kind is asked for one of its values."""
 
 
-@law("filters.conjunction")
+@law("filters.conjunction", about=of_filters)
 def conjunction(check: Check) -> None:
     """Several filters select the intersection; all values of a filter that asks for every one of them count."""
     listing = check.listing
@@ -193,7 +194,7 @@ def _combine_switch(check: Check, switch: Excluding, closed: Closed) -> None:
     on, off = (switch.parameter, "true"), (switch.parameter, "false")
     expect_rows(check, f"{noun} and {out.lower()}", on, (closed.parameter, out))
     expect_rows(check, f"{noun} and {first.lower()}", on, (closed.parameter, first))
-    expect_rows(check, f"in{noun} and {out.lower()}", off, (closed.parameter, out), tier=switch.false_tier)
+    expect_rows(check, f"in{noun} and {out.lower()}", off, (closed.parameter, out))
 
 
 def _combine_reference(check: Check, closed: Closed, reference: Reference) -> None:
@@ -242,7 +243,7 @@ def _combine_tags(check: Check, filter: Tags, closed: Closed | None) -> None:
             with_it = (row[closed.field] for row, group in zip(rows, groups, strict=True) if pair[0] in group)
             for value in mining.halve(with_it, len(rows))[:1]:
                 query = (*filter.write(pair[0]), (closed.parameter, value))
-                expect_rows(check, f"key and {closed.noun}", *query, tier=closed.tier)
+                expect_rows(check, f"key and {closed.noun}", *query)
     else:
         check.inconclusive(f"no two pairs of {filter.parameter} overlap in part")
     three = next((sorted(group) for group in groups if len(group) >= MIN_TOGETHER), None)
@@ -262,10 +263,10 @@ def _combine_in_scope(check: Check, owner: Owner, scope: str) -> None:
     users = mining.halve((row[owner.field] for row in rows if row.get(owner.field)), len(rows))
     own = find_oneself(check)
     for user in [user for user in users if user != own][:1]:
-        expect_rows(check, f"user of a {noun}", (name, user), scope=scope, tier=Tier.SHOULD)
+        expect_rows(check, f"user of a {noun}", (name, user), scope=scope)
         if switch is not None and closed is not None:
             query = ((name, user), (closed.parameter, switch.value))
-            expect_rows(check, f"user of a {noun} and {closed.noun}", *query, scope=scope, tier=Tier.SHOULD)
+            expect_rows(check, f"user of a {noun} and {closed.noun}", *query, scope=scope)
     for user in [user for user in users if user == own][:1]:
         expect_rows(check, f"oneself in a {noun}", (name, user), scope=scope)
     if closed is not None:
@@ -278,7 +279,7 @@ def _combine_in_scope(check: Check, owner: Owner, scope: str) -> None:
             expect_rows(check, f"{noun} and {all_of.noun}", (all_of.parameter, value), scope=scope)
 
 
-@law("filters.unknown")
+@law("filters.unknown", about=of_filters)
 def unknown(check: Check) -> None:
     """A value that no row has selects nothing; it is not an ignored filter."""
     rows = check.snapshot().rows
@@ -323,10 +324,9 @@ def common_pairs(filter: Json | Tags, rows: Sequence[Row]) -> list[tuple[str, st
     return mining.halve((pair for row in rows for pair in pairs_of(filter, row)), len(rows))
 
 
-@law("filters.ignored", tier=Tier.SHOULD)
+@law("filters.ignored", about=lambda promises: [promises.listing.ignores])
 def ignored(check: Check) -> None:
-    """A query parameter that is not declared changes nothing (Assumed)."""
-    small = 3
-    question = check.question((), size=small)
+    """A query parameter that is not declared changes nothing."""
+    question = check.question((), size=check.some(3), by=check.listing.ignores)
     unknown = (("no_such_parameter", "1"), ("q", "x"))
     check.expect("unknown parameter", question.asked(query=(*question.ask.query, *unknown)))

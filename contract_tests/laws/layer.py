@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contract_tests.judging.check import Check, Law
+from contract_tests.judging.check import Check
+from contract_tests.judging.law import Law
 from contract_tests.judging.probes import Shares
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.laws.plan import CALLERS, is_planned
@@ -33,7 +34,8 @@ class Laws:
             recorder.limit = max(most - last, recorder.sent)
         # What binds most has its turn first, between callers before all others; what is left goes to the rest.
         laws = sorted(
-            (law for law in session.laws if not law.passive), key=lambda law: (-law.tier.rank, law.name not in CALLERS)
+            (law for law in session.laws if not law.passive),
+            key=lambda law: (-law.tier_for(check.promises).rank, law.name not in CALLERS),
         )
         try:
             if most is None or check.plan is not None or is_planned(check.slug):

@@ -5,14 +5,21 @@ from __future__ import annotations
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import FIRST_PAGE, Place
 from contract_tests.laws import mining
-from contract_tests.laws.filters import common_pairs, find_oneself, members_of
+from contract_tests.laws.filters import common_pairs, find_oneself, members_of, of_filters
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Pairs
+from contract_tests.promises.common import FAR_PAGES
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Tags
 from contract_tests.promises.form import Promises
+from contract_tests.promises.statements import Statement
 
 INT32 = 2_147_483_647
 TRUE_TEXT = "true"
+
+
+def of_pages(promises: Promises) -> list[Statement]:
+    """What is said of the list and its pages."""
+    return [promises.listing.statement, promises.listing.paging.statement]
 
 
 def has_windows(promises: Promises) -> bool:
@@ -43,7 +50,7 @@ def count_matching(check: Check, filters: Pairs) -> int:
     return sum(map(check.listing.keeps(filters), check.snapshot().rows))
 
 
-@law("pages.default")
+@law("pages.default", about=of_pages)
 def default(check: Check) -> None:
     """Without a size the page has the documented default size; without a number it is the first."""
     rows = check.snapshot().rows
@@ -58,25 +65,25 @@ def default(check: Check) -> None:
         check.inconclusive(f"{len(rows)} rows do not reach the default of {most}")
 
 
-@law("pages.limits")
+@law("pages.limits", about=of_pages)
 def limits(check: Check) -> None:
     """The smallest and the largest documented size are served, and the page holds exactly so many rows."""
     paging = check.listing.paging
     count = len(check.snapshot().rows)
     most = paging.most
-    check.expect("one", check.question((), size=1, tier=paging.tier))
-    check.expect("most", check.question((), size=most, tier=paging.tier))
+    check.expect("one", check.question((), size=1))
+    check.expect("most", check.question((), size=most))
     boundary = mining.tie(check.snapshot().rows, check.listing.created, 2, most)
     if boundary is None:
         check.inconclusive("no two neighbours have the same date")
     else:
-        check.expect("inside a tie", check.question((), size=boundary, tier=paging.tier))
+        check.expect("inside a tie", check.question((), size=boundary))
     for name, size in (("one less", count - 1), ("exactly all", count), ("one more", count + 1)):
         if 1 <= size <= most:
-            check.expect(name, check.question((), size=size, tier=paging.tier))
+            check.expect(name, check.question((), size=size))
 
 
-@law("pages.windows", needs=has_windows)
+@law("pages.windows", about=of_pages, needs=has_windows)
 def windows(check: Check) -> None:
     """Every page is its window of the whole list, whatever its size; behind the end there is nothing."""
     rows, paging = check.snapshot().rows, check.listing.paging
@@ -95,28 +102,28 @@ def windows(check: Check) -> None:
     sizes.append(("one by one", 1, 2))
     for name, size, number in sizes:
         if paging.number:
-            check.expect(name, check.question((), size=size, place=Place(number), tier=paging.tier))
+            check.expect(name, check.question((), size=size, place=Place(number)))
         elif size <= paging.most:
             place = Place(offset=(number - 1) * size)
-            check.expect(name, check.question((), size=size, place=place, tier=paging.tier))
+            check.expect(name, check.question((), size=size, place=place))
     if paging.number:
         behind = check.question((), size=third, place=Place(last + 2))
         check.expect("behind the end", behind, witness="behind the end")
-        far = check.question((), size=paging.most, place=Place(INT32))
+        far = check.question((), size=paging.most, place=Place(INT32), by=FAR_PAGES)
         check.expect("far behind", far, witness="far behind")
         first = check.question((), size=min(10, count))
         check.expect("first by number", first.asked(query=(*first.ask.query, (paging.number, "1"))))
     else:
-        behind = check.question((), size=10, place=Place(offset=count + 5), tier=paging.tier)
+        behind = check.question((), size=10, place=Place(offset=count + 5))
         check.expect("behind the end", behind, witness="behind")
         end = Place(offset=count - 1)
-        check.expect("at the end", check.question((), size=10, place=end, tier=paging.tier))
-        check.expect("offset alone", check.question((), place=Place(offset=2), tier=paging.tier))
+        check.expect("at the end", check.question((), size=10, place=end))
+        check.expect("offset alone", check.question((), place=Place(offset=2)))
     if not paging.refuses_more:
-        check.expect("clamped", check.question((), size=paging.most + 1, tier=paging.tier))
+        check.expect("clamped", check.question((), size=paging.most + 1))
 
 
-@law("pages.filtered")
+@law("pages.filtered", about=lambda promises: [*of_filters(promises), *of_pages(promises)])
 def filtered(check: Check) -> None:
     """A filter acts before the pages are cut: pages of a filtered list are windows of the filtered list."""
     filters = common_filter(check)
@@ -125,11 +132,10 @@ def filtered(check: Check) -> None:
         check.inconclusive("no filter selects two rows")
         return
     paging = check.listing.paging
-    tier = paging.tier
     small = max(1, min(count // 2, 20))
-    check.expect("first", check.question(filters, size=small, tier=tier))
+    check.expect("first", check.question(filters, size=small))
     if count <= paging.most:
-        check.expect("exact", check.question(filters, size=count, tier=tier))
+        check.expect("exact", check.question(filters, size=count))
     check.expect("default", check.question(filters))
     if paging.number:
         check.expect("second", check.question(filters, size=small, place=Place(2)))
@@ -142,7 +148,7 @@ def filtered(check: Check) -> None:
             check.expect(noun, check.question((), size=7, place=Place(2), scope=scope))
             check.expect(f"{noun} by default", check.question((), scope=scope))
     elif paging.offset:
-        check.expect("second", check.question(filters, size=small, place=Place(offset=small), tier=tier))
+        check.expect("second", check.question(filters, size=small, place=Place(offset=small)))
     elif paging.cursor is not None and check.wants("second"):
         walk(check, "second", filters, small, 2)
     _turn_every_filter(check, filters)
@@ -156,10 +162,10 @@ def _turn_every_filter(check: Check, usual: Pairs) -> None:
         count, probe = count_matching(check, filters) if filters else 0, f"second, {filter.noun}"
         if count < 2 or filters == usual:
             continue
-        size, tier = max(1, min(count // 2, 20)), min(paging.tier, filter.tier, key=lambda tier: tier.rank)
+        size = max(1, min(count // 2, 20))
         if paging.number or paging.offset:
             place = Place(2) if paging.number else Place(offset=size)
-            check.expect(probe, check.question(filters, size=size, place=place, tier=tier))
+            check.expect(probe, check.question(filters, size=size, place=place))
         elif paging.cursor is not None and check.wants(probe):
             walk(check, probe, filters, size, 2)
 
@@ -197,5 +203,7 @@ def walk(check: Check, probe: str, filters: Pairs, size: int, pages: int, *, sco
             cursor = leads.following(body)
             if not cursor or any(cursor == place.cursor for place in places):
                 break
-            places.append(Place(cursor=cursor, anchor=body.rows[-1][check.listing.identity]))
+            names = [row[check.listing.identity] for row in body.rows]
+            shown = frozenset(names) | (places[-1].shown if places else frozenset())
+            places.append(Place(cursor=cursor, anchor=names[-1], shown=shown))
     return places

@@ -13,10 +13,14 @@ GATEWAY = frozenset({502, 503, 504})
 MAX_LOCATION = 80
 """How much of a redirect's target a message repeats."""
 HTML = (b"<!doctype", b"<html")
+NOT_THERE = (403, 404, 422)
+"""What is said of an org or team that is unknown, or that the caller does not belong to."""
+INVENTED = "no-such-scope-71c3"
 
 
 def preflight(check: Check) -> None:
-    """One authenticated request must be a listing; else the reason why nothing can be judged.
+    """One authenticated request must be a listing, and every scope that was given must be there; else the reason why
+    nothing can be judged.
 
     An answer that breaks a promise is judged all the same. Raises CouldNotCheck, or BudgetExhausted where only another
     documented header lets the caller in: that is a broken promise, and no law could be exercised."""
@@ -32,6 +36,31 @@ def preflight(check: Check) -> None:
         reason = why_not(check, reply)
         if reason:
             raise CouldNotCheck(f"{check.slug}: {reason}") from None
+        return
+    look_for_scopes(check)
+
+
+def look_for_scopes(check: Check) -> None:
+    """The scopes that were given: one that is refused, or empty as an invented one is, may be mistyped or somebody
+    else's, and no answer about it can be judged. Raises CouldNotCheck."""
+    scopes = check.promises.scopes
+    for scope in check.options.orgs if scopes.named else ():
+        query = (*scopes.query(scope), *check.listing.paging.query(size=check.some(1)))
+        reply = None if scope in check.snapshots else check.transport.send(Ask(check.path(scope), query))
+        if reply is not None and reply.status in NOT_THERE:
+            reason = f"the list of {scope!r} was answered with {reply.status}; is the {scopes.noun} {scope!r} right?"
+            raise CouldNotCheck(f"{check.slug}: {reason}")
+        body = check.listing.body_of(reply) if reply is not None else None
+        empty = not check.snapshots[scope].rows if reply is None else body is not None and not body.rows
+        if empty and invented_is_empty(check):
+            reason = f"the list of {scope!r} is empty, as that of an invented {scopes.noun} is"
+            raise CouldNotCheck(f"{check.slug}: {reason}; is the {scopes.noun} {scope!r} right?")
+
+
+def invented_is_empty(check: Check) -> bool:
+    """Whether a scope that nobody has is answered with an empty list as well."""
+    reply = check.transport.send(Ask(check.path(INVENTED), check.promises.scopes.query(INVENTED)))
+    return reply.status == 200
 
 
 def try_other_channels(check: Check, reply: Reply) -> None:
@@ -40,7 +69,8 @@ def try_other_channels(check: Check, reply: Reply) -> None:
         other = check.transport.send(Ask(check.path(), channel=channel))
         if other.status == 200:
             with check.exercising("credentials.channels"):
-                check.fail("the documented header is refused, another one is taken", reply.ask, other.ask)
+                sentence = "the documented header is refused, another one is taken"
+                check.fail(sentence, reply.ask, other.ask, by=check.promises.access.first)
             raise BudgetExhausted("the main credential header is refused") from None
 
 

@@ -8,8 +8,9 @@ from contract_tests.laws.facets import facets
 from contract_tests.laws.filters import largest_page
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
-from contract_tests.laws.tenancy import check_stranger, size_of
-from contract_tests.outcome import Lack, Pairs, Tier
+from contract_tests.laws.tenancy import check_stranger
+from contract_tests.outcome import Lack, Pairs
+from contract_tests.promises.common import APART, HEAD, KNOWN, REPEATABLE, VALIDATORS
 from contract_tests.promises.filter_kinds import Closed
 from contract_tests.sending.ask import Ask
 
@@ -18,23 +19,25 @@ MIXED = 11
 """The size of a page that two callers ask for at once."""
 CALLER_ROUNDS = 3
 """How often two callers ask at the same time: a current user that requests share shows in most of them."""
+NOT_SERVED = (404, 405, 501)
+"""What routers say to a HEAD that nobody wrote a handler for."""
 
 
-@law("repeats.again", tier=Tier.SHOULD)
+@law("repeats.again", about=REPEATABLE)
 def again(check: Check) -> None:
     """The same request gives the same sandboxes in the same order, also with other requests in between."""
-    filters = common_filter(check)
-    small = check.question((), size=5)
+    filters, some = common_filter(check), check.some(5)
+    small = check.question((), size=some)
     check.expect("first", small)
     if filters:
-        check.expect("filtered", check.question(filters, size=5))
+        check.expect("filtered", check.question(filters, size=some))
     check.expect("second", small)
     check.expect("third", small)
     if filters:
-        check.expect("filtered again", check.question(filters, size=5))
+        check.expect("filtered again", check.question(filters, size=some))
 
 
-@law("repeats.together")
+@law("repeats.together", about=APART)
 def together(check: Check) -> None:
     """Answers to requests that are under way at the same time do not mix."""
     if not check.wants_some():
@@ -64,7 +67,7 @@ def _ask_lists_together(check: Check) -> None:
         check.inconclusive("no filter selects a part of the rows")
         return
     one = check.question(filters, size=largest_page(check))
-    two = check.question((), size=size_of(check, 7))
+    two = check.question((), size=check.some(7))
     for _ in range(ROUNDS):
         before = check.snapshot()
         replies = check.together([one.ask, two.ask])
@@ -86,7 +89,7 @@ def _ask_facets_together(check: Check) -> None:
 def _mix_callers(check: Check, credential: str) -> None:
     """The same list for two callers at once: each gets what is theirs."""
     filters, caller = common_filter(check), seen_by(check, credential)
-    questions = [check.question((), size=size_of(check, MIXED)), check.question(filters, size=size_of(check, MIXED))]
+    questions = [check.question((), size=check.some(MIXED)), check.question(filters, size=check.some(MIXED))]
     theirs = caller.own() if credential == "colleague" or not check.promises.scopes.in_path else None
     for turn in range(CALLER_ROUNDS):
         question = questions[turn % 2]
@@ -119,7 +122,7 @@ def _mix_counted_callers(check: Check, credential: str) -> None:
             caller.hold_counts(asked, second, theirs, alone=False)
 
 
-@law("repeats.head", tier=Tier.SHOULD)
+@law("repeats.head", about=HEAD)
 def head(check: Check) -> None:
     """HEAD is answered like GET, without a body."""
     with check.probing("head") as wanted:
@@ -128,19 +131,19 @@ def head(check: Check) -> None:
 
 
 def _ask_for_head(check: Check) -> None:
-    question = check.question((), size=2).asked(method="HEAD")
+    question = check.question((), size=check.some(2)).asked(method="HEAD")
     reply = check.send(question.ask)
-    if reply.status in (405, 501):
+    if reply.status in NOT_SERVED:
         check.inconclusive("HEAD is not served", Lack.NATURE)
         return
     check.witness("HEAD")
     if reply.status != 200:
-        check.fail(f"HEAD was answered with {reply.status}", question.ask, tier=Tier.SHOULD)
+        check.fail(f"HEAD was answered with {reply.status}", question.ask, by=HEAD)
     elif reply.body:
-        check.fail("HEAD has a body", question.ask, tier=Tier.SHOULD)
+        check.fail("HEAD has a body", question.ask, by=HEAD)
 
 
-@law("caching.validators", tier=Tier.SHOULD)
+@law("caching.validators", about=VALIDATORS)
 def validators(check: Check) -> None:
     """An ETag belongs to one answer: other questions have others, and If-None-Match answers 304 only for the same."""
     with check.probing("etag") as wanted:
@@ -149,7 +152,7 @@ def validators(check: Check) -> None:
 
 
 def _ask_with_a_tag(check: Check) -> None:
-    question = check.question((), size=3)
+    question = check.question((), size=check.some(3))
     tag = next((reply.headers["etag"] for reply in reversed(check.transport.replies) if "etag" in reply.headers), "")
     if not tag:
         check.inconclusive("there is no ETag", Lack.NATURE)
@@ -159,10 +162,10 @@ def _ask_with_a_tag(check: Check) -> None:
     )
     check.witness("ETag")
     if reply.status == 304:
-        check.fail("If-None-Match with another tag is answered with 304", question.ask, tier=Tier.SHOULD)
+        check.fail("If-None-Match with another tag is answered with 304", question.ask, by=VALIDATORS)
 
 
-@law("rows.known")
+@law("rows.known", about=KNOWN)
 def known(check: Check) -> None:
     """The sandboxes that are known to exist (`--known`) are in a list that this caller may read."""
     if not check.options.known:
@@ -176,4 +179,4 @@ def known(check: Check) -> None:
         return
     check.witness(f"{len(check.options.known)} known ids")
     if missing:
-        check.fail(f"{', '.join(missing[:3])}: known to exist, but in no list", *check.snapshot().asks[:1])
+        check.fail(f"{', '.join(missing[:3])}: known to exist, but in no list", *check.snapshot().asks[:1], by=KNOWN)

@@ -6,11 +6,13 @@ import json
 
 from contract_tests.judging.check import Check
 from contract_tests.laws import mining
-from contract_tests.laws.filters import largest_page, members_of, pairs_of, references_of
+from contract_tests.laws.filters import largest_page, members_of, of_filters, pairs_of, references_of
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Tier
+from contract_tests.outcome import Pairs
+from contract_tests.promises.common import ENCODING
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Json, Reference, Tags
 from contract_tests.promises.form import Promises
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import encode
 
 RESERVED = frozenset("&=%+#")
@@ -24,9 +26,9 @@ def has_commas(promises: Promises) -> bool:
 
 
 def expect_same(
-    check: Check, probe: str, meaning: Pairs, sent: Pairs | None = None, raw: str = "", tier: Tier = Tier.MUST
+    check: Check, probe: str, meaning: Pairs, sent: Pairs | None = None, raw: str = "", by: Statement | None = None
 ) -> None:
-    question = check.question(meaning, size=largest_page(check), sent=sent, tier=tier)
+    question = check.question(meaning, size=largest_page(check), sent=sent, by=by)
     check.expect(probe, question.asked(raw=raw))
 
 
@@ -35,7 +37,7 @@ def encode_all(text: str, digits: str = "%02X") -> str:
     return "".join("%" + digits % byte for byte in text.encode())
 
 
-@law("spellings.lists", needs=has_commas)
+@law("spellings.lists", about=of_filters, needs=has_commas)
 def lists(check: Check) -> None:
     """Values repeated or comma-separated, in any order, once or twice: the same filter."""
     closed, reference = check.listing.first(Closed), check.listing.first(Reference)
@@ -44,9 +46,9 @@ def lists(check: Check) -> None:
     elif closed is not None:
         name, (one, two, *rest) = closed.parameter, closed.values
         both = f"{one},{(rest or [two])[0]}"
-        expect_same(check, "comma", ((name, both),), (), f"{name}={both}", tier=closed.tier)
+        expect_same(check, "comma", ((name, both),), (), f"{name}={both}")
         turned: Pairs = ((name, f"{two},{one}"),)
-        expect_same(check, "turned", turned, turned, tier=closed.tier)
+        expect_same(check, "turned", turned, turned)
     if reference is not None:
         _raise_case(check, reference)
 
@@ -69,18 +71,18 @@ def _repeat(check: Check, closed: Closed) -> None:
         # All values of the set are every sandbox, which is a filter that filters nothing.
         meaning: Pairs = tuple((name, value) for value in three) if set(three) < set(closed.values) else ()
         expect_same(check, "commas and repeats", meaning, ((name, f"{others[0]},{one}"), (name, two)))
-    expect_same(check, "empty", (), ((name, ""),), tier=Tier.SHOULD)
-    expect_same(check, "empty piece", ((name, one),), ((name, f"{one},"),), tier=Tier.SHOULD)
+    expect_same(check, "empty", (), ((name, ""),))
+    expect_same(check, "empty piece", ((name, one),), ((name, f"{one},"),))
 
 
 def _raise_case(check: Check, reference: Reference) -> None:
     name, rows = reference.parameter, check.snapshot().rows
     known = next((row[reference.field] for row in rows if row.get(reference.field)), None)
     if known and known.upper() != known:
-        expect_same(check, "upper-case uuid", ((name, known),), ((name, known.upper()),), tier=Tier.SHOULD)
+        expect_same(check, "upper-case uuid", ((name, known),), ((name, known.upper()),))
 
 
-@law("spellings.encoding")
+@law("spellings.encoding", about=lambda promises: [ENCODING, *of_filters(promises)])
 def encoding(check: Check) -> None:
     """Percent-encoding, its case, `+` for a space and the order of parameters carry no meaning."""
     listing = check.listing
@@ -91,10 +93,10 @@ def encoding(check: Check) -> None:
     if switch is not None:
         # Python's clients write their True as it prints.
         name = switch.parameter
-        expect_same(check, "capital boolean", ((name, "true"),), ((name, "True"),), tier=Tier.SHOULD)
+        expect_same(check, "capital boolean", ((name, "true"),), ((name, "True"),))
     scopes = check.promises.scopes
-    if scopes.empty_is_none:
-        expect_same(check, f"empty {scopes.noun}", (), ((scopes.in_query, ""),), tier=Tier.SHOULD)
+    if scopes.empty is not None:
+        expect_same(check, f"empty {scopes.noun}", (), ((scopes.in_query, ""),), by=scopes.empty)
     if closed is not None and reference is not None:
         _encode_reference(check, closed, reference)
     if json_filter is not None:

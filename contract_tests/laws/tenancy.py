@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from contract_tests.judging.callers import REFUSED, Caller, refused, seen_by
 from contract_tests.judging.check import Check
@@ -13,60 +14,93 @@ from contract_tests.laws.facets import facets, has_facets
 from contract_tests.laws.filters import NOBODY, common_pairs, find_oneself
 from contract_tests.laws.pages import common_filter
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Lack, Pairs, Row, Tier
+from contract_tests.outcome import Lack, Pairs, Row
 from contract_tests.promises.filter_kinds import Closed, Owner, Tags
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask, Reply
 
 UNKNOWN = "no-such-org-71c3"
-FORBIDDEN = 403
-"""The status for rows of a user whom the caller may not ask for."""
 SMALL, OTHER_SMALL, FRESH = 5, 4, 6
 """Sizes of pages that nobody else asks for, so that no cache has seen them before."""
 OTHER_FIRST = ("other", "token", "other")
 NO_TOKEN = "needs --other-token"
 
 
-def shows(check: Check, reply: Reply) -> bool:
-    """Whether an answer holds a row or a bucket."""
-    counted = check.promises.facets
-    if counted is None or check.promises.operation_at(reply.ask.path) != counted.operation:
-        return has_rows(check, reply)
-    lists = check.listing.around(reply).envelope
-    return any(lists.get(facet.name) for facet in counted.facets)
+def of_scopes(promises: Promises) -> list[Statement]:
+    return [promises.scopes.apart, promises.scopes.refused]
 
 
-def expect_closed(check: Check, probe: str, ask: Ask, what: str, *statuses: int) -> None:
-    """Nothing is shown; and how that is said is one of these refusals (Assumed, so SHOULD)."""
+def expect_closed(
+    check: Check, probe: str, ask: Ask, what: str, *statuses: int, shown: Statement, refused: Statement
+) -> None:
+    """No row, by the statement `shown`; and rather one of these refusals than an empty list, by `refused`."""
     with check.probing(probe) as wanted:
         if wanted:
-            check_closed(check, check.send(ask), what, *statuses)
+            reply = check.transport.send(ask)
+            check.conforms(reply)
+            check_closed(check, reply, what, *statuses, shown=shown, refused=refused)
 
 
-def check_closed(check: Check, reply: Reply, what: str, *statuses: int) -> None:
+def check_closed(check: Check, reply: Reply, what: str, *statuses: int, shown: Statement, refused: Statement) -> None:
     ask = reply.ask
     check.witness(what)
     documented = " or ".join(map(str, statuses))
-    if reply.status == 200 and shows(check, reply):
+    if reply.status == 200:
+        leaked = shows_rows_of_others(check, reply)
         kind = "rows" if has_rows(check, reply) else "counts"
-        check.fail(f"{what} was answered with {kind}", ask)
-    elif reply.status == 200:
-        check.fail(f"{what} was answered with an empty 200, not {documented}", ask, tier=Tier.SHOULD)
+        sentence = f"{what} was answered with {kind if leaked else 'a 200'}, not {documented}"
+        check.fail(sentence, ask, rows=leaked[:1], by=shown if leaked else refused)
     elif reply.status < 500 and reply.status not in statuses:
-        check.fail(f"{what} was answered with {reply.status}, not {documented}", ask, tier=Tier.SHOULD)
+        check.fail(f"{what} was answered with {reply.status}, not {documented}", ask, by=refused)
 
 
-@law("tenancy.foreign", needs=lambda promises: promises.scopes.named)
+def shows_rows_of_others(check: Check, reply: Reply) -> list[Row]:
+    """The rows, or buckets, of an answer that its caller may not see. Whoever holds the other credential may be let in
+    where they are known, and see what is their own."""
+    body, ask = check.listing.body_of(reply), reply.ask
+    if body is not None:
+        rows = [*body.rows]
+        return (
+            rows if ask.credential != "other" else [row for row in rows if row[check.listing.identity] in mine(check)]
+        )
+    facets, value = check.promises.facets, check.json(reply)
+    if facets is None or not isinstance(value, dict):
+        return []
+    buckets = [bucket for facet in facets.facets for bucket in value.get(facet.name) or () if isinstance(bucket, dict)]
+    return buckets if ask.credential != "other" or not is_let_in(check, ask) else []
+
+
+def mine(check: Check) -> frozenset[str]:
+    """The ids of all that the first caller was shown in full lists."""
+    snapshots = [check.snapshot(), *check.snapshots.values()]
+    return frozenset(row[check.listing.identity] for snapshot in snapshots for row in snapshot.rows)
+
+
+def is_let_in(check: Check, ask: Ask) -> bool:
+    """Whether the list beside these facets lets the same caller in, who is then a colleague and no stranger."""
+    assert check.promises.facets is not None
+    path = ask.path.removesuffix(check.promises.facets.tail)
+    known = [
+        each for each in check.transport.replies if each.ask.credential == ask.credential and each.ask.path == path
+    ]
+    reply = known[0] if known else check.transport.send(Ask(path, credential=ask.credential))
+    return reply.status == 200
+
+
+@law("tenancy.foreign", about=of_scopes, needs=lambda promises: promises.scopes.named)
 def foreign(check: Check) -> None:
     """An org or team that does not exist, and users whom the caller may not ask for, show nothing."""
     scopes, owner = check.promises.scopes, check.listing.first(Owner)
     noun = scopes.noun
     ask = Ask(check.path(UNKNOWN) if scopes.in_path else check.path(), scopes.query(UNKNOWN))
-    expect_closed(check, f"unknown {noun}", ask, f"an unknown {noun}", scopes.unknown)
+    shown = check.listing.statement_of(ask.query)
+    close = partial(expect_closed, check, shown=shown, refused=scopes.refused)
+    close(f"unknown {noun}", ask, f"an unknown {noun}", scopes.unknown)
     if scopes.in_path and check.promises.facets is not None:
         ask = Ask(check.promises.facets_path(UNKNOWN))
-        expect_closed(check, f"unknown {noun}, facets", ask, f"the facets of an unknown {noun}", scopes.unknown)
+        close(f"unknown {noun}, facets", ask, f"the facets of an unknown {noun}", scopes.unknown)
     if owner is not None:
         _close_users(check, owner)
 
@@ -75,22 +109,23 @@ def _close_users(check: Check, owner: Owner) -> None:
     """Another user's sandboxes are for an admin of the given team only."""
     scopes, name, noun = check.promises.scopes, owner.parameter, owner.noun
     path, own = check.path(), find_oneself(check)
-    expect_closed(
-        check, f"another {noun}", Ask(path, ((name, NOBODY),)), f"another {noun}, without a {scopes.noun}", FORBIDDEN
-    )
+
+    def close(probe: str, ask: Ask, what: str) -> None:
+        expect_closed(check, probe, ask, what, owner.refused, shown=owner.closed, refused=owner.status)
+
+    close(f"another {noun}", Ask(path, ((name, NOBODY),)), f"another {noun}, without a {scopes.noun}")
     if scopes.in_query:
-        query = ((scopes.in_query, UNKNOWN), (name, NOBODY))
-        what = f"another {noun} of an unknown {scopes.noun}"
-        expect_closed(check, f"another {noun}, unknown {scopes.noun}", Ask(path, query), what, FORBIDDEN)
+        query: Pairs = ((scopes.in_query, UNKNOWN), (name, NOBODY))
+        close(f"another {noun}, unknown {scopes.noun}", Ask(path, query), f"another {noun} of an unknown {scopes.noun}")
     for scope in check.scopes[1:2]:
         rows = check.snapshot(scope).rows if own is not None else ()
         mate = next((row[owner.field] for row in rows if row.get(owner.field) not in (own, None)), None)
         if mate is not None:
             ask, what = Ask(path, ((name, mate),)), f"a {scopes.noun} mate, without the {scopes.noun}"
-            expect_closed(check, f"{scopes.noun} mate without {scopes.noun}", ask, what, FORBIDDEN)
+            close(f"{scopes.noun} mate without {scopes.noun}", ask, what)
 
 
-@law("tenancy.apart")
+@law("tenancy.apart", about=lambda promises: [promises.scopes.apart])
 def apart(check: Check) -> None:
     """Two callers who share nothing see nothing of each other's: in lists, under filters, on later pages, in facets,
     and in either order of asking, so that no cache mixes them."""
@@ -103,8 +138,8 @@ def apart(check: Check) -> None:
     if not scopes.in_path:
         _compare_lists(check, stranger)
     filters = fresh_filter(check)
-    take_turns(check, "filtered", check.question(filters, size=size_of(check, FRESH)), OTHER_FIRST)
-    page = take_turns(check, "list", check.question((), size=size_of(check, SMALL)), ("token", "other", "token"))
+    take_turns(check, "filtered", check.question(filters, size=check.some(FRESH)), OTHER_FIRST)
+    page = take_turns(check, "list", check.question((), size=check.some(SMALL)), ("token", "other", "token"))
     place = following(check, page, SMALL)
     if place is not None:
         question = check.question((), size=SMALL, place=place)
@@ -114,23 +149,19 @@ def apart(check: Check) -> None:
         narrowed = ((closed.parameter, closed.values[-1]),) if closed is not None else ()
         take_turns(check, "facets", facets(check, narrowed), OTHER_FIRST)
     for scope in check.scopes[1:2] if scopes.in_query else ():
-        question = check.question((), size=size_of(check, FRESH), scope=scope)
+        question = check.question((), size=check.some(FRESH), scope=scope)
         take_turns(check, scopes.noun, question, OTHER_FIRST)
     owner, own = check.listing.first(Owner), find_oneself(check)
     if owner is not None and own:
         ask = Ask(check.path(), ((owner.parameter, own),), "other")
-        expect_closed(check, owner.noun, ask, f"a {owner.noun}, asked by a stranger", FORBIDDEN)
-
-
-def size_of(check: Check, size: int) -> int | None:
-    """This size, where the page has sizes; a law about something else asks for no parameter that the page lacks."""
-    return size if check.listing.paging.tier is Tier.MUST else None
+        what = f"a {owner.noun}, asked by a stranger"
+        expect_closed(check, owner.noun, ask, what, owner.refused, shown=owner.closed, refused=owner.status)
 
 
 def fresh_filter(check: Check) -> Pairs:
     """A filter for a part of the rows; where no size makes the question a new one, another than the usual."""
     tags, rows = check.listing.first(Tags), check.snapshot().rows
-    if tags is None or size_of(check, FRESH) is not None:
+    if tags is None or check.some(FRESH) is not None:
         return common_filter(check)
     known = common_pairs(tags, rows)
     return tags.write(*(known[1:2] or known[:1]))
@@ -154,18 +185,22 @@ def _convict_shared(check: Check, theirs: Sequence[Row], *asks: Ask) -> None:
     names = {row[identity] for scope in check.scopes for row in check.snapshot(scope).rows}
     shared = [row for row in theirs if row[identity] in names]
     if shared:
-        check.fail(f"{len(shared)} sandboxes are shown to two callers who share nothing", *asks, rows=shared)
+        sentence = f"{len(shared)} sandboxes are shown to two callers who share nothing"
+        check.fail(sentence, *asks, rows=shared, by=check.promises.scopes.apart)
 
 
 def following(check: Check, page: Body | None, size: int) -> Place | None:
     """Where the page behind this first one begins, if there is one and the page has such parameters at all."""
     paging = check.listing.paging
-    if size_of(check, size) is None:
+    if check.some(size) is None:
         return None
     if paging.number or paging.offset:
         return Place(2) if paging.number else Place(offset=size)
     cursor = paging.cursor.following(page) if paging.cursor is not None and page is not None and page.rows else ""
-    return Place(cursor=cursor, anchor=page.rows[-1][check.listing.identity]) if cursor and page is not None else None
+    if not cursor or page is None:
+        return None
+    names = [row[check.listing.identity] for row in page.rows]
+    return Place(cursor=cursor, anchor=names[-1], shown=frozenset(names))
 
 
 def take_turns(check: Check, probe: str, question: Question, order: Sequence[str]) -> Body | None:
@@ -193,7 +228,8 @@ def _convict_strange(check: Check, body: Body | None, ask: Ask) -> None:
     names = {row[identity] for snapshot in lists for row in snapshot.rows}
     shared = [row for row in body.rows if row[identity] in names] if body is not None else []
     if shared:
-        check.fail(f"{len(shared)} sandboxes of a stranger are shown to the first caller", ask, rows=shared)
+        sentence = f"{len(shared)} sandboxes of a stranger are shown to the first caller"
+        check.fail(sentence, ask, rows=shared, by=check.promises.scopes.apart)
 
 
 def check_stranger(check: Check, question: Question, reply: Reply, *, alone: bool = True) -> None:
@@ -205,7 +241,8 @@ def check_stranger(check: Check, question: Question, reply: Reply, *, alone: boo
     if scopes.in_path or question.scope:
         cursor = check.listing.cursor if question.anchor else None
         refusals = (scopes.foreign, *([cursor.refused] if cursor is not None else []))
-        check_closed(check, reply, f"the {scopes.noun}, asked by a stranger", *refusals)
+        what = f"the {scopes.noun}, asked by a stranger"
+        check_closed(check, reply, what, *refusals, shown=scopes.apart, refused=scopes.refused)
         return
     if question.anchor:  # The first caller's cursor may be refused, or lead to what is the stranger's own.
         shown = check.listing.body_of(reply) if reply.status == 200 else None
@@ -220,9 +257,9 @@ def has_own_list(promises: Promises) -> bool:
     return bool(promises.scopes.in_query and promises.scopes.field)
 
 
-@law("tenancy.owner", tier=Tier.SHOULD, needs=has_own_list)
+@law("tenancy.owner", about=lambda promises: [promises.scopes.own], needs=has_own_list)
 def owner(check: Check) -> None:
-    """Without a scope the list holds the caller's personal sandboxes only (Assumed): no team, one user."""
+    """Without a scope the list holds the caller's personal sandboxes only: no team, one user."""
     snapshot, scopes, user = check.snapshot(""), check.promises.scopes, check.listing.first(Owner)
     rows = snapshot.rows
     if rows:
@@ -232,10 +269,10 @@ def owner(check: Check) -> None:
     scoped = [row for row in rows if row.get(scopes.field) is not None]
     if scoped:
         sentence = f"{len(scoped)} sandboxes of a {scopes.noun} are in the personal list"
-        check.fail(sentence, *snapshot.asks, rows=scoped, tier=Tier.SHOULD)
+        check.fail(sentence, *snapshot.asks, rows=scoped, by=scopes.own)
     if user is None:
         return
     users: dict[str, Row] = {row[user.field]: row for row in rows if row.get(user.field) is not None}
     if len(users) > 1:
         sentence = f"the personal list holds the sandboxes of {len(users)} {user.noun}s"
-        check.fail(sentence, *snapshot.asks, rows=list(users.values()), tier=Tier.SHOULD)
+        check.fail(sentence, *snapshot.asks, rows=list(users.values()), by=scopes.own)

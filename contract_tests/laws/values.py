@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 from contract_tests.judging.check import Check
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs, Tier
+from contract_tests.outcome import Pairs
+from contract_tests.promises.common import BOTH_NAMED, SERVED
 from contract_tests.promises.filter_kinds import AllOf, Closed, Equal, Excluding, Json, Reference, Tags
 from contract_tests.promises.form import Promises
+from contract_tests.promises.refusals import STATUS
+from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Ask, Reply
 
 ZERO, HUGE = "0", "99999999999999999999"
@@ -23,81 +26,81 @@ UNREADABLE = {
 """By probe: texts that are not a JSON object."""
 
 
+def of_refusals(promises: Promises) -> list[Statement]:
+    """That the values of filters are refused which are none."""
+    return [filter.refusal for filter in promises.listing.filters]
+
+
 def expect_refusal(
-    check: Check,
-    probe: str,
-    query: Pairs,
-    parameters: tuple[str, ...],
-    *,
-    tier: Tier = Tier.MUST,
-    path: str = "",
-    raw: str = "",
+    check: Check, probe: str, query: Pairs, parameters: tuple[str, ...], *, path: str = "", several: bool = False
 ) -> None:
-    """Send a bad value: a 4xx, the documented one, that names every parameter at fault."""
+    """Send a bad value: a 4xx, the documented one, that names every parameter at fault. Of `several` bad values at once
+    one may be named alone."""
     with check.probing(probe) as wanted:
         if wanted:
-            _send_bad_value(check, Ask(path or check.path(), query, raw=raw), parameters, tier)
+            _send_bad_value(check, Ask(path or check.path(), query), parameters, several=several)
 
 
-def _send_bad_value(check: Check, ask: Ask, parameters: tuple[str, ...], tier: Tier) -> None:
+def _send_bad_value(check: Check, ask: Ask, parameters: tuple[str, ...], *, several: bool) -> None:
     reply = check.send(ask)
-    what = f"{'&'.join(f'{name}={text}' for name, text in ask.query)}{ask.raw}"[:120]
+    what = "&".join(f"{name}={text}" for name, text in ask.query)[:120]
     check.witness(f"refused: {what}")
-    status = check.promises.refusals.value
+    refusals, documented = check.promises.refusals, check.listing.statuses
     if 200 <= reply.status < 300:
-        check.fail(f"{what} was not refused", ask, tier=tier)
+        check.fail(f"{what} was not refused", ask, by=check.listing.refusal_of(ask.query))
     elif reply.status >= 500:
         return  # The law about 5xx has it.
-    elif reply.status != status:
-        documented = status in check.listing.statuses
-        check.fail(
-            f"{what} was answered with {reply.status}, not {status}", ask, tier=tier if documented else Tier.SHOULD
-        )
+    elif reply.status != refusals.value:
+        binding = refusals.value in documented and reply.status not in documented
+        by = weakest([refusals.status, *([] if binding else [STATUS])], refusals.status)
+        check.fail(f"{what} was answered with {reply.status}, not {refusals.value}", ask, by=by)
     else:
-        _check_names(check, ask, reply, what, parameters)
+        _check_names(check, ask, reply, what, parameters, BOTH_NAMED if several else refusals.named)
 
 
-def _check_names(check: Check, ask: Ask, reply: Reply, what: str, parameters: tuple[str, ...]) -> None:
-    """Whether a refusal tells which parameters were wrong, and that a value was."""
+def _check_names(
+    check: Check, ask: Ask, reply: Reply, what: str, parameters: tuple[str, ...], named: Statement
+) -> None:
+    """Whether a refusal tells which parameters were wrong, and that a value was; a pair by its key alone."""
     refusals, body = check.promises.refusals, check.json(reply)
     refusal = refusals.read(body)
     said = refusal.said if refusal is not None else ""
-    missing = [name for name in parameters if name not in said]
+    missing = [name for name in parameters if not any(text in said for text in check.listing.names_of(name))]
     if missing:
-        check.fail(f"the refusal of {what} does not name {', '.join(missing)}", ask, tier=Tier.SHOULD)
+        check.fail(f"the refusal of {what} does not name {', '.join(missing)}", ask, by=named)
     elif refusals.located and not any(part.startswith("query/") for part in said.split()):
-        check.fail(f"the refusal of {what} does not say that it stands in the query", ask, tier=Tier.SHOULD)
+        check.fail(f"the refusal of {what} does not say that it stands in the query", ask, by=named)
     wrong = refusals.wrong_kind(reply.status, body)
     if wrong:
-        check.fail(f"the refusal of {what} {wrong}", ask, tier=Tier.SHOULD)
+        check.fail(f"the refusal of {what} {wrong}", ask, by=refusals.kinded)
 
 
-@law("values.bounds")
+@law("values.bounds", about=lambda promises: [promises.listing.paging.bounds])
 def bounds(check: Check) -> None:
     """A page size or number outside its documented range, or that is not a whole number, is refused."""
     paging = check.listing.paging
-    name, tier = paging.size, paging.tier
-    expect_refusal(check, "zero", ((name, ZERO),), (name,), tier=tier)
+    name = paging.size
+    expect_refusal(check, "zero", ((name, ZERO),), (name,))
     if paging.refuses_more:
-        expect_refusal(check, "one too many", ((name, str(paging.most + 1)),), (name,), tier=tier)
-    expect_refusal(check, "negative", ((name, "-1"),), (name,), tier=tier)
+        expect_refusal(check, "one too many", ((name, str(paging.most + 1)),), (name,))
+    expect_refusal(check, "negative", ((name, "-1"),), (name,))
     for probe, text in {**WORDS, "huge": HUGE, "exponent": "1e1"}.items():
-        expect_refusal(check, probe, ((name, text),), (name,), tier=tier)
+        expect_refusal(check, probe, ((name, text),), (name,))
     if paging.number:
         for probe, text in {"zero": ZERO, "negative": "-1", **WORDS}.items():
             expect_refusal(check, f"page {probe}", ((paging.number, text),), (paging.number,))
         both = ((paging.number, ZERO), (name, str(paging.most + 1)))
-        expect_refusal(check, "page and size", both, (paging.number, name), tier=Tier.SHOULD)
+        expect_refusal(check, "page and size", both, (paging.number, name), several=True)
     if paging.offset:
         for probe, text in (("negative", "-1"), ("word", "abc")):
-            expect_refusal(check, f"offset {probe}", ((paging.offset, text),), (paging.offset,), tier=tier)
+            expect_refusal(check, f"offset {probe}", ((paging.offset, text),), (paging.offset,))
 
 
 def has_closed_set(promises: Promises) -> object:
     return promises.listing.first(Closed)
 
 
-@law("values.closed", needs=has_closed_set)
+@law("values.closed", about=of_refusals, needs=has_closed_set)
 def closed(check: Check) -> None:
     """A value outside a closed set is refused, also in another case, and beside a good one."""
     listing, facets = check.listing, check.promises.facets
@@ -111,11 +114,11 @@ def closed(check: Check) -> None:
         if reference is not None:
             name = reference.parameter
             for probe, text in {"no uuid": "no-uuid", "short uuid": SHORT_UUID, "empty uuid": ""}.items():
-                expect_refusal(check, prefix + probe, ((name, text),), (name,), tier=reference.refusal_tier, path=path)
+                expect_refusal(check, prefix + probe, ((name, text),), (name,), path=path)
     if switch is not None:
         name = switch.parameter
         for probe, text in {"no boolean": "maybe", "number two": "2", "empty boolean": ""}.items():
-            expect_refusal(check, probe, ((name, text),), (name,), tier=switch.refusal_tier)
+            expect_refusal(check, probe, ((name, text),), (name,))
     _refuse_both(check, values, reference, paths)
 
 
@@ -137,7 +140,7 @@ def _refuse_outside(check: Check, values: Closed, prefix: str, path: str) -> Non
     if values.repeats:
         queries["bad repeated"] = ((name, unknown), (name, good))
     for probe, query in queries.items():
-        expect_refusal(check, prefix + probe, query, (name,), tier=values.refusal_tier, path=path)
+        expect_refusal(check, prefix + probe, query, (name,), path=path)
 
 
 def _refuse_both(check: Check, values: Closed | None, reference: Reference | None, paths: Mapping[str, str]) -> None:
@@ -145,34 +148,32 @@ def _refuse_both(check: Check, values: Closed | None, reference: Reference | Non
     size = check.listing.paging.size
     if reference is not None:
         name = reference.parameter
-        expect_refusal(check, "two at once", ((size, ZERO), (name, "x")), (size, name), tier=Tier.SHOULD)
+        expect_refusal(check, "two at once", ((size, ZERO), (name, "x")), (size, name), several=True)
         for prefix, path in paths.items():
             if prefix and values is not None:
                 both: Pairs = ((values.parameter, "x"), (name, "x"))
-                expect_refusal(
-                    check, f"{prefix}two at once", both, (values.parameter, name), tier=Tier.SHOULD, path=path
-                )
+                expect_refusal(check, f"{prefix}two at once", both, (values.parameter, name), several=True, path=path)
     elif values is not None:
         both = ((values.parameter, value_outside(values)), (size, ZERO))
-        expect_refusal(check, f"{values.noun} and size", both, (values.parameter, size), tier=Tier.SHOULD)
+        expect_refusal(check, f"{values.noun} and size", both, (values.parameter, size), several=True)
 
 
 def has_metadata(promises: Promises) -> object:
     return promises.listing.first(Json) or promises.listing.first(Tags)
 
 
-@law("values.metadata", tier=Tier.SHOULD, needs=has_metadata)
+@law("values.metadata", about=of_refusals, needs=has_metadata)
 def metadata(check: Check) -> None:
-    """A metadata filter that cannot be read is refused (Assumed, Observed), never ignored."""
+    """A metadata filter that cannot be read is refused, never ignored."""
     json_filter, tags, size = check.listing.first(Json), check.listing.first(Tags), check.listing.paging.size
     if json_filter is not None:
         name = json_filter.parameter
         for probe, text in UNREADABLE.items():
-            expect_refusal(check, probe, ((name, text),), (name,), tier=json_filter.refusal_tier)
-        expect_refusal(check, "two at once", ((name, "x"), (size, ZERO)), (name, size), tier=Tier.SHOULD)
+            expect_refusal(check, probe, ((name, text),), (name,))
+        expect_refusal(check, "two at once", ((name, "x"), (size, ZERO)), (name, size), several=True)
     if tags is not None:
         for probe, bad in tags.unreadable().items():
-            expect_refusal(check, probe, bad.query, bad.names, tier=tags.refusal_tier)
+            expect_refusal(check, probe, bad.query, bad.names)
 
 
 ZERO_BYTE = "a\x00b"
@@ -190,7 +191,7 @@ ODD_TEXTS = {
 ODD_NAME = "日本'\x00"
 
 
-@law("values.odd")
+@law("values.odd", about=SERVED)
 def odd(check: Check) -> None:
     """Odd but writable values never make the server fail: quotes, zero bytes, emoji, broken UTF-8, long text."""
     name = check.listing.odd_parameter
@@ -241,9 +242,11 @@ def _send_odd_text(check: Check, name: str, text: str) -> None:
         check.accept(check.question((), sent=((name, text),)).anywhere(), reply)
 
 
-@law("values.routes", tier=Tier.SHOULD)
+@law(
+    "values.routes", about=lambda promises: [promises.refusals.routes], needs=lambda promises: promises.refusals.routes
+)
 def routes(check: Check) -> None:
-    """A path beside the documented one is a 404 in the provider's own words (Assumed)."""
+    """A path beside the documented one is a 404 in the provider's own words."""
     with check.probing("unknown path") as wanted:
         if not wanted:
             return
@@ -251,4 +254,4 @@ def routes(check: Check) -> None:
         reply = check.send(ask)
         check.witness("an unknown path")
         if reply.status != 404:
-            check.fail(f"an unknown path was answered with {reply.status}", ask, tier=Tier.SHOULD)
+            check.fail(f"an unknown path was answered with {reply.status}", ask, by=check.promises.refusals.routes)

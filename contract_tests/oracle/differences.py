@@ -13,10 +13,12 @@ from typing import Any
 from contract_tests.oracle.facet_differences import compare_facets
 from contract_tests.oracle.list_differences import Pages
 from contract_tests.oracle.sides import Difference, Side, drop_nulls
-from contract_tests.outcome import Tier
+from contract_tests.promises.common import SERVED, STRICT_JSON
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import ABSENT, Body
 from contract_tests.promises.questions import OracleQuestion
+from contract_tests.promises.refusals import STATUS
+from contract_tests.promises.statements import weakest
 from contract_tests.sending.ask import Reply
 
 LIMITED_WITHOUT_REFUSAL = 429
@@ -58,10 +60,10 @@ def differences(query: OracleQuestion, replies: Sequence[Reply], before: Side, a
         return []
     for reply in replies:
         if reply.status >= 500:
-            return [Difference("status", f"the answer is {reply.status}", Tier.MUST)]
+            return [Difference("status", f"the answer is {reply.status}", SERVED)]
     expected = before.twin.send(first.ask)
     if first.status != expected.status:
-        return list(compare_status(before.promises, query, first, expected))
+        return list(compare_status(before, query, first, expected))
     if first.status != 200:
         return list(compare_refusal(before.promises, first, expected))
     if not query.facets:
@@ -69,7 +71,7 @@ def differences(query: OracleQuestion, replies: Sequence[Reply], before: Side, a
     try:
         return list(compare_facets(first.json(), query, before, after))
     except ValueError:
-        return [Difference("body", "the answer is not JSON", Tier.MUST)]
+        return [Difference("body", "the answer is not JSON", STRICT_JSON)]
 
 
 def compare_pages(query: OracleQuestion, replies: Sequence[Reply], before: Side, after: Side) -> Iterator[Difference]:
@@ -79,11 +81,11 @@ def compare_pages(query: OracleQuestion, replies: Sequence[Reply], before: Side,
     refused = [reply for reply in pages if reply.status != 200]
     if refused and listing.cursor is not None:
         sentence = f"its own {listing.cursor.name} is answered with {refused[0].status}"
-        yield Difference("status", sentence, Tier.MUST)
+        yield Difference("status", sentence, listing.paging.statement)
         return
     bodies = [body for body in map(listing.body_of, pages) if body is not None]
     if len(bodies) < len(pages):
-        yield Difference("body", f"the answer is not a list of rows with {listing.identity}", Tier.MUST)
+        yield Difference("body", f"the answer is not a list of rows with {listing.identity}", listing.form)
         return
     yield from Pages(query, list(pages), bodies, before, after).compare()
     if query.moved is not None and len(replies) > 1 and replies[-1].status == 200:
@@ -91,26 +93,28 @@ def compare_pages(query: OracleQuestion, replies: Sequence[Reply], before: Side,
 
 
 def compare_move(replies: Sequence[Reply], before: Side) -> Iterator[Difference]:
-    """A cursor that is sent with other filters: refused (Assumed), as long as the filters are others."""
+    """A cursor that is sent with other filters: refused, as long as the filters are others."""
     one = before.twin.find_ids(replies[0].ask)
     two = before.twin.find_ids(replies[-1].ask)
-    if one is not None and one != two:
-        yield Difference("cursor", "a cursor is accepted together with other filters than its own", Tier.SHOULD)
+    cursor = before.promises.listing.cursor
+    if cursor is not None and one is not None and one != two:
+        yield Difference("cursor", "a cursor is accepted together with other filters than its own", cursor.bound)
 
 
-def compare_status(promises: Promises, query: OracleQuestion, reply: Reply, expected: Reply) -> Iterator[Difference]:
-    listing = promises.listing
-    if reply.status == 403 and listing.owner is not None and listing.owner.parameter in query.names:
-        return  # Whether this caller may ask for others is known to the deployment only.
+def compare_status(before: Side, query: OracleQuestion, reply: Reply, expected: Reply) -> Iterator[Difference]:
+    listing, refusals = before.promises.listing, before.promises.refusals
+    personal = before.snapshots[""].rows if "" in before.snapshots else ()
+    if listing.may_be_refused(query.pairs, reply.status, personal):
+        return
     if expected.status == 200:
-        tier = listing.page_tier(query.names)
-        yield Difference("status", f"a valid question is answered with {reply.status}", tier)
+        by = listing.statement_of(query.pairs)
+        yield Difference("status", f"a valid question is answered with {reply.status}", by)
     elif reply.status == 200:
-        bounded = listing.paging.on_page and query.names <= listing.paging.parameters
-        tier = Tier.MUST if bounded else Tier.SHOULD
-        yield Difference("status", f"a bad value is answered with 200 and not with {expected.status}", tier)
+        sentence = f"a bad value is answered with 200 and not with {expected.status}"
+        yield Difference("status", sentence, listing.refusal_of(query.pairs))
     else:
-        yield Difference("status", f"the refusal is a {reply.status} and not a {expected.status}", Tier.SHOULD)
+        by = weakest([refusals.status, STATUS], STATUS)
+        yield Difference("status", f"the refusal is a {reply.status} and not a {expected.status}", by)
 
 
 def compare_refusal(promises: Promises, reply: Reply, expected: Reply) -> Iterator[Difference]:
@@ -121,4 +125,4 @@ def compare_refusal(promises: Promises, reply: Reply, expected: Reply) -> Iterat
     wanted = promises.refusals.read(expected.json())
     if given != wanted:
         sentence = f"the {reply.status} says {given or 'nothing that can be read'} and not {wanted}"
-        yield Difference("refusal", sentence, Tier.SHOULD)
+        yield Difference("refusal", sentence, promises.refusals.named)

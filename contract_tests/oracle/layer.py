@@ -209,6 +209,8 @@ class Oracle:
                     continue
                 if self.is_finished:
                     break
+                if not all(map(self.context.knows, sorted(query.names))):
+                    continue
                 if self.findings and (self.context.options.fail_fast or self.is_explained(query)):
                     continue
                 self.compare(query)
@@ -234,8 +236,8 @@ class Oracle:
                 finding.difference.sentence,
                 asks=finding.asks,
                 rows=finding.difference.rows,
-                tier=finding.difference.tier,
-                **common,
+                tier=finding.difference.by.tier,
+                **{**common, **told_by(finding, self.promises)},
             )
         for topic, tally in self.tallies.items():
             if topic in broken_topics or (topic == "facets" and self.promises.facets is None):
@@ -249,6 +251,17 @@ class Oracle:
                 none = f"none of {tally.asked} questions had anything to find{moved}"
                 lack = Lack.STOPPED if self.stopped else Lack.ROWS if tally.asked else Lack.PLAN
                 yield inconclusive(law, self.stopped or none, lack, **common)
+
+
+def told_by(finding: Finding, promises: Promises) -> dict[str, str]:
+    """Who promised what a finding contradicts, as an outcome says it."""
+    by, facets = finding.difference.by, promises.facets
+    page = facets.page if facets is not None and finding.query.facets else promises.listing.page
+    return {
+        "page": page if by.quote else "",
+        "source": by.origin(""),
+        "promise": f"{PROMISE} {by.sentence}",
+    }
 
 
 @dataclass(frozen=True, slots=True)

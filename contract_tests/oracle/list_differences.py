@@ -9,9 +9,11 @@ from typing import Any
 
 from contract_tests.judging.judge import show_filters, spread
 from contract_tests.oracle.sides import Difference, Side
-from contract_tests.outcome import Row, Tier
+from contract_tests.outcome import Row
+from contract_tests.promises.common import SAME, UNIQUE
 from contract_tests.promises.paging import ABSENT, Body, InHeader
 from contract_tests.promises.questions import OracleQuestion
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Reply
 
 MAX_EVIDENCE = 5
@@ -28,6 +30,16 @@ class Order:
     rows: Mapping[str, Row]
     place: Mapping[str, int]
     """For each certain row: how many certain rows stand in front of it."""
+
+    def groups(self, created: str) -> dict[str, tuple[int, int]]:
+        """By certain row: the first and the last place of the rows of its instant, any of which it may have."""
+        places: dict[str, tuple[int, int]] = {}
+        start = 0
+        for index, name in enumerate(self.certain):
+            if self.rows[name].get(created) != self.rows[self.certain[start]].get(created):
+                start = index
+            places |= dict.fromkeys(self.certain[start : index + 1], (start, index))
+        return places
 
     def evidence(self, names: Sequence[str]) -> tuple[Row, ...]:
         return tuple(self.rows[name] for name in names)
@@ -53,8 +65,8 @@ class Pages:
         return [row for body in self.bodies for row in body.rows]
 
     @property
-    def tier(self) -> Tier:
-        return self.before.promises.listing.tier_of(self.query.pairs)
+    def by(self) -> Statement:
+        return self.before.promises.listing.statement_of(self.query.pairs)
 
     def compare(self) -> Iterator[Difference]:
         """Everything that certain rows prove."""
@@ -69,7 +81,7 @@ class Pages:
         unknown = [row for name, row in zip(got, self.rows, strict=True) if name not in earlier and name not in later]
         yield from self.find_strangers(got, earlier, (earlier.keys() & later.keys()) - set(one) - selected)
         if unknown and self.complete:
-            yield Difference("rows", f"{len(unknown)} rows are not in the unfiltered list", self.tier, tuple(unknown))
+            yield Difference("rows", f"{len(unknown)} rows are not in the unfiltered list", self.by, tuple(unknown))
         yield from self.find_repeats(got, earlier, later)
         yield from self.find_changes(got, earlier, later)
         place = {name: index for index, name in enumerate(certain)}
@@ -78,7 +90,8 @@ class Pages:
         known = [place[name] for name in got if name in place]
         if known != sorted(known):
             sentence = "the rows come in another order than in the unfiltered list"
-            yield Difference("order", sentence, Tier.SHOULD, tuple(self.rows[:MAX_EVIDENCE]))
+            by = self.before.promises.listing.order
+            yield Difference("order", sentence, by, tuple(self.rows[:MAX_EVIDENCE]))
         order = Order(certain, self.slack(certain, one, two, maybe, len(unknown)), got, earlier, place)
         by_cursor = self.before.promises.listing.cursor is not None
         yield from self.check_walk(order) if by_cursor else self.check_window(order)
@@ -91,7 +104,7 @@ class Pages:
         rows = tuple(row for name, row in zip(got, self.rows, strict=True) if name in out and row == earlier[name])
         if rows:
             asked = show_filters(self.query.pairs) if self.query.pairs else "everything"
-            yield Difference("rows", f"{len(rows)} rows do not match {asked}", self.tier, rows)
+            yield Difference("rows", f"{len(rows)} rows do not match {asked}", self.by, rows)
 
     def find_repeats(
         self, got: Sequence[str], earlier: Mapping[str, Row], later: Mapping[str, Row]
@@ -99,7 +112,7 @@ class Pages:
         names = [name for name, times in Counter(got).items() if times > 1 and name in earlier and name in later]
         if names:
             rows = tuple(earlier[name] for name in names)
-            yield Difference("repeated", f"{len(names)} rows come twice", Tier.MUST, rows)
+            yield Difference("repeated", f"{len(names)} rows come twice", UNIQUE, rows)
 
     def find_changes(
         self, got: Sequence[str], earlier: Mapping[str, Row], later: Mapping[str, Row]
@@ -110,7 +123,7 @@ class Pages:
             if name in earlier and earlier[name] == later.get(name) and row != earlier[name]
         )
         if rows:
-            yield Difference("row", "a row looks otherwise than in the unfiltered list", Tier.MUST, rows)
+            yield Difference("row", "a row looks otherwise than in the unfiltered list", SAME, rows)
 
     def slack(
         self, certain: list[str], one: list[str], two: list[str], maybe: set[str], unknown: int
@@ -129,47 +142,59 @@ class Pages:
     def check_window(self, order: Order) -> Iterator[Difference]:
         """A page by number or offset: the rows that must be on it, and those that cannot be."""
         window = self.before.twin.window(self.replies[0].ask)
-        place, slack, present = order.place, order.slack, set(order.got)
+        slack, present, group = order.slack, set(order.got), order.groups(self.before.promises.listing.created)
+        start, end, certain = window.start, window.end, order.certain
         missing = [
             name
-            for index, name in enumerate(order.certain)
-            if index >= window.start and index + slack[name] < window.end and name not in present
+            for name in certain
+            if group[name][0] >= start and group[name][1] + slack[name] < end and name not in present
         ]
         if missing:
-            yield Difference("rows", f"{len(missing)} rows are missing", self.tier, order.evidence(missing))
-        foreign = [
-            name
-            for name in order.got
-            if name in place and (place[name] + slack[name] < window.start or place[name] >= window.end)
-        ]
+            yield Difference("rows", f"{len(missing)} rows are missing", self.by, order.evidence(missing))
+        known = [name for name in order.got if name in group]
+        foreign = [name for name in known if group[name][1] + slack[name] < start or group[name][0] >= end]
         if foreign:
             sentence = f"{len(foreign)} rows belong to another page"
-            yield Difference("window", sentence, self.tier, order.evidence(foreign))
-        if len(order.got) > window.end - window.start:
-            yield Difference("window", f"a page of {window.count} has {len(order.got)} rows", self.tier)
+            yield Difference("window", sentence, self.by, order.evidence(foreign))
+        if len(order.got) > end - start:
+            yield Difference("window", f"a page of {window.count} has {len(order.got)} rows", self.by)
+        if missing or foreign or any(slack.values()) or not self.complete or len(known) < len(order.got):
+            return  # Something moved.
+        expected = certain[start : None if window.count is None else start + window.count]
+        if len(order.got) < len(expected):
+            sentence = f"{len(expected) - len(order.got)} rows are missing"
+            yield Difference("rows", sentence, self.by, order.evidence([n for n in expected if n not in present]))
+        elif present != set(expected):
+            sentence, ties = "rows of one instant come in another order", self.before.promises.listing.ties
+            yield Difference("order", sentence, ties, order.evidence([n for n in expected if n not in present]))
 
     def check_walk(self, order: Order) -> Iterator[Difference]:
         """Pages by cursor: no certain row in front of the last one may be left out, and none behind the end."""
         cursor, window = self.before.promises.listing.cursor, self.before.twin.window(self.replies[0].ask)
         assert cursor is not None
-        present = set(order.got)
-        reached = max((order.place[name] for name in order.got if name in order.place), default=-1)
+        present, group = set(order.got), order.groups(self.before.promises.listing.created)
+        reached = max((group[name][0] - 1 for name in order.got if name in group), default=-1)
         ended = not self.leads_on(self.bodies[-1])
         until = len(order.certain) if ended else reached + 1
         missing = [name for name in order.certain[:until] if name not in present]
         if missing and not window.cursor:
             where = "are skipped" if order.place[missing[0]] < reached else "are missing at the end"
-            yield Difference("rows", f"{len(missing)} rows {where}", Tier.MUST, order.evidence(missing))
+            yield Difference("rows", f"{len(missing)} rows {where}", self.by, order.evidence(missing))
         for body in self.bodies:
             count = len(body.rows)
             if window.count is not None and count > window.count:
-                yield Difference("window", f"a page of {window.count} has {count} rows", Tier.MUST)
+                yield Difference("window", f"a page of {window.count} has {count} rows", self.by)
             if window.count is not None and count < window.count and self.leads_on(body):
                 sentence = f"a page of {count} rows (limit {window.count}) has a {cursor.name}"
-                yield Difference("cursor", sentence, Tier.SHOULD)
+                yield Difference("cursor", sentence, cursor.end)
         moving = any(order.slack.values()) or (self.before is not self.after and not self.before.same_rows(self.after))
-        if not ended and not moving and len(order.got) == len(order.certain) and not missing:
-            yield Difference("cursor", f"there is a {cursor.name} although nothing follows", Tier.SHOULD)
+        if moving or missing:
+            return
+        if not ended and len(order.got) == len(order.certain):
+            yield Difference("cursor", f"there is a {cursor.name} although nothing follows", cursor.end)
+        elif not window.cursor and present <= group.keys() and present != set(order.certain[: len(order.got)]):
+            sentence, ties = "rows of one instant come in another order", self.before.promises.listing.ties
+            yield Difference("order", sentence, ties, tuple(self.rows[-1:]))
 
     def leads_on(self, body: Body) -> bool:
         """Whether there is a cursor, be it an empty text."""
@@ -183,15 +208,15 @@ class Pages:
         if paging.total is not None:
             count, value = paging.total.of(body), paging.total.place.read(body)
             if count is None and (value is ABSENT or isinstance(paging.total.place, InHeader)):
-                yield Difference("total", f"{paging.total} is missing or not a number", Tier.SHOULD)
+                yield Difference("total", f"{paging.total} is missing or not a number", paging.total.statement)
             elif count is None or not least <= count <= least + slack:
-                yield Difference("total", f"{paging.total} is {value}, but {matching}", Tier.SHOULD)
+                yield Difference("total", f"{paging.total} is {value}, but {matching}", paging.total.statement)
         more = body.envelope.get(paging.more)
         end = self.before.twin.window(ask).end
         if paging.more and ((end < least and more is not True) or (end >= least + slack and more is not False)):
-            yield Difference("has_next", f"{paging.more} is {more}, but {matching}", Tier.MUST)
+            yield Difference("has_next", f"{paging.more} is {more}, but {matching}", paging.statement)
         expected: Any = self.before.twin.send(ask).json() if paging.echoes else {}
         for name in paging.echoes:
             if body.envelope.get(name) != expected[name]:
                 sentence = f"{name} is {body.envelope.get(name)}, it was asked as {expected[name]}"
-                yield Difference("echo", sentence, Tier.MUST)
+                yield Difference("echo", sentence, paging.statement)

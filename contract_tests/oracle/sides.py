@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contract_tests.oracle.twin import Twin
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.promises.form import Promises
+from contract_tests.promises.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,12 @@ class Difference:
 
     kind: str
     sentence: str
-    tier: Tier
+    by: Statement
     rows: tuple[Row, ...] = ()
+
+    @property
+    def tier(self) -> Tier:
+        return self.by.tier
 
 
 def drop_nulls(bucket: object) -> object:

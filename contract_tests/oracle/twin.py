@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from contract_tests.judging.target import target
 from contract_tests.outcome import Row
-from contract_tests.promises.filter_kinds import Owner
 from contract_tests.promises.form import Promises
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import InProcess
@@ -66,12 +64,12 @@ class Twin:
         self.provider = self.service.provider
         fixture = self.service.fixture
         key = fixture.credential
-        admin = fixture.callers[key]
+        admin, owner = fixture.callers[key], promises.listing.owner
         # The empty scope is the caller's own list; every other one is an org or a team of that name.
         tenants = {scope: scope or admin.home for scope in rows}
         self.caller = replace(
             admin,
-            user=most_common_user(promises.listing.owner, rows.get("", ())) or admin.user,
+            user=(owner.most_common(rows.get("", ())) if owner is not None else None) or admin.user,
             tenants=dict.fromkeys([admin.home, *tenants.values()], "admin"),
         )
         self.service.fixture = replace(fixture, callers={**fixture.callers, key: self.caller})
@@ -130,12 +128,6 @@ class Twin:
     def _read(self, ask: Ask) -> tuple[Route, dict[str, Any]]:
         route, segments = self.service.match("GET", ask.path)
         return route, route.read(segments, ask.query_string.encode()).values
-
-
-def most_common_user(owner: Owner | None, rows: Sequence[Row]) -> str:
-    """Whose rows these are, where the rows say so."""
-    users = Counter(row[owner.field] for row in rows if row.get(owner.field)) if owner is not None else Counter()
-    return str(users.most_common(1)[0][0]) if users else ""
 
 
 def as_served(rows: Sequence[Row], identity: str, owner: str) -> Collection:

@@ -10,8 +10,8 @@ from contract_tests.outcome import (
     Options,
     Pairs,
     Row,
-    Tier,
 )
+from contract_tests.promises.access import Access
 from contract_tests.promises.filter_kinds import (
     AllOf,
     Closed,
@@ -83,6 +83,7 @@ from contract_tests.promises.samples import (
 from contract_tests.promises.scopes import (
     Scopes,
 )
+from contract_tests.promises.statements import Statement
 from fakeserver.plugins import Plugins
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "TEXTS",
     "UNKNOWN",
     "UNKNOWN_UUID",
+    "Access",
     "AllOf",
     "Body",
     "Choices",
@@ -123,8 +125,8 @@ __all__ = [
     "Refusals",
     "Row",
     "Scopes",
+    "Statement",
     "Tags",
-    "Tier",
     "Total",
     "Unreadable",
     "ask_each",

@@ -8,17 +8,26 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Pairs, Row
+from contract_tests.promises.common import EMPTY_TEXT
 from contract_tests.promises.rows import Keeps
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import encode
 
 TRUE = ("true", "1", "yes", "on")
-FALSE_TEXT = "false"
+TRUE_TEXT, FALSE_TEXT = "true", "false"
+REFUSAL = Statement("Assumed: a text that is none of the values is refused.")
+FORBIDDEN = Statement("Assumed: whoever may not ask for a user's rows is refused with a 403.")
+RECASED = Statement("Assumed: a UUID in capitals is the same UUID.")
+OFF = Statement("Assumed: false filters nothing.")
+SPELT = Statement("Assumed: a boolean may be written as 1, on or True as well.")
+NUMBERS = Statement("Assumed: numbers are compared by value: 1.0 is 1.")
 BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
@@ -28,25 +37,30 @@ def texts(query: Pairs, name: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter(ABC):
-    """One filter of a listing. `noun` is what probes call its values; `sentence` is what the page says of it."""
+    """One filter of a listing. `noun` is what probes call its values."""
 
     parameter: str
     field: str
     """The field of a row that it looks at."""
     noun: str
-    sentence: str
-    tier: Tier = Tier.MUST
-    """SHOULD where the parameter is not on the page: whatever is wrong with it then is only a warning."""
-    refusal_tier: Tier = Tier.MUST
-    """How binding it is that values outside of the documented ones are refused."""
+    statement: Statement
+    """What the page says of it; where the page does not have the parameter, whatever is wrong with it is a warning."""
+    refusal: Statement = REFUSAL
+    """That values outside of the documented ones are refused."""
+    empty: Statement | None = EMPTY_TEXT
+    """What an empty text means; None where it is a value like any other."""
 
     def takes(self, name: str) -> bool:
         """Whether a parameter of this name in a query is this filter's."""
         return name == self.parameter
 
-    def tier_of(self, text: str) -> Tier:
-        """How binding the meaning of this one value is."""
-        return self.tier
+    def statement_for(self, text: str) -> Statement:
+        """What states the meaning of this one text."""
+        return self.empty if self.empty is not None and not text else self.statement
+
+    def refusal_of(self, text: str) -> Statement:
+        """What states that this text, which is none of the values, is refused."""
+        return self.empty if self.empty is not None and not text else self.refusal
 
     @abstractmethod
     def keeps(self, query: Pairs) -> Keeps | None:
@@ -73,10 +87,28 @@ class Equal(Filter):
 class Owner(Equal):
     """Rows of one user. Whether the caller may ask for others is known to the deployment only."""
 
+    closed: Statement
+    """Who may not ask for another user's rows."""
+    refused: int = 403
+    """The status for a caller who may not."""
+    status: Statement = FORBIDDEN
+    """That it has this status."""
+
+    def most_common(self, rows: Iterable[Row]) -> str | None:
+        """Whose rows these are, where the rows say so."""
+        users = Counter(row[self.field] for row in rows if row.get(self.field) is not None)
+        return str(users.most_common(1)[0][0]) if users else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference(Equal):
     """Rows that belong to another document, named by its UUID, in capitals or not."""
+
+    recased: Statement = RECASED
+    """That capitals carry no meaning."""
+
+    def statement_for(self, text: str) -> Statement:
+        return Filter.statement_for(self, text) if text == text.lower() else self.recased
 
     def value_of(self, text: str) -> str:
         return text.lower()
@@ -92,6 +124,10 @@ class Closed(Filter):
     repeats: bool = False
     """Several values may be given by repeating the parameter."""
 
+    def statement_for(self, text: str) -> Statement:
+        pieces = text.split(",") if self.commas else [text]
+        return self.empty if self.empty is not None and not all(pieces) else self.statement
+
     def keeps(self, query: Pairs) -> Keeps | None:
         given = texts(query, self.parameter)
         wanted = {piece for text in given for piece in text.split(",") if piece} if self.commas else set(given[-1:])
@@ -105,11 +141,15 @@ class Excluding(Filter):
     """A switch: true leaves out the rows whose field has `value`."""
 
     value: str
-    false_tier: Tier = Tier.SHOULD
-    """How binding it is that false filters nothing."""
+    off: Statement = OFF
+    """That false filters nothing."""
+    spelt: Statement = SPELT
+    """That a boolean may be written in other ways than `true` and `false`."""
 
-    def tier_of(self, text: str) -> Tier:
-        return self.false_tier if text == FALSE_TEXT else self.tier
+    def statement_for(self, text: str) -> Statement:
+        if text == FALSE_TEXT:
+            return self.off
+        return Filter.statement_for(self, text) if text in (TRUE_TEXT, "") else self.spelt
 
     def keeps(self, query: Pairs) -> Keeps | None:
         given = texts(query, self.parameter)
@@ -132,6 +172,9 @@ class AllOf(Filter):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Json(Filter):
     """Rows whose field contains an object, written as JSON text, in the sense of PostgreSQL's `@>`."""
+
+    numbers: Statement = NUMBERS
+    """That numbers are compared by value: 1.0 is 1."""
 
     def write(self, value: Any) -> Pairs:
         return ((self.parameter, dense(value)),)
@@ -160,12 +203,18 @@ LONG_KEY, LONG_VALUE, MUCH = 257, 2_049, 8
 class Tags(Filter):
     """Rows whose field, an object of texts, has every one of the pairs, each a parameter `name.key=text`."""
 
+    empty: Statement | None = None
+
     @property
     def prefix(self) -> str:
         return f"{self.parameter}."
 
     def takes(self, name: str) -> bool:
         return name.startswith(self.prefix)
+
+    def bare(self, name: str) -> str:
+        """The key in the name of a parameter; what stands for it in words where it is empty."""
+        return name.removeprefix(self.prefix) or "key"
 
     def write(self, *pairs: tuple[str, str]) -> Pairs:
         return tuple((self.prefix + name, text) for name, text in pairs)

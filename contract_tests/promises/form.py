@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from contract_tests.outcome import Options, Pairs, Row, Tier
-from contract_tests.promises.filter_kinds import Filter, Owner
+from contract_tests.outcome import Options, Pairs, Row
+from contract_tests.promises.access import Access
+from contract_tests.promises.common import UNDOCUMENTED
+from contract_tests.promises.filter_kinds import Filter, Owner, Tags, texts
 from contract_tests.promises.paging import Body, Cursor, Paging
 from contract_tests.promises.questions import Questions
 from contract_tests.promises.refusals import Refusals
 from contract_tests.promises.rows import Invariant, Keeps, instant
 from contract_tests.promises.scopes import Scopes
+from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Ask, Reply
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 Kind = TypeVar("Kind", bound=Filter)
+
+REQUIRED = Statement("Assumed: which fields a row always has, and which are never null.")
+ORDER = Statement("Assumed: the newest come first.")
+TIES = Statement("Assumed: sandboxes of one instant are ordered by their id.")
+IGNORES = Statement("Assumed: query parameters that are not declared are ignored.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +39,6 @@ class Facet:
     """The field of a bucket that holds the value."""
     field: str
     """The field of a row that is counted; null is not."""
-    tie: str
-    """The field of a bucket by which equal counts are ordered."""
     shown: tuple[str, ...] = ()
     """Fields of a bucket that repeat those of its rows."""
     bucket_schema: str
@@ -48,7 +54,18 @@ class Facets:
     page: str
     facets: tuple[Facet, ...]
     envelope_schema: str
-    sentence: str
+    statement: Statement
+    """What is counted."""
+    order: Statement
+    """Which bucket comes first."""
+    ties: Statement
+    """How buckets of equal counts are ordered."""
+    omits: Statement
+    """Which buckets are left out."""
+    names: Statement
+    """That a bucket calls its value as the rows do."""
+    ignores: Statement
+    """That the parameters of pages change nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +82,20 @@ class Listing:
     created: str
     state: str
     """The field that says what state a sandbox is in."""
+    statement: Statement
+    """What the page says that it lists."""
+    form: Statement
+    """What the page says that a row looks like."""
+    required: Statement = REQUIRED
+    """Which fields a row always has, and which are never null."""
+    always: frozenset[str] = frozenset()
+    """Those of which the page itself says so, where it says so of some only."""
+    order: Statement = ORDER
+    """Which sandbox comes first."""
+    ties: Statement = TIES
+    """How sandboxes of one instant are ordered."""
+    ignores: Statement = IGNORES
+    """That parameters which nobody declares change nothing."""
     paging: Paging
     filters: tuple[Filter, ...]
     invariants: tuple[Invariant, ...]
@@ -94,6 +125,11 @@ class Listing:
         """The filter that a parameter of this name belongs to."""
         return next((filter for filter in self.filters if filter.takes(name)), None)
 
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """How a refusal may name a parameter: a pair's also by its key alone."""
+        filter = self.filter_of(name)
+        return (name, filter.bare(name)) if isinstance(filter, Tags) else (name,)
+
     # What a query means.
 
     def keeps(self, query: Pairs) -> Keeps:
@@ -102,26 +138,35 @@ class Listing:
         return lambda row: all(keep(row) for keep in given)
 
     def order_key(self, row: Row) -> tuple[float, str]:
-        """Newest first, then id (Assumed)."""
+        """Newest first, then id."""
         return -instant(row[self.created]), str(row[self.identity])
 
-    def tier_of(self, query: Pairs) -> Tier:
-        """How binding the meaning of a query is: no more than its least binding parameter."""
-        tiers = [self.paging.tier for name, _ in query if name in self.paging.parameters]
-        tiers += [filter.tier_of(text) for name, text in query if (filter := self.filter_of(name)) is not None]
-        return min(tiers, key=lambda tier: tier.rank, default=Tier.MUST)
+    def statement_of(self, query: Pairs) -> Statement:
+        """What states the meaning of a query: the least binding of what is said of its parameters."""
+        said = [self.paging.statement for name, _ in query if name in self.paging.parameters]
+        said += [filter.statement_for(text) for name, text in query if (filter := self.filter_of(name)) is not None]
+        if any(name not in self.paging.parameters and self.filter_of(name) is None for name, _ in query):
+            said.append(self.ignores)
+        return weakest(said, self.statement)
 
-    def page_tier(self, names: frozenset[str]) -> Tier:
-        """SHOULD as soon as the provider's page does not have one of these parameters."""
-        own = [self.paging.tier for name in names if name in self.paging.parameters]
-        own += [filter.tier for filter in self.filters if any(map(filter.takes, names))]
-        return min(own, key=lambda tier: tier.rank, default=Tier.MUST)
+    def refusal_of(self, query: Pairs) -> Statement:
+        """What states that a query with a value that is not allowed is refused: the least binding again."""
+        said = [self.paging.refusal_of(name, text) for name, text in query if name in self.paging.parameters]
+        said += [filter.refusal_of(text) for name, text in query if (filter := self.filter_of(name)) is not None]
+        return weakest(said, UNDOCUMENTED)
+
+    def may_be_refused(self, query: Pairs, status: int, personal: Iterable[Row]) -> bool:
+        """Whether a valid query may have this status: who may ask for another user's rows is known to the deployment
+        only. `personal` are rows of the caller's own list."""
+        owner = self.owner
+        asked = set(texts(query, owner.parameter)) if owner is not None else set()
+        return owner is not None and status == owner.refused and bool(asked - {owner.most_common(personal)})
 
     def sentences(self, query: Pairs) -> list[str]:
-        """What the page says about the parameters of a query, each sentence once."""
-        said = [self.paging.sentence for name, _ in query if name in self.paging.parameters]
-        said += [filter.sentence for name, _ in query if (filter := self.filter_of(name)) is not None]
-        return list(dict.fromkeys(said))
+        """What is said about the parameters of a query, each sentence once."""
+        said = [self.paging.statement for name, _ in query if name in self.paging.parameters]
+        said += [filter.statement for name, _ in query if (filter := self.filter_of(name)) is not None]
+        return list(dict.fromkeys(statement.sentence for statement in said))
 
     # What an answer says.
 
@@ -161,11 +206,8 @@ class Colleagues:
     """Both are listed the same."""
     guarded: bool = False
     """Who asks for another user's sandboxes must be an admin of the scope that is given."""
-    refused: int = 403
-    """The status for whoever is not (Assumed)."""
-    tier: Tier = Tier.MUST
-    sentence: str = ""
-    """What the page says."""
+    statement: Statement | None = None
+    """What the page says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +229,7 @@ class Promises:
     """The OpenAPI file that answers are held against, as `importlib.resources` finds it."""
     listing: Listing
     refusals: Refusals
+    access: Access = field(default_factory=Access)
     scopes: Scopes
     colleagues: Colleagues = Colleagues()
     fake: Fake
@@ -220,7 +263,22 @@ class Promises:
         """What the pages say about a request: the facets, where it asks for them, and its parameters."""
         facets = self.facets
         counted = facets is not None and self.operation_at(ask.path) == facets.operation
-        return [*([facets.sentence] if facets is not None and counted else []), *self.listing.sentences(ask.query)]
+        return [
+            *([facets.statement.sentence] if facets is not None and counted else []),
+            *self.listing.sentences(ask.query),
+        ]
+
+    def has_path(self, path: str) -> bool:
+        """Whether a path is one of the operations', in whatever scope."""
+        facets, part = self.facets, self.scopes.in_path
+        before, _, behind = self.listing.path.partition(part) if part else (self.listing.path, "", "")
+        tails = [behind, *([behind + facets.tail] if facets is not None else [])]
+        return path.startswith(before) and any(
+            path.endswith(tail)
+            and "/" not in path[len(before) : len(path) - len(tail)]
+            and bool(part) == (len(path) > len(before) + len(tail))
+            for tail in tails
+        )
 
     def operation_at(self, path: str) -> str:
         """The operation that a path belongs to."""

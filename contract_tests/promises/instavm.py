@@ -10,6 +10,7 @@ from typing import Any
 from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Access,
     Choices,
     Fake,
     Invariant,
@@ -22,7 +23,7 @@ from contract_tests.promises import (
     Refusals,
     Row,
     Scopes,
-    Tier,
+    Statement,
     ask_singly,
     check_order,
     dense,
@@ -40,18 +41,19 @@ from fakeserver.resources import resource
 MOST = 1_000
 
 INVARIANTS = (
-    Invariant("started before its end", Tier.SHOULD, lambda row: check_order(row, "started_at", "end_at")),
+    Invariant(Statement("Assumed: started before its end."), lambda row: check_order(row, "started_at", "end_at")),
     Invariant(
-        'named after its template, otherwise "default"',
-        Tier.MUST,
+        Statement(
+            'named after its template, otherwise "default"',
+            quote='name: Template name (from parent_snapshot_ref or "default")',
+        ),
         lambda row: say_if(
             has_all(row, "template_id") and row.get("name") != (row["template_id"] or "default"),
             f"name is {row.get('name')!r} and template_id is {row.get('template_id')!r}",
         ),
     ),
     Invariant(
-        "instants are naive ISO texts",
-        Tier.SHOULD,
+        Statement("Assumed: instants are naive ISO texts, as in the page's example."),
         lambda row: next(
             (
                 f"{name} is {row[name]!r}"
@@ -71,26 +73,41 @@ def naive(text: str) -> bool:
         return False
 
 
+LIMIT = "Maximum number of results (1-1000, default: 100)"
 LISTING = Listing(
     page="002",
     path="/v1/sessions/sandboxes",
     identity="sandbox_id",
     created="started_at",
     state="status",
+    statement=Statement(
+        "The list holds the caller's VMs.", quote="List VMs (sandboxes) with optional metadata filtering."
+    ),
+    form=Statement("A row has the fields and types that the page shows.", quote="List of sandbox info objects with:"),
+    required=Statement(
+        "A row has these fields, and only the others may be null.",
+        quote='"required": [ "sandbox_id", "name", "metadata", "started_at", "status" ]',
+    ),
     paging=Paging(
         size="limit",
         default=100,
         most=MOST,
-        on_page=True,
-        sentence="`limit` is the most sandboxes the caller wants, 100 by default and 1,000 at most.",
+        statement=Statement(
+            "`limit` is the most sandboxes the caller wants, 100 by default and 1,000 at most.", quote=LIMIT
+        ),
+        bounds=Statement("A `limit` outside of 1 to 1,000 is refused.", quote="default=100, min=1, max=1000"),
     ),
     filters=(
         Json(
             parameter="metadata",
             field="metadata",
             noun="pair",
-            refusal_tier=Tier.SHOULD,
-            sentence="`metadata` is the JSON text of an object; it keeps sandboxes whose metadata contains it (`@>`).",
+            statement=Statement(
+                "`metadata` is the JSON text of an object; it keeps sandboxes whose metadata contains it (`@>`).",
+                quote="Filters using @> (contains) operator for GIN-indexed queries.",
+            ),
+            refusal=Statement("Assumed: text that is not JSON, and JSON that is not an object, is refused."),
+            numbers=Statement("Assumed: numbers are compared by value, as PostgreSQL does: 1.0 is 1."),
         ),
     ),
     invariants=INVARIANTS,
@@ -190,7 +207,22 @@ PROMISES = Promises(
     slug="instavm",
     spec=resource("openapi/instavm.yaml"),
     listing=LISTING,
-    refusals=Refusals(value=422, read=of_fastapi, located=True, challenges=True),
+    refusals=Refusals(
+        value=422,
+        read=of_fastapi,
+        status=Statement("A value that is not allowed is a 422.", quote="422 Validation Error"),
+        form=Statement("The body of a 422 is FastAPI's list of what is wrong.", quote='"title": "HTTPValidationError"'),
+        located=True,
+    ),
+    access=Access(
+        headers={
+            "Authorization": Statement(
+                "A token is sent as a bearer.", quote="Requires authentication via: OAuth2PasswordBearer."
+            ),
+            "X-API-Key": Statement("Observed: `X-API-Key` carries a credential of its own (instavm 0.26.1)."),
+        },
+        challenge=Statement("Assumed: a 401 says in WWW-Authenticate how to authenticate, as FastAPI does."),
+    ),
     scopes=Scopes(),
     fake=Fake(home="main"),
     mine=mine,

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from contract_tests.outcome import Pairs, Row, Tier
+from contract_tests.outcome import Pairs, Row
+from contract_tests.promises.common import DIGITS, EMPTY_TEXT
+from contract_tests.promises.statements import Statement
 
 
 class Missing(Enum):
@@ -54,14 +56,24 @@ class InHeader:
 Place = InEnvelope | InHeader
 
 
+BOUND = Statement("Assumed: a cursor belongs to the filters that it was issued for; any other is refused.")
+TOTAL = Statement("Assumed: the total counts what matches the filters, on all pages together.")
+END = Statement("Assumed: there is no cursor on the last page, and a page before it is full.")
+BOUNDS = Statement("Assumed: a size or number outside of its range is refused.")
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """An opaque text that leads to the next page; without one, the list has ended."""
 
     parameter: str
     place: Place
+    bound: Statement = BOUND
+    """That a cursor which was never issued, or belongs to another list, is refused."""
+    end: Statement = END
+    """That there is a cursor only where rows follow, and that a page is full as long as they do."""
     refused: int = 400
-    """The status of a cursor that was never issued, or belongs to another list."""
+    """The status of such a cursor."""
 
     @property
     def name(self) -> str:
@@ -93,7 +105,7 @@ class Total:
     """How many rows match the filters, on every page alike."""
 
     place: Place
-    tier: Tier = Tier.MUST
+    statement: Statement = TOTAL
 
     def __str__(self) -> str:
         return self.place.name if isinstance(self.place, InHeader) else f"the {self.place.name}"
@@ -127,11 +139,18 @@ class Paging:
     """The fields of the envelope that repeat the parameters of their name."""
     refuses_more: bool = True
     """Whether a larger size is refused; otherwise it counts as the largest."""
-    tier: Tier = Tier.MUST
-    """SHOULD where the page does not have these parameters."""
-    on_page: bool = False
-    """Whether the page itself states the bounds of the parameters and their refusal."""
-    sentence: str
+    statement: Statement
+    """What the page says of these parameters."""
+    bounds: Statement = BOUNDS
+    """That a value outside of its range is refused."""
+
+    def refusal_of(self, name: str, text: str) -> Statement:
+        """What states that this text, which is no size, number or cursor, is refused."""
+        if self.cursor is not None and name == self.cursor.parameter:
+            return self.cursor.bound
+        if not text:
+            return EMPTY_TEXT
+        return DIGITS if is_whole(text) and not text.removeprefix("-").isdigit() else self.bounds
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -162,6 +181,14 @@ class Paging:
         if offset is None:
             offset = (number - 1) * shown if self.number and shown else 0
         return shown, offset
+
+
+def is_whole(text: str) -> bool:
+    """Whether a lenient reader takes this text for a whole number: ` 5`, `5.0`, `1_000`, `1e1`."""
+    try:
+        return float(text).is_integer()
+    except (ValueError, OverflowError):
+        return False
 
 
 LINKS = ("token", "cursor", "page", "link")

@@ -8,6 +8,7 @@ from typing import Any
 from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Access,
     AllOf,
     Choices,
     Closed,
@@ -27,7 +28,7 @@ from contract_tests.promises import (
     Refusals,
     Row,
     Scopes,
-    Tier,
+    Statement,
     Total,
     ask_each,
     ask_singly,
@@ -48,56 +49,108 @@ from fakeserver.resources import resource
 MOST = 1_000
 STATUSES = ("RUNNING", "PAUSED", "TERMINATED", "ERROR", "PENDING", "PROVISIONING")
 
+TYPED = {"ERROR": True, "PENDING": False, "PROVISIONING": False, "RUNNING": False}
+"""Whether there is an error's type. One that has ended may have failed (TIMEOUT), one that is paused may say why."""
+
 INVARIANTS = (
     Invariant(
-        "terminatedAt exactly when TERMINATED",
-        Tier.SHOULD,
+        Statement("Assumed: terminatedAt exactly when TERMINATED."),
         lambda row: say_if(
             (row.get("status") == "TERMINATED") != (row.get("terminatedAt") is not None),
             f"status is {row.get('status')} and terminatedAt is {row.get('terminatedAt')}",
         ),
     ),
     Invariant(
-        "created, updated, started and terminated in that order",
-        Tier.SHOULD,
+        Statement("Assumed: created, updated, started and terminated in that order."),
         lambda row: (
             check_order(row, "createdAt", "updatedAt") or check_order(row, "createdAt", "startedAt", "terminatedAt")
         ),
     ),
     Invariant(
-        "an error has a type exactly when its status is ERROR",
-        Tier.SHOULD,
+        Statement(
+            "Assumed: an error has a type when its status is ERROR, and nothing has one before it failed or ended."
+        ),
         lambda row: say_if(
-            has_all(row, "errorType") and (row["status"] == "ERROR") != (row["errorType"] is not None),
+            has_all(row, "errorType")
+            and row.get("status") in TYPED
+            and TYPED[row["status"]] != (row["errorType"] is not None),
             f"status is {row.get('status')} and errorType is {row.get('errorType')}",
         ),
     ),
     Invariant(
-        "what waits has not started",
-        Tier.SHOULD,
+        Statement("Assumed: what waits has not started."),
         lambda row: say_if(
             (row.get("status") in ("PENDING", "PROVISIONING")) and row.get("startedAt") is not None,
             f"status is {row.get('status')} and startedAt is {row.get('startedAt')}",
         ),
     ),
     Invariant(
-        "what runs has started",
-        Tier.SHOULD,
+        Statement("Assumed: what runs has started."),
         lambda row: say_if(
             row.get("status") == "RUNNING" and row.get("startedAt") is None, "status is RUNNING, startedAt is null"
         ),
     ),
     Invariant(
-        "sizes and counts are not negative",
-        Tier.SHOULD,
+        Statement("Assumed: sizes and counts are not negative."),
         lambda row: check_not_negative(row, "cpuCores", "memoryGB", "diskSizeGB", "gpuCount", "timeoutMinutes"),
     ),
     Invariant(
-        "no label twice",
-        Tier.SHOULD,
+        Statement("Assumed: no label twice."),
         lambda row: say_if(
             len(set(row.get("labels") or ())) != len(row.get("labels") or ()), f"labels are {row.get('labels')}"
         ),
+    ),
+)
+
+REFUSED = Statement("Assumed: a caller who may not see a list is refused with a 403.")
+OPTIONS = "Available options: PENDING, PROVISIONING, RUNNING, PAUSED, ERROR, TERMINATED"
+ADMIN = "When set to another user's ID, the caller must be a team admin of the provided team_id."
+FILTERS = (
+    AllOf(
+        parameter="labels",
+        field="labels",
+        noun="label",
+        statement=Statement(
+            "`labels` keeps sandboxes that have every one of these labels.",
+            quote="Filter by labels (sandboxes must have ALL specified labels)",
+        ),
+    ),
+    Excluding(
+        parameter="is_active",
+        field="status",
+        noun="active",
+        value="TERMINATED",
+        statement=Statement(
+            "`is_active` leaves out terminated sandboxes.", quote="Filter to exclude terminated sandboxes when True"
+        ),
+        refusal=Statement("`is_active` takes a boolean and nothing else.", quote="is_active boolean | null"),
+        off=Statement("Assumed: `is_active=false` filters nothing; the page says what true does."),
+        spelt=Statement("Assumed: `is_active` may be written as pydantic reads a boolean: 1, on, True."),
+    ),
+    Closed(
+        parameter="status",
+        field="status",
+        noun="status",
+        values=STATUSES,
+        statement=Statement("`status` keeps sandboxes with this status.", quote="Filter by status"),
+        refusal=Statement("`status` takes one of the options and nothing else.", quote=OPTIONS),
+    ),
+    Owner(
+        parameter="user_id",
+        field="userId",
+        noun="user",
+        statement=Statement(
+            "`user_id` keeps sandboxes of this user; for others, the caller must administer the given team.",
+            quote="Filter by user ID.",
+        ),
+        closed=Statement("Only an admin of the given team is shown another user's sandboxes.", quote=ADMIN),
+        status=REFUSED,
+    ),
+    Equal(
+        parameter="team_id",
+        field="teamId",
+        noun="team",
+        statement=Statement("`team_id` keeps sandboxes of this team.", quote="Filter by team ID"),
     ),
 )
 
@@ -108,51 +161,28 @@ LISTING = Listing(
     identity="id",
     created="createdAt",
     state="status",
+    statement=Statement("The list holds the caller's sandboxes.", quote="List Sandboxes"),
+    form=Statement(
+        "A row has the fields of the page's example, with values of their types.", quote="SandboxResponse · object[]"
+    ),
+    required=Statement("Observed: which fields are required and which may be null (the provider's OpenAPI)."),
     paging=Paging(
         size="per_page",
         default=50,
         most=MOST,
         number="page",
-        total=Total(InEnvelope("total")),
+        total=Total(
+            InEnvelope("total"), Statement("`total` counts the sandboxes that match.", quote="total integer required")
+        ),
         more="has_next",
         echoes=("page", "per_page"),
-        on_page=True,
-        sentence="`page` is counted from 1; `per_page` is 50 by default and 1,000 at most.",
+        statement=Statement(
+            "`page` is counted from 1; `per_page` is 50 by default and 1,000 at most.",
+            quote="Page number Required range: x >= 1 … Items per page",
+        ),
+        bounds=Statement("A number outside of its range is refused.", quote="Required range: 1 <= x <= 1000"),
     ),
-    filters=(
-        AllOf(
-            parameter="labels",
-            field="labels",
-            noun="label",
-            sentence="`labels` keeps sandboxes that have every one of these labels.",
-        ),
-        Excluding(
-            parameter="is_active",
-            field="status",
-            noun="active",
-            value="TERMINATED",
-            sentence="`is_active` leaves out terminated sandboxes.",
-        ),
-        Closed(
-            parameter="status",
-            field="status",
-            noun="status",
-            values=STATUSES,
-            sentence="`status` keeps sandboxes with this status.",
-        ),
-        Owner(
-            parameter="user_id",
-            field="userId",
-            noun="user",
-            sentence="`user_id` keeps sandboxes of this user; for others, the caller must administer the given team.",
-        ),
-        Equal(
-            parameter="team_id",
-            field="teamId",
-            noun="team",
-            sentence="`team_id` keeps sandboxes of this team.",
-        ),
-    ),
+    filters=FILTERS,
     invariants=INVARIANTS,
     statuses=frozenset(),
     row_schema="SandboxResponse",
@@ -255,19 +285,33 @@ PROMISES = Promises(
     slug="prime",
     spec=resource("openapi/prime.yaml"),
     listing=LISTING,
-    refusals=Refusals(value=422, read=refusal, challenges=True),
+    refusals=Refusals(value=422, read=refusal),
+    access=Access(
+        headers={
+            "Authorization": Statement(
+                "A token is sent as a bearer.", quote="Bearer authentication header of the form Bearer <token>"
+            )
+        },
+        challenge=Statement("Assumed: a 401 says in WWW-Authenticate how to authenticate, as FastAPI does."),
+    ),
     scopes=Scopes(
         in_query="team_id",
         field="teamId",
         noun="team",
         unknown=403,
-        unknown_tier=Tier.SHOULD,
         foreign=403,
-        empty_is_none=True,
+        refused=REFUSED,
+        empty=Statement("Assumed: an empty `team_id` is as good as none."),
+        own=Statement(
+            "Assumed: without `team_id` the list holds the caller's personal sandboxes only: no team, one user."
+        ),
     ),
     colleagues=Colleagues(
         guarded=True,
-        sentence="When `user_id` is another user's ID, the caller must be a team admin of the provided `team_id`.",
+        statement=Statement(
+            "Whoever asks for another user's sandboxes is an admin of the team that they give.",
+            quote="When set to another user's ID, the caller must be a team admin of the provided team_id.",
+        ),
     ),
     fake=Fake(home="main", orgs=("research",)),
     mine=mine,

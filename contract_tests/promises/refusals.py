@@ -6,6 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract_tests.promises.common import UNDOCUMENTED
+from contract_tests.promises.statements import Statement
+
+NAMED = Statement("Assumed: a refusal names the parameter at fault, and says where it stands.")
+KINDS = Statement("Assumed: which kinds of error a status may have.")
+ROUTES = Statement("Assumed: an unknown path is a 404 in the provider's own words.")
+STATUS = Statement("Assumed: which status a value has that is not allowed.")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -33,16 +41,26 @@ class Refusals:
     """The status for a value that is not allowed."""
     read: Callable[[Any], Refusal | None]
     """The refusal in a JSON body, or None where the body is not of this dialect."""
+    status: Statement = STATUS
+    """That it has this status and no other."""
+    listed: Statement = UNDOCUMENTED
+    """That no refusal has another status than those that the page lists."""
+    form: Statement = UNDOCUMENTED
+    """What the body of a refusal looks like."""
+    named: Statement = NAMED
+    """That the refusal names the parameters at fault."""
     kinds: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """By status: the kinds that it may have; nothing where the dialect has none."""
     kind_name: str = "kind"
     """What the dialect calls the kind."""
+    routes: Statement | None = ROUTES
+    """That a path which is none is refused in this dialect."""
+    kinded: Statement = KINDS
+    """That a status has these kinds only."""
     located: bool = False
     """Whether a refused value is named with the place where it stands (`query`)."""
-    repeats_status: bool = False
-    """Whether the body repeats the status."""
-    challenges: bool = False
-    """Whether a 401 says in WWW-Authenticate how to authenticate."""
+    repeats: Statement | None = None
+    """That the body repeats the status, where it does."""
 
     def wrong_kind(self, status: int, body: Any) -> str:
         """A sentence when a refusal is of a kind that its status cannot have."""

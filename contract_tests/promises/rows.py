@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from contract_tests.outcome import Row, Tier
+from contract_tests.outcome import Row
+from contract_tests.promises.statements import Statement
 
 Keeps = Callable[[Row], bool]
 
@@ -16,9 +17,12 @@ Keeps = Callable[[Row], bool]
 class Invariant:
     """Something that holds for every single row. `wrong` gives a sentence when it does not."""
 
-    name: str
-    tier: Tier
+    statement: Statement
     wrong: Callable[[Row], str]
+
+    @property
+    def name(self) -> str:
+        return self.statement.plain.rstrip(".")
 
 
 def instant(text: str) -> float:

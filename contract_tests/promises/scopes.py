@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contract_tests.outcome import Options, Pairs, Tier
+from contract_tests.outcome import Options, Pairs
+from contract_tests.promises.common import TENANCY
+from contract_tests.promises.statements import Statement
+
+REFUSED = Statement("Assumed: a list that the caller may not read is refused, not shown empty.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +22,18 @@ class Scopes:
     field: str = ""
     """The field of a row that names its scope; null in the caller's own list."""
     noun: str = "account"
+    apart: Statement = TENANCY
+    """That nobody is shown what belongs to others."""
     unknown: int = 404
     """The status for a scope that does not exist."""
-    unknown_tier: Tier = Tier.MUST
     foreign: int = 403
     """The status for a scope that the caller does not belong to."""
-    empty_is_none: bool = False
-    """An empty text in the parameter is as good as no parameter (Assumed)."""
+    refused: Statement = REFUSED
+    """That such scopes are refused, and with these statuses, rather than shown empty."""
+    empty: Statement | None = None
+    """That an empty text in the parameter is as good as no parameter."""
+    own: Statement | None = None
+    """What the list without a scope holds."""
     advice: str = "is the base URL right?"
     """What to look at when the list is answered with 403 or 404; `{scope}` is the scope that was asked for."""
 

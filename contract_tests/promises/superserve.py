@@ -8,6 +8,7 @@ from typing import Any
 from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Access,
     Choices,
     Closed,
     Colleagues,
@@ -24,8 +25,8 @@ from contract_tests.promises import (
     Refusals,
     Row,
     Scopes,
+    Statement,
     Tags,
-    Tier,
     Total,
     ask_each,
     ask_singly,
@@ -47,21 +48,18 @@ PREFIX = "metadata."
 
 INVARIANTS = (
     Invariant(
-        "what has been paused has a snapshot",
-        Tier.MUST,
+        Statement("what has been paused has a snapshot", quote="ID of the latest snapshot (present after a pause)."),
         lambda row: say_if(
             row.get("status") in ("paused", "resuming") and "snapshot_id" not in row,
             f"status is {row.get('status')} and snapshot_id is absent",
         ),
     ),
     Invariant(
-        "nothing is null",
-        Tier.SHOULD,
+        Statement("Observed: nothing is null (server source: what has no value is left out)."),
         lambda row: next((f"{name} is null" for name, value in row.items() if value is None), ""),
     ),
     Invariant(
-        "sizes are positive",
-        Tier.SHOULD,
+        Statement("Assumed: sizes are positive."),
         lambda row: next(
             (
                 f"{name} is {row[name]}"
@@ -72,6 +70,32 @@ INVARIANTS = (
         ),
     ),
 )
+WINDOW = Statement("Observed: `limit` and `offset` cut a window out of the list (superserve 0.11.4; not on the page).")
+FILTERS = (
+    Tags(
+        parameter="metadata",
+        field="metadata",
+        noun="pair",
+        statement=Statement(
+            "`metadata.{key}=value` keeps sandboxes whose metadata has every one of these pairs.",
+            quote="Filter sandboxes whose metadata contains an exact {key}: <value> pair. Repeat with different keys "
+            "to AND multiple filters.",
+        ),
+        refusal=Statement("Observed: an empty key, a key given twice and too long ones are a 400 (server source)."),
+    ),
+    Closed(
+        parameter="status",
+        field="status",
+        noun="status",
+        values=LISTED,
+        commas=True,
+        statement=Statement(
+            "Observed: `status` keeps sandboxes in one of these states, separated by commas (superserve 0.11.4; not on "
+            "the page)."
+        ),
+        refusal=Statement("Observed: an unknown `status` is a 400 (server source)."),
+    ),
+)
 
 LISTING = Listing(
     page="004",
@@ -79,35 +103,31 @@ LISTING = Listing(
     identity="id",
     created="created_at",
     state="status",
+    statement=Statement(
+        "The list holds all sandboxes of the team.", quote="List of sandboxes belonging to the authenticated team"
+    ),
+    form=Statement(
+        "A row has the fields, types and values that the page shows.",
+        quote="Available options: active, paused, resuming",
+    ),
+    required=Statement("Assumed: which fields are required; the page says it of `metadata` only."),
+    always=frozenset({"metadata"}),
+    order=Statement("Observed: the newest come first (server source)."),
+    ignores=Statement("Observed: query parameters that are not declared are ignored (server source)."),
     paging=Paging(
         size="limit",
         default=None,
         most=MOST,
         offset="offset",
-        total=Total(InHeader("X-Total-Count"), Tier.SHOULD),
+        total=Total(
+            InHeader("X-Total-Count"),
+            Statement("Observed: X-Total-Count says how many sandboxes match (server source)."),
+        ),
         refuses_more=False,
-        tier=Tier.SHOULD,
-        sentence="`limit` and `offset` cut a window out of the list (Observed); X-Total-Count counts what matches.",
+        statement=WINDOW,
+        bounds=Statement("Observed: a `limit` below 1 and an `offset` below 0 are a 400 (server source)."),
     ),
-    filters=(
-        Tags(
-            parameter="metadata",
-            field="metadata",
-            noun="pair",
-            refusal_tier=Tier.SHOULD,
-            sentence="`metadata.{key}=value` keeps sandboxes whose metadata has every one of these pairs.",
-        ),
-        Closed(
-            parameter="status",
-            field="status",
-            noun="status",
-            values=LISTED,
-            commas=True,
-            tier=Tier.SHOULD,
-            refusal_tier=Tier.SHOULD,
-            sentence="`status` keeps sandboxes in one of these states, separated by commas (Observed).",
-        ),
-    ),
+    filters=FILTERS,
     invariants=INVARIANTS,
     statuses=frozenset(),
     row_schema="SandboxResponse",
@@ -199,10 +219,26 @@ PROMISES = Promises(
         value=400,
         read=refusal,
         kinds={400: ("bad_request",), 401: ("auth_failed",)},
+        routes=None,  # Observed: the router answers with text (server source).
         kind_name="code",
     ),
-    scopes=Scopes(),
-    colleagues=Colleagues(together=True, sentence="List of sandboxes belonging to the authenticated team."),
+    access=Access(
+        headers={
+            "X-API-Key": Statement("`X-API-Key` carries the team's key.", quote="X-API-Key string header required")
+        },
+    ),
+    scopes=Scopes(
+        apart=Statement(
+            "A team is shown its own sandboxes only.", quote="List of sandboxes belonging to the authenticated team"
+        )
+    ),
+    colleagues=Colleagues(
+        together=True,
+        statement=Statement(
+            "Everybody in a team is listed the team's sandboxes.",
+            quote="List of sandboxes belonging to the authenticated team",
+        ),
+    ),
     fake=Fake(home="main"),
     mine=mine,
 )

@@ -58,7 +58,8 @@ def in_full(report: Report, outcome: Outcome) -> list[str]:
     """A broken promise with the requests and the rows that show it, as lines."""
     lines = [f"{mark(report, outcome)}: {outcome.law}: {outcome.sentence}"]
     if outcome.promise:
-        where = f" (reference page {outcome.page})" if outcome.page else ""
+        origin = f"reference page {outcome.page}" if outcome.page else outcome.source
+        where = f" ({origin})" if origin else ""
         lines.append(f"  promised: {outcome.promise}{where}")
     lines += [f"  {line}" for line in curls(report, outcome)]
     lines += [f"  row: {shorten(row)}" for row in outcome.rows]

@@ -10,7 +10,8 @@ from fakeserver.scaffold.plan import Plan, name_of
 PROMISES = '''"""{title}: what its pages promise, for `fakeserver check {slug}`.
 
 Begun from the description, like the fake itself. A mistake in one is seen by the other only once somebody has read the
-vendor's pages and stated here, by hand, what they say."""
+vendor's pages and stated here, by hand, what they say. Whatever quotes a page binds the deployment; what is Assumed is
+a warning."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ LISTING = Listing(
     identity={identity},
     created={created},
     state={state},
+    statement=Statement("Assumed: the list holds what the caller may see."),
+    form=Statement("Assumed: a row has the fields and types of the description."),
     paging={paging},
     filters=({filters}),
     invariants=(),
@@ -71,7 +74,7 @@ ALWAYS = {
     "Refusals",
     "Row",
     "Scopes",
-    "Tier",
+    "Statement",
 }
 UNKNOWN = "fakeserver-unknown"
 """A parameter that no provider has."""
@@ -126,11 +129,11 @@ def _promise_values(listed: Listed, kind: str, name: str, field: str) -> str:
     more = (
         f", commas={raw.get('explode') is False}, repeats={raw.get('explode') is not False}" if kind == "AnyOf" else ""
     )
-    sentence = f"`{name}` keeps rows whose `{field}` it names (Assumed)."
+    sentence = f"Assumed: `{name}` keeps rows whose `{field}` it names."
     return (
         f"Closed(\n            parameter={literal(name)},\n            field={literal(field)},\n"
         f"            noun={literal(name)},\n            values={tuple_of(values)}{more},\n"
-        f"            tier=Tier.SHOULD,\n            sentence={literal(sentence)},\n        )"
+        f"            statement=Statement({literal(sentence)}),\n        )"
     )
 
 
@@ -155,9 +158,9 @@ def _promise_paging(listed: Listed) -> tuple[str, set[str]]:
         names |= {"Cursor", place}
     if "total" in facts:
         name, place = facts["total"]
-        parts.append(f"total=Total({place}({literal(name)}), Tier.SHOULD)")
+        parts.append(f"total=Total({place}({literal(name)}))")
         names |= {"Total", place}
     if "has_next" in facts and facts["has_next"][1] == "InEnvelope":
         parts.append(f"more={literal(facts['has_next'][0])}")
-    parts += ["tier=Tier.SHOULD", 'sentence="The description names these parameters (Assumed: what they mean)."']
+    parts.append('statement=Statement("Assumed: what these parameters mean; the description only names them.")')
     return "Paging(\n" + "".join(f"        {part},\n" for part in parts) + "    )", names

@@ -56,7 +56,8 @@ def test_the_readme_example_beside_the_packaged_laws(tmp_path: Path) -> None:
 TOKEN = "prime-admin-key"
 OURS = '''
 import pytest
-from contract_tests.judging.check import Inconclusive, Law
+from contract_tests.judging.check import Inconclusive
+from contract_tests.judging.law import Law
 from contract_tests.outcome import Tier
 
 

@@ -13,7 +13,9 @@ import orjson
 import pytest
 
 from contract_tests import run
-from contract_tests.judging.check import NO_5XX, Law
+from contract_tests.judging.check import NO_5XX
+from contract_tests.judging.law import Law
+from contract_tests.judging.session import budget_of
 from contract_tests.judging.target import target
 from contract_tests.laws.layer import Laws
 from contract_tests.oracle.twin import default_credentials
@@ -159,7 +161,7 @@ def test_a_cursor_that_leads_in_a_circle_is_left() -> None:
 
     session = exercise("dreadnode", circling, default_options("dreadnode"), (Laws(),))
     assert "cursors.end" in {outcome.law for outcome in failing_of(session.outcomes, strict=False)}
-    assert session.transport.sent <= 120
+    assert session.transport.sent <= (budget_of(session.options).shared or 0)
 
 
 def test_what_is_known_is_accepted() -> None:

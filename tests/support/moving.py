@@ -83,6 +83,9 @@ class Reader:
     def remaining(self) -> int:
         return self.budget - self.transport.sent
 
+    def knows(self, parameter: str) -> bool:
+        return True
+
     def path(self, scope: str | None = None) -> str:
         return self.promises.path(scope or self.scopes[0])
 

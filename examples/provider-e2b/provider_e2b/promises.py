@@ -1,7 +1,7 @@
 """What E2B's public OpenAPI file promises of its list of sandboxes, stated by hand, for `fakeserver check e2b`.
 
-MUST is what that file says. SHOULD is what it leaves open and its server does (Observed: the source of the API server),
-or what we only assume.
+What that file says is quoted, and binding. What it leaves open and its server does is Observed (the source of the API
+server), the rest Assumed; neither binds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from contract_tests.promises import (
     TEXTS,
     UNKNOWN,
+    Access,
     Choices,
     Closed,
     Cursor,
@@ -30,7 +31,7 @@ from contract_tests.promises import (
     Refusals,
     Row,
     Scopes,
-    Tier,
+    Statement,
     ask_each,
     ask_singly,
     check_order,
@@ -51,32 +52,45 @@ STATE = Closed(
     noun="state",
     values=STATES,
     commas=True,
-    sentence="`state` keeps sandboxes in one of these states, separated by commas.",
+    statement=Statement(
+        "`state` keeps sandboxes in one of these states, separated by commas.",
+        quote="Filter sandboxes by one or more states",
+    ),
 )
 METADATA = EncodedTags(
     parameter="metadata",
     field="metadata",
     noun="pair",
-    # The file documents a 400, and does not say what for.
-    refusal_tier=Tier.SHOULD,
-    sentence="`metadata` is a text like user=abc&app=prod, each key and value URL-encoded; it keeps sandboxes whose "
-    "metadata has every one of these pairs.",
+    statement=Statement(
+        "`metadata` is a text like user=abc&app=prod, each key and value URL-encoded; it keeps sandboxes whose "
+        "metadata has every one of these pairs.",
+        quote='Metadata query used to filter the sandboxes (e.g. "user=abc&app=prod").',
+    ),
+    refusal=Statement("Assumed: a text that is no pairs is refused; the file documents a 400, and not what for."),
 )
-INVARIANTS = (Invariant("started before its end", Tier.SHOULD, lambda row: check_order(row, "startedAt", "endAt")),)
+INVARIANTS = (
+    Invariant(Statement("Assumed: started before its end."), lambda row: check_order(row, "startedAt", "endAt")),
+)
 LISTING = Listing(
     page="openapi.yml",
     path="/v2/sandboxes",
     identity="sandboxID",
     created="startedAt",
     state="state",
+    statement=Statement("The list holds the team's sandboxes.", quote="List all sandboxes"),
+    form=Statement("A row has the fields and types of the file.", quote="#/components/schemas/ListedSandbox"),
+    required=Statement("A row has the fields that the file requires.", quote="required:"),
     paging=Paging(
         size="limit",
         default=100,
         most=MOST,
         cursor=Cursor("nextToken", InHeader("X-Next-Token")),
-        on_page=True,
-        sentence="`limit` is the longest page, 100 by default and at most; X-Next-Token names the next one, if more "
-        "sandboxes exist.",
+        statement=Statement(
+            "`limit` is the longest page, 100 by default and at most; X-Next-Token names the next one, if more "
+            "sandboxes exist.",
+            quote="Maximum number of items to return per page",
+        ),
+        bounds=Statement("A `limit` outside of 1 to 100 is refused.", quote="minimum: 1 default: 100 maximum: 100"),
     ),
     filters=(STATE, METADATA),
     invariants=INVARIANTS,
@@ -144,7 +158,12 @@ PROMISES = Promises(
     slug="e2b",
     spec=files("provider_e2b") / "openapi.yaml",
     listing=LISTING,
-    refusals=Refusals(value=400, read=refusal, repeats_status=True),
+    refusals=Refusals(
+        value=400,
+        read=refusal,
+        repeats=Statement("`code` repeats the status.", quote="#/components/schemas/Error"),
+    ),
+    access=Access(headers={"X-API-Key": Statement("`X-API-Key` carries the key.", quote="ApiKeyAuth: type: apiKey")}),
     scopes=Scopes(),
     fake=Fake(home="main"),
     mine=mine,

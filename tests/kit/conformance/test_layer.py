@@ -26,6 +26,7 @@ from contract_tests.planted import BUGS, Handler, correct
 from contract_tests.planted.exercise import default_options
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.filter_kinds import EncodedTags
+from contract_tests.promises.statements import Statement
 from contract_tests.run import judge, open_session
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
@@ -185,7 +186,7 @@ def test_every_exclusion_has_its_reason() -> None:
 
 def test_a_text_that_a_filter_cannot_read_is_excused_and_no_other() -> None:
     """No schema states the grammar of pairs in one text: its refusal is right, that of a readable one is not."""
-    pairs = EncodedTags(parameter="metadata", field="metadata", noun="pair", sentence="")
+    pairs = EncodedTags(parameter="metadata", field="metadata", noun="pair", statement=Statement("Assumed: a text."))
     known = [*excluded.explain_filter(pairs)]
     failure = Failure(operation="listSandboxes", title="", message="")
 

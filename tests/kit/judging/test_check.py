@@ -5,9 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from contract_tests.judging.check import NO_5XX, Check, Law
+from contract_tests.judging.check import NO_5XX, Check
 from contract_tests.judging.judge import Place
 from contract_tests.judging.lacking import Inconclusive
+from contract_tests.judging.law import Law
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options, Tier, Verdict
 from contract_tests.planted.false_alarms import handler

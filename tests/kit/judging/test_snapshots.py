@@ -19,6 +19,7 @@ from contract_tests.outcome import Options, Row, Snapshot
 from contract_tests.planted.backend import documents_of, load
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.paging import Cursor, InEnvelope, InHeader, Paging, Total
+from contract_tests.promises.statements import Statement
 from contract_tests.run import judge
 from contract_tests.sending.in_process import InProcess
 from contract_tests.sending.recorder import Recorder
@@ -57,7 +58,12 @@ class Pages:
 def where(**paging: Any) -> Target:
     """A provider whose listing is InstaVM's, but for the way in which it is handed out."""
     known = target("instavm")
-    bounds: dict[str, Any] = {"size": "limit", "default": MOST, "most": MOST, "sentence": "A page holds `limit` rows."}
+    bounds: dict[str, Any] = {
+        "size": "limit",
+        "default": MOST,
+        "most": MOST,
+        "statement": Statement("Assumed: a page holds `limit` rows."),
+    }
     changed = Paging(**(bounds | paging))
     listing = replace(known.promises.listing, paging=changed)
     return replace(known, promises=replace(known.promises, listing=listing))

@@ -39,7 +39,8 @@ def unchanged(method: str, headers: dict[str, str], answered: Answered) -> Answe
         (200, b"", Verdict.HOLDS, ""),
         (405, b"", Verdict.NOT_APPLICABLE, "not served"),
         (501, b"", Verdict.NOT_APPLICABLE, "not served"),
-        (404, b"", Verdict.BROKEN, "answered with 404"),
+        (404, b"", Verdict.NOT_APPLICABLE, "not served"),
+        (403, b"", Verdict.BROKEN, "answered with 403"),
     ],
 )
 def test_head_is_served_right_or_not_at_all(status: int, body: bytes, verdict: Verdict, says: str) -> None:

@@ -18,6 +18,7 @@ from contract_tests.outcome import Options, Tier
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.filter_kinds import Closed, EncodedTags, Filter, Tags
 from contract_tests.promises.refusals import Refusal
+from contract_tests.promises.statements import Statement
 
 KIT = Path(contract_tests.__file__).parent
 ROOMS_OF_PROVIDERS = {"promises", "planted"}
@@ -103,24 +104,24 @@ def test_every_promise_has_its_sentence_and_its_tier(slug: str) -> None:
     """What is not on the page is marked in the spec, and binds less."""
     listing = BY_SLUG[slug].listing
     filters: list[Filter] = [*listing.filters]
-    for sentence in (listing.paging.sentence, *(filter.sentence for filter in filters)):
-        assert sentence.endswith(".")
-        assert "`" in sentence
+    for statement in (listing.paging.statement, *(filter.statement for filter in filters)):
+        assert statement.sentence.endswith(".")
+        assert "`" in statement.sentence
     for filter in filters:
         observed = "not on the page" in parameters_of(slug)[filter.parameter]["description"]
-        assert (filter.tier is Tier.SHOULD) == observed
+        assert (filter.statement.tier is Tier.SHOULD) == observed
 
 
 def test_a_query_is_as_binding_as_its_least_binding_parameter() -> None:
     """One parameter beyond the page makes the whole question a matter of SHOULD."""
     listing = BY_SLUG["superserve"].listing
-    assert listing.tier_of((("metadata.env", "prod"),)) is Tier.MUST
-    assert listing.tier_of((("metadata.env", "prod"), ("status", "active"))) is Tier.SHOULD
-    assert listing.tier_of((("metadata.env", "prod"), ("limit", "2"))) is Tier.SHOULD
+    assert listing.statement_of((("metadata.env", "prod"),)).tier is Tier.MUST
+    assert listing.statement_of((("metadata.env", "prod"), ("status", "active"))).tier is Tier.SHOULD
+    assert listing.statement_of((("metadata.env", "prod"), ("limit", "2"))).tier is Tier.SHOULD
     switched = BY_SLUG["prime"].listing
-    assert switched.tier_of((("is_active", "true"), ("page", "2"))) is Tier.MUST
-    assert switched.tier_of((("is_active", "false"),)) is Tier.SHOULD
-    assert switched.page_tier(frozenset({"is_active"})) is Tier.MUST
+    assert switched.statement_of((("is_active", "true"), ("page", "2"))).tier is Tier.MUST
+    assert switched.statement_of((("is_active", "false"),)).tier is Tier.SHOULD
+    assert switched.statement_of(()).tier is Tier.MUST
 
 
 def test_scopes_are_the_callers_lists() -> None:
@@ -135,6 +136,15 @@ def test_scopes_are_the_callers_lists() -> None:
     assert orgs.scopes.hint("one") == "is the org 'one' right?"
     assert orgs.operation_at(orgs.facets_path("one")) == "getSandboxFacets"
     assert teams.operation_at("/api/v1/sandbox/facets") == "listSandboxes"
+
+
+def test_a_path_of_an_operation_is_known() -> None:
+    """In any scope, and no path beside it."""
+    orgs, teams = BY_SLUG["dreadnode"], BY_SLUG["prime"]
+    assert all(map(orgs.has_path, (orgs.path("one"), orgs.facets_path("two"))))
+    assert not any(map(orgs.has_path, (orgs.path("one") + "-no", orgs.path("one/two"), orgs.path(""), "/")))
+    assert teams.has_path(teams.path("one"))
+    assert not any(map(teams.has_path, (teams.path("") + "-no", teams.path("") + "/", "/")))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +194,9 @@ def test_a_tag_is_its_prefix_and_its_name() -> None:
     assert not tags.takes("metadata")
 
 
-ENCODED = EncodedTags(parameter="metadata", field="metadata", noun="pair", sentence="")
+ENCODED = EncodedTags(
+    parameter="metadata", field="metadata", noun="pair", statement=Statement("Assumed: pairs stand in one text.")
+)
 
 
 @pytest.mark.parametrize(

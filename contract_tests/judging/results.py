@@ -1,0 +1,37 @@
+"""What a law has to say in the end: the worst of what was found under its name, and who promised the contrary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from contract_tests.outcome import Outcome, Verdict
+from contract_tests.promises.statements import Statement
+
+if TYPE_CHECKING:
+    from contract_tests.judging.check import Check
+    from contract_tests.judging.law import Law
+
+MAX_SAID = 300
+MAX_ROWS = 5
+
+
+def outcome_of(check: Check, law: Law) -> Outcome:
+    """Broken by the most binding of its breaches, else held by what made it bite, else without a verdict."""
+    promises, page = check.promises, law.page(check.promises)
+    breaches, tier = check.breaches.get(law.name), law.tier_for(promises)
+    witness = "; ".join(dict.fromkeys(check.witnesses.get(law.name, ())))[:MAX_SAID]
+    common: dict[str, Any] = {"promise": law.promise, "page": page}
+    if breaches:
+        worst = max(breaches, key=lambda breach: breach.tier.rank)
+        said = [sentence for ask in worst.asks[:1] for sentence in promises.sentences(ask)]
+        by = worst.by if isinstance(worst.by, Statement) else None
+        if by is not None:
+            said = list(dict.fromkeys([by.sentence, *said]))
+            common = {"page": page if by.quote else "", "source": by.origin("")}
+        common["promise"] = " ".join([law.promise, *said])
+        rows = worst.rows[:MAX_ROWS]
+        return Outcome(law.name, Verdict.BROKEN, worst.tier, worst.sentence, worst.asks, rows, witness, **common)
+    lacking = check.reasons.find(law, tier, check.plan, witnessed=bool(witness))
+    if lacking is None:
+        return Outcome(law.name, Verdict.HOLDS, tier, witness=witness, **common)
+    return Outcome(law.name, lacking[0].verdict, tier, lacking[1], lack=lacking[0], **common)
