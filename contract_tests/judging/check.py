@@ -9,6 +9,7 @@ from typing import Any
 
 from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
+from contract_tests.judging.evidence import Kinds, find_two_orders, tell
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
 from contract_tests.judging.probes import Probes
 from contract_tests.judging.target import Target
@@ -20,9 +21,9 @@ from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.transport import SendingStopped
 
-MAX_BREACHES_PER_LAW = 8
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
+ORDER = "rows.order"
 
 Run = Callable[["Check"], None]
 
@@ -70,6 +71,7 @@ class Check:
     answers: int = field(default=0, init=False)
     rows_seen: int = field(default=0, init=False)
     other_snapshot: Snapshot | None = field(default=None, init=False)
+    _kinds: Kinds = field(default_factory=Kinds, init=False)
     _law: str = field(default="", init=False)
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
@@ -324,9 +326,8 @@ class Check:
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account
-        found = self.breaches.setdefault(law, [])
-        if len(found) < MAX_BREACHES_PER_LAW or self.options.profile == "matrix":
-            found.append(replace(breach, law=law, probe=probe))
+        if self._kinds.admit(law, breach) or self.options.profile == "matrix":
+            self.breaches.setdefault(law, []).append(replace(breach, law=law, probe=probe))
         if self.options.fail_fast and (
             breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
         ):
@@ -337,9 +338,12 @@ class Check:
         for breach in found:
             self.breach(replace(breach, law=breach.law or law, probe=account))
 
-    def fail(self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), tier: Tier = Tier.MUST) -> None:
-        """Say that the law is broken, in one sentence, with the requests that show it."""
-        self.breach(Breach(sentence, asks, tuple(rows), tier))
+    def fail(
+        self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), tier: Tier = Tier.MUST, fields: Sequence[str] = ()
+    ) -> None:
+        """Say that the law is broken, in one sentence, with the requests that show it, and the fields of the rows that
+        are in question; by default those that the sentence names."""
+        self.breach(Breach(sentence, asks, tuple(rows), tier, fields=tuple(fields)))
 
     def witness(self, text: str) -> None:
         """Say what made the law bite."""
@@ -378,22 +382,16 @@ class Check:
 
     def outcome(self, law: Law) -> Outcome:
         common: dict[str, Any] = {"page": law.page(self.promises), "promise": law.promise}
+        common["seconds"] = self.transport.seconds_of(law.name)
         breaches = self.breaches.get(law.name)
         witness = "; ".join(dict.fromkeys(self.witnesses.get(law.name, ())))[:300]
         if breaches:
-            worst = max(breaches, key=lambda breach: breach.tier.rank)
-            said = [sentence for ask in worst.asks[:1] for sentence in self.promises.sentences(ask)]
-            common["promise"] = " ".join([law.promise, *said])
-            return Outcome(
-                law.name,
-                Verdict.BROKEN,
-                worst.tier if worst.tier.rank <= law.tier.rank else law.tier,
-                worst.sentence,
-                worst.asks,
-                worst.rows[:5],
-                witness,
-                **common,
-            )
+            if law.name == ORDER:
+                breaches = find_two_orders(self.listing, breaches, self.transport.replies)
+            outcome = tell(law.name, breaches, witness=witness, **common)
+            said = [sentence for ask in outcome.asks[:1] for sentence in self.promises.sentences(ask)]
+            binding = outcome.tier if outcome.tier.rank <= law.tier.rank else law.tier
+            return replace(outcome, tier=binding, promise=" ".join([law.promise, *said]))
         if self.witnesses.get(law.name):
             return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
         reasons = "; ".join(dict.fromkeys(self.reasons.get(law.name, ())))[:300]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from contract_tests.judging.judge import Breach, Question, show_filters, spread
+from contract_tests.judging.judge import Breach, Question, fields_of, show_filters, spread
 from contract_tests.outcome import Row, Snapshot, Tier
 from contract_tests.promises.form import Facet, Facets, Listing
 
@@ -28,7 +28,7 @@ def facets_against(
     for facet in listing.facets.facets:
         entries = counts.get(facet.name)
         if isinstance(entries, list):
-            breaches += _check_counts(facet, question, entries, certain, loose, before)
+            breaches += _check_counts(listing, facet, question, entries, certain, loose, before)
             breaches += _check_names(facet, question, entries, certain, before)
         else:
             breaches.append(Breach(f"the answer has no {facet.name}", asks, law="facets.shape"))
@@ -36,7 +36,13 @@ def facets_against(
 
 
 def _check_counts(
-    facet: Facet, question: Question, entries: list[Any], certain: list[Row], loose: list[Row], before: Snapshot
+    listing: Listing,
+    facet: Facet,
+    question: Question,
+    entries: list[Any],
+    certain: list[Row],
+    loose: list[Row],
+    before: Snapshot,
 ) -> Iterator[Breach]:
     """The first bucket whose count no number of loose rows explains."""
     least = Counter(row.get(facet.field) for row in certain)
@@ -52,7 +58,8 @@ def _check_counts(
             match = f"the list has {spread(low, high - low)} under {show_filters(question.filters)}"
             rows = tuple(row for row in certain if row.get(facet.field) == name)
             asks = (question.ask, *before.asks[:1])
-            yield Breach(f"{facet.name} counts {count} for {name}, {match}", asks, rows, soft=True)
+            fields = (facet.field, *fields_of(listing, question.filters))
+            yield Breach(f"{facet.name} counts {count} for {name}, {match}", asks, rows, soft=True, fields=fields)
             return
 
 
@@ -65,7 +72,8 @@ def _check_names(
         row = rows.get(entry.get(facet.key)) if isinstance(entry, dict) else None
         if row is not None and any(entry.get(name) != row.get(name) for name in facet.shown):
             sentence = f"one of the {facet.name} is called otherwise in the facets than in the list"
-            yield Breach(sentence, (question.ask, *before.asks[:1]), (entry, row), soft=True)
+            fields = (facet.key, facet.field, *facet.shown)
+            yield Breach(sentence, (question.ask, *before.asks[:1]), (entry, row), soft=True, fields=fields)
             return
 
 
@@ -91,14 +99,18 @@ def _check_order(facet: Facet, question: Question, entries: tuple[Row, ...]) -> 
     keys = [
         (-entry["count"], str(entry.get(facet.tie) or "")) for entry in entries if isinstance(entry.get("count"), int)
     ]
-    asks, law = (question.ask,), "facets.order"
+    asks, law, fields = (question.ask,), "facets.order", (facet.key, "count", facet.tie)
     if any(first[0] > second[0] for first, second in pairwise(keys)):
-        yield Breach(f"{facet.name} do not start with the largest count", asks, entries, law=law)
-    elif keys != sorted(keys) and sorted(keys, key=_fold_case) != keys:
-        yield Breach(f"{facet.name} with equal counts are not in alphabetical order", asks, entries, law=law)
+        yield Breach(f"{facet.name} do not start with the largest count", asks, entries, law=law, fields=fields)
     elif keys != sorted(keys):
-        sentence = f"{facet.name} with equal counts are not in code-point order"
-        yield Breach(sentence, asks, entries, Tier.SHOULD, law)
+        folded = [_fold_case(key) for key in keys]
+        alphabetical = sorted(keys, key=_fold_case) == keys
+        turned = next(index for index, (one, two) in enumerate(pairwise(keys if alphabetical else folded)) if two < one)
+        pair = tuple(entry for entry in entries if isinstance(entry.get("count"), int))[turned : turned + 2]
+        one, two = (entry.get(facet.tie) for entry in pair)
+        what = "code-point" if alphabetical else "alphabetical"
+        sentence = f"{facet.name} with equal counts are not in {what} order: {facet.tie} is {one!r}, then {two!r}"
+        yield Breach(sentence, asks, pair, Tier.SHOULD if alphabetical else Tier.MUST, law, fields=fields)
 
 
 def _fold_case(key: tuple[int, str]) -> tuple[int, str]:

@@ -16,6 +16,11 @@ from contract_tests.promises.form import Listing
 from contract_tests.promises.paging import ABSENT, Body
 from contract_tests.sending.ask import Ask
 
+MAX_FIELDS = 4
+"""Fields that one sentence names."""
+MAX_MISSING = 3
+"""Missing rows that are shown where others do not belong there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -29,6 +34,8 @@ class Breach:
     """The law that it breaks, where that is not the one that asked."""
     soft: bool = False
     probe: str = ""
+    fields: tuple[str, ...] = ()
+    """The fields of these rows that are in question; a report shows them whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,10 @@ def self_contradictions(listing: Listing, question: Question, body: Body) -> lis
     breaches = []
     asks = (question.ask,)
 
-    def broken(sentence: str, rows: Sequence[Row] = (), tier: Tier = Tier.MUST, law: str = "") -> None:
-        breaches.append(Breach(sentence, asks, tuple(rows), tier, law))
+    def broken(
+        sentence: str, rows: Sequence[Row] = (), tier: Tier = Tier.MUST, law: str = "", fields: tuple[str, ...] = ()
+    ) -> None:
+        breaches.append(Breach(sentence, asks, tuple(rows), tier, law, fields=fields))
 
     keeps = listing.keeps(question.filters)
     strangers = [row for row in body.rows if not keeps(row)]
@@ -86,6 +95,7 @@ def self_contradictions(listing: Listing, question: Question, body: Body) -> lis
             f"{len(strangers)} of {len(body.rows)} rows do not match the filter {show_filters(question.filters)}",
             strangers,
             question.tier,
+            fields=fields_of(listing, question.filters),
         )
     repeated = [name for name, times in Counter(row[listing.identity] for row in body.rows).items() if times > 1]
     if repeated:
@@ -109,19 +119,37 @@ def _check_order(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -
         return []  # The schema law names a row whose date cannot be read.
     for index in range(1, len(keys)):
         if keys[index] < keys[index - 1]:
-            how = (
-                "newest first" if keys[index][0] != keys[index - 1][0] else f"by {listing.identity} within one instant"
-            )
-            return [
-                Breach(
-                    f"rows {index - 1} and {index} are not {how}",
-                    asks,
-                    tuple(rows[index - 1 : index + 1]),
-                    Tier.SHOULD,
-                    "rows.order",
-                )
-            ]
+            pair = tuple(rows[index - 1 : index + 1])
+            tied = keys[index][0] == keys[index - 1][0]
+            sentence = describe_tie(listing, index, pair) if tied else describe_turn(listing, index, pair)
+            fields = (listing.created, listing.identity)
+            return [Breach(sentence, asks, pair, Tier.SHOULD, "rows.order", fields=fields)]
     return []
+
+
+def describe_tie(listing: Listing, index: int, pair: Sequence[Row]) -> str:
+    """Two neighbours of one instant that are not in the order of their ids; `index` is the place of the second."""
+    created, identity = listing.created, listing.identity
+    one, two = (row[identity] for row in pair)
+    same = f"rows {index - 1} and {index} have the same {created} ({pair[0][created]})"
+    return f"{same}, and their {identity}s are not ascending: {one}, then {two}"
+
+
+def describe_turn(listing: Listing, index: int, pair: Sequence[Row]) -> str:
+    """Two neighbours of which the second is the newer one."""
+    one, two = (row[listing.created] for row in pair)
+    return f"rows {index - 1} and {index} are not newest first: {listing.created} is {one}, then {two}"
+
+
+def two_orders(listing: Listing, ask: Ask, one: Sequence[Row], two: Sequence[Row]) -> Breach | None:
+    """The breach of a server that answered one request with the same rows in two orders, or None where it did not."""
+    identity = listing.identity
+    first, second = ([row[identity] for row in rows] for rows in (one, two))
+    if first == second or sorted(first) != sorted(second):
+        return None
+    index = next(index for index, pair in enumerate(zip(first, second, strict=True)) if pair[0] != pair[1])
+    sentence = f"the same request gave two orders: row {index} was {first[index]}, then {second[index]}"
+    return Breach(sentence, (ask,), (one[index], two[index]), law="rows.order", fields=(listing.created, identity))
 
 
 def _check_numbers(listing: Listing, question: Question, body: Body) -> Iterator[Breach]:
@@ -213,9 +241,17 @@ class Comparison:
         else:
             yield from self.check_within(self.keep_certain(matching), slack)
 
-    def breach(self, sentence: str, rows: Sequence[Row] = (), tier: Tier | None = None, law: str = "") -> Breach:
+    def breach(
+        self,
+        sentence: str,
+        rows: Sequence[Row] = (),
+        tier: Tier | None = None,
+        law: str = "",
+        fields: tuple[str, ...] = (),
+    ) -> Breach:
         asks = (self.question.ask, *self.before.asks[:1])
-        return Breach(sentence, asks, tuple(rows), tier or self.question.tier, law, soft=True)
+        shown = fields or (*fields_of(self.listing, self.question.filters), self.listing.created)
+        return Breach(sentence, asks, tuple(rows), tier or self.question.tier, law, soft=True, fields=shown)
 
     def keep_certain(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if name in self.certain]
@@ -225,9 +261,10 @@ class Comparison:
         for name, row in zip(self.got, self.body.rows, strict=True):
             known = self.earlier.get(name)
             if name in self.certain and known is not None and row != known:
-                fields = ", ".join([field for field in {**row, **known} if differs(row, known, field)][:4])
-                where = f"{self.listing.identity} {name} shows another {fields} here than in the unfiltered list"
-                yield self.breach(where, [row, known], law="rows.same")
+                fields = tuple(field for field in {**row, **known} if differs(row, known, field))
+                what = ", ".join(fields[:MAX_FIELDS])
+                where = f"{self.listing.identity} {name} shows another {what} here than in the unfiltered list"
+                yield self.breach(where, [row, known], law="rows.same", fields=fields)
                 return
 
     def check_total(self, least: int, slack: int) -> Iterator[Breach]:
@@ -258,12 +295,12 @@ class Comparison:
         missing = [name for name in expected if name not in set(got)]
         extra = [name for name in got if name not in set(expected)]
         if not missing and not extra and len(got) == len(expected):
-            sentence = f"the rows are in another order than in the unfiltered list{window(question)}"
-            return self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
+            return self.describe_order(got, expected, window(question))
         words = [f"{len(missing)} of {len(expected)} rows are missing"] if missing else []
         words += [f"{len(extra)} rows do not belong there"] if extra else []
         what = " and ".join(words or ["rows are repeated"])
-        rows = [self.earlier[name] for name in [*missing, *extra] if name in self.earlier]
+        shown = [*missing[:MAX_MISSING], *extra] if extra else missing
+        rows = [self.earlier[name] for name in shown if name in self.earlier]
         return self.breach(f"{what} in the answer to {show_filters(question.filters)}{window(question)}", rows)
 
     def check_within(self, sure: Sequence[str], slack: int) -> Iterator[Breach]:
@@ -280,10 +317,25 @@ class Comparison:
         early = [name for name in known if place[name] + slack < start or place[name] >= end]
         if early:
             yield self.breach(f"{len(early)} rows belong to another page", [self.earlier[name] for name in early])
-        places = [place[name] for name in known]
-        if places != sorted(places):
-            sentence = "the rows are in another order than in the unfiltered list"
-            yield self.breach(sentence, tier=Tier.SHOULD, law="rows.order")
+        ordered = sorted(known, key=place.__getitem__)
+        if known != ordered:
+            yield self.describe_order(known, ordered, "")
+
+    def describe_order(self, got: Sequence[str], expected: Sequence[str], where: str) -> Breach:
+        """The same rows in another order: the first one that is out of its place, and the one that belongs there."""
+        index = next(index for index, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1])
+        sentence = (
+            f"the rows are in another order than in the unfiltered list{where}: "
+            f"row {index} is {got[index]}, there it is {expected[index]}"
+        )
+        rows, fields = [self.earlier[got[index]], self.earlier[expected[index]]], (self.listing.created,)
+        return self.breach(sentence, rows, tier=Tier.SHOULD, law="rows.order", fields=fields)
+
+
+def fields_of(listing: Listing, filters: Pairs) -> tuple[str, ...]:
+    """The fields of a row that these filters look at."""
+    asked = (listing.filter_of(name) for name, _ in filters)
+    return tuple(dict.fromkeys(filter.field for filter in asked if filter is not None))
 
 
 def differs(one: Row, other: Row, name: str) -> bool:

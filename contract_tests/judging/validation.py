@@ -65,6 +65,9 @@ class Validator:
                 tuple(at_fault),
                 tier,
                 "schema.body",
+                fields=tuple(
+                    part for part in fault.instance_path if isinstance(part, str) and part != self.listing.items
+                ),
             )
         elif rows:
             self._valid |= {row[self.listing.identity]: row for row in rows}
@@ -134,6 +137,7 @@ class Validator:
                     ({identity: row.get(identity), name: "…"},),
                     Tier.SHOULD,
                     "schema.undeclared",
+                    fields=(name,),
                 )
 
     def _find_undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:

@@ -7,10 +7,12 @@ finding: the unfiltered list, and a question that asks for no more than it must.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from contract_tests.judging.judge import fields_of
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.oracle.asking import draw, put
 from contract_tests.oracle.differences import agrees, differences
@@ -61,6 +63,7 @@ class Tally:
     asked: int = 0
     witnesses: int = 0
     undecided: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,13 @@ class Oracle:
     def compare(self, query: OracleQuestion) -> None:
         """Ask once; what differs is looked at again before it counts."""
         expected = self.ask_twin(query, self.side)
-        tally = self.tallies[self.topic(query, expected)]
+        tally, started = self.tallies[self.topic(query, expected)], time.perf_counter()
+        try:
+            self._compare(query, expected, tally)
+        finally:
+            tally.seconds += time.perf_counter() - started
+
+    def _compare(self, query: OracleQuestion, expected: Sequence[Reply], tally: Tally) -> None:
         sent = self.context.transport.sent
         replies = self.ask(query)
         self.left -= self.context.transport.sent - sent
@@ -213,9 +222,15 @@ class Oracle:
                 self.stopped = str(error)
                 break
 
+    def fields_of(self, query: OracleQuestion) -> tuple[str, ...]:
+        """The fields of a row that decide whether and where a question shows it."""
+        listing = self.promises.listing
+        return (*fields_of(listing, query.pairs), listing.created)
+
     def outcomes(self) -> Iterator[Outcome]:
         common = {"layer": LAYER, "page": self.promises.listing.page, "promise": PROMISE}
         broken_topics = set()
+        spent = {topic: tally.seconds for topic, tally in self.tallies.items()}
         for finding in self.findings:
             topic = self.topic(finding.query, self.ask_twin(finding.query, self.side))
             broken_topics.add(topic)
@@ -224,6 +239,8 @@ class Oracle:
                 finding.difference.sentence,
                 asks=finding.asks,
                 rows=finding.difference.rows,
+                fields=finding.difference.fields or self.fields_of(finding.query),
+                seconds=spent.pop(topic, 0.0),
                 tier=finding.difference.tier,
                 **common,
             )
@@ -234,10 +251,10 @@ class Oracle:
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
             if tally.witnesses:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
-                yield holds(law, witness, **common)
+                yield holds(law, witness, seconds=tally.seconds, **common)
             else:
                 reason = self.stopped or f"none of {tally.asked} questions had anything to find{moved}"
-                yield inconclusive(law, reason, **common)
+                yield inconclusive(law, reason, seconds=tally.seconds, **common)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Difference:
     sentence: str
     tier: Tier
     rows: tuple[Row, ...] = ()
+    fields: tuple[str, ...] = ()
+    """The fields of these rows that are in question, where they are not those that the question filters by."""
 
 
 def drop_nulls(bucket: object) -> object:

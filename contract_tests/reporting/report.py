@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from contract_tests.outcome import Options, Outcome, Power, Tier, Verdict
 from contract_tests.reporting import exit_codes
@@ -28,6 +29,7 @@ class Report:
     could_not_check: str = ""
     cut_short: str = ""
     """Why the run ended before its end, if it did."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def failing(self) -> tuple[Outcome, ...]:
