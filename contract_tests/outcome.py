@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ Pairs = tuple[tuple[str, str], ...]
 
 MAX_EVIDENCE_ROWS = 5
 MAX_EVIDENCE_ASKS = 4
+MAX_OTHERS = 6
+"""Further ways in which one law is broken that are told."""
 
 
 class Tier(Enum):
@@ -87,6 +89,22 @@ CURES: Mapping[Lack, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """One way in which a law is broken, with the requests and rows that show it."""
+
+    sentence: str
+    tier: Tier = Tier.MUST
+    asks: tuple[Ask, ...] = ()
+    rows: tuple[Row, ...] = ()
+    fields: tuple[str, ...] = ()
+    """The fields of these rows that are in question."""
+    alike: tuple[Ask, ...] = ()
+    """Further requests that show the same, one of each breach."""
+    times: int = 1
+    """How many breaches showed it, as far as they were kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One law's result. `sentence` says in plain words what is wrong, or why nothing could be said."""
 
@@ -111,6 +129,28 @@ class Outcome:
     def is_missing(self) -> bool:
         """Whether the run owes this verdict: a binding promise, which was to be asked and could have been."""
         return self.tier is Tier.MUST and self.lack is not None and self.lack.counts
+
+    fields: tuple[str, ...] = ()
+    """The fields of the rows that are in question."""
+    alike: tuple[Ask, ...] = ()
+    times: int = 1
+    others: tuple[Evidence, ...] = ()
+    """The other ways in which the law is broken, none of which reads like another."""
+    untold: int = 0
+    """How many more of them there are."""
+    seconds: float = 0.0
+    """Spent on the requests of this law."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Every way in which the law is broken, the worst first; nothing where it is not."""
+        if self.verdict not in (Verdict.BROKEN, Verdict.ACCEPTED):
+            return ()
+        own = Evidence(self.sentence, self.tier, self.asks, self.rows, self.fields, self.alike, self.times)
+        capped = (
+            other if other.tier.rank <= self.tier.rank else replace(other, tier=self.tier) for other in self.others
+        )
+        return (own, *capped)
 
 
 def holds(law: str, witness: str = "", **more: Any) -> Outcome:

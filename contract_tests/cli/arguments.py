@@ -18,14 +18,13 @@ from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
 from contract_tests.reporting import ledger
+from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import DEFAULT_RATE
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
 
-REPORTS = ("junit", "html", "json")
-"""The reports that go to a file, by the name of their option."""
 FAKED = frozenset({"oracle", "power"})
 """The layers that compare a deployment with our fake of it."""
 PROFILES = ("default", "polite", "deep")
@@ -55,6 +54,8 @@ class Given:
     layers: tuple[Layer, ...]
     accepted: tuple[ledger.Accepted, ...]
     files: dict[str, Path]
+    format: str
+    """Of the report on stdout."""
 
 
 def provider(slug: str) -> str:
@@ -137,8 +138,16 @@ def add_extent(found: Parser) -> None:
 
 def add_reports(found: Parser) -> None:
     """What is written where."""
-    for name in REPORTS:
-        found.add_argument(f"--{name}", type=Path, metavar="FILE")
+    formats = [*ON_STDOUT]
+    found.add_argument(
+        "--format",
+        type=one_of(formats, "format"),
+        default=formats[0],
+        metavar="FORMAT",
+        help=f"the report on stdout: {', '.join(formats[:-1])} or {formats[-1]} (default %(default)s)",
+    )
+    for name in IN_FILES:
+        found.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report to a file, as {name}")
 
 
 def parse(argv: Sequence[str]) -> Given:
@@ -156,7 +165,7 @@ def parse(argv: Sequence[str]) -> Given:
         accepted = ledger.read(raw.accept) if raw.accept else ()
     except ledger.LedgerError as error:
         known.error(str(error))
-    files = {name: path for name in REPORTS if (path := getattr(raw, name)) is not None}
+    files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
     for name, path in files.items():
         if not path.parent.is_dir():
             known.error(f"--{name}: the folder {path.parent} does not exist")
@@ -170,7 +179,18 @@ def parse(argv: Sequence[str]) -> Given:
         strict=raw.strict,
     )
     layers = drop_layers_without_fake(known, raw, layers_of(raw.only_layer, raw.profile))
-    return Given(raw.slug, base_url, credentials, options, float(match[1]), raw.min_power, layers, accepted, files)
+    return Given(
+        raw.slug,
+        base_url,
+        credentials,
+        options,
+        float(match[1]),
+        raw.min_power,
+        layers,
+        accepted,
+        files,
+        raw.format,
+    )
 
 
 def layers_of(names: Sequence[str], profile: str) -> tuple[Layer, ...]:

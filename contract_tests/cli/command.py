@@ -10,15 +10,14 @@ from contract_tests import run
 from contract_tests.cli.arguments import Given, parse
 from contract_tests.judging.session import budget_of
 from contract_tests.judging.target import target
-from contract_tests.reporting import exit_codes, html, json, junit, markdown, text
+from contract_tests.reporting import exit_codes, markdown, text
+from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report, decide
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import Wire
 from fakeserver.arguments import UsageError
-
-RENDERERS = {"junit": junit.render, "html": html.render, "json": json.render}
 
 
 def budget(given: Given) -> str:
@@ -36,11 +35,19 @@ def budget(given: Given) -> str:
 def write_files(given: Given, report: Report, credentials: Credentials) -> None:
     """The files that were asked for, and the summary of the job that runs this."""
     for name, path in given.files.items():
-        path.write_text(credentials.redact(RENDERERS[name](report)), encoding="utf-8")
+        path.write_text(credentials.redact(IN_FILES[name](report)), encoding="utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with open(summary, "a", encoding="utf-8") as stream:
             stream.write(credentials.redact(markdown.render(report)))
+
+
+def told_on_stdout(given: Given, report: Report) -> str:
+    """The report in the format that was asked for. Where that is none for people, they get the verdict on stderr."""
+    if given.format == "text":
+        return text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    print(f"{given.slug}: {decide(report)[1]}", file=sys.stderr)
+    return ON_STDOUT[given.format](report)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +75,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         wire.close()
         progress.done()
-    told = text.render(report, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    sys.stdout.write(wire.credentials.redact(told))
+    sys.stdout.write(wire.credentials.redact(told_on_stdout(given, report)))
     write_files(given, report, wire.credentials)
     return decide(report)[0]

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contract_tests.judging import counts, judge, snapshots
+from contract_tests.judging import comparison, counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
+from contract_tests.judging.evidence import Kinds
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
 from contract_tests.judging.known import Known, NotAsked
 from contract_tests.judging.lacking import Inconclusive, Reasons
@@ -26,9 +27,9 @@ from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.transport import SendingStopped
 
-MAX_BREACHES_PER_LAW = 8
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
+ORDER = "rows.order"
 
 
 class StopEarly(Exception):
@@ -54,6 +55,7 @@ class Check:
     rows_seen: int = field(default=0, init=False)
     callers: dict[str, Check] = field(default_factory=dict, init=False)
     """The same run with the eyes of further callers, by credential."""
+    _kinds: Kinds = field(default_factory=Kinds, init=False)
     _law: str = field(default="", init=False)
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
@@ -221,7 +223,7 @@ class Check:
             def look(one: Snapshot, two: Snapshot) -> list[Breach]:
                 if taken is None:
                     return []
-                return judge.against_snapshots(listing, question, taken, one, two)
+                return comparison.against_snapshots(listing, question, taken, one, two)
 
             return look
 
@@ -329,9 +331,8 @@ class Check:
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account
-        found = self.breaches.setdefault(law, [])
-        if len(found) < MAX_BREACHES_PER_LAW or self.options.profile == "matrix":
-            found.append(replace(breach, law=law, probe=probe))
+        if self._kinds.admit(law, breach) or self.options.profile == "matrix":
+            self.breaches.setdefault(law, []).append(replace(breach, law=law, probe=probe))
         if self.options.fail_fast and (
             breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
         ):
@@ -343,11 +344,18 @@ class Check:
             self.breach(replace(breach, law=breach.law or law, probe=account))
 
     def fail(
-        self, sentence: str, *asks: Ask, rows: Sequence[Row] = (), by: Statement | None = None, tier: Tier = Tier.MUST
+        self,
+        sentence: str,
+        *asks: Ask,
+        rows: Sequence[Row] = (),
+        by: Statement | None = None,
+        tier: Tier = Tier.MUST,
+        fields: Sequence[str] = (),
     ) -> None:
-        """Say that the law is broken, in one sentence, with the requests that show it: `by` is what they contradict. A
-        law of a team's own, which no provider states, gives a tier instead."""
-        self.breach(Breach(sentence, asks, tuple(rows), by or tier))
+        """Say that the law is broken, in one sentence, with the requests that show it, and the fields of the rows that
+        are in question; by default those that the sentence names. `by` is what they contradict; a law of a team's own,
+        which no provider states, gives a tier instead."""
+        self.breach(Breach(sentence, asks, tuple(rows), by or tier, fields=tuple(fields)))
 
     def witness(self, text: str) -> None:
         """Say what made the law bite."""

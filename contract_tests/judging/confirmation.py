@@ -266,9 +266,11 @@ class Confirmation:
         return not self.check.moved and bool(self._about(found) & self._about(suspicion.breaches))
 
     def _about(self, breaches: Sequence[Breach]) -> set[str]:
-        """The rows that breaches name, or their sentences where they name none."""
+        """The rows that breaches name, or their sentences where they name none. An order is wrong as a whole, whichever
+        rows show it."""
         identity = self.check.listing.identity
-        return {str(row.get(identity, breach.sentence)) for breach in breaches for row in breach.rows or ({},)}
+        named = [(each.law, each.sentence, row) for each in breaches for row in each.rows or ({},)]
+        return {law if law == "rows.order" else str(row.get(identity, sentence)) for law, sentence, row in named}
 
     def _excuse(self, suspicion: Suspicion, reason: str) -> None:
         self.check.reasons.say(suspicion.law, Lack.MOVED, reason)

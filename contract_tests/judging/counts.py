@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 from unicodedata import combining, normalize
 
-from contract_tests.judging.judge import Breach, Question, show_filters, spread
+from contract_tests.judging.judge import Breach, Question, fields_of, show_filters, spread
 from contract_tests.outcome import Row, Snapshot
 from contract_tests.promises.common import BUCKET_NAMES
 from contract_tests.promises.form import Facet, Facets, Listing
@@ -39,7 +39,7 @@ def facets_against(
         entries = counts.get(facet.name)
         if isinstance(entries, list):
             found = [
-                *_check_counts(facet, question, entries, certain, loose, whole=before.complete),
+                *_check_counts(listing, facet, question, entries, certain, loose, whole=before.complete),
                 *_check_names(facet, entries, certain, listing.facets),
             ]
             breaches += [replace(each, asks=asks, by=own_or(each, by)) for each in found]
@@ -55,7 +55,14 @@ def own_or(breach: Breach, otherwise: Statement) -> Statement:
 
 
 def _check_counts(
-    facet: Facet, question: Question, entries: list[Any], certain: list[Row], loose: list[Row], *, whole: bool
+    listing: Listing,
+    facet: Facet,
+    question: Question,
+    entries: list[Any],
+    certain: list[Row],
+    loose: list[Row],
+    *,
+    whole: bool,
 ) -> Iterator[Breach]:
     """The first bucket whose count no number of loose rows explains; rows that were not read explain any larger one."""
     least = Counter(row.get(facet.field) for row in certain)
@@ -70,7 +77,8 @@ def _check_counts(
         if count < low or (whole and count > high):
             match = f"the list has {spread(low, high - low)} under {show_filters(question.filters)}"
             rows = tuple(row for row in certain if row.get(facet.field) == name)
-            yield Breach(f"{facet.name} counts {count} for {name}, {match}", (), rows, soft=True)
+            fields = (facet.field, *fields_of(listing, question.filters))
+            yield Breach(f"{facet.name} counts {count} for {name}, {match}", (), rows, soft=True, fields=fields)
             return
 
 
@@ -85,7 +93,8 @@ def _check_names(facet: Facet, entries: list[Any], certain: list[Row], facets: F
         if wrong:
             said = any(entry.get(name) is not None for name in wrong)
             sentence = f"one of the {facet.name} is called otherwise in the facets than in the list"
-            yield Breach(sentence, (), (entry, row), facets.names if said else BUCKET_NAMES, soft=True)
+            fields, by = (facet.key, facet.field, *facet.shown), facets.names if said else BUCKET_NAMES
+            yield Breach(sentence, (), (entry, row), by, soft=True, fields=fields)
             return
 
 
@@ -110,11 +119,14 @@ def facets_contradictions(facets: Facets, question: Question, counts: Mapping[st
 def _check_order(facet: Facet, facets: Facets, question: Question, entries: tuple[Row, ...]) -> Iterator[Breach]:
     """The largest count comes first; equal ones are in an alphabet, and no page says whose."""
     counted = [entry for entry in entries if isinstance(entry.get("count"), int)]
-    asks, law = (question.ask,), "facets.order"
+    asks, law, fields = (question.ask,), "facets.order", (facet.key, "count", *facet.shown)
     if any(first["count"] < second["count"] for first, second in pairwise(counted)):
-        yield Breach(f"{facet.name} do not start with the largest count", asks, entries, facets.order, law)
+        sentence = f"{facet.name} do not start with the largest count"
+        yield Breach(sentence, asks, entries, facets.order, law, fields=fields)
     elif not is_alphabetical(facet, counted):
-        yield Breach(f"{facet.name} with equal counts are not in alphabetical order", asks, entries, facets.ties, law)
+        sentence = f"{facet.name} with equal counts are not in alphabetical order"
+        tied = [one for one in counted if sum(other["count"] == one["count"] for other in counted) > 1]
+        yield Breach(sentence, asks, tuple(tied), facets.ties, law, fields=fields)
 
 
 def is_alphabetical(facet: Facet, entries: Sequence[Row]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from contract_tests.judging.evidence import find_two_orders, sort_into_kinds, tell
 from contract_tests.outcome import Outcome, Verdict
 from contract_tests.promises.statements import Statement
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from contract_tests.judging.law import Law
 
 MAX_SAID = 300
-MAX_ROWS = 5
+ORDER = "rows.order"
 
 
 def outcome_of(check: Check, law: Law) -> Outcome:
@@ -20,17 +22,19 @@ def outcome_of(check: Check, law: Law) -> Outcome:
     promises, page = check.promises, law.page(check.promises)
     breaches, tier = check.breaches.get(law.name), law.tier_for(promises)
     witness = "; ".join(dict.fromkeys(check.witnesses.get(law.name, ())))[:MAX_SAID]
-    common: dict[str, Any] = {"promise": law.promise, "page": page}
+    common: dict[str, Any] = {"page": page, "seconds": check.transport.seconds_of(law.name)}
     if breaches:
-        worst = max(breaches, key=lambda breach: breach.tier.rank)
+        if law.name == ORDER:
+            breaches = find_two_orders(check.listing, breaches, check.transport.replies)
+        worst = sort_into_kinds(breaches)[0]
         said = [sentence for ask in worst.asks[:1] for sentence in promises.sentences(ask)]
-        by = worst.by if isinstance(worst.by, Statement) else None
-        if by is not None:
+        by = next((each.by for each in breaches if each.sentence == worst.sentence), None)
+        if isinstance(by, Statement):
             said = list(dict.fromkeys([by.sentence, *said]))
-            common = {"page": page if by.quote else "", "source": by.origin("")}
-        common["promise"] = " ".join([law.promise, *said])
-        rows = worst.rows[:MAX_ROWS]
-        return Outcome(law.name, Verdict.BROKEN, worst.tier, worst.sentence, worst.asks, rows, witness, **common)
+            common |= {"page": page if by.quote else "", "source": by.origin("")}
+        outcome = tell(law.name, breaches, witness=witness, **common)
+        return replace(outcome, promise=" ".join([law.promise, *said]))
+    common["promise"] = law.promise
     lacking = check.reasons.find(law, tier, check.plan, witnessed=bool(witness))
     if lacking is None:
         return Outcome(law.name, Verdict.HOLDS, tier, witness=witness, **common)

@@ -18,8 +18,8 @@ from contract_tests.sending.transport import Transport
 SHARED_ACCOUNT = "laws and oracle"
 """What the requests of the layers are booked on that work on the run's own check, within one budget."""
 
-Progress = Callable[[str, int], None]
-"""Called with a layer's name and the requests that were sent so far."""
+Progress = Callable[[str, int, str], None]
+"""Called with a layer's name, the requests that were sent so far, and the law that is exercised, if it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Session:
 
     def _tell(self, sent: int) -> None:
         if self.progress is not None:
-            self.progress(self.stage, sent)
+            self.progress(self.stage, sent, self.check.law)
 
     @property
     def budget(self) -> Budget:

@@ -69,7 +69,8 @@ class Validator:
             at_fault = tuple(rows[part] for part in fault.path[:2] if isinstance(part, int) and part < len(rows))
             message = fault.message if len(fault.message) < MAX_MESSAGE else fault.message[:MAX_MESSAGE] + " …"
             sentence = f"the {reply.status} does not fit its schema at {fault.where}: {message}"
-            yield Breach(sentence, (ask,), at_fault, fault.by, "schema.body")
+            fields = tuple(part for part in fault.path if isinstance(part, str) and part != self.listing.items)
+            yield Breach(sentence, (ask,), at_fault, fault.by, "schema.body", fields=fields)
         elif rows:
             self._valid |= {row[self.listing.identity]: row for row in rows}
         if reply.status == 200:
@@ -139,6 +140,7 @@ class Validator:
                     ({identity: row.get(identity), name: "…"},),
                     UNDECLARED,
                     "schema.undeclared",
+                    fields=(name,),
                 )
 
     def _find_undeclared_in(self, ask: Ask, what: str, schema: str, value: Any) -> Iterator[Breach]:

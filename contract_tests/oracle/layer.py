@@ -7,10 +7,12 @@ finding: the unfiltered list, and a question that asks for no more than it must.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from contract_tests.judging.judge import fields_of
 from contract_tests.judging.session import SHARED_ACCOUNT, Findings, Session
 from contract_tests.oracle.asking import put
 from contract_tests.oracle.differences import agrees, differences
@@ -44,6 +46,7 @@ class Tally:
     asked: int = 0
     witnesses: int = 0
     undecided: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,13 @@ class Oracle:
     def compare(self, query: OracleQuestion) -> None:
         """Ask once; what differs is looked at again before it counts."""
         expected = self.ask_twin(query, self.side)
-        tally = self.tallies[self.topic(query, expected)]
+        tally, started = self.tallies[self.topic(query, expected)], time.perf_counter()
+        try:
+            self._compare(query, expected, tally)
+        finally:
+            tally.seconds += time.perf_counter() - started
+
+    def _compare(self, query: OracleQuestion, expected: Sequence[Reply], tally: Tally) -> None:
         sent = self.context.transport.sent
         replies = self.ask(query)
         self.left -= self.context.transport.sent - sent
@@ -225,9 +234,15 @@ class Oracle:
         """Whether enough was found, or enough was spent on proving it."""
         return len(self.findings) >= MAX_FINDINGS or self.evidence <= 0
 
+    def fields_of(self, query: OracleQuestion) -> tuple[str, ...]:
+        """The fields of a row that decide whether and where a question shows it."""
+        listing = self.promises.listing
+        return (*fields_of(listing, query.pairs), listing.created)
+
     def outcomes(self) -> Iterator[Outcome]:
         common = {"layer": LAYER, "page": self.promises.listing.page, "promise": PROMISE}
         broken_topics = set()
+        spent = {topic: tally.seconds for topic, tally in self.tallies.items()}
         for finding in self.findings:
             topic = self.topic(finding.query, self.ask_twin(finding.query, self.side))
             broken_topics.add(topic)
@@ -236,6 +251,8 @@ class Oracle:
                 finding.difference.sentence,
                 asks=finding.asks,
                 rows=finding.difference.rows,
+                fields=finding.difference.fields or self.fields_of(finding.query),
+                seconds=spent.pop(topic, 0.0),
                 tier=finding.difference.by.tier,
                 **{**common, **told_by(finding, self.promises)},
             )
@@ -246,11 +263,11 @@ class Oracle:
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
             if tally.witnesses:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
-                yield holds(law, witness, **common)
+                yield holds(law, witness, seconds=tally.seconds, **common)
             else:
                 none = f"none of {tally.asked} questions had anything to find{moved}"
                 lack = Lack.STOPPED if self.stopped else Lack.ROWS if tally.asked else Lack.PLAN
-                yield inconclusive(law, self.stopped or none, lack, **common)
+                yield inconclusive(law, self.stopped or none, lack, seconds=tally.seconds, **common)
 
 
 def told_by(finding: Finding, promises: Promises) -> dict[str, str]:

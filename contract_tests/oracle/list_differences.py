@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.judging.judge import show_filters, spread
+from contract_tests.judging.comparison import MAX_FIELDS
+from contract_tests.judging.judge import differs, show_filters, spread
 from contract_tests.oracle.sides import Difference, Side
 from contract_tests.outcome import Row
 from contract_tests.promises.common import SAME, UNIQUE
@@ -90,8 +91,9 @@ class Pages:
         known = [place[name] for name in got if name in place]
         if known != sorted(known):
             sentence = "the rows come in another order than in the unfiltered list"
-            by = self.before.promises.listing.order
-            yield Difference("order", sentence, by, tuple(self.rows[:MAX_EVIDENCE]))
+            listing = self.before.promises.listing
+            fields = (listing.created, listing.identity)
+            yield Difference("order", sentence, listing.order, tuple(self.rows[:MAX_EVIDENCE]), fields)
         order = Order(certain, self.slack(certain, one, two, maybe, len(unknown)), got, earlier, place)
         by_cursor = self.before.promises.listing.cursor is not None
         yield from self.check_walk(order) if by_cursor else self.check_window(order)
@@ -117,13 +119,16 @@ class Pages:
     def find_changes(
         self, got: Sequence[str], earlier: Mapping[str, Row], later: Mapping[str, Row]
     ) -> Iterator[Difference]:
-        rows = tuple(
-            row
+        changed = [
+            (row, earlier[name])
             for name, row in zip(got, self.rows, strict=True)
             if name in earlier and earlier[name] == later.get(name) and row != earlier[name]
-        )
-        if rows:
-            yield Difference("row", "a row looks otherwise than in the unfiltered list", SAME, rows)
+        ]
+        if changed:
+            row, known = changed[0]
+            fields = tuple(field for field in {**known, **row} if differs(row, known, field))
+            sentence = f"a row has another {', '.join(fields[:MAX_FIELDS])} than in the unfiltered list"
+            yield Difference("row", sentence, SAME, (row, known, *(each for each, _ in changed[1:])), fields)
 
     def slack(
         self, certain: list[str], one: list[str], two: list[str], maybe: set[str], unknown: int

@@ -46,6 +46,8 @@ class Difference:
     sentence: str
     by: Statement
     rows: tuple[Row, ...] = ()
+    fields: tuple[str, ...] = ()
+    """The fields of these rows that are in question, where they are not those that the question filters by."""
 
     @property
     def tier(self) -> Tier:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from contract_tests.outcome import Outcome
+from contract_tests.outcome import Evidence, Outcome
 from contract_tests.reporting.report import Report, decide
-from contract_tests.reporting.wording import curls, mark
+from contract_tests.reporting.wording import causes_of, curls, mark, printable
 
 
 def render(report: Report) -> str:
@@ -25,9 +25,9 @@ def render(report: Report) -> str:
         "seconds": round(report.seconds, 2),
         "power": _power(report),
         "notes": list(report.notes),
-        "laws": [_law(report, outcome) for outcome in report.outcomes],
+        "laws": _laws(report),
     }
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    return printable(json.dumps(value, ensure_ascii=False, indent=1)) + "\n"
 
 
 def _power(report: Report) -> dict[str, Any] | None:
@@ -41,17 +41,53 @@ def _power(report: Report) -> dict[str, Any] | None:
     }
 
 
+def _laws(report: Report) -> list[dict[str, Any]]:
+    """Every law in the order of the run; those that are broken say which others they explain, or what explains them."""
+    causes = causes_of(report)
+    explains = {id(cause.outcome): [each.law for each in cause.symptoms] for cause in causes}
+    explained_by = {id(each): cause.outcome.law for cause in causes for each in cause.symptoms}
+    return [
+        {
+            **_law(report, outcome),
+            "explains": explains.get(id(outcome), []),
+            "explained_by": explained_by.get(id(outcome)),
+        }
+        for outcome in report.outcomes
+    ]
+
+
+def result(report: Report, outcome: Outcome) -> str:
+    """The outcome in one word."""
+    return mark(report, outcome).lower() if outcome.lack is None else outcome.verdict.value
+
+
 def _law(report: Report, outcome: Outcome) -> dict[str, Any]:
     return {
         "law": outcome.law,
         "layer": outcome.layer,
         "tier": outcome.tier.value,
-        "result": mark(report, outcome).lower() if outcome.lack is None else outcome.verdict.value,
+        "result": result(report, outcome),
         "lack": None if outcome.lack is None else outcome.lack.value,
         "sentence": outcome.sentence,
         "witness": outcome.witness,
         "promise": outcome.promise,
         "page": outcome.page,
-        "requests": curls(report, outcome),
+        "seconds": round(outcome.seconds, 3),
+        "requests": curls(report, outcome.asks),
         "rows": list(outcome.rows),
+        "fields": list(outcome.fields),
+        "alike": curls(report, outcome.alike),
+        "others": [_evidence(report, each) for each in outcome.evidence[1:]],
+        "untold": outcome.untold,
+    }
+
+
+def _evidence(report: Report, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "sentence": evidence.sentence,
+        "tier": evidence.tier.value,
+        "requests": curls(report, evidence.asks),
+        "rows": list(evidence.rows),
+        "fields": list(evidence.fields),
+        "alike": curls(report, evidence.alike),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from contract_tests.outcome import Lack, Options, Outcome, Power, Tier, Verdict
 from contract_tests.reporting import exit_codes
@@ -32,6 +33,7 @@ class Report:
     """Why the run ended before its end, if it did."""
     unused: tuple[str, ...] = ()
     """The options that were given in vain, each in one sentence."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def failing(self) -> tuple[Outcome, ...]:

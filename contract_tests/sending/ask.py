@@ -11,10 +11,22 @@ import orjson
 
 from contract_tests.sending.security import BEARER, SHELL, Security
 
+ACCEPTED = (("Accept", "application/json"),)
+"""The headers that every request carries which does not name them itself."""
+IN_QUERY = "!$%&'()*+,-./:;=?@[\\]^_`{|}~"
+"""What a query may hold as it stands, besides letters and digits."""
+GLOBBED = frozenset("[]{}")
+"""What curl takes for a pattern, unless it is told otherwise."""
+
 
 def encode(text: str) -> str:
     """Percent-encoded for a query; lone surrogates stand for bytes that are not UTF-8."""
     return quote(text, safe="", errors="surrogateescape")
+
+
+def encode_raw(text: str) -> str:
+    """A query string as a client puts it on the wire: what no URL may hold is percent-encoded, all else stands."""
+    return quote(text, safe=IN_QUERY, errors="surrogateescape")
 
 
 def shell(text: str) -> str:
@@ -38,7 +50,7 @@ class Ask:
     @property
     def query_string(self) -> str:
         pairs = "&".join(f"{encode(name)}={encode(text)}" for name, text in self.query)
-        return "&".join(part for part in (pairs, self.raw) if part)
+        return "&".join(part for part in (pairs, encode_raw(self.raw)) if part)
 
     @property
     def target(self) -> str:
@@ -46,10 +58,17 @@ class Ask:
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     def curl(self, base_url: str, security: Security | None = None) -> str:
-        """The request as one line for a shell; credentials are variables, such as `$TOKEN`."""
-        url = base_url.rstrip("/") + self.target
+        """The request as one line for a POSIX shell that has the credentials in its variables (`security.SHELL`): the
+        same method, target and headers, and a body that is decompressed where the answer comes compressed."""
+        url, given = base_url.rstrip("/") + self.target, {name.lower() for name, _ in self.headers}
         parts = ["curl -s" if self.method == "GET" else "curl -sI"]
-        parts += [f"-H {shell(f'{name}: {text}')}" for name, text in self.headers]
+        if GLOBBED.intersection(self.target):
+            parts.append("-g")
+        if "accept-encoding" not in given:
+            parts.append("--compressed")
+        sent = [(name, text) for name, text in ACCEPTED if name.lower() not in given]
+        # An empty header needs a semicolon; behind a colon curl takes it for one that is to be left out.
+        parts += [f"-H {shell(f'{name}: {text}' if text else f'{name};')}" for name, text in (*sent, *self.headers)]
         header = (security or BEARER).header_for(self.credential, self.channel, SHELL)
         if header is not None:
             parts.append(f'-H "{header[0]}: {header[1]}"')

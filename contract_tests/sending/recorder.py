@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -42,9 +43,15 @@ class Recorder:
         self.progress = progress
         self.prices: Counter[str] = Counter()
         """Requests by the account that they were booked on."""
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        """What they took, pauses between them included."""
         self._watcher: Watcher | None = None
         self._in_a_row: list[Reply] = []
         """The failures since the last answer that was none."""
+
+    def seconds_of(self, law: str) -> float:
+        """What the requests of a law took; an account is the name of a law and that of a probe."""
+        return sum(seconds for account, seconds in self.seconds.items() if account.startswith(f"{law}:"))
 
     def watch(self, watcher: Watcher) -> None:
         """From now on, requests are booked on this watcher's account, and failures are told to it."""
@@ -67,7 +74,8 @@ class Recorder:
     def _send(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         if self.limit is not None and self.sent + len(asks) > self.limit:
             raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
-        self.prices[self._watcher.account if self._watcher else ""] += len(asks)
+        account, started = self._watcher.account if self._watcher else "", time.perf_counter()
+        self.prices[account] += len(asks)
         try:
             replies = sending()
         except SendingStopped:
@@ -75,6 +83,8 @@ class Recorder:
                 asks = tuple(dict.fromkeys(reply.ask for reply in self._in_a_row))
                 self._tell("different requests failed one after the other", asks)
             raise
+        finally:
+            self.seconds[account] += time.perf_counter() - started
         self.replies += replies
         for reply in replies:
             self._in_a_row = [*self._in_a_row, reply] if has_failed(reply) else []

@@ -15,6 +15,8 @@ CREDENTIALS = (*GIVEN, "none", "garbage", "malformed", "truncated", "recased")
 
 SHELL: Mapping[str, str] = {"token": "$TOKEN", "other": "$OTHER_TOKEN", "colleague": "$COLLEAGUE_TOKEN"}
 """What stands for the credentials in a line for a shell."""
+RECASED = """$(printf %s "$TOKEN" | tr 'A-Za-z' 'a-zA-Z')"""
+"""The token with its case swapped, for a POSIX shell."""
 
 
 class NeverSent(ValueError):
@@ -73,7 +75,7 @@ class Security:
             case "truncated":
                 return scheme.header, scheme.prefix + ("${TOKEN%?}" if shown else secret[:-1])
             case "recased":
-                return scheme.header, scheme.prefix + ("${TOKEN^^}" if shown else change_case(secret))
+                return scheme.header, scheme.prefix + (RECASED if shown else secret.swapcase())
         return scheme.header, scheme.prefix + secret
 
     def scheme_of(self, channel: str) -> Scheme:
@@ -84,11 +86,6 @@ class Security:
             if scheme.header.lower() == channel.lower():
                 return scheme
         raise NeverSent(f"the spec documents no credential in {channel!r}")
-
-
-def change_case(secret: str) -> str:
-    """Another spelling that no case-sensitive comparison takes for the same."""
-    return secret.upper() if secret.upper() != secret else secret.lower()
 
 
 BEARER = Security((Scheme("Authorization", "Bearer "),))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.ask import ACCEPTED, Ask, Reply
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.security import NeverSent, Security
 
@@ -71,7 +71,7 @@ class Guarded(ABC):
             raise NeverSent(f"{ask.method} is never sent; the kit only reads")
         if not ask.path.startswith("/") or ask.path.startswith("//"):
             raise NeverSent(f"{ask.path!r} is not a path on the deployment")
-        headers = {"accept": "application/json"} | {name.lower(): text for name, text in ask.headers}
+        headers = {name.lower(): text for name, text in (*ACCEPTED, *ask.headers)}
         carried = self.credentials.header(self.security, ask)
         if carried is not None:
             headers[carried[0].lower()] = carried[1]

@@ -14,6 +14,7 @@ from contract_tests.cli import arguments, command
 from contract_tests.conformance import cases
 from contract_tests.judging.session import BUDGETS
 from contract_tests.reporting import exit_codes
+from contract_tests.reporting.formats import ON_STDOUT
 from fakeserver.serving.app import Settings
 from fakeserver.testing.server import running
 
@@ -29,6 +30,7 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prim", *USAGE], "did you mean 'prime'?"),
         (["prime", *USAGE, "--tokn", "x"], "did you mean '--token'?"),
         (["prime", *USAGE, "--profile", "polit"], "did you mean 'polite'?"),
+        (["prime", *USAGE, "--format", "jsn"], "did you mean 'json'?"),
         (["prime", *USAGE, "--only-layer", "law"], "did you mean 'laws'?"),
         (["prime", "--base-url", "ftp://x", "--token", "x"], "not an http or https URL"),
         (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
@@ -80,6 +82,20 @@ def test_an_unreachable_deployment_is_exit_3(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr()
     assert f"127.0.0.1:{port} cannot be reached" in out.out
     assert CANARY not in out.out + out.err
+
+
+@pytest.mark.parametrize("form", [*ON_STDOUT])
+def test_the_format_of_stdout(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict is on stdout in every format; where that is not for people, on stderr as well."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    argv = ["prime", "--base-url", f"http://127.0.0.1:{port}", "--token", CANARY, "--format", form]
+    assert command.main(argv) == exit_codes.COULD_NOT_CHECK
+    out = capsys.readouterr()
+    assert f"127.0.0.1:{port} cannot be reached" in out.out
+    assert ("cannot be reached" in out.err) == (form != "text")
+    if form in ("json", "sarif"):
+        assert isinstance(json.loads(out.out), dict)
 
 
 @pytest.fixture(scope="module")

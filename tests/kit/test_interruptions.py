@@ -100,7 +100,7 @@ def at(stage: str, number: int, error: BaseException) -> tuple[Handler, Progress
                 raise error
         return correct(method, path, query, headers)
 
-    def progress(layer: str, sent: int) -> None:
+    def progress(layer: str, sent: int, law: str) -> None:
         now[0] = layer
 
     return answer, progress
@@ -138,7 +138,7 @@ def test_the_layers_of_a_check_end_early(
 def test_an_interruption_while_the_power_is_weighed() -> None:
     """All that was found is reported, without the figure."""
 
-    def progress(layer: str, sent: int) -> None:
+    def progress(layer: str, sent: int, law: str) -> None:
         if layer == "power":
             raise KeyboardInterrupt
 

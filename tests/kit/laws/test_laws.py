@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import contract_tests
-from contract_tests.judging import judge
+from contract_tests.judging import comparison
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import Question
 from contract_tests.judging.session import CouldNotCheck
@@ -213,7 +213,7 @@ def judged(answer: list[dict[str, Any]], before: Snapshot, after: Snapshot) -> l
     reply = Reply(ask, 200, {}, json.dumps(answer).encode(), 0.0)
     body = SUPERSERVE.body_of(reply)
     assert body is not None
-    return [each.sentence for each in judge.against_snapshots(SUPERSERVE, question, body, before, after)]
+    return [each.sentence for each in comparison.against_snapshots(SUPERSERVE, question, body, before, after)]
 
 
 A, B, C = row("a"), row("b"), row("c", metadata={})

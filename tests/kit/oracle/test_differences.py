@@ -106,7 +106,7 @@ ROWS: list[tuple[str, Callable[[list[Row]], list[Row]], str]] = [
     ("one is missing", lambda rows: rows[:3] + rows[4:], "1 rows"),
     ("one comes twice", lambda rows: rows[:1] + rows, "1 rows come twice"),
     ("one is a stranger's", lambda rows: [{**rows[0], "id": "x", "sandbox_id": "x"}, *rows], "not in the unfiltered"),
-    ("one looks otherwise", lambda rows: [{**rows[0], "unheard_of": 1}, *rows[1:]], "looks otherwise"),
+    ("one looks otherwise", lambda rows: [{**rows[0], "unheard_of": 1}, *rows[1:]], "another unheard_of than"),
     ("the order is another", lambda rows: rows[::-1], "another order"),
 ]  # fmt: skip
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from enum import StrEnum
+from html import unescape
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
-from contract_tests.outcome import Options, Outcome, Power, Tier, Verdict, broken, holds, inconclusive
-from contract_tests.reporting import exit_codes, html, junit, markdown, text
+from contract_tests.outcome import Evidence, Options, Outcome, Power, Tier, Verdict, broken, holds, inconclusive
+from contract_tests.reporting import exit_codes, github, html, junit, markdown, text
 from contract_tests.reporting import json as json_report
+from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import Report, decide
+from contract_tests.reporting.wording import MAX_ROW
 from contract_tests.sending.ask import Ask
 from contract_tests.sending.credentials import Credentials
 from tests.support.deployments import judged, planted
@@ -63,25 +69,25 @@ REPORT = Report(
 
 
 def test_text() -> None:
-    """A line per law, what is broken in full, the notes, the power, the requests and the verdict, in this order."""
+    """The verdict, what is broken in full, a line per law, the notes, the power, the requests and the verdict again."""
     lines = text.render(REPORT).splitlines()
-    assert lines[:6] == [
+    assert lines[0] == "1 promise is broken: b.lost"
+    assert lines[2:5] == [
+        "BROKEN: b.lost: one <row> is\ufffdlost",
+        "  promised: None is lost. (reference page 003)",
+        "  curl -s --compressed -H 'Accept: application/json' -H \"Authorization: Bearer $TOKEN\" "
+        "'https://prime.example.test/api/v1/sandbox?status=%3C%26%7C%3E'",
+    ]
+    assert lines[5] == f'  row: {{"id": "{"x" * 500}"}}'
+    assert lines[7:] == [
+        "warning: c.odd: out of order",
+        "",
         "ok       MUST   a.held     7 rows | of 9",
-        "BROKEN   MUST   b.lost     one <row> is\x00lost",
+        "BROKEN   MUST   b.lost     one <row> is\ufffdlost",
         "warning  SHOULD c.odd      out of order",
         "?        MUST   d.unsaid   there are no rows",
         "accepted MUST   e.known    known until then",
         "ok       MUST   op: check  3 cases",
-    ]
-    assert lines[7:10] == [
-        "BROKEN: b.lost: one <row> is\x00lost",
-        "  promised: None is lost. (reference page 003)",
-        """  curl -s -H "Authorization: Bearer $TOKEN" 'https://prime.example.test/api/v1/sandbox?status=%3C%26%7C%3E'""",
-    ]
-    assert lines[10].startswith('  row: {"id": "xxx')
-    assert lines[10].endswith("x …")
-    assert lines[12:] == [
-        "warning: c.odd: out of order",
         "",
         "note: the <budget> is used up",
         "This run would have caught 9 of 10 known fault types; not seen: no team was given.",
@@ -91,36 +97,71 @@ def test_text() -> None:
     assert "\x1b[31mBROKEN\x1b[0m" in text.render(REPORT, colour=True)
 
 
-def test_junit() -> None:
-    """One suite per layer with its counts; control characters, which XML does not have, are replaced."""
-    root = ElementTree.fromstring(junit.render(REPORT).split("\n", 1)[1])
-    counts = [{**suite.attrib} for suite in root]
-    assert counts == [
-        {"name": "prime.laws", "tests": "5", "failures": "1", "skipped": "1", "errors": "0"},
-        {"name": "prime.conformance", "tests": "1", "failures": "0", "skipped": "0", "errors": "0"},
-    ]
-    cases = {case.attrib["name"]: case for case in root.iter("testcase")}
-    failure = cases["b.lost"].find("failure")
-    assert failure is not None
-    assert failure.attrib["message"] == "one <row> is\ufffdlost"
-    assert "curl -s" in (failure.text or "")
-    said = {name: case.findtext("system-out") for name, case in cases.items()}
-    assert said["a.held"] == "7 rows | of 9"
-    assert (said["c.odd"] or "").startswith("warning: c.odd")
-    assert cases["d.unsaid"].find("skipped") is not None
+def test_a_terminal_obeys_no_deployment() -> None:
+    """What a deployment says may hold an escape sequence; only the colour of a report is one."""
+    report = Report("prime", "", Options(), (broken("b", "says \x1b[2J\x9b2J\x07"),))
+    assert "\x1b" not in text.render(report) + markdown.render(report) + github.render(report)
+    assert not {"\x07", "\x9b"} & {*text.render(report)}
 
 
-@pytest.mark.parametrize(
-    ("report", "name", "tag"),
-    [
-        (Report("prime", "", Options(), could_not_check="gone"), "preflight", "error"),
-        (Report("prime", "", Options(), (holds("a"),), power=Power(0, 1, ()), min_power=0.8), "power", "failure"),
-    ],
+class Odd(StrEnum):
+    KIND = "of another kind"
+
+
+def test_a_verdict_that_a_report_does_not_know_is_its_own_mark() -> None:
+    """A report on it is printed all the same, in every format, and it fails nobody."""
+    odd = Outcome("a.odd", cast(Verdict, Odd.KIND), sentence="why not")
+    report = Report("prime", "", Options(), (holds("b", "rows"), odd))
+    told = {name: render(report) for name, render in {**ON_STDOUT, **IN_FILES}.items()}
+    assert "of another kind MUST   a.odd  why not" in told["text"]
+    assert "| of another kind | MUST | a.odd | why not |" in told["markdown"]
+    assert json.loads(told["json"])["laws"][1]["result"] == "of another kind"
+    assert ElementTree.fromstring(told["junit"].split("\n", 1)[1]).find("testcase[@name='a.odd']/skipped") is not None
+    assert "of another kind: why not" in told["sarif"]
+    assert '<td class="of another kind">' in told["html"]
+
+
+def test_a_long_row_shows_the_fields_in_question() -> None:
+    """The id and these fields are whole, wherever they stand in the row and however long they are; the rest is cut."""
+    row = {"noise": "n" * 1000, "id": "i1", "labels": ["l" * 500], "status": "RUNNING", "rest": "r" * 1000}
+    report = Report("prime", "", Options(), (broken("b", "lost", (ASK,), (row,), fields=("labels", "status", "gone")),))
+    (line,) = [line for line in text.render(report).splitlines() if line.startswith("  row:")]
+    begins = json.dumps({name: row[name] for name in ("id", "labels", "status")})[:-1]
+    assert line.startswith(f"  row: {begins}, ")
+    assert len(line) < len(begins) + MAX_ROW + 20
+    assert line.endswith(" …")
+
+
+OTHERS = Report(
+    "prime",
+    "https://prime.example.test",
+    Options(),
+    (
+        broken(
+            "b.lost",
+            "one way",
+            (ASK,),
+            alike=(Ask("/alike"),),
+            others=(Evidence("another way", Tier.SHOULD, (Ask("/other"),), ({"id": "r1"},)),),
+            untold=3,
+        ),
+    ),
 )
-def test_junit_of_a_run_that_proves_nothing(report: Report, name: str, tag: str) -> None:
-    """Whatever runs jobs must not take it for a success."""
-    root = ElementTree.fromstring(junit.render(report).split("\n", 1)[1])
-    assert root.find(f".//testcase[@name='{name}']/{tag}") is not None
+
+
+@pytest.mark.parametrize("render", [*ON_STDOUT.values(), *IN_FILES.values()])
+def test_every_way_in_which_a_law_is_broken_is_told(render: Callable[[Report], str]) -> None:
+    """With its requests and rows, in every format, and how many more there are."""
+    told = render(OTHERS)
+    for part in ("one way", "another way", "/alike", "/other", "r1"):
+        assert part in told, part
+    assert "3 more ways" in told or json.loads(told)["laws"][0]["untold"] == 3
+
+
+def test_markdown_ends_no_block_early() -> None:
+    """A fence in a deployment's own words ends no block."""
+    report = Report("prime", "", Options(), (broken("b", "a ``` b ```` c"),))
+    assert markdown.render(report).count("`````") == 2
 
 
 def test_json() -> None:
@@ -146,6 +187,50 @@ def test_markdown() -> None:
     """Cells survive a pipe, and what is broken stands in a block of its own."""
     told = markdown.render(REPORT)
     assert "| ok | MUST | a.held | 7 rows \\| of 9 |" in told
-    assert "| BROKEN | MUST | b.lost | one &lt;row> is\x00lost |" in told
+    assert "| BROKEN | MUST | b.lost | one &lt;row> is\ufffdlost |" in told
     assert told.count("```") == 4
+    assert told.index("```") < told.index("| ok |")
     assert "**1 promise is broken: b.lost** (exit 1)" in told
+
+
+WITHOUT_VERDICT = {
+    "could not check": Report("prime", "", Options(), could_not_check="nobody: answers, 100% sure\nreally"),
+    "cut short": Report("prime", "", Options(), (holds("a"),), ("interrupted",), cut_short="interrupted: at 100%"),
+    "broken, then cut short": Report("prime", "", Options(), (broken("b", "x"),), ("interrupted",), cut_short="gone"),
+    "nothing": Report("prime", "", Options()),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_VERDICT)
+@pytest.mark.parametrize("form", [*ON_STDOUT, *IN_FILES])
+def test_every_format_carries_the_verdict_and_the_reason(name: str, form: str) -> None:
+    """Also of a run that could not check, or that somebody has interrupted."""
+    report = WITHOUT_VERDICT[name]
+    _, sentence = decide(report)
+    told = {**ON_STDOUT, **IN_FILES}[form](report)
+    if form == "github":
+        told = told.replace("%0A", "\n").replace("%25", "%")
+    elif form in ("json", "sarif"):
+        told = json.dumps(json.loads(told), ensure_ascii=False).replace("\\n", "\n")
+    elif form in ("junit", "html"):
+        told = unescape(told)
+    assert " ".join(sentence.split()) in " ".join(told.split())
+    if report.notes and form != "junit":
+        assert "interrupted" in told
+
+
+def test_github() -> None:
+    """The verdict first, then one annotation for each cause; what is text of a deployment's ends no command."""
+    lines = github.render(REPORT).splitlines()
+    assert lines[0] == (
+        "::error title=contract of prime::prime: 1 promise is broken: b.lost%0Anote: the <budget> is used up"
+    )
+    assert lines[1].startswith("::error title=prime%3A b.lost::BROKEN: b.lost: one <row> is\ufffdlost%0A  promised: ")
+    assert "status=%253C%2526%257C%253E" in lines[1]
+    assert lines[2] == "::warning title=prime%3A c.odd::warning: c.odd: out of order"
+    assert len(lines) == 3
+    (held,) = github.render(Report("prime", "", Options(), (holds("a", "b"),))).splitlines()
+    assert held == "::notice title=contract of prime::prime: 1 law holds"
+    assert github.command("error", "a:b,c%\n", "d:e,f%\r\n::notice::x") == (
+        "::error title=a%3Ab%2Cc%25%0A::d:e,f%25%0D%0A::notice::x"
+    )

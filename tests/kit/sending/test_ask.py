@@ -17,7 +17,7 @@ def test_curl_lines_hold_no_credential(slug: str) -> None:
     for credential in ("token", "other", "none", "garbage", "malformed", "truncated", "recased"):
         line = Ask("/x", (("labels", "it's, ü"),), credential).curl(BASE, security)
         assert SECRET not in line
-        assert ("$TOKEN" in line) == (credential in ("token", "malformed"))
+        assert ("$TOKEN" in line) == (credential in ("token", "malformed", "recased"))
         assert line.endswith("'https://api.example.test/prime/x?labels=it%27s%2C%20%C3%BC'")
 
 
@@ -33,10 +33,8 @@ def test_a_line_for_a_shell_repeats_the_whole_request() -> None:
     ask = Ask("/x", (("a", "b c"),), "token", "X-API-Key", "HEAD", (("If-None-Match", "it's"),), "d=%ff")
     assert ask.target == "/x?a=b%20c&d=%ff"
     assert ask.curl(BASE + "/", SECURITY) == (
-        f"""curl -sI -H 'If-None-Match: it'\\''s' -H "X-API-Key: $TOKEN" '{BASE}/x?a=b%20c&d=%ff'"""
-    )
-    assert (
-        Ask("/x", credential="recased").curl(BASE) == f"""curl -s -H "Authorization: Bearer ${{TOKEN^^}}" '{BASE}/x'"""
+        "curl -sI --compressed -H 'Accept: application/json' -H 'If-None-Match: it'\\''s' "
+        f"""-H "X-API-Key: $TOKEN" '{BASE}/x?a=b%20c&d=%ff'"""
     )
 
 
