@@ -63,7 +63,11 @@ def defaults(slug: str) -> Mapping[str, str]:
 @cache
 def bugs(slug: str) -> tuple[Bug, ...]:
     """This provider's bugs."""
-    return tuple(Bug(**each) for each in entries("bugs.yaml") if each["slug"] == slug)
+    return tuple(
+        Bug(each["name"], slug, each["summary"], each["breaks"], each.get("tier", "MUST"), each.get("unfair", ""))
+        for each in entries("bugs.yaml")
+        if slug in each["slugs"]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def shuffled(rng: Random, rows: Sequence[Row]) -> list[Row]:
 
 PROJECTS = (
     ("ares", "Ares"), ("zeta-2", "alpine swift"), ("café", "Éclair"), ("delta", "delta"), ("eclipse", "Eclipse"),
-    ("q-nul", None), ("beta", "Zulu"), ("Gamma", "gamma ray"), ("øresund", "Øresund"), ("東京", "東京 eval"),
+    ("kiwi", "Kiwi"), ("lime", "Lime"), ("q-nul", None), ("beta", "Zulu"), ("Gamma", "gamma ray"), ("øresund", "Øresund"), ("東京", "東京 eval"),
 )  # fmt: skip
 """Keys and names: in another order by either, by letters of any case, by a language's rules, and one without a name."""
 
@@ -197,7 +197,7 @@ METADATA: tuple[Callable[[Random], Row], ...] = (
 def fill_instavm(store: sqlite3.Connection, rng: Random, size: int) -> None:
     callers = CALLERS["instavm"].credentials(3)
     organizations = {"token": "org-1", "colleague": "org-1", "other": "org-2"}
-    accounts = {"token": "acct-1", "colleague": "acct-11", "other": "acct-2"}
+    accounts = {"token": "acct-1", "colleague": "acct-2", "other": "acct-11"}
     rows: list[Row] = [
         {"account_id": accounts[name], "organization": organizations[name], "token": callers[name]} for name in accounts
     ]

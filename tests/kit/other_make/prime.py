@@ -141,7 +141,7 @@ class Prime(Server):
                 return "s.user_id = ?", [user]
             return "s.team_id = ? AND s.user_id = ?", [team, user]
         everything = build.takes("team_list", "everything") or (build.takes("team_list", "by role") and role == "admin")
-        if build.has("team_not_checked") or build.has("members_see_all"):
+        if build.has("team_not_checked"):
             everything = True
         if user is None and everything:
             return "s.team_id = ?", [team]
@@ -243,7 +243,7 @@ class Prime(Server):
         origin = "pods s"
         if build.has("join_duplicates") and asked.labels:
             origin = "pods s JOIN pod_labels j ON j.pod_id = s.id"
-        if build.has("labels_required"):
+        if build.has("labels_required") and asked.status:
             origin = "pods s JOIN (SELECT DISTINCT pod_id FROM pod_labels) j ON j.pod_id = s.id"
         total = self.total(where, [*whose, *values], origin, person, seen, whose)
         offset = (asked.page - (0 if build.has("pages_from_zero") else 1)) * asked.per_page

@@ -147,7 +147,7 @@ class Superserve(Server):
             "list_kept_without_team": (path, query_without(request)),
             "list_kept_by_keys": (path, team, tuple(key for key, _ in pairs)),
             "list_kept_by_values": (path, team, tuple(text for _, text in pairs)),
-            "list_kept_without_order": (path, team, "".join(sorted("".join(key + text for key, text in pairs)))),
+            "list_kept_in_lower_case": (path, team, query_without(request).lower()),
         }
         rows = self.cached(keys.get(build.bug), lambda: self.found(team, pairs))
         total = len(rows)
@@ -187,7 +187,7 @@ class Superserve(Server):
         origin, group, limit = "machines m", "", -1
         if build.has("join_duplicates") and pairs:
             origin = "machines m JOIN machine_tags j ON j.machine_id = m.id"
-        if build.has("tags_required") and pairs:
+        if build.has("uncapped_left_out_with_filter") and pairs:
             conditions.append("m.timeout_seconds IS NOT NULL")
         if build.has("snapshot_compared_with_null") and pairs:
             conditions.append("m.snapshot_id <> ''")
@@ -235,7 +235,7 @@ class Superserve(Server):
             "name": row["name"],
             "status": "running" if build.has("status_in_old_words") and row["status"] == "active" else row["status"],
             "vcpu_count": row["vcpu_count"],
-            "memory_mib": row["memory_mib"] * 1.5 if build.has("memory_with_fraction") else row["memory_mib"],
+            "memory_mib": row["memory_mib"] + 0.5 if build.has("memory_with_fraction") else row["memory_mib"],
             "snapshot_id": row["snapshot_id"],
             "created_at": stamp(
                 row["created_at"], "naive" if build.has("naive_instants") else build.answer("instants")
