@@ -40,7 +40,7 @@ class Callers:
     foreign: str = ""
     """An org or a team of the stranger's."""
 
-    def credentials(self, tokens: int) -> dict[str, str]:
+    def credentials(self, tokens: int = 3) -> dict[str, str]:
         """The credentials of a run with one, two or three tokens, by the names that the kit has for them."""
         return dict((("token", self.token), ("other", self.other), ("colleague", self.colleague))[:tokens])
 
@@ -100,7 +100,8 @@ def shuffled(rng: Random, rows: Sequence[Row]) -> list[Row]:
 
 PROJECTS = (
     ("ares", "Ares"), ("zeta-2", "alpine swift"), ("café", "Éclair"), ("delta", "delta"), ("eclipse", "Eclipse"),
-    ("kiwi", "Kiwi"), ("lime", "Lime"), ("q-nul", None), ("beta", "Zulu"), ("Gamma", "gamma ray"), ("øresund", "Øresund"), ("東京", "東京 eval"),
+    ("kiwi", "Kiwi"), ("lime", "Lime"), ("q-nul", None), ("beta", "Zulu"), ("Gamma", "gamma ray"),
+    ("øresund", "Øresund"), ("東京", "東京 eval"),
 )  # fmt: skip
 """Keys and names: in another order by either, by letters of any case, by a language's rules, and one without a name."""
 

@@ -21,6 +21,7 @@ KINDS = {
     "validation": "validation_error",
     "invalid": "invalid_error",
     "method": "invalid_error",
+    "throttled": "app_error",
 }
 CODES = (400, 401, 403, 404, 409, 422, 426, 429, 500, 502, 504)
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.kit.other_make.asking import Refusal
 from tests.kit.other_make.build import Build
@@ -46,7 +46,7 @@ class Server(ABC):
         self.api.add_exception_handler(Refusal, self.refused)
         self.api.add_exception_handler(HTTPException, self.unrouted)
         self.route()
-        self.app = Surface(self.api, build)
+        self.app = Surface(self)
 
     @abstractmethod
     def route(self) -> None:
@@ -171,8 +171,8 @@ def query_without(request: Request, *names: str) -> str:
 class Surface:
     """Around the application: what gateways and middlewares do to every answer."""
 
-    def __init__(self, app: ASGIApp, build: Build) -> None:
-        self.app, self.build = app, build
+    def __init__(self, server: Server) -> None:
+        self.server, self.app, self.build = server, server.api, server.build
         self.asked = 0
         self.packed: dict[bytes, bytes] = {}
 
@@ -207,7 +207,8 @@ class Surface:
             return Response("URI Too Long", int(self.build.answer("long_query")), media_type="text/plain")
         if self.build.takes("throttling", "now and then") and self.asked % EACH_REFUSED == 0:
             headers = {"retry-after": formatdate(time.time(), usegmt=True)}
-            return Response('{"detail":"Too many requests"}', 429, headers, "application/json")
+            status, body = self.server.dialect(Refusal(429, "throttled", "Too many requests"))
+            return self.server.render(body, status, headers)
         return None
 
     async def finish(self, scope: Scope, start: Message, body: bytes, send: Send) -> None:
