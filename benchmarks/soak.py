@@ -27,6 +27,9 @@ from contract_tests.planted import BUGS, false_alarms, mutants
 from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids
 from contract_tests.planted.bug import Bug
 from contract_tests.promises import BY_SLUG
+from tests.kit.other_make import measure
+from tests.kit.other_make.build import Build
+from tests.kit.other_make.trial import TOKENS
 
 ROOT = HERE.parent
 DRAFT = ROOT / "build" / "benchmarks"
@@ -148,6 +151,36 @@ def correct(plan: Plan) -> Result:
     return Result("false alarms", len(trials), f"{len(accused)} correct servers accused", not accused, accused)
 
 
+def other_bugs(plan: Plan) -> Result:
+    """The bugs of the other make, which chose none of the kit's probes; a catch is a law that holds without the bug."""
+    wrong = [build for slug in plan.providers for build in measure.wrong_builds(slug)][:: plan.every]
+    asked = [*map(Build, plan.providers), *wrong]
+    found = spread(measure.judge, [measure.Unit(build, "default", TOKENS[-1]) for build in asked], plan)
+    clean = dict(zip(plan.providers, found, strict=False))
+    judged = zip(wrong, found[len(plan.providers) :], strict=True)
+    fair = [(build, each) for build, each in judged if not measure.bug_of(build).unfair]
+    missed = tuple(
+        f"{build.slug}, `{build.bug}`: {measure.bug_of(build).summary}"
+        for build, each in fair
+        if not measure.catches(measure.bug_of(build), each, clean[build.slug])
+    )
+    outcome = f"{len(fair) - len(missed)} of {len(fair)} caught"
+    return Result("bugs of another make", len(fair), outcome, not missed, missed)
+
+
+def other_answers(plan: Plan) -> Result:
+    """Right builds of the other make, in every profile: other answers alone, and at random."""
+    right = [build for slug in plan.providers for build in measure.right_builds(slug, seed=plan.seed)]
+    units = [measure.Unit(build, profile, TOKENS[-1]) for build in right for profile in measure.PROFILES][:: plan.every]
+    found = zip(units, spread(measure.judge, units, plan), strict=True)
+    accused = tuple(
+        f"{unit.build}, {unit.profile}: {'; '.join(each.must) or each.unjudged}"
+        for unit, each in found
+        if each.must or each.unjudged
+    )
+    return Result("answers of another make", len(units), f"{len(accused)} right builds accused", not accused, accused)
+
+
 def random_tests(plan: Plan) -> Result:
     """All hostile requests, and the properties with more examples, drawn from the seed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -182,6 +215,8 @@ PARTS: Mapping[str, Callable[[Plan], Result]] = {
     "bugs": planted,
     "mutants": mechanical,
     "alarms": correct,
+    "other-bugs": other_bugs,
+    "other-answers": other_answers,
     "tests": random_tests,
 }
 
