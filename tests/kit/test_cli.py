@@ -137,10 +137,14 @@ def test_the_deep_profile_goes_beyond_the_default(
         assert command.main(argv) == 0
     report = json.loads(told.read_text())
     assert {each["layer"] for each in report["laws"]} == {"laws", "conformance"}
-    # The fake sends no ETag, and no sandbox was named.
+    # The fake sends no ETag, and neither a sandbox nor a colleague was named.
     unsaid = {each["law"]: each["result"] for each in report["laws"] if each["lack"] is not None}
-    assert unsaid == {"caching.validators": "not_applicable", "rows.known": "not_asked"}
-    assert "at most 800 requests" in capsys.readouterr().err
+    assert unsaid == {
+        "caching.validators": "not_applicable",
+        "rows.known": "not_asked",
+        "colleagues.answers": "not_asked",
+    }
+    assert "at most 860 requests" in capsys.readouterr().err
     laws_of_default = BUDGETS["default"].laws
     assert laws_of_default is not None
-    assert laws_of_default < report["requests"]["laws and oracle"] <= 800
+    assert laws_of_default < report["requests"]["laws and oracle"] <= 860

@@ -132,7 +132,7 @@ def test_a_law_of_a_team_passes_fails_or_is_skipped(run: Runner, base_url: str) 
         [
             "[[]redacted] was seen",
             "promised: Nothing repeats a token. *",
-            'curl -s -H "Authorization: Bearer $TOKEN" *per_page=*',
+            'curl -s *-H "Authorization: Bearer $TOKEN" *per_page=*',
             "row: {*",
             "SKIPPED*inconclusive: there is nothing to read",
             "SKIPPED*a warning (SHOULD): the order is odd*",
