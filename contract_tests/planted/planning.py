@@ -73,6 +73,8 @@ ALWAYS = frozenset(
 """No bug planted by hand needs them, but mechanical ones do, and what a client relies on: text that databases cannot
 hold, the second page of every kind of filtered list, a page that ends between sandboxes of one instant, and one order
 for one request. The default profile has room for them."""
+UNPLANNED = "parameters.observed:"
+"""Asked whenever another probe needs the answer."""
 FREE = frozenset({":", "pages.limits:", "tenancy.owner:", "credentials.unechoed:", "rows.known:"})
 """What every run looks at: the snapshot, and the answers to everything else."""
 
@@ -135,17 +137,23 @@ class Plan:
             self.caught[bug] += probe in probes
 
 
-def plan(kills: Kills, prices: Counter[str], order: Sequence[str], room: int) -> list[str]:
-    """The probes that fit into the room, the most telling first."""
+def plan(
+    kills: Kills, prices: Counter[str], order: Sequence[str], room: int, always: frozenset[str] = frozenset()
+) -> list[str]:
+    """The probes that fit into the room: those that are always sent, then the most telling first."""
     named = [
         probe
         for probe in order
         if not probe.endswith(":")
         and probe not in OPTIONAL
         and probe not in MIXED
+        and not probe.startswith(UNPLANNED)
         and probe.partition(":")[0] not in CALLERS
     ]
-    made = Plan(kills, prices, room)
+    made = Plan(kills, prices, room - sum(prices[probe] for probe in order if probe.startswith(UNPLANNED)))
+    for probe in named:
+        if probe in always:
+            made.take(probe)
     for times in range(1, ROUNDS + 1):
         while affordable := made.affordable(named):
             worth = {probe: made.worth(probe, times) for probe in affordable}
@@ -165,9 +173,8 @@ def main(slugs: Sequence[str]) -> int:
         for profile, size in SIZES.items():
             kills = matrix(slug, MATRIX_SIZES[profile])
             prices = prices_of(slug, size)
-            chosen = plan(kills, prices, list(prices), ROOM[profile].get(slug, USUAL[profile]))
-            if profile == "default":
-                chosen += [probe for probe in prices if probe in ALWAYS and probe not in chosen]
+            always = ALWAYS if profile == "default" else frozenset()
+            chosen = plan(kills, prices, list(prices), ROOM[profile].get(slug, USUAL[profile]), always)
             made[profile][slug] = chosen
             left = [bug for bug, probes in kills.items() if not probes & (FREE | set(chosen))]
             print(

@@ -163,7 +163,6 @@ NAMED = {
         "twice_in_list": "rows.unique",
         "metadata_null": "schema.body",
         "limit_1000_refused": "pages.limits",
-        "bearer_ignored": "credentials.",
     },
     "dreadnode": {
         "limit_default_20": "pages.default",
