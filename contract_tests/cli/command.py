@@ -13,8 +13,8 @@ from contract_tests.judging.target import target
 from contract_tests.reporting import exit_codes, html, json, junit, markdown, text
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report, decide
+from contract_tests.sending.address import is_loopback
 from contract_tests.sending.credentials import Credentials
-from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import Wire
 from fakeserver.arguments import UsageError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +10,9 @@ from urllib.parse import quote
 import orjson
 
 from contract_tests.sending.security import BEARER, SHELL, Security
+
+MAX_NAME = 160
+HTML = (b"<!doctype html", b"<html")
 
 
 def encode(text: str) -> str:
@@ -45,14 +48,22 @@ class Ask:
         """Path and query as they go over the wire."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
-    def curl(self, base_url: str, security: Security | None = None) -> str:
-        """The request as one line for a shell; credentials are `$TOKEN` and `$OTHER_TOKEN`."""
+    @property
+    def name(self) -> str:
+        """Method and target, as far as a sentence can hold them."""
+        text = f"{self.method} {self.target}"
+        return text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
+
+    def curl(self, base_url: str, security: Security | None = None, added: Sequence[str] = ()) -> str:
+        """The request as one line for a shell; credentials are `$TOKEN` and `$OTHER_TOKEN`. `added` are the names of
+        headers that every request carries; what they hold is `$HEADER_1`, `$HEADER_2`, in their order."""
         url = base_url.rstrip("/") + self.target
         parts = ["curl -s" if self.method == "GET" else "curl -sI"]
         parts += [f"-H {shell(f'{name}: {text}')}" for name, text in self.headers]
         header = (security or BEARER).header_for(self.credential, self.channel, SHELL)
         if header is not None:
             parts.append(f'-H "{header[0]}: {header[1]}"')
+        parts += [f'-H "{name}: $HEADER_{number}"' for number, name in enumerate(added, 1)]
         return " ".join([*parts, shell(url)])
 
 
@@ -68,9 +79,35 @@ class Reply:
     failures: int = 0
     """How often this request was answered with a 5xx, where the transport itself has asked again."""
 
+    flaw: str = ""
+    """Why the body, which is empty then, cannot be read: `ends before its gzip is complete`."""
+
     def json(self) -> Any:
-        """The body as strict JSON (UTF-8, no NaN), or ValueError."""
-        return orjson.loads(self.body)
+        """The body as strict JSON (UTF-8, no NaN), or ValueError, which says what is there in its place."""
+        try:
+            return orjson.loads(self.body)
+        except ValueError as error:
+            raise ValueError(self._what_it_is() or str(error)) from None
+
+    def _what_it_is(self) -> str:
+        """What the body is, where that explains why it is not JSON."""
+        if self.flaw:
+            return f"it {self.flaw}"
+        if not self.body:
+            return "it is empty"
+        if self.is_html:
+            return "it is an HTML page"
+        try:
+            self.body.decode()
+        except UnicodeDecodeError:
+            charset = self.headers.get("content-type", "").partition("charset=")[2]
+            return f"it is not UTF-8{f' (its charset is {charset[:40]})' if charset else ''}"
+        return ""
+
+    @property
+    def is_html(self) -> bool:
+        """Whether this is a page for people, as gateways and login forms send in the place of an API."""
+        return "html" in self.media_type or self.body[:200].lstrip().lower().startswith(HTML)
 
     @property
     def media_type(self) -> str:
