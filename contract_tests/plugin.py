@@ -38,7 +38,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--other-token", {"help": "a credential of somebody who shares nothing with the first caller"}),
     ("--org", {"action": "append", "default": [], "help": "dreadnode: the org; prime: a team"}),
     ("--known", {"action": "append", "default": [], "help": "a sandbox that must be in the list"}),
-    ("--rate", {"default": 5.0, "type": float, "help": "requests per second"}),
+    ("--rate", {"type": float, "help": "requests per second (default 5, or not throttled on this machine)"}),
     ("--contract-seed", {"default": 0, "type": int, "help": "same seed, same requests"}),
     ("--strict-contract", {"action": "store_true", "help": "fail on what is implied or assumed, too"}),
 )

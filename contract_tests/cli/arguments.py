@@ -20,8 +20,8 @@ from contract_tests.promises import BY_SLUG
 from contract_tests.reporting import ledger
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
-from contract_tests.sending.pace import is_loopback
-from contract_tests.sending.wire import DEFAULT_RATE
+from contract_tests.sending.address import is_loopback
+from contract_tests.sending.pace import DEFAULT_RATE
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
 

@@ -14,8 +14,8 @@ from contract_tests.reporting import exit_codes, markdown, text
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report, decide
+from contract_tests.sending.address import is_loopback
 from contract_tests.sending.credentials import Credentials
-from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.wire import Wire
 from fakeserver.arguments import UsageError
 

@@ -126,8 +126,8 @@ class Session:
 
     @property
     def answered(self) -> bool:
-        """Whether any request of laws and oracle has succeeded."""
-        return any(reply.status == 200 for reply in self.check.transport.replies)
+        """Whether the API has answered any request of laws and oracle."""
+        return any(reply.status == 200 and not reply.is_html for reply in self.check.transport.replies)
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

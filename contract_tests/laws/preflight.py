@@ -12,7 +12,6 @@ GATEWAY = frozenset({502, 503, 504})
 """What a gateway says of itself when the API behind it cannot be reached."""
 MAX_LOCATION = 80
 """How much of a redirect's target a message repeats."""
-HTML = (b"<!doctype", b"<html")
 NOT_THERE = (403, 404, 422)
 """What is said of an org or team that is unknown, or that the caller does not belong to."""
 INVENTED = "no-such-scope-71c3"
@@ -29,7 +28,7 @@ def preflight(check: Check) -> None:
             check.snapshot()
     except ListUnreadable as error:
         reply = error.reply
-        if any(other.status == 200 for other in check.transport.replies if other is not reply):
+        if any(other.status == 200 and not other.is_html for other in check.transport.replies if other is not reply):
             return  # The list is there, and a later page of it is wrong: a broken promise.
         if reply.status == 401:
             try_other_channels(check, reply)
@@ -88,7 +87,7 @@ def why_not(check: Check, reply: Reply) -> str:
     if 300 <= status < 400:
         location = reply.headers.get("location", "?")[:MAX_LOCATION]
         return f"the deployment redirects (to {location}); no credential follows a redirect"
-    if "html" in reply.media_type or reply.body[:200].lstrip().lower().startswith(HTML):
+    if reply.is_html:
         return "the base URL answers with an HTML page, not with the API"
     if status in GATEWAY and reply.media_type != "application/json":
         return f"a gateway answers with {status} in the place of the API"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,8 @@ IN_QUERY = "!$%&'()*+,-./:;=?@[\\]^_`{|}~"
 """What a query may hold as it stands, besides letters and digits."""
 GLOBBED = frozenset("[]{}")
 """What curl takes for a pattern, unless it is told otherwise."""
+MAX_NAME = 160
+HTML = (b"<!doctype html", b"<html")
 
 
 def encode(text: str) -> str:
@@ -57,9 +59,16 @@ class Ask:
         """Path and query as they go over the wire."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
-    def curl(self, base_url: str, security: Security | None = None) -> str:
+    @property
+    def name(self) -> str:
+        """Method and target, as far as a sentence can hold them."""
+        text = f"{self.method} {self.target}"
+        return text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
+
+    def curl(self, base_url: str, security: Security | None = None, added: Sequence[str] = ()) -> str:
         """The request as one line for a POSIX shell that has the credentials in its variables (`security.SHELL`): the
-        same method, target and headers, and a body that is decompressed where the answer comes compressed."""
+        same method, target and headers, and a body that is decompressed where the answer comes compressed. `added` are
+        the names of headers that every request carries; what they hold is `$HEADER_1`, `$HEADER_2`, in their order."""
         url, given = base_url.rstrip("/") + self.target, {name.lower() for name, _ in self.headers}
         parts = ["curl -s" if self.method == "GET" else "curl -sI"]
         if GLOBBED.intersection(self.target):
@@ -72,6 +81,7 @@ class Ask:
         header = (security or BEARER).header_for(self.credential, self.channel, SHELL)
         if header is not None:
             parts.append(f'-H "{header[0]}: {header[1]}"')
+        parts += [f'-H "{name}: $HEADER_{number}"' for number, name in enumerate(added, 1)]
         return " ".join([*parts, shell(url)])
 
 
@@ -87,9 +97,35 @@ class Reply:
     failures: int = 0
     """How often this request was answered with a 5xx, where the transport itself has asked again."""
 
+    flaw: str = ""
+    """Why the body, which is empty then, cannot be read: `ends before its gzip is complete`."""
+
     def json(self) -> Any:
-        """The body as strict JSON (UTF-8, no NaN), or ValueError."""
-        return orjson.loads(self.body)
+        """The body as strict JSON (UTF-8, no NaN), or ValueError, which says what is there in its place."""
+        try:
+            return orjson.loads(self.body)
+        except ValueError as error:
+            raise ValueError(self._what_it_is() or str(error)) from None
+
+    def _what_it_is(self) -> str:
+        """What the body is, where that explains why it is not JSON."""
+        if self.flaw:
+            return f"it {self.flaw}"
+        if not self.body:
+            return "it is empty"
+        if self.is_html:
+            return "it is an HTML page"
+        try:
+            self.body.decode()
+        except UnicodeDecodeError:
+            charset = self.headers.get("content-type", "").partition("charset=")[2]
+            return f"it is not UTF-8{f' (its charset is {charset[:40]})' if charset else ''}"
+        return ""
+
+    @property
+    def is_html(self) -> bool:
+        """Whether this is a page for people, as gateways and login forms send in the place of an API."""
+        return "html" in self.media_type or self.body[:200].lstrip().lower().startswith(HTML)
 
     @property
     def media_type(self) -> str:

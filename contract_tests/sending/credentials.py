@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from html import escape
+from urllib.parse import quote
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
@@ -14,13 +17,29 @@ SHORTEST_REPEATED = 8
 """A shorter secret may be in an answer by chance."""
 MAX_SEARCHED_BYTES = 200_000
 REDACTED = "[redacted]"
+WORDS = re.compile(rf"[^\s=;,:]{{{SHORTEST_REPEATED},}}")
+"""What a header's value is made of: the token behind `Bearer`, the value of a cookie."""
+
+
+def spellings_of(secret: str) -> set[str]:
+    """The secret as it stands, and as HTML, URLs and JSON spell it; nothing where it is too short to look for."""
+    if len(secret) < SHORTEST_REDACTED:
+        return set()
+    return {secret, escape(secret), quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
 
 class Credentials:
     """The token and, as `other` and `colleague`, those of further callers. A repr names them and shows none."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    def __init__(self, secrets: Mapping[str, str], hidden: Iterable[str] = ()) -> None:
+        """`hidden` are texts that are no credentials of the API, and are as little to be shown: of each, its longer
+        words as well."""
         self._secrets = dict(secrets)
+        words = {word for text in hidden for word in (text, *WORDS.findall(text))}
+        self._spellings = sorted(
+            {spelling for secret in {*self._secrets.values(), *words} for spelling in spellings_of(secret)},
+            key=lambda spelling: (-len(spelling), spelling),
+        )
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(self._secrets)})"
@@ -34,9 +53,8 @@ class Credentials:
 
     def redact(self, text: str) -> str:
         """The last line of defence: should a credential be in the text after all, it goes."""
-        for secret in sorted(self._secrets.values(), key=len, reverse=True):
-            if len(secret) >= SHORTEST_REDACTED:
-                text = text.replace(secret, REDACTED).replace(escape(secret), REDACTED)
+        for spelling in self._spellings:
+            text = text.replace(spelling, REDACTED)
         return text
 
     def is_repeated_by(self, reply: Reply) -> bool:

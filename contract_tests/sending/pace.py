@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+
+from contract_tests.sending.address import is_loopback
+
+DEFAULT_RATE = 5.0
+SLOWEST_RATE, FASTEST_RATE = 0.01, 10_000.0
+"""What may be asked for: at least a request in a hundred seconds."""
 
 
-def is_loopback(base_url: str) -> bool:
-    """Whether the target is this machine, which needs no throttling."""
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def rate_of(base_url: str, asked: float | None) -> float | None:
+    """Requests per second: as asked for, else the default; None, not throttled, where the target is this machine."""
+    return asked or (None if is_loopback(base_url) else DEFAULT_RATE)
 
 
 class Pace:

@@ -1,4 +1,5 @@
-"""A transport that remembers what was answered, keeps to a budget, and tells bad luck from a server that fails."""
+"""A transport that remembers what was answered, keeps to a budget, and tells bad luck from a server that fails, and a
+server that fails from a gateway that stands in its place."""
 
 from __future__ import annotations
 
@@ -9,12 +10,20 @@ from typing import Protocol
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport
+from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+
+IN_PLACE_OF_THE_API = frozenset({200, 403, 502, 503, 504})
+"""The statuses of pages that gateways and logins send where an API would answer."""
 
 
 def has_failed(reply: Reply) -> bool:
     """Whether the server failed; a server that knows no HEAD has not."""
     return reply.status >= 500 and not (reply.status == 501 and reply.ask.method == "HEAD")
+
+
+def is_page(reply: Reply) -> bool:
+    """Whether this may be a page of somebody who stands in front of the API."""
+    return reply.status in IN_PLACE_OF_THE_API and reply.is_html
 
 
 class Watcher(Protocol):
@@ -34,6 +43,8 @@ class Recorder:
     """A transport that remembers every answer and obeys a limit of its own.
 
     Whoever sends, a 5xx is asked once more, since one failure may be bad luck; what fails again is told to the watcher.
+    So is a page for people in the place of an answer; where other requests are no longer answered either, nobody is
+    accused.
     """
 
     def __init__(self, inner: Transport, progress: Callable[[int], None] | None = None) -> None:
@@ -66,10 +77,13 @@ class Recorder:
         return self.inner.credentials
 
     def send(self, ask: Ask) -> Reply:
-        return self._repeat(self._send([ask], lambda: [self.inner.send(ask)])[0])
+        return self._settle(self._ask(ask))
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        return [self._repeat(reply) for reply in self._send(asks, lambda: self.inner.together(asks))]
+        return [self._settle(reply) for reply in self._send(asks, lambda: self.inner.together(asks))]
+
+    def _ask(self, ask: Ask) -> Reply:
+        return self._send([ask], lambda: [self.inner.send(ask)])[0]
 
     def _send(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         if self.limit is not None and self.sent + len(asks) > self.limit:
@@ -87,24 +101,39 @@ class Recorder:
             self.seconds[account] += time.perf_counter() - started
         self.replies += replies
         for reply in replies:
-            self._in_a_row = [*self._in_a_row, reply] if has_failed(reply) else []
+            self._in_a_row = [*self._in_a_row, reply] if has_failed(reply) and not is_page(reply) else []
         if self.progress is not None:
             self.progress(self.sent)
         return replies
 
-    def _repeat(self, reply: Reply) -> Reply:
-        """The answer, or where the server failed, that to the same request again."""
-        if not has_failed(reply):
+    def _settle(self, reply: Reply) -> Reply:
+        """The answer, or where it may be bad luck, that to the same request again. Raises BudgetExhausted where there
+        is no room to ask again, since what was seen once proves nothing."""
+        if not has_failed(reply) and not is_page(reply):
             return reply
         again = reply
         if reply.failures < 2:
             try:
-                again = self._send([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
-            except BudgetExhausted:
-                return reply  # Asked once, which proves nothing.
+                again = self._ask(reply.ask)
+            except Unreachable as reason:
+                if not has_failed(reply):
+                    raise
+                self._tell(f"{reply.status}, and asked again: {reason}", (reply.ask,))
+                return reply
+        if is_page(again):
+            self._hear_the_api(again)
         if has_failed(again):
             self._tell(f"{again.status}, twice in a row", (reply.ask,))
         return again
+
+    def _hear_the_api(self, page: Reply) -> None:
+        """Ask for something that was answered before: where a page comes back again, the API is not there."""
+        answered = (reply.ask for reply in self.replies if reply.status == 200 and not reply.is_html)
+        known = next((ask for ask in answered if ask != page.ask), None)
+        if known is None:
+            return
+        if is_page(self._ask(known)):
+            raise Unreachable(f"{page.ask.name} was answered with an HTML page ({page.status}), as by a gateway")
 
     def _tell(self, sentence: str, asks: Sequence[Ask]) -> None:
         if self._watcher is not None:

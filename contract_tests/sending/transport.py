@@ -26,7 +26,7 @@ class SendingStopped(Exception):
 
 
 class Unreachable(Exception):
-    """No answer at all; the message is one sentence without secrets."""
+    """No answer, or none of the API; the message is one sentence without secrets that names the request."""
 
 
 class Transport(Protocol):
@@ -47,12 +47,30 @@ class Transport(Protocol):
         ...
 
 
+class Added(dict[str, str]):
+    """Headers that every request carries, by their names in lower case. A repr names them and shows no value."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): text for name, text in headers.items()})
+
+    def __repr__(self) -> str:
+        return f"Added({', '.join(self)})"
+
+
 class Guarded(ABC):
     """What every transport obeys: the methods, the schemes and the budget."""
 
-    def __init__(self, security: Security, credentials: Mapping[str, str], budget: int | None = None) -> None:
+    def __init__(
+        self,
+        security: Security,
+        credentials: Mapping[str, str],
+        budget: int | None = None,
+        added: Mapping[str, str] | None = None,
+    ) -> None:
+        """`added` are headers that every request carries. What they hold is as secret as a credential."""
         self.security = security
-        self.credentials = Credentials(credentials)
+        self.added = Added(added or {})
+        self.credentials = Credentials(credentials, [*self.added.values()])
         self.budget = budget
         self.sent = 0
         self._counting = threading.Lock()
@@ -62,8 +80,14 @@ class Guarded(ABC):
         """The answer to one request, whose headers `headers` has given."""
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        pool, waits = ThreadPoolExecutor(IN_FLIGHT), True
+        try:
             return list(pool.map(self.send, asks))
+        except KeyboardInterrupt:
+            waits = False  # Whoever interrupts does not wait for what is under way.
+            raise
+        finally:
+            pool.shutdown(wait=waits, cancel_futures=True)
 
     def headers(self, ask: Ask) -> dict[str, str]:
         """Check the ask, count it, and give its headers; nothing leaves before this has passed."""
@@ -71,7 +95,8 @@ class Guarded(ABC):
             raise NeverSent(f"{ask.method} is never sent; the kit only reads")
         if not ask.path.startswith("/") or ask.path.startswith("//"):
             raise NeverSent(f"{ask.path!r} is not a path on the deployment")
-        headers = {name.lower(): text for name, text in (*ACCEPTED, *ask.headers)}
+        given = (*ACCEPTED, *self.added.items(), *ask.headers)
+        headers = {name.lower(): text for name, text in given}
         carried = self.credentials.header(self.security, ask)
         if carried is not None:
             headers[carried[0].lower()] = carried[1]

@@ -17,7 +17,7 @@ SECURITY = Security((Scheme("Authorization", "Bearer "), Scheme("X-API-Key")))
 
 def wire(answer: Callable[[httpx.Request], httpx.Response], **more: object) -> Wire:
     client = httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=False)
-    given: dict[str, object] = {"rate": None, "client": client, "sleep": lambda seconds: None, **more}
+    given: dict[str, object] = {"rate": float("inf"), "client": client, "sleep": lambda seconds: None, **more}
     return Wire(BASE, SECURITY, {"token": SECRET}, **given)  # type: ignore[arg-type]
 
 

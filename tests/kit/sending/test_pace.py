@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.sending.pace import Pace, is_loopback
+from contract_tests.sending.pace import Pace, rate_of
 from tests.support.sending import BASE
 
 
@@ -26,9 +26,9 @@ def test_the_pace_is_smooth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "loopback"),
-    [("http://127.0.0.1:8000/x", True), ("http://localhost/x", True), ("http://[::1]:1/", True), (BASE, False)],
+    ("url", "asked", "rate"),
+    [(BASE, None, 5.0), (BASE, 9.0, 9.0), ("http://localhost:1", None, None), ("http://localhost:1", 2.0, 2.0)],
 )
-def test_loopback_is_told_apart(url: str, loopback: bool) -> None:
-    """Only this machine is asked without a pause."""
-    assert is_loopback(url) is loopback
+def test_the_rate_that_was_asked_for_is_kept_everywhere(url: str, asked: float | None, rate: float | None) -> None:
+    """On this machine as well, which is not throttled by itself."""
+    assert rate_of(url, asked) == rate
