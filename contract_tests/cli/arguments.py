@@ -20,6 +20,7 @@ from contract_tests.promises import BY_SLUG
 from contract_tests.reporting import ledger
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.pace import is_loopback
+from contract_tests.sending.secret import Secret
 from contract_tests.sending.wire import DEFAULT_RATE
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
@@ -134,7 +135,11 @@ def add_reports(found: Parser) -> None:
 def parse(argv: Sequence[str]) -> Given:
     """The command line as values, or a UsageError."""
     known = parser()
-    raw = known.parse_args(argv)
+    return check_values(known, known.parse_args(argv))
+
+
+def check_values(known: Parser, raw: argparse.Namespace) -> Given:
+    """What the parser has read, held against each other and against what can be asked; or a UsageError."""
     base_url = base_url_of(known, raw.base_url)
     credentials = credentials_of(known, raw)
     match = RATE.fullmatch(raw.rate)
@@ -199,14 +204,15 @@ def base_url_of(known: Parser, url: str) -> str:
 
 def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
     """The token and, where there is one, the other caller's, from the command line or the environment."""
-    token = raw.token or os.environ.get(TOKEN, "")
+    token = Secret(raw.token or os.environ.get(TOKEN, ""))
     if not token:
         known.error(f"a token is needed: --token, or {TOKEN} in the environment")
-    other = raw.other_token or os.environ.get(OTHER_TOKEN, "")
+    other = Secret(raw.other_token or os.environ.get(OTHER_TOKEN, ""))
     for name, secret in (("--token", token), ("--other-token", other)):
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
             known.error(f"{name} has a character that no header may carry")
-    return {"token": token} | ({"other": other} if other else {})
+    given: dict[str, str] = {"token": token, "other": other}
+    return {name: secret for name, secret in given.items() if secret}
 
 
 def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.secret import Secret
 from contract_tests.sending.security import Security
 
 SHORTEST_REDACTED = 4
@@ -20,7 +21,7 @@ class Credentials:
     """The token and, as `other`, that of a second caller. A repr names them and shows none."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._secrets = dict(secrets)
+        self._secrets = {name: Secret(secret) for name, secret in secrets.items()}
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(self._secrets)})"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.secret import call_without_frames
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport
 
 
@@ -59,10 +60,12 @@ class Recorder:
         return self.inner.credentials
 
     def send(self, ask: Ask) -> Reply:
-        return self._repeat(self._send([ask], lambda: [self.inner.send(ask)])[0])
+        return self._repeat(self._send([ask], lambda: [call_without_frames(self.inner.send, ask)])[0])
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        return [self._repeat(reply) for reply in self._send(asks, lambda: self.inner.together(asks))]
+        return [
+            self._repeat(reply) for reply in self._send(asks, lambda: call_without_frames(self.inner.together, asks))
+        ]
 
     def _send(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         if self.limit is not None and self.sent + len(asks) > self.limit:
@@ -89,7 +92,7 @@ class Recorder:
         again = reply
         if reply.failures < 2:
             try:
-                again = self._send([reply.ask], lambda: [self.inner.send(reply.ask)])[0]
+                again = self._send([reply.ask], lambda: [call_without_frames(self.inner.send, reply.ask)])[0]
             except BudgetExhausted:
                 return reply  # Asked once, which proves nothing.
         if has_failed(again):
