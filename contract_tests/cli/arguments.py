@@ -22,6 +22,7 @@ from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.address import is_loopback
 from contract_tests.sending.pace import DEFAULT_RATE
+from contract_tests.sending.secret import Secret
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
 
@@ -153,7 +154,11 @@ def add_reports(found: Parser) -> None:
 def parse(argv: Sequence[str]) -> Given:
     """The command line as values, or a UsageError."""
     known = parser()
-    raw = known.parse_args(argv)
+    return check_values(known, known.parse_args(argv))
+
+
+def check_values(known: Parser, raw: argparse.Namespace) -> Given:
+    """What the parser has read, held against each other and against what can be asked; or a UsageError."""
     base_url = base_url_of(known, raw.base_url)
     credentials = credentials_of(known, raw)
     match = RATE.fullmatch(raw.rate)
@@ -231,7 +236,7 @@ def base_url_of(known: Parser, url: str) -> str:
 def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
     """The token and, where they were given, those of other callers, from the command line or the environment."""
     given = {"token": raw.token, "other": raw.other_token, "colleague": raw.colleague_token}
-    secrets = {name: secret or os.environ.get(VARIABLES[name], "") for name, secret in given.items()}
+    secrets = {name: Secret(secret or os.environ.get(VARIABLES[name], "")) for name, secret in given.items()}
     if not secrets["token"]:
         known.error(f"a token is needed: --token, or {VARIABLES['token']} in the environment")
     for name, secret in secrets.items():

@@ -36,7 +36,7 @@ class StopEarly(Exception):
     """A promise is broken, and the caller wants to know no more."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Check:
     """What laws work with: see `outcome.Context` for the part that the oracle shares."""
 

@@ -15,7 +15,7 @@ from contract_tests.promises.form import Listing, Promises
 from contract_tests.sending.security import Security
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Target:
     """One provider, ready to be judged."""
 
@@ -26,6 +26,9 @@ class Target:
     """By operation id and status."""
     declared: dict[str, frozenset[str]]
     """The names that the schema of a row, an envelope or a bucket declares, by schema name."""
+
+    def __repr__(self) -> str:
+        return f"Target({self.slug})"
 
     @property
     def slug(self) -> str:

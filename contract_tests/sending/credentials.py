@@ -9,6 +9,7 @@ from html import escape
 from urllib.parse import quote
 
 from contract_tests.sending.ask import Ask, Reply
+from contract_tests.sending.secret import Secret
 from contract_tests.sending.security import Security
 
 SHORTEST_REDACTED = 4
@@ -34,7 +35,7 @@ class Credentials:
     def __init__(self, secrets: Mapping[str, str], hidden: Iterable[str] = ()) -> None:
         """`hidden` are texts that are no credentials of the API, and are as little to be shown: of each, its longer
         words as well."""
-        self._secrets = dict(secrets)
+        self._secrets = {name: Secret(secret) for name, secret in secrets.items()}
         words = {word for text in hidden for word in (text, *WORDS.findall(text))}
         self._spellings = sorted(
             {spelling for secret in {*self._secrets.values(), *words} for spelling in spellings_of(secret)},

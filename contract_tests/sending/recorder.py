@@ -10,6 +10,7 @@ from typing import Protocol
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.secret import call_without_frames
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 
 IN_PLACE_OF_THE_API = frozenset({200, 403, 502, 503, 504})
@@ -80,10 +81,12 @@ class Recorder:
         return self._settle(self._ask(ask))
 
     def together(self, asks: Sequence[Ask]) -> list[Reply]:
-        return [self._settle(reply) for reply in self._send(asks, lambda: self.inner.together(asks))]
+        return [
+            self._settle(reply) for reply in self._send(asks, lambda: call_without_frames(self.inner.together, asks))
+        ]
 
     def _ask(self, ask: Ask) -> Reply:
-        return self._send([ask], lambda: [self.inner.send(ask)])[0]
+        return self._send([ask], lambda: [call_without_frames(self.inner.send, ask)])[0]
 
     def _send(self, asks: Sequence[Ask], sending: Callable[[], list[Reply]]) -> list[Reply]:
         if self.limit is not None and self.sent + len(asks) > self.limit:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract_tests.sending.secret import Secret
+
 GARBAGE = "no-such-credential-4f1c9d"
 
 GIVEN = ("token", "other", "colleague")
@@ -71,12 +73,12 @@ class Security:
         shown = secret.startswith("$")
         match credential:
             case "malformed":
-                return scheme.header, ("Basic " if scheme.prefix else "Bearer ") + secret
+                return scheme.header, Secret(("Basic " if scheme.prefix else "Bearer ") + secret)
             case "truncated":
-                return scheme.header, scheme.prefix + ("${TOKEN%?}" if shown else secret[:-1])
+                return scheme.header, Secret(scheme.prefix + ("${TOKEN%?}" if shown else secret[:-1]))
             case "recased":
-                return scheme.header, scheme.prefix + (RECASED if shown else secret.swapcase())
-        return scheme.header, scheme.prefix + secret
+                return scheme.header, Secret(scheme.prefix + (RECASED if shown else secret.swapcase()))
+        return scheme.header, Secret(scheme.prefix + secret)
 
     def scheme_of(self, channel: str) -> Scheme:
         """The scheme whose header this is; the main one for no header."""
