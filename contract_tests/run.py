@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 from contract_tests.judging.check import NO_5XX, StopEarly
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.session import SHARED_ACCOUNT, CouldNotCheck, Layer, Progress, Session
 from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import target
@@ -15,15 +15,28 @@ from contract_tests.laws import laws_for
 from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import read_plan
 from contract_tests.outcome import ListUnreadable, Options, Outcome
-from contract_tests.reporting.ledger import Accepted, apply_ledger
+from contract_tests.promises.deviations import Deviation
+from contract_tests.reporting.ledger import notes_on
 from contract_tests.reporting.report import MIN_POWER, Report, failing
+from contract_tests.sending.pace import is_loopback
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 
 
-def open_session(slug: str, transport: Transport, options: Options, progress: Progress | None = None) -> Session:
+def open_session(
+    slug: str,
+    transport: Transport,
+    options: Options,
+    progress: Progress | None = None,
+    ledger: Ledger | None = None,
+) -> Session:
     """A run that is about to begin, with the laws of the provider and the probes of the profile."""
     plan = read_plan(slug, options.profile)
-    return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress)
+    return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress, ledger or Ledger())
+
+
+def ledger_of(slug: str, accepted: Sequence[Deviation] = ()) -> Ledger:
+    """What the package knows of the provider's deployments, and what the caller accepts."""
+    return Ledger(slug, target(slug).promises.deviations, accepted)
 
 
 def judge(session: Session, layers: Sequence[Layer]) -> None:
@@ -35,7 +48,7 @@ def judge(session: Session, layers: Sequence[Layer]) -> None:
         try:
             session.enter(layer.name)
             findings = layer.run(session)
-            session.found += findings.outcomes
+            session.keep(findings.outcomes)
             session.power = findings.power or session.power
         except KeyboardInterrupt:
             shared = layer.account == SHARED_ACCOUNT
@@ -81,27 +94,26 @@ def check(
     *,
     layers: Sequence[Layer],
     min_power: float = MIN_POWER,
-    ledger: Sequence[Accepted] = (),
+    accepted: Sequence[Deviation] = (),
     progress: Progress | None = None,
 ) -> Report:
     """These layers on one deployment. The laws are exercised in any case, since all others build on their snapshots,
     and reported where they are among the layers."""
     started = time.perf_counter()
-    session = open_session(slug, transport, options, progress)
+    ledger = ledger_of(slug, accepted)
+    session = open_session(slug, transport, options, progress, ledger)
     report = Report(slug, base_url, options, min_power=min_power)
     try:
         judge(session, layers if Laws() in layers else (Laws(), *layers))
     except CouldNotCheck as reason:
         seconds = time.perf_counter() - started
         return replace(report, could_not_check=str(reason), requests={"laws": transport.sent}, seconds=seconds)
-    outcomes, notes = outcomes_of(session, {layer.name for layer in layers}), session.notes
-    if ledger:
-        outcomes, expired = apply_ledger(outcomes, ledger, slug, date.today())
-        notes = [*notes, *expired]
+    deviations = ledger.standings(session.outcomes, session.replies)
     return replace(
         report,
-        outcomes=tuple(outcomes),
-        notes=tuple(notes),
+        outcomes=tuple(outcomes_of(session, {layer.name for layer in layers})),
+        notes=(*session.notes, *notes_on(deviations, aside=is_loopback(base_url))),
+        deviations=deviations,
         requests=session.requests,
         seconds=time.perf_counter() - started,
         power=session.power,

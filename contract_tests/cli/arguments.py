@@ -17,7 +17,7 @@ from contract_tests.oracle.twin import service_of
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
-from contract_tests.reporting import ledger
+from contract_tests.promises.deviations import Deviation, DeviationError, read_accepted
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.pace import is_loopback
@@ -46,7 +46,7 @@ class Given:
     rate: float
     min_power: float
     layers: tuple[Layer, ...]
-    accepted: tuple[ledger.Accepted, ...]
+    accepted: tuple[Deviation, ...]
     files: dict[str, Path]
     format: str
     """Of the report on stdout."""
@@ -152,8 +152,8 @@ def parse(argv: Sequence[str]) -> Given:
     if not 0 <= raw.min_power <= 1:
         known.error("--min-power is a share between 0 and 1")
     try:
-        accepted = ledger.read(raw.accept) if raw.accept else ()
-    except ledger.LedgerError as error:
+        accepted = read_accepted(raw.accept) if raw.accept else ()
+    except DeviationError as error:
         known.error(str(error))
     files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
     for name, path in files.items():

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             given.options,
             layers=given.layers,
             min_power=given.min_power,
-            ledger=given.accepted,
+            accepted=given.accepted,
             progress=progress,
         )
     finally:

@@ -11,6 +11,7 @@ from contract_tests.judging import counts, judge, snapshots
 from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.evidence import Kinds, find_two_orders, tell
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.probes import Probes
 from contract_tests.judging.target import Target
 from contract_tests.judging.validation import Validator
@@ -62,6 +63,7 @@ class Check:
     options: Options
     plan: Probes | None = None
     """The probes that this profile sends; None for all."""
+    ledger: Ledger = field(default_factory=Ledger)
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
     moved: bool = field(default=False, init=False)
@@ -141,8 +143,7 @@ class Check:
 
     @property
     def remaining(self) -> int:
-        limit = self.transport.limit
-        return 10**6 if limit is None else max(0, limit - self.transport.sent)
+        return 10**6 if (limit := self.transport.limit) is None else max(0, limit - self.transport.sent)
 
     def path(self, scope: str | None = None) -> str:
         return self.promises.path(self.home if scope is None else scope)
@@ -154,8 +155,7 @@ class Check:
 
     def snapshot(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
-        found = self.snapshots.get(scope)
-        return self.refresh(scope) if found is None else found
+        return self.snapshots.get(scope) or self.refresh(scope)
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
@@ -290,9 +290,8 @@ class Check:
             self.breach(Breach("a 200 is not a listing", (question.ask,), law="schema.body"))
             return None
         self.rows_seen += len(body.rows)
-        for breach in judge.self_contradictions(self.listing, question, body):
-            self.breach(breach)
-        for breach in self._validator.rows(question.ask, body.rows):
+        found = judge.self_contradictions(self.listing, question, body)
+        for breach in (*found, *self._validator.rows(question.ask, body.rows)):
             self.breach(breach)
         return body
 
@@ -326,11 +325,12 @@ class Check:
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account
+        if self.ledger.sets_aside(law, breach, self.transport.replies):
+            return
         if self._kinds.admit(law, breach) or self.options.profile == "matrix":
             self.breaches.setdefault(law, []).append(replace(breach, law=law, probe=probe))
-        if self.options.fail_fast and (
-            breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
-        ):
+        counting = (Tier.MUST, Tier.SHOULD) if self.options.strict else (Tier.MUST,)
+        if self.options.fail_fast and breach.tier in counting:
             raise StopEarly
 
     def convict(self, law: str, account: str, found: Sequence[Breach]) -> None:
@@ -383,15 +383,17 @@ class Check:
     def outcome(self, law: Law) -> Outcome:
         common: dict[str, Any] = {"page": law.page(self.promises), "promise": law.promise}
         common["seconds"] = self.transport.seconds_of(law.name)
-        breaches = self.breaches.get(law.name)
+        breaches = self.breaches.get(law.name, [])
+        if law.name == ORDER:
+            breaches = find_two_orders(self.listing, breaches, self.transport.replies, self.ledger.excused(ORDER))
         witness = "; ".join(dict.fromkeys(self.witnesses.get(law.name, ())))[:300]
         if breaches:
-            if law.name == ORDER:
-                breaches = find_two_orders(self.listing, breaches, self.transport.replies)
             outcome = tell(law.name, breaches, witness=witness, **common)
             said = [sentence for ask in outcome.asks[:1] for sentence in self.promises.sentences(ask)]
             binding = outcome.tier if outcome.tier.rank <= law.tier.rank else law.tier
             return replace(outcome, tier=binding, promise=" ".join([law.promise, *said]))
+        if (known := self.ledger.tell(law.name)) is not None:
+            return replace(known, witness=witness, **common)
         if self.witnesses.get(law.name):
             return Outcome(law.name, Verdict.HOLDS, law.tier, witness=witness, **common)
         reasons = "; ".join(dict.fromkeys(self.reasons.get(law.name, ())))[:300]

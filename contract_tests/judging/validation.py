@@ -5,7 +5,7 @@ A row is looked at once: one that was found valid before, and is still the same,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from contract_tests.judging.judge import Breach
@@ -15,6 +15,8 @@ from contract_tests.promises.paging import InHeader
 from contract_tests.sending.ask import Ask, Reply
 
 MAX_MESSAGE = 160
+MAX_MISFITS = 100
+"""Different ones that are told of one answer."""
 MAX_SEARCHED = 20_000
 """Bytes of an error that are searched for the server's inside."""
 SECRET_NAMES = ("password", "secret", "token", "api_key", "apikey", "private_key", "credential")
@@ -54,28 +56,37 @@ class Validator:
             yield Breach(f"the body is not JSON: {str(error)[:80]}", (ask,), tier=tier, law="schema.body")
             return
         fresh, rows = self._fresh(value) if reply.status == 200 else (value, [])
-        fault = next(validator.iter_errors(fresh), None)
-        if fault is not None:
-            where = "/".join(str(part) for part in fault.instance_path)
-            at_fault = [rows[part] for part in fault.instance_path[:2] if isinstance(part, int) and part < len(rows)]
+        yield from self._misfits(reply, validator.iter_errors(fresh), rows, tier)
+        if reply.status == 200:
+            yield from self._find_undeclared(operation, ask, value, rows)
+            yield from self._headers_of_success(operation, reply)
+        else:
+            yield from self._refusal(reply, value)
+
+    def _misfits(self, reply: Reply, faults: Iterable[Any], rows: Sequence[Row], tier: Tier) -> Iterator[Breach]:
+        """What does not fit the schema, each value at each of its places once; the other rows are valid from now on."""
+        told: set[tuple[Any, ...]] = set()
+        wrong: set[int] = set()
+        for fault in faults:
+            at_fault = [part for part in fault.instance_path[:2] if isinstance(part, int) and part < len(rows)]
+            wrong.update(at_fault)
             message = fault.message if len(fault.message) < MAX_MESSAGE else fault.message[:MAX_MESSAGE] + " …"
+            kind = (*fault.schema_path, message)
+            if kind in told or len(told) == MAX_MISFITS:
+                continue
+            told.add(kind)
+            where = "/".join(str(part) for part in fault.instance_path)
             yield Breach(
                 f"the {reply.status} does not fit its schema at /{where}: {message}",
-                (ask,),
-                tuple(at_fault),
+                (reply.ask,),
+                tuple(rows[index] for index in at_fault),
                 tier,
                 "schema.body",
                 fields=tuple(
                     part for part in fault.instance_path if isinstance(part, str) and part != self.listing.items
                 ),
             )
-        elif rows:
-            self._valid |= {row[self.listing.identity]: row for row in rows}
-        if reply.status == 200:
-            yield from self._find_undeclared(operation, ask, value, rows)
-            yield from self._headers_of_success(operation, reply)
-        else:
-            yield from self._refusal(reply, value)
+        self._valid |= {row[self.listing.identity]: row for index, row in enumerate(rows) if index not in wrong}
 
     def _headers_of_success(self, operation: str, reply: Reply) -> Iterator[Breach]:
         asks, total = (reply.ask,), self.listing.paging.total

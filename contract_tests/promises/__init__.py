@@ -12,6 +12,10 @@ from contract_tests.outcome import (
     Row,
     Tier,
 )
+from contract_tests.promises.deviations import (
+    Deviation,
+    read_deviations,
+)
 from contract_tests.promises.filter_kinds import (
     AllOf,
     Closed,
@@ -94,6 +98,7 @@ __all__ = [
     "Choices",
     "Closed",
     "Cursor",
+    "Deviation",
     "EncodedTags",
     "Equal",
     "Excluding",
@@ -140,6 +145,7 @@ __all__ = [
     "pick_frequent",
     "pick_odd",
     "pick_sizes",
+    "read_deviations",
     "say_if",
     "texts",
     "vary",

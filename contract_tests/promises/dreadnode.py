@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
 from contract_tests.promises import (
@@ -36,6 +37,7 @@ from contract_tests.promises import (
     of_issues,
     pick_frequent,
     pick_sizes,
+    read_deviations,
     say_if,
 )
 from fakeserver.resources import resource
@@ -265,4 +267,5 @@ PROMISES = Promises(
     scopes=Scopes(in_path="{org}", noun="org", unknown=404, foreign=403, advice="is the org {scope} right?"),
     fake=Fake(home="acme", orgs=("acme", "globex")),
     mine=mine,
+    deviations=read_deviations(files("contract_tests.promises") / "dreadnode.deviations.yaml"),
 )

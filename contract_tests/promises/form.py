@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from contract_tests.outcome import Options, Pairs, Row, Tier
+from contract_tests.promises.deviations import Deviation
 from contract_tests.promises.filter_kinds import Filter, Owner
 from contract_tests.promises.paging import Body, Cursor, Paging
 from contract_tests.promises.questions import Questions
@@ -174,6 +175,8 @@ class Promises:
     fake: Fake
     mine: Callable[[str, Sequence[Row]], Questions] = field(repr=False)
     """What the rows of a scope can be asked about."""
+    deviations: tuple[Deviation, ...] = ()
+    """What deployments are known to do otherwise than promised; it is reported as known, and fails no check."""
 
     @property
     def facets(self) -> Facets | None:
