@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from contract_tests.judging.check import NO_5XX, StopEarly
 from contract_tests.judging.ledger import Ledger
+from contract_tests.judging.recordings import Watching
 from contract_tests.judging.session import SHARED_ACCOUNT, CouldNotCheck, Layer, Progress, Session
 from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import target
@@ -19,7 +20,8 @@ from contract_tests.promises.deviations import Deviation
 from contract_tests.reporting.ledger import notes_on
 from contract_tests.reporting.report import MIN_POWER, Report, failing
 from contract_tests.sending.pace import is_loopback
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+from contract_tests.sending.tape import Tape
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
 
 
 def open_session(
@@ -28,10 +30,13 @@ def open_session(
     options: Options,
     progress: Progress | None = None,
     ledger: Ledger | None = None,
+    tape: Tape | None = None,
 ) -> Session:
     """A run that is about to begin, with the laws of the provider and the probes of the profile."""
     plan = read_plan(slug, options.profile)
-    return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress, ledger or Ledger())
+    return Session(
+        target(slug), transport, options, tuple(laws_for(slug)), plan, progress, ledger or Ledger(), tape or Tape()
+    )
 
 
 def ledger_of(slug: str, accepted: Sequence[Deviation] = ()) -> Ledger:
@@ -54,7 +59,7 @@ def judge(session: Session, layers: Sequence[Layer]) -> None:
             shared = layer.account == SHARED_ACCOUNT
             session.cut("interrupted; the rest was not exercised" if shared else f"interrupted during {layer.name}")
             break
-        except (StopEarly, BudgetExhausted, SendingStopped, Unreachable, ListUnreadable) as reason:
+        except (StopEarly, BudgetExhausted, SendingStopped, Unreachable, ListUnreadable, NotRecorded) as reason:
             note_end(session, layer, reason)
         finally:
             session.book(layer.account, session.transport.sent - before)
@@ -74,7 +79,7 @@ def note_end(session: Session, layer: Layer, reason: Exception) -> None:
     match reason:
         case ListUnreadable():
             session.notes.append("the unfiltered list could not be read")
-        case BudgetExhausted():
+        case BudgetExhausted() | NotRecorded():
             session.notes.append(str(reason))
         case SendingStopped():
             if not session.answered and NO_5XX not in session.check.breaches:
@@ -96,15 +101,16 @@ def check(
     min_power: float = MIN_POWER,
     accepted: Sequence[Deviation] = (),
     progress: Progress | None = None,
+    tape: Tape | None = None,
 ) -> Report:
     """These layers on one deployment. The laws are exercised in any case, since all others build on their snapshots,
     and reported where they are among the layers."""
     started = time.perf_counter()
     ledger = ledger_of(slug, accepted)
-    session = open_session(slug, transport, options, progress, ledger)
+    session = open_session(slug, transport, options, progress, ledger, tape)
     report = Report(slug, base_url, options, min_power=min_power)
     try:
-        judge(session, layers if Laws() in layers else (Laws(), *layers))
+        judge(session, with_laws(layers))
     except CouldNotCheck as reason:
         seconds = time.perf_counter() - started
         return replace(report, could_not_check=str(reason), requests={"laws": transport.sent}, seconds=seconds)
@@ -119,6 +125,14 @@ def check(
         power=session.power,
         cut_short=session.cut_short,
     )
+
+
+def with_laws(layers: Sequence[Layer]) -> list[Layer]:
+    """These layers and the laws, behind those that send nothing and look at a recording."""
+    if Laws() in layers:
+        return [*layers]
+    first = [layer for layer in layers if isinstance(layer, Watching)]
+    return [*first, Laws(), *(layer for layer in layers if layer not in first)]
 
 
 def outcomes_of(session: Session, layers: set[str]) -> list[Outcome]:

@@ -32,7 +32,7 @@ from contract_tests.outcome import Context, Outcome, Tier, broken, holds, inconc
 from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
 from fakeserver.spec.reader import load_yaml
 from fakeserver.spec.references import dereference
 
@@ -192,18 +192,10 @@ def check(
     try:
         with no_traces():
             for case in planned.cases:
-                response = case.call()
-                ask = gate.asked[-1]
-                record.answered(case, ask, response.status_code)
-                chosen = [name for name in record.checks if name != ONCE]
-                if ask.credential == "token" and response.status_code == 200 and record.first_success(case):
-                    chosen.append(ONCE)
                 try:
-                    case.validate_response(response, checks=[available[name] for name in chosen])
-                except FailureGroup as group:
-                    for failure in group.exceptions:
-                        if not record.is_known(case, failure, gate.replies[ask]):
-                            record.failed(case, failure, ask, gate.asked[-1], response.status_code)
+                    record.judge(case, available)
+                except NotRecorded:
+                    record.unrecorded += 1
                 if fail_fast and record.failures:
                     break
     except (BudgetExhausted, SendingStopped, Unreachable) as error:
@@ -225,6 +217,24 @@ class Record:
     failures: dict[tuple[str, str, str, Tier], list[tuple[str, tuple[Ask, ...]]]] = field(default_factory=dict)
     """By operation, check, title and tier: a sentence and the requests."""
     stopped: str = ""
+    unrecorded: int = 0
+    """Cases that a recording does not have."""
+
+    def judge(self, case: Any, available: Mapping[str, Any]) -> None:
+        """Send a case and judge its answer."""
+        gate = self.planned.gate
+        response = case.call()
+        ask = gate.asked[-1]
+        self.answered(case, ask, response.status_code)
+        chosen = [name for name in self.checks if name != ONCE]
+        if ask.credential == "token" and response.status_code == 200 and self.first_success(case):
+            chosen.append(ONCE)
+        try:
+            case.validate_response(response, checks=[available[name] for name in chosen])
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                if not self.is_known(case, failure, gate.replies[ask]):
+                    self.failed(case, failure, ask, gate.asked[-1], response.status_code)
 
     def answered(self, case: Any, ask: Ask, status: int) -> None:
         if ask.credential == "token":
@@ -287,6 +297,8 @@ class Record:
     def why_not(self, statuses: Counter[int]) -> str:
         if self.stopped:
             return f"not all cases were sent: {self.stopped}"
+        if self.unrecorded and not statuses:
+            return f"{self.unrecorded} cases were not recorded"
         seen = ", ".join(str(status) for status in sorted(statuses)) or "nothing"
         return f"no request was answered with 200, only with {seen}"
 

@@ -20,7 +20,7 @@ from contract_tests.promises.form import Listing, Needs, Promises, anything, pag
 from contract_tests.promises.paging import Body
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import SendingStopped
+from contract_tests.sending.transport import NotRecorded, SendingStopped
 
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
@@ -371,7 +371,7 @@ class Check:
             return
         try:
             law.run(self)
-        except Inconclusive as reason:
+        except (Inconclusive, NotRecorded) as reason:
             self.inconclusive(str(reason))
         except ListUnreadable:
             pass  # The status and schema laws hold the reason.

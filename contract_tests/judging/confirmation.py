@@ -14,7 +14,7 @@ from contract_tests.judging.judge import Breach
 from contract_tests.outcome import Context, ListUnreadable, Snapshot
 from contract_tests.promises.form import Listing
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.transport import BudgetExhausted
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded
 
 CONFIRMATIONS = 3
 MANY_CONFIRMATIONS = 8
@@ -22,6 +22,9 @@ MANY_CONFIRMATIONS = 8
 REPEATS = 3
 FEW = 4
 """Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
+
+UNSURE = (BudgetExhausted, ListUnreadable, NotRecorded)
+"""Why something cannot be looked at again."""
 
 Look = Callable[[Snapshot, Snapshot], list[Breach]]
 """Judges one answer against the snapshot in front of it and the one behind it."""
@@ -139,7 +142,7 @@ class Confirmation:
         for scope in dict.fromkeys(suspicion.before.scope for suspicion in pending):
             try:
                 finals[scope] = self.check.refresh(scope)
-            except (BudgetExhausted, ListUnreadable):
+            except UNSURE:
                 finals[scope] = None
         confirmed, fleeting = False, sum(suspicion.times for suspicion in pending if not suspicion.steady)
         for suspicion in sorted(pending, key=lambda suspicion: not suspicion.steady):
@@ -171,7 +174,7 @@ class Confirmation:
                 after = self.check.refresh(before.scope)
                 still = soft(look(before, after))
                 before = after
-        except (BudgetExhausted, ListUnreadable):
+        except UNSURE:
             return []
         return still
 
@@ -183,7 +186,7 @@ class Confirmation:
             found = soft(suspicion.again()(final, final))
             if found and len(final.asks) == 1:
                 self.check.refresh(final.scope)
-        except (BudgetExhausted, ListUnreadable):
+        except UNSURE:
             return True
         return not self.check.moved and bool(self._about(found) & self._about(suspicion.breaches))
 

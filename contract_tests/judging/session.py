@@ -13,6 +13,7 @@ from contract_tests.judging.target import Target
 from contract_tests.outcome import Options, Outcome, Power, RunRecord
 from contract_tests.sending.ask import Reply
 from contract_tests.sending.recorder import Recorder
+from contract_tests.sending.tape import Tape
 from contract_tests.sending.transport import Transport
 
 SHARED_ACCOUNT = "laws and oracle"
@@ -82,6 +83,8 @@ class Session:
     progress: Progress | None = None
     ledger: Ledger = field(default_factory=Ledger)
     """What is known to be broken, and does not count."""
+    tape: Tape = field(default_factory=Tape)
+    """Everything that is asked and answered."""
 
     check: Check = field(init=False)
     """What laws and oracle work with."""
@@ -103,7 +106,7 @@ class Session:
         self.check = Check(self.target, self._recorder(), self.options, self.plan, self.ledger)
 
     def _recorder(self) -> Recorder:
-        return Recorder(self.transport, self._tell)
+        return Recorder(self.transport, self._tell, self.tape)
 
     def _tell(self, sent: int) -> None:
         if self.progress is not None:
@@ -148,7 +151,7 @@ class Session:
 
     def enter(self, stage: str) -> None:
         """From now on, requests belong to this layer."""
-        self.stage = stage
+        self.stage = self.tape.layer = stage
         self._tell(self.transport.sent)
 
     def check_beside(self) -> Check:

@@ -41,7 +41,7 @@ class Laws:
             session.notes.append(f"{reason}; the laws behind it were not exercised")
         recorder.limit = most
         check.finish()
-        session.complete = True
+        session.complete = bool(check.snapshots)
         return Findings()
 
 

@@ -25,7 +25,7 @@ from contract_tests.promises.paging import InHeader
 from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.in_process import Handler
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Unreachable
 
 LAYER = "oracle"
 PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."
@@ -87,6 +87,8 @@ class Oracle:
     evidence: int = EVIDENCE
     stopped: str = ""
     moved: bool = False
+    unrecorded: int = 0
+    """Questions that a recording does not have."""
 
     @property
     def promises(self) -> Promises:
@@ -218,6 +220,8 @@ class Oracle:
                 continue
             try:
                 self.compare(query)
+            except NotRecorded:
+                self.unrecorded += 1
             except (BudgetExhausted, SendingStopped, Unreachable) as error:
                 self.stopped = str(error)
                 break
@@ -248,12 +252,13 @@ class Oracle:
             if topic in broken_topics or (topic == "facets" and self.promises.facets is None):
                 continue
             law = f"oracle.{topic}"
+            stopped = self.stopped or (f"{self.unrecorded} questions were not recorded" if self.unrecorded else "")
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
             if tally.witnesses:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
                 yield holds(law, witness, seconds=tally.seconds, **common)
             else:
-                reason = self.stopped or f"none of {tally.asked} questions had anything to find{moved}"
+                reason = stopped or f"none of {tally.asked} questions had anything to find{moved}"
                 yield inconclusive(law, reason, seconds=tally.seconds, **common)
 
 

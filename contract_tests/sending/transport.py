@@ -29,6 +29,10 @@ class Unreachable(Exception):
     """No answer at all; the message is one sentence without secrets."""
 
 
+class NotRecorded(Exception):
+    """A recording does not have this request, so its answer is not known; the message is one sentence."""
+
+
 class Transport(Protocol):
     """Whatever answers asks."""
 
