@@ -42,7 +42,9 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not_applicable"
     """It speaks of something that this provider or this deployment does not have."""
     ACCEPTED = "accepted"
-    """Broken, and known: the ledger gives the reason."""
+    """Broken, and the caller of the check has accepted it."""
+    KNOWN = "known"
+    """Broken as the deployments of this provider are known to break it."""
 
 
 class Lack(StrEnum):
@@ -144,7 +146,7 @@ class Outcome:
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """Every way in which the law is broken, the worst first; nothing where it is not."""
-        if self.verdict not in (Verdict.BROKEN, Verdict.ACCEPTED):
+        if self.verdict not in (Verdict.BROKEN, Verdict.ACCEPTED, Verdict.KNOWN):
             return ()
         own = Evidence(self.sentence, self.tier, self.asks, self.rows, self.fields, self.alike, self.times)
         capped = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 from contract_tests.judging.check import NO_5XX, StopEarly
+from contract_tests.judging.ledger import Ledger
+from contract_tests.judging.recordings import Watching
 from contract_tests.judging.session import SHARED_ACCOUNT, CouldNotCheck, Layer, Progress, Session
 from contract_tests.judging.snapshots import doubts
 from contract_tests.judging.target import target
@@ -15,15 +16,31 @@ from contract_tests.laws import laws_for
 from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import read_plan
 from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome
-from contract_tests.reporting.ledger import Accepted, apply_ledger
+from contract_tests.promises.deviations import Deviation
+from contract_tests.reporting.ledger import notes_on
 from contract_tests.reporting.report import MIN_POWER, Report, failing
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+from contract_tests.sending.address import is_loopback
+from contract_tests.sending.tape import Tape
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
 
 
-def open_session(slug: str, transport: Transport, options: Options, progress: Progress | None = None) -> Session:
+def open_session(
+    slug: str,
+    transport: Transport,
+    options: Options,
+    progress: Progress | None = None,
+    ledger: Ledger | None = None,
+    tape: Tape | None = None,
+) -> Session:
     """A run that is about to begin, with the laws of the provider and the probes of the profile."""
     plan = read_plan(slug, options.profile, options.has_other + options.has_colleague)
-    return Session(target(slug), transport, options, tuple(laws_for(slug)), plan, progress)
+    laws = tuple(laws_for(slug))
+    return Session(target(slug), transport, options, laws, plan, progress, ledger or Ledger(), tape or Tape())
+
+
+def ledger_of(slug: str, accepted: Sequence[Deviation] = ()) -> Ledger:
+    """What the package knows of the provider's deployments, and what the caller accepts."""
+    return Ledger(slug, target(slug).promises.deviations, accepted)
 
 
 def judge(session: Session, layers: Sequence[Layer]) -> None:
@@ -35,13 +52,13 @@ def judge(session: Session, layers: Sequence[Layer]) -> None:
         try:
             session.enter(layer.name)
             findings = layer.run(session)
-            session.found += findings.outcomes
+            session.keep(findings.outcomes)
             session.power = findings.power or session.power
         except KeyboardInterrupt:
             shared = layer.account == SHARED_ACCOUNT
             session.cut("interrupted; the rest was not exercised" if shared else f"interrupted during {layer.name}")
             break
-        except (StopEarly, BudgetExhausted, SendingStopped, Unreachable, ListUnreadable) as reason:
+        except (StopEarly, BudgetExhausted, SendingStopped, Unreachable, ListUnreadable, NotRecorded) as reason:
             note_end(session, layer, reason)
         finally:
             session.book(layer.account, session.transport.sent - before)
@@ -61,7 +78,7 @@ def note_end(session: Session, layer: Layer, reason: Exception) -> None:
     match reason:
         case ListUnreadable():
             session.notes.append("the unfiltered list could not be read")
-        case BudgetExhausted():
+        case BudgetExhausted() | NotRecorded():
             session.notes.append(str(reason))
             session.check.reasons.ended = Lack.BUDGET, str(reason)
         case SendingStopped():
@@ -82,33 +99,41 @@ def check(
     *,
     layers: Sequence[Layer],
     min_power: float = MIN_POWER,
-    ledger: Sequence[Accepted] = (),
+    accepted: Sequence[Deviation] = (),
     progress: Progress | None = None,
+    tape: Tape | None = None,
 ) -> Report:
     """These layers on one deployment. The laws are exercised in any case, since all others build on their snapshots,
     and reported where they are among the layers."""
     started = time.perf_counter()
-    session = open_session(slug, transport, options, progress)
+    ledger = ledger_of(slug, accepted)
+    session = open_session(slug, transport, options, progress, ledger, tape)
     report = Report(slug, base_url, options, min_power=min_power)
     try:
-        judge(session, layers if Laws() in layers else (Laws(), *layers))
+        judge(session, with_laws(layers))
     except CouldNotCheck as reason:
         seconds = time.perf_counter() - started
         return replace(report, could_not_check=str(reason), requests={"laws": transport.sent}, seconds=seconds)
-    outcomes, notes = outcomes_of(session, {layer.name for layer in layers}), session.notes
-    if ledger:
-        outcomes, expired = apply_ledger(outcomes, ledger, slug, date.today())
-        notes = [*notes, *expired]
+    deviations = ledger.standings(session.outcomes, session.replies)
     return replace(
         report,
-        outcomes=tuple(outcomes),
-        notes=tuple(notes),
+        outcomes=tuple(outcomes_of(session, {layer.name for layer in layers})),
+        notes=(*session.notes, *notes_on(deviations, aside=is_loopback(base_url))),
+        deviations=deviations,
         requests=session.requests,
         seconds=time.perf_counter() - started,
         power=session.power,
         cut_short=session.cut_short,
         unused=session.unused,
     )
+
+
+def with_laws(layers: Sequence[Layer]) -> list[Layer]:
+    """These layers and the laws, behind those that send nothing and look at a recording."""
+    if Laws() in layers:
+        return [*layers]
+    first = [layer for layer in layers if isinstance(layer, Watching)]
+    return [*first, Laws(), *(layer for layer in layers if layer not in first)]
 
 
 def outcomes_of(session: Session, layers: set[str]) -> list[Outcome]:

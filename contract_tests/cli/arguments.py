@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract_tests.cli.recordings import Source, open_source
 from contract_tests.judging.session import Layer
 from contract_tests.judging.target import target
 from contract_tests.oracle.twin import service_of
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
-from contract_tests.reporting import ledger
+from contract_tests.promises.deviations import Deviation, DeviationError, read_accepted
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.address import is_loopback
 from contract_tests.sending.pace import DEFAULT_RATE
+from contract_tests.sending.recording import RecordingError
 from contract_tests.sending.secret import Secret
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
@@ -53,10 +55,13 @@ class Given:
     rate: float
     min_power: float
     layers: tuple[Layer, ...]
-    accepted: tuple[ledger.Accepted, ...]
+    accepted: tuple[Deviation, ...]
     files: dict[str, Path]
     format: str
     """Of the report on stdout."""
+    save: Path | None = None
+    source: Source | None = None
+    """The recording that is checked in the place of the deployment."""
 
 
 def provider(slug: str) -> str:
@@ -86,7 +91,14 @@ def parser() -> Parser:
 def add_deployment(found: Parser) -> None:
     """Where the deployment is, who asks, and how it is reached."""
     add = found.add_argument
-    add("--base-url", required=True, metavar="URL", help="where the provider's API is served")
+    add("--base-url", default="", metavar="URL", help="where the provider's API is served")
+    add(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="FILE",
+        help="check the traffic of a HAR file (of --save, or of a browser), and send nothing",
+    )
     add("--token", help=f"the credential (or {VARIABLES['token']} in the environment)")
     add(
         "--org",
@@ -149,6 +161,7 @@ def add_reports(found: Parser) -> None:
     )
     for name in IN_FILES:
         found.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report to a file, as {name}")
+    found.add_argument("--save", type=Path, metavar="FILE", help="write all requests and answers to a HAR file")
 
 
 def parse(argv: Sequence[str]) -> Given:
@@ -159,31 +172,34 @@ def parse(argv: Sequence[str]) -> Given:
 
 def check_values(known: Parser, raw: argparse.Namespace) -> Given:
     """What the parser has read, held against each other and against what can be asked; or a UsageError."""
-    base_url = base_url_of(known, raw.base_url)
-    credentials = credentials_of(known, raw)
+    source = source_of(known, raw)
+    base_url = source.base_url if source else base_url_of(known, raw.base_url)
+    credentials = {} if source else credentials_of(known, raw)
+    callers = source.callers if source else {*credentials}
     match = RATE.fullmatch(raw.rate)
     if match is None or not float(match[1]):
         known.error(f"--rate {raw.rate!r} is not a number of requests per second, such as 5/s")
     if not 0 <= raw.min_power <= 1:
         known.error("--min-power is a share between 0 and 1")
     try:
-        accepted = ledger.read(raw.accept) if raw.accept else ()
-    except ledger.LedgerError as error:
+        accepted = read_accepted(raw.accept) if raw.accept else ()
+    except DeviationError as error:
         known.error(str(error))
     files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
-    for name, path in files.items():
+    for name, path in (files | ({"save": raw.save} if raw.save else {})).items():
         if not path.parent.is_dir():
             known.error(f"--{name}: the folder {path.parent} does not exist")
     options = Options(
-        orgs=orgs_of(known, raw),
-        has_other="other" in credentials,
-        has_colleague="colleague" in credentials,
-        known=tuple(raw.known),
+        orgs=source.orgs if source else orgs_of(known, raw),
+        has_other="other" in callers,
+        has_colleague="colleague" in callers,
+        known=source.known if source else tuple(raw.known),
         seed=raw.seed,
         profile=raw.profile,
         strict=raw.strict,
     )
     layers = drop_layers_without_fake(known, raw, layers_of(raw.only_layer, raw.profile))
+    watching = (source.watching,) if source else ()
     return Given(
         raw.slug,
         base_url,
@@ -191,11 +207,25 @@ def check_values(known: Parser, raw: argparse.Namespace) -> Given:
         options,
         float(match[1]),
         raw.min_power,
-        layers,
+        (*watching, *layers),
         accepted,
         files,
         raw.format,
+        raw.save,
+        source,
     )
+
+
+def source_of(known: Parser, raw: argparse.Namespace) -> Source | None:
+    """The recording that was given in the place of a deployment; without one, a base URL is needed."""
+    if raw.source is None:
+        if not raw.base_url:
+            known.error("the following arguments are required: --base-url, or --from with a recording")
+        return None
+    try:
+        return open_source(raw.source, raw.slug, raw.base_url.rstrip("/"), raw.org, raw.known)
+    except RecordingError as error:
+        known.error(str(error))
 
 
 def layers_of(names: Sequence[str], profile: str) -> tuple[Layer, ...]:

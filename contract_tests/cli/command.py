@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from contract_tests import run
 from contract_tests.cli.arguments import Given, parse
+from contract_tests.cli.recordings import save
 from contract_tests.judging.session import budget_of
 from contract_tests.judging.target import target
 from contract_tests.reporting import exit_codes, markdown, text
@@ -16,12 +17,17 @@ from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.report import Report, decide
 from contract_tests.sending.address import is_loopback
 from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.recorded import FromRecording
+from contract_tests.sending.tape import Tape
 from contract_tests.sending.wire import Wire
 from fakeserver.arguments import UsageError
 
 
 def budget(given: Given) -> str:
     """What the run will send at most, before it does."""
+    if given.source is not None:
+        number = len(given.source.watching.recorded)
+        return f"{given.slug}: {number} recorded exchanges of {given.base_url or 'nothing known'}; nothing is sent"
     most = budget_of(given.options).shared
     parts = [f"at most {most} requests for laws and oracle"]
     if any(layer.name == "conformance" for layer in given.layers):
@@ -30,6 +36,13 @@ def budget(given: Given) -> str:
         "not throttled, since the target is this machine" if is_loopback(given.base_url) else f"{given.rate:g} a second"
     )
     return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
+
+
+def open_transport(given: Given) -> Wire | FromRecording:
+    """The deployment, or the recording in its place."""
+    if given.source is not None:
+        return given.source.transport()
+    return Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
 
 
 def write_files(given: Given, report: Report, credentials: Credentials) -> None:
@@ -60,21 +73,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(budget(given), file=sys.stderr)
     most = budget_of(given.options).shared
     progress = Progress(sys.stderr, {"laws": most, "oracle": most})
-    wire = Wire(given.base_url, target(given.slug).security, given.credentials, rate=given.rate)
+    tape, transport, saved = Tape(), open_transport(given), True
     try:
         report = run.check(
             given.slug,
             given.base_url,
-            wire,
+            transport,
             given.options,
             layers=given.layers,
             min_power=given.min_power,
-            ledger=given.accepted,
+            accepted=given.accepted,
             progress=progress,
+            tape=tape,
         )
     finally:
-        wire.close()
+        transport.close()
         progress.done()
-    sys.stdout.write(wire.credentials.redact(told_on_stdout(given, report)))
-    write_files(given, report, wire.credentials)
-    return decide(report)[0]
+        if given.save is not None:
+            saved = save(given.save, given.slug, given.base_url, given.options, tape, transport.credentials)
+    sys.stdout.write(transport.credentials.redact(told_on_stdout(given, report)))
+    write_files(given, report, transport.credentials)
+    code = decide(report)[0]
+    return code if saved or code == exit_codes.BROKEN else exit_codes.COULD_NOT_CHECK

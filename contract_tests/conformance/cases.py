@@ -22,13 +22,17 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.engine import events
 
 from contract_tests.conformance.excluded import NEVER, excuses, find_blamed, is_excused
+from contract_tests.judging.check import NO_5XX
+from contract_tests.judging.judge import Breach
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.target import target
 from contract_tests.judging.traces import no_traces
+from contract_tests.judging.validation import Validator
 from contract_tests.outcome import Context, Lack, Outcome, Tier, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
 from fakeserver.spec.reader import load_yaml
 from fakeserver.spec.references import dereference
 
@@ -169,34 +173,29 @@ def values_of(context: Context) -> dict[str, list[str]]:
     return values
 
 
-def run(context: Context) -> list[Outcome]:
-    """Plan and check with the run's own options."""
+def run(context: Context, ledger: Ledger | None = None) -> list[Outcome]:
+    """Plan and check with the run's own options; what the ledger knows does not count."""
     options = context.options
     planned = plan(context.slug, seed=options.seed, profile=options.profile, values=values_of(context))
-    return check(planned, context.transport, fail_fast=options.fail_fast)
+    return check(planned, context.transport, ledger, fail_fast=options.fail_fast)
 
 
-def check(planned: Plan, transport: Transport, *, fail_fast: bool = False) -> list[Outcome]:
+def check(
+    planned: Plan, transport: Transport, ledger: Ledger | None = None, *, fail_fast: bool = False
+) -> list[Outcome]:
     """Send every case and judge every answer, past the first failure; one outcome per operation, check and failure."""
     load_all_checks()
     available = {function.__name__: function for function in CHECKS.get_all()}
-    record = Record(planned, [name for name in available if name not in NEVER])
+    record = Record(planned, [name for name in available if name not in NEVER], ledger or Ledger())
     gate = planned.gate
     gate.transport, gate.replies, gate.asked = transport, {}, []
     try:
         with no_traces():
             for case in planned.cases:
-                response = case.call()
-                ask = gate.asked[-1]
-                record.answered(case, ask, response.status_code)
-                chosen = [name for name in record.checks if name != ONCE]
-                if ask.credential == "token" and response.status_code == 200 and record.first_success(case):
-                    chosen.append(ONCE)
                 try:
-                    case.validate_response(response, checks=[available[name] for name in chosen])
-                except FailureGroup as group:
-                    for failure in group.exceptions:
-                        record.failed(case, failure, ask, gate.asked[-1], response.status_code)
+                    record.judge(case, available)
+                except NotRecorded:
+                    record.unrecorded += 1
                 if fail_fast and record.failures:
                     break
     except (BudgetExhausted, SendingStopped, Unreachable) as error:
@@ -212,11 +211,30 @@ class Record:
 
     planned: Plan
     checks: list[str]
+    ledger: Ledger
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     """By operation: the statuses of the answers to the right credential."""
     failures: dict[tuple[str, str, str, Tier], list[tuple[str, tuple[Ask, ...]]]] = field(default_factory=dict)
     """By operation, check, title and tier: a sentence and the requests."""
     stopped: str = ""
+    unrecorded: int = 0
+    """Cases that a recording does not have."""
+
+    def judge(self, case: Any, available: Mapping[str, Any]) -> None:
+        """Send a case and judge its answer."""
+        gate = self.planned.gate
+        response = case.call()
+        ask = gate.asked[-1]
+        self.answered(case, ask, response.status_code)
+        chosen = [name for name in self.checks if name != ONCE]
+        if ask.credential == "token" and response.status_code == 200 and self.first_success(case):
+            chosen.append(ONCE)
+        try:
+            case.validate_response(response, checks=[available[name] for name in chosen])
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                if not self.is_known(case, failure, gate.replies[ask]):
+                    self.failed(case, failure, ask, gate.asked[-1], response.status_code)
 
     def answered(self, case: Any, ask: Ask, status: int) -> None:
         if ask.credential == "token":
@@ -225,8 +243,24 @@ class Record:
     def first_success(self, case: Any) -> bool:
         return self.statuses[identity(case)][200] == 1
 
+    def is_known(self, case: Any, failure: Failure, reply: Reply) -> bool:
+        """Whether the ledger knows all that this failure may mean. Schemathesis tells one misfit of an answer, so the
+        whole answer is held against its schema again."""
+        if "response_schema_conformance" in failure.checks:
+            found = [each for each in Validator(target(self.planned.slug)).reply(reply) if each.law == "schema.body"]
+        elif "not_a_server_error" in failure.checks:
+            found = [Breach(f"{reply.status}, twice in a row", (reply.ask,), law=NO_5XX)]
+        else:
+            law = law_of(identity(case), self.check_of(failure))
+            found = [Breach(f"{failure.title}: {one_line(failure.message)}", (reply.ask,), law=law)]
+        known = [self.ledger.sets_aside(each.law, each, (reply,)) for each in found]
+        return bool(known) and all(known)
+
+    def check_of(self, failure: Failure) -> str:
+        return next((name for name in failure.checks if name in self.checks), "custom")
+
     def failed(self, case: Any, failure: Failure, ask: Ask, last: Ask, status: int) -> None:
-        check = next((name for name in failure.checks if name in self.checks), "custom")
+        check = self.check_of(failure)
         sent = parse_qsl(ask.raw, keep_blank_values=True)
         if is_excused(excuses(BY_SLUG[self.planned.slug]), check, failure, case, sent):
             return
@@ -264,6 +298,8 @@ class Record:
     def why_not(self, statuses: Counter[int]) -> str:
         if self.stopped:
             return f"not all cases were sent: {self.stopped}"
+        if self.unrecorded and not statuses:
+            return f"{self.unrecorded} cases were not recorded"
         seen = ", ".join(str(status) for status in sorted(statuses)) or "nothing"
         return f"no request was answered with 200, only with {seen}"
 

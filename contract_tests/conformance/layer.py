@@ -18,4 +18,4 @@ class Conformance:
     def run(self, session: Session) -> Findings:
         from contract_tests.conformance import cases
 
-        return Findings(tuple(cases.run(session.check_beside())))
+        return Findings(tuple(cases.run(session.check_beside(), session.ledger)))

@@ -14,6 +14,7 @@ from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
 from contract_tests.judging.known import Known, NotAsked
 from contract_tests.judging.lacking import Inconclusive, Reasons
 from contract_tests.judging.law import Law
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.probes import Probes
 from contract_tests.judging.results import outcome_of
 from contract_tests.judging.target import Target
@@ -25,7 +26,7 @@ from contract_tests.promises.paging import Body
 from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.recorder import Recorder
-from contract_tests.sending.transport import SendingStopped
+from contract_tests.sending.transport import NotRecorded, SendingStopped
 
 NO_5XX = "values.no_5xx"
 """The law that every repeated failure breaks, whichever layer met it."""
@@ -45,6 +46,7 @@ class Check:
     options: Options
     plan: Probes | None = None
     """The probes that this profile sends; None for all."""
+    ledger: Ledger = field(default_factory=Ledger)
 
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
     moved: bool = field(default=False, init=False)
@@ -129,8 +131,7 @@ class Check:
 
     @property
     def remaining(self) -> int:
-        limit = self.transport.limit
-        return 10**6 if limit is None else max(0, limit - self.transport.sent)
+        return 10**6 if (limit := self.transport.limit) is None else max(0, limit - self.transport.sent)
 
     def path(self, scope: str | None = None) -> str:
         return self.promises.path(self.home if scope is None else scope)
@@ -142,8 +143,7 @@ class Check:
 
     def snapshot(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
-        found = self.snapshots.get(scope)
-        return self.refresh(scope) if found is None else found
+        return self.snapshots.get(scope) or self.refresh(scope)
 
     def refresh(self, scope: str | None = None) -> Snapshot:
         scope = self.home if scope is None else scope
@@ -291,9 +291,8 @@ class Check:
             self.breach(Breach("a 200 is not a listing", (question.ask,), by=self.listing.form, law="schema.body"))
             return None
         self.rows_seen += len(body.rows)
-        for breach in judge.self_contradictions(self.listing, question, body):
-            self.breach(breach)
-        for breach in self._validator.rows(question.ask, body.rows):
+        found = judge.self_contradictions(self.listing, question, body)
+        for breach in (*found, *self._validator.rows(question.ask, body.rows)):
             self.breach(breach)
         return body
 
@@ -331,11 +330,12 @@ class Check:
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account
+        if self.ledger.sets_aside(law, breach, self.transport.replies):
+            return
         if self._kinds.admit(law, breach) or self.options.profile == "matrix":
             self.breaches.setdefault(law, []).append(replace(breach, law=law, probe=probe))
-        if self.options.fail_fast and (
-            breach.tier is Tier.MUST or (self.options.strict and breach.tier is Tier.SHOULD)
-        ):
+        counting = (Tier.MUST, Tier.SHOULD) if self.options.strict else (Tier.MUST,)
+        if self.options.fail_fast and breach.tier in counting:
             raise StopEarly
 
     def convict(self, law: str, account: str, found: Sequence[Breach]) -> None:
@@ -384,8 +384,8 @@ class Check:
             return
         try:
             law.run(self)
-        except Inconclusive as reason:
-            self.inconclusive(str(reason), reason.lack)
+        except (Inconclusive, NotRecorded) as reason:
+            self.inconclusive(str(reason), reason.lack if isinstance(reason, Inconclusive) else Lack.NATURE)
         except ListUnreadable:
             pass  # The status and schema laws hold the reason.
         except (TypeError, AttributeError, KeyError, ValueError, IndexError):

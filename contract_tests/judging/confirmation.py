@@ -17,7 +17,7 @@ from contract_tests.judging.lacking import Reasons
 from contract_tests.outcome import Context, Lack, ListUnreadable, Snapshot, Tier
 from contract_tests.promises.form import Listing
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Unreachable
 
 CONFIRMATIONS = 3
 MANY_CONFIRMATIONS = 8
@@ -28,6 +28,9 @@ LEAST_BINDING = 3
 LEAST_BINDING_IN_ALL = 10
 FEW = 4
 """Shorter lists move and move back too easily for a fleeting contradiction to mean anything."""
+
+UNSURE = (BudgetExhausted, ListUnreadable, NotRecorded)
+"""Why something cannot be looked at again."""
 
 Look = Callable[[Snapshot, Snapshot], list[Breach]]
 """Judges one answer against the snapshot in front of it and the one behind it."""
@@ -192,7 +195,7 @@ class Confirmation:
             if scope not in finals:
                 try:
                     finals[scope] = self.check.refresh(scope)
-                except (BudgetExhausted, ListUnreadable):
+                except UNSURE:
                     finals[scope] = None
 
     def _finish_waiting(self, waiting: Sequence[Suspicion], finals: dict[str, Snapshot | None]) -> None:
@@ -213,7 +216,7 @@ class Confirmation:
                 continue
             try:
                 still = self._lasting(suspicion, final) if self.check.moved else self._shows(suspicion, final)
-            except BudgetExhausted:
+            except (BudgetExhausted, NotRecorded):
                 self._leave_open(suspicion, Lack.BUDGET, "the budget left no room to look again")
                 continue
             if still:
@@ -249,7 +252,7 @@ class Confirmation:
                 after = self.check.refresh(before.scope)
                 still = soft(look(before, after))
                 before = after
-        except (BudgetExhausted, ListUnreadable):
+        except UNSURE:
             return []
         return still
 
@@ -261,7 +264,7 @@ class Confirmation:
             found = soft(suspicion.again()(final, final))
             if found and len(final.asks) == 1:
                 self.check.refresh(final.scope)
-        except (BudgetExhausted, ListUnreadable):
+        except UNSURE:
             return True
         return not self.check.moved and bool(self._about(found) & self._about(suspicion.breaches))
 

@@ -97,12 +97,14 @@ def named_in(sentence: str, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row if name in words))
 
 
-def find_two_orders(listing: Listing, breaches: Sequence[Breach], replies: Sequence[Reply]) -> list[Breach]:
-    """The breaches; one about the order of an answer whose request was answered in another order as well says so. The
-    same rows in two orders are no list that has moved."""
+def find_two_orders(
+    listing: Listing, breaches: Sequence[Breach], replies: Sequence[Reply], excused: Sequence[Breach] = ()
+) -> list[Breach]:
+    """The breaches; one about the order of an answer whose request was answered in another order as well says so, and
+    is then not excused. The same rows in two orders are no list that has moved."""
     found: list[Breach] = []
     known: dict[Ask | None, Breach | None] = {}
-    for breach in breaches:
+    for breach in (*breaches, *excused):
         ask = breach.asks[0] if breach.asks else None
         if ask not in known:
             bodies = [listing.body_of(reply) for reply in replies if reply.ask == ask and reply.status == 200]
@@ -111,5 +113,6 @@ def find_two_orders(listing: Listing, breaches: Sequence[Breach], replies: Seque
                 (turn for one, two in pairs if ask and (turn := two_orders(listing, ask, one, two))), None
             )
         turn = known[ask]
-        found.append(breach if turn is None else turn)
+        if turn is not None or len(found) < len(breaches):
+            found.append(breach if turn is None else turn)
     return found

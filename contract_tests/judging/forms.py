@@ -17,7 +17,7 @@ from contract_tests.promises.statements import Statement
 MARKED = re.compile(r"\b(?:Assumed|Observed):.*", re.DOTALL)
 """What our spec's descriptions say that no page does."""
 MAX_FAULTS = 50
-"""Of one answer; the most binding one is told."""
+"""Of one answer that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +27,22 @@ class Fault:
     path: tuple[str | int, ...]
     message: str
     by: Statement
+    rule: tuple[str | int, ...] = ()
+    """Where the schema says so."""
 
     @property
     def where(self) -> str:
         return "/" + "/".join(map(str, self.path))
 
 
-def worst_fault(target: Target, operation: str, status: int, value: Any) -> Fault | None:
-    """The most binding thing that is wrong with the form of an answer, or None where it fits or has no schema."""
+def find_faults(target: Target, operation: str, status: int, value: Any) -> Iterator[Fault]:
+    """What is wrong with the form of an answer, as far as anybody wants to know; nothing where it has no schema."""
     validator = target.validators.get((operation, status))
     if validator is None:
-        return None
-    faults = (
-        Fault(tuple(error.instance_path), error.message, statement_of(target, operation, status, error))
-        for error in islice(validator.iter_errors(value), MAX_FAULTS)
-    )
-    return max(faults, key=lambda fault: fault.by.tier.rank, default=None)
+        return
+    for error in islice(validator.iter_errors(value), MAX_FAULTS):
+        by = statement_of(target, operation, status, error)
+        yield Fault(tuple(error.instance_path), error.message, by, tuple(error.schema_path))
 
 
 def statement_of(target: Target, operation: str, status: int, error: jsonschema_rs.ValidationError) -> Statement:

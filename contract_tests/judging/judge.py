@@ -118,14 +118,17 @@ def _check_order(listing: Listing, asks: tuple[Ask, ...], rows: Sequence[Row]) -
         keys = [listing.order_key(row) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []  # The schema law names a row whose date cannot be read.
+    found: dict[bool, Breach] = {}
     for index in range(1, len(keys)):
         if keys[index] < keys[index - 1]:
             pair = tuple(rows[index - 1 : index + 1])
             tied = keys[index][0] == keys[index - 1][0]
+            if tied in found:
+                continue
             sentence = describe_tie(listing, index, pair) if tied else describe_turn(listing, index, pair)
             fields, by = (listing.created, listing.identity), listing.ties if tied else listing.order
-            return [Breach(sentence, asks, pair, by, "rows.order", fields=fields)]
-    return []
+            found[tied] = Breach(sentence, asks, pair, by, "rows.order", fields=fields)
+    return [*found.values()]
 
 
 def describe_tie(listing: Listing, index: int, pair: Sequence[Row]) -> str:

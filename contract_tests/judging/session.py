@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from contract_tests.judging.check import Check
 from contract_tests.judging.lacking import find_unused
 from contract_tests.judging.law import Law
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Lack, Options, Outcome, Power, RunRecord
+from contract_tests.sending.ask import Reply
 from contract_tests.sending.recorder import Recorder
+from contract_tests.sending.tape import Tape
 from contract_tests.sending.transport import Transport
 
 SHARED_ACCOUNT = "laws and oracle"
@@ -93,6 +96,10 @@ class Session:
     plan: Plan | None = None
     """The probes that the laws send; None for all."""
     progress: Progress | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    """What is known to be broken, and does not count."""
+    tape: Tape = field(default_factory=Tape)
+    """Everything that is asked and answered."""
 
     check: Check = field(init=False)
     """What laws and oracle work with."""
@@ -111,10 +118,10 @@ class Session:
     """By account."""
 
     def __post_init__(self) -> None:
-        self.check = Check(self.target, self._recorder(), self.options, self.plan)
+        self.check = Check(self.target, self._recorder(), self.options, self.plan, self.ledger)
 
     def _recorder(self) -> Recorder:
-        return Recorder(self.transport, self._tell)
+        return Recorder(self.transport, self._tell, self.tape)
 
     def _tell(self, sent: int) -> None:
         if self.progress is not None:
@@ -135,6 +142,11 @@ class Session:
         return (*(self.check.outcome(law) for law in self.laws), *self.found)
 
     @property
+    def replies(self) -> list[Reply]:
+        """All answers, whatever layer asked."""
+        return [*self.check.transport.replies, *(self.beside.transport.replies if self.beside else ())]
+
+    @property
     def record(self) -> RunRecord:
         """What a power figure is worked out from."""
         other = self.check.callers.get("other")
@@ -148,14 +160,19 @@ class Session:
             self.outcomes,
         )
 
+    def keep(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep what a layer behind the laws has found; what is known does not count."""
+        replies = self.replies
+        self.found += [self.ledger.settle(outcome, replies) for outcome in outcomes]
+
     def enter(self, stage: str) -> None:
         """From now on, requests belong to this layer."""
-        self.stage = stage
+        self.stage = self.tape.layer = stage
         self._tell(self.transport.sent)
 
     def check_beside(self) -> Check:
         """A check of its own for a layer that sends much: it knows the snapshots, and has no part in the laws."""
-        self.beside = Check(self.target, self._recorder(), self.options)
+        self.beside = Check(self.target, self._recorder(), self.options, ledger=self.ledger)
         self.beside.snapshots = self.check.snapshots
         return self.beside
 

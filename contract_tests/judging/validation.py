@@ -5,11 +5,11 @@ A row is looked at once: one that was found valid before, and is still the same,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from contract_tests.judging.forms import worst_fault
+from contract_tests.judging.forms import Fault, find_faults
 from contract_tests.judging.judge import Breach
 from contract_tests.judging.target import Target
 from contract_tests.outcome import Row
@@ -18,6 +18,8 @@ from contract_tests.promises.paging import InHeader
 from contract_tests.sending.ask import Ask, Reply
 
 MAX_MESSAGE = 160
+MAX_MISFITS = 100
+"""Different ones that are told of one answer."""
 MAX_SEARCHED = 20_000
 """Bytes of an error that are searched for the server's inside."""
 FROM_A_GATEWAY = (429, 502, 503, 504)
@@ -64,20 +66,30 @@ class Validator:
             yield Breach(sentence, (ask,), by=STRICT_JSON if documented else UNDOCUMENTED, law="schema.body")
             return
         fresh, rows = self._fresh(value) if reply.status == 200 else (value, [])
-        fault = worst_fault(self.target, operation, reply.status, fresh)
-        if fault is not None:
-            at_fault = tuple(rows[part] for part in fault.path[:2] if isinstance(part, int) and part < len(rows))
-            message = fault.message if len(fault.message) < MAX_MESSAGE else fault.message[:MAX_MESSAGE] + " …"
-            sentence = f"the {reply.status} does not fit its schema at {fault.where}: {message}"
-            fields = tuple(part for part in fault.path if isinstance(part, str) and part != self.listing.items)
-            yield Breach(sentence, (ask,), at_fault, fault.by, "schema.body", fields=fields)
-        elif rows:
-            self._valid |= {row[self.listing.identity]: row for row in rows}
+        yield from self._misfits(reply, find_faults(self.target, operation, reply.status, fresh), rows)
         if reply.status == 200:
             yield from self._find_undeclared(operation, ask, value, rows)
             yield from self._headers_of_success(operation, reply)
         else:
             yield from self._refusal(reply, value)
+
+    def _misfits(self, reply: Reply, faults: Iterable[Fault], rows: Sequence[Row]) -> Iterator[Breach]:
+        """What does not fit the schema, each value at each of its places once; the other rows are valid from now on."""
+        told: set[tuple[Any, ...]] = set()
+        wrong: set[int] = set()
+        for fault in faults:
+            at_fault = [part for part in fault.path[:2] if isinstance(part, int) and part < len(rows)]
+            wrong.update(at_fault)
+            message = fault.message if len(fault.message) < MAX_MESSAGE else fault.message[:MAX_MESSAGE] + " …"
+            kind = (*fault.rule, message)
+            if kind in told or len(told) == MAX_MISFITS:
+                continue
+            told.add(kind)
+            sentence = f"the {reply.status} does not fit its schema at {fault.where}: {message}"
+            fields = tuple(part for part in fault.path if isinstance(part, str) and part != self.listing.items)
+            shown = tuple(rows[index] for index in at_fault)
+            yield Breach(sentence, (reply.ask,), shown, fault.by, "schema.body", fields=fields)
+        self._valid |= {row[self.listing.identity]: row for index, row in enumerate(rows) if index not in wrong}
 
     def _headers_of_success(self, operation: str, reply: Reply) -> Iterator[Breach]:
         asks, total = (reply.ask,), self.listing.paging.total

@@ -6,7 +6,7 @@ from contract_tests.judging.check import Check
 from contract_tests.judging.session import CouldNotCheck
 from contract_tests.outcome import ListUnreadable
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.transport import BudgetExhausted
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded
 
 GATEWAY = frozenset({502, 503, 504})
 """What a gateway says of itself when the API behind it cannot be reached."""
@@ -26,6 +26,8 @@ def preflight(check: Check) -> None:
     try:
         with check.exercising("pages.limits"):  # The snapshot asks for the largest page.
             check.snapshot()
+    except NotRecorded:
+        return  # Each law says itself that it could not look.
     except ListUnreadable as error:
         reply = error.reply
         if any(other.status == 200 and not other.is_html for other in check.transport.replies if other is not reply):

@@ -72,6 +72,8 @@ class Oracle:
     moved: bool = False
     waiting: list[OracleQuestion] = field(default_factory=list)
     """Those that differed in nothing that binds."""
+    unrecorded: int = 0
+    """Questions that a recording does not have."""
 
     @property
     def promises(self) -> Promises:
@@ -222,9 +224,12 @@ class Oracle:
                     continue
                 if self.findings and (self.context.options.fail_fast or self.is_explained(query)):
                     continue
-                self.compare(query)
+                try:
+                    self.compare(query)
+                except NotRecorded:
+                    self.unrecorded += 1
             self.prove_waiting()
-        except BudgetExhausted:
+        except (BudgetExhausted, NotRecorded):
             pass  # As many questions as there was room for.
         except (SendingStopped, Unreachable) as error:
             self.stopped = str(error)
@@ -260,6 +265,7 @@ class Oracle:
             if topic in broken_topics or (topic == "facets" and self.promises.facets is None):
                 continue
             law = f"oracle.{topic}"
+            stopped = self.stopped or (f"{self.unrecorded} questions were not recorded" if self.unrecorded else "")
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
             if tally.witnesses:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
@@ -267,7 +273,7 @@ class Oracle:
             else:
                 none = f"none of {tally.asked} questions had anything to find{moved}"
                 lack = Lack.STOPPED if self.stopped else Lack.ROWS if tally.asked else Lack.PLAN
-                yield inconclusive(law, self.stopped or none, lack, seconds=tally.seconds, **common)
+                yield inconclusive(law, stopped or none, lack, seconds=tally.seconds, **common)
 
 
 def told_by(finding: Finding, promises: Promises) -> dict[str, str]:

@@ -12,6 +12,10 @@ from contract_tests.outcome import (
     Row,
 )
 from contract_tests.promises.access import Access
+from contract_tests.promises.deviations import (
+    Deviation,
+    read_deviations,
+)
 from contract_tests.promises.filter_kinds import (
     AllOf,
     Closed,
@@ -98,6 +102,7 @@ __all__ = [
     "Closed",
     "Colleagues",
     "Cursor",
+    "Deviation",
     "EncodedTags",
     "Equal",
     "Excluding",
@@ -144,6 +149,7 @@ __all__ = [
     "pick_frequent",
     "pick_odd",
     "pick_sizes",
+    "read_deviations",
     "say_if",
     "texts",
     "vary",

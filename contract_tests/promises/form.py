@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from contract_tests.outcome import Options, Pairs, Row
 from contract_tests.promises.access import Access
 from contract_tests.promises.common import UNDOCUMENTED
+from contract_tests.promises.deviations import Deviation
 from contract_tests.promises.filter_kinds import Filter, Owner, Tags, texts
 from contract_tests.promises.paging import Body, Cursor, Paging
 from contract_tests.promises.questions import Questions
@@ -235,6 +236,8 @@ class Promises:
     fake: Fake
     mine: Callable[[str, Sequence[Row]], Questions] = field(repr=False)
     """What the rows of a scope can be asked about."""
+    deviations: tuple[Deviation, ...] = ()
+    """What deployments are known to do otherwise than promised; it is reported as known, and fails no check."""
 
     @property
     def facets(self) -> Facets | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
 from contract_tests.promises import (
@@ -41,6 +42,7 @@ from contract_tests.promises import (
     pick_frequent,
     pick_odd,
     pick_sizes,
+    read_deviations,
     say_if,
     vary,
 )
@@ -315,4 +317,5 @@ PROMISES = Promises(
     ),
     fake=Fake(home="main", orgs=("research",)),
     mine=mine,
+    deviations=read_deviations(files("contract_tests.promises") / "prime.deviations.yaml"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Any
 
 from contract_tests.promises import (
@@ -35,6 +36,7 @@ from contract_tests.promises import (
     pick_frequent,
     pick_odd,
     pick_sizes,
+    read_deviations,
     say_if,
     vary,
 )
@@ -241,4 +243,5 @@ PROMISES = Promises(
     ),
     fake=Fake(home="main"),
     mine=mine,
+    deviations=read_deviations(files("contract_tests.promises") / "superserve.deviations.yaml"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from contract_tests.judging.ledger import Standing
 from contract_tests.outcome import Evidence, Outcome
 from contract_tests.reporting.report import Report, decide
 from contract_tests.reporting.wording import causes_of, curls, mark, printable
@@ -25,6 +26,7 @@ def render(report: Report) -> str:
         "seconds": round(report.seconds, 2),
         "power": _power(report),
         "notes": list(report.notes),
+        "deviations": [_deviation(standing) for standing in report.deviations],
         "laws": _laws(report),
     }
     return printable(json.dumps(value, ensure_ascii=False, indent=1)) + "\n"
@@ -59,6 +61,20 @@ def _laws(report: Report) -> list[dict[str, Any]]:
 def result(report: Report, outcome: Outcome) -> str:
     """The outcome in one word."""
     return mark(report, outcome).lower() if outcome.lack is None else outcome.verdict.value
+
+
+def _deviation(standing: Standing) -> dict[str, Any]:
+    known = standing.deviation
+    return {
+        "law": known.law,
+        "reason": known.reason,
+        "source": known.source,
+        "seen": known.seen.isoformat() if known.seen else None,
+        "expires": known.expires.isoformat() if known.expires else None,
+        "accepted": standing.accepted,
+        "status": standing.status.value,
+        "sentence": standing.sentence,
+    }
 
 
 def _law(report: Report, outcome: Outcome) -> dict[str, Any]:

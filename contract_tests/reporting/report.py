@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from contract_tests.judging.ledger import Standing
 from contract_tests.outcome import Lack, Options, Outcome, Power, Tier, Verdict
 from contract_tests.reporting import exit_codes
 
@@ -29,6 +30,8 @@ class Report:
     power: Power | None = None
     min_power: float = 0.0
     could_not_check: str = ""
+    deviations: tuple[Standing, ...] = ()
+    """Every known deviation, and what the run has to say about it."""
     cut_short: str = ""
     """Why the run ended before its end, if it did."""
     unused: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Protocol
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
 from contract_tests.sending.secret import call_without_frames
+from contract_tests.sending.tape import Tape, now
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
 
 IN_PLACE_OF_THE_API = frozenset({200, 403, 502, 503, 504})
@@ -48,8 +49,11 @@ class Recorder:
     accused.
     """
 
-    def __init__(self, inner: Transport, progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, inner: Transport, progress: Callable[[int], None] | None = None, tape: Tape | None = None
+    ) -> None:
         self.inner = inner
+        self.tape = tape if tape is not None else Tape()
         self.replies: list[Reply] = []
         self.limit: int | None = None
         self.progress = progress
@@ -92,16 +96,22 @@ class Recorder:
         if self.limit is not None and self.sent + len(asks) > self.limit:
             raise BudgetExhausted(f"the budget of {self.limit} requests is used up")
         account, started = self._watcher.account if self._watcher else "", time.perf_counter()
+        moment, before = now(), self.sent
         self.prices[account] += len(asks)
         try:
             replies = sending()
-        except SendingStopped:
+        except Unreachable as error:
+            self.tape.lose(account, moment, asks, error, stopped=False)
+            raise
+        except SendingStopped as error:
+            self.tape.lose(account, moment, asks, error, stopped=True)
             if len(self._in_a_row) > 1:
                 asks = tuple(dict.fromkeys(reply.ask for reply in self._in_a_row))
                 self._tell("different requests failed one after the other", asks)
             raise
         finally:
             self.seconds[account] += time.perf_counter() - started
+        self.tape.keep(account, moment, replies, self.sent - before)
         self.replies += replies
         for reply in replies:
             self._in_a_row = [*self._in_a_row, reply] if has_failed(reply) and not is_page(reply) else []

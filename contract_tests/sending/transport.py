@@ -29,6 +29,10 @@ class Unreachable(Exception):
     """No answer, or none of the API; the message is one sentence without secrets that names the request."""
 
 
+class NotRecorded(Exception):
+    """A recording does not have this request, so its answer is not known; the message is one sentence."""
+
+
 class Transport(Protocol):
     """Whatever answers asks."""
 

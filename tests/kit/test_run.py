@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
 from functools import partial
 from itertools import count
 
@@ -25,7 +24,6 @@ from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import handler
 from contract_tests.planted.layers import LAYERS
 from contract_tests.reporting import exit_codes, text
-from contract_tests.reporting.ledger import Accepted
 from contract_tests.reporting.report import Report, decide
 from contract_tests.reporting.report import failing as failing_of
 from contract_tests.sending.wire import Wire
@@ -162,23 +160,6 @@ def test_a_cursor_that_leads_in_a_circle_is_left() -> None:
     session = exercise("dreadnode", circling, default_options("dreadnode"), (Laws(),))
     assert "cursors.end" in {outcome.law for outcome in failing_of(session.outcomes, strict=False)}
     assert session.transport.sent <= (budget_of(session.options).shared or 0)
-
-
-def test_what_is_known_is_accepted() -> None:
-    """The ledger is applied to what all layers found, and says what it no longer needs."""
-    known = Accepted("filters.single", "known", date(9999, 1, 1))
-    gone = Accepted("rows.order", "fixed", date(9999, 1, 1))
-    report = run.check(
-        "prime",
-        BASE_URL,
-        replay.transport("prime", planted("prime", "status_ignored")),
-        Options(),
-        layers=(Laws(),),
-        ledger=(known, gone),
-    )
-    verdicts = {outcome.law: outcome.verdict for outcome in report.outcomes}
-    assert verdicts["filters.single"] is Verdict.ACCEPTED
-    assert report.notes == ("rows.order: the accepted deviation was not seen; the entry may go",)
 
 
 def test_only_passive_laws_come_last() -> None:
