@@ -23,7 +23,7 @@ from contract_tests.promises import BY_SLUG
 from contract_tests.promises.form import Promises
 from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask, Reply
-from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
+from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Unreachable
 
 LAYER = "oracle"
 PROMISE = "Loaded with this deployment's own rows, our fake answers the same question alike."
