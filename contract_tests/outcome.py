@@ -185,6 +185,8 @@ class Options:
     has_colleague: bool = False
     """Another credential was given, of a caller in the same org or team who is not its admin and has own sandboxes."""
     known: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    """The names of headers that every request carries."""
     seed: int = 0
     profile: str = "default"
     strict: bool = False

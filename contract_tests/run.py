@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from contract_tests.judging.check import NO_5XX, StopEarly
@@ -56,7 +56,7 @@ def judge(session: Session, layers: Sequence[Layer]) -> None:
             session.power = findings.power or session.power
         except KeyboardInterrupt:
             shared = layer.account == SHARED_ACCOUNT
-            session.cut("interrupted; the rest was not exercised" if shared else f"interrupted during {layer.name}")
+            session.abandon("interrupted; the rest was not exercised" if shared else f"interrupted during {layer.name}")
             break
         except (StopEarly, BudgetExhausted, SendingStopped, Unreachable, ListUnreadable, NotRecorded) as reason:
             note_end(session, layer, reason)
@@ -102,9 +102,11 @@ def check(
     accepted: Sequence[Deviation] = (),
     progress: Progress | None = None,
     tape: Tape | None = None,
+    unforeseen: Callable[[Exception], None] | None = None,
 ) -> Report:
     """These layers on one deployment. The laws are exercised in any case, since all others build on their snapshots,
-    and reported where they are among the layers."""
+    and reported where they are among the layers. Whatever fails in the kit itself is handed to `unforeseen`, and what
+    was found until then is reported; without it, it is raised."""
     started = time.perf_counter()
     ledger = ledger_of(slug, accepted)
     session = open_session(slug, transport, options, progress, ledger, tape)
@@ -114,6 +116,13 @@ def check(
     except CouldNotCheck as reason:
         seconds = time.perf_counter() - started
         return replace(report, could_not_check=str(reason), requests={"laws": transport.sent}, seconds=seconds)
+    except KeyboardInterrupt:
+        session.abandon("interrupted")
+    except Exception as error:
+        if unforeseen is None:
+            raise
+        unforeseen(error)
+        session.abandon(describe(error))
     deviations = ledger.standings(session.outcomes, session.replies)
     return replace(
         report,
@@ -125,6 +134,7 @@ def check(
         power=session.power,
         cut_short=session.cut_short,
         unused=session.unused,
+        abandoned=session.abandoned,
     )
 
 
@@ -134,6 +144,11 @@ def with_laws(layers: Sequence[Layer]) -> list[Layer]:
         return [*layers]
     first = [layer for layer in layers if isinstance(layer, Watching)]
     return [*first, Laws(), *(layer for layer in layers if layer not in first)]
+
+
+def describe(error: Exception) -> str:
+    """Something that nobody foresaw, in words that hold no secret."""
+    return f"the kit itself failed ({type(error).__name__}), which says nothing about the deployment"
 
 
 def outcomes_of(session: Session, layers: set[str]) -> list[Outcome]:

@@ -351,6 +351,9 @@ COMMANDS = {
 def run() -> NoReturn:
     """The console script."""
     code: int | str | None
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed by whoever started us; a socket must not get its number.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # As long as the process.
     try:
         try:
             code = main(sys.argv[1:], sys.stdout, sys.stderr)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from contract_tests.cli.files import Unwritable, claim
 from contract_tests.cli.recordings import Source, open_source
+from contract_tests.cli.streams import complain
+from contract_tests.cli.values import NAMED_BY_KIT, header, rate, seconds, seed, share
 from contract_tests.judging.session import Layer
 from contract_tests.judging.target import target
 from contract_tests.oracle.twin import service_of
@@ -21,10 +22,12 @@ from contract_tests.promises import BY_SLUG
 from contract_tests.promises.deviations import Deviation, DeviationError, read_accepted
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
-from contract_tests.sending.address import is_loopback
+from contract_tests.sending.address import BadAddress, address, is_loopback
+from contract_tests.sending.connecting import UnusableSetting, trust
 from contract_tests.sending.pace import DEFAULT_RATE
 from contract_tests.sending.recording import RecordingError
 from contract_tests.sending.secret import Secret
+from contract_tests.sending.wire import COLD_START, TIMEOUT_SECONDS
 from fakeserver.arguments import Parser, one_of
 from fakeserver.plugins import UnusablePlugin
 
@@ -32,13 +35,15 @@ FAKED = frozenset({"oracle", "power"})
 """The layers that compare a deployment with our fake of it."""
 PROFILES = ("default", "polite", "deep")
 INSTALL = "if a package brings its promises, install that first"
-RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/s)?")
 VARIABLES = {
     "token": "FAKESERVER_TOKEN",
     "other": "FAKESERVER_OTHER_TOKEN",
     "colleague": "FAKESERVER_COLLEAGUE_TOKEN",
 }
 """By credential: where the environment may hold it."""
+SLUG = re.compile(r"[A-Za-z0-9._~-]+")
+MAX_SHOWN = 80
+"""How much of a URL a message repeats."""
 EPILOG = """exit status: 0 holds · 1 a promise is broken · 2 wrong usage · 3 could not check · 4 holds, but the run
 proves too little. The environment may hold the tokens as FAKESERVER_TOKEN, FAKESERVER_OTHER_TOKEN and
 FAKESERVER_COLLEAGUE_TOKEN."""
@@ -52,7 +57,13 @@ class Given:
     base_url: str
     credentials: dict[str, str] = field(repr=False)
     options: Options
-    rate: float
+    added: dict[str, str] = field(repr=False)
+    """Headers that every request carries."""
+    rate: float | None
+    """Requests per second, None for the default of the target."""
+    timeout: float
+    """Seconds of silence."""
+    cacert: Path | None
     min_power: float
     layers: tuple[Layer, ...]
     accepted: tuple[Deviation, ...]
@@ -67,7 +78,7 @@ class Given:
 def provider(slug: str) -> str:
     """An argparse type for a provider whose promises and spec can be used."""
     for line in BY_SLUG.left_out.get(slug, ()):
-        print(line, file=sys.stderr)
+        complain(line)
     try:
         return target(one_of([*BY_SLUG], "provider", INSTALL)(slug)).slug
     except UnusablePlugin as error:
@@ -114,16 +125,32 @@ def add_deployment(found: Parser) -> None:
     add("--known", action="append", default=[], metavar="ID", help="a sandbox that must be in the list")
     add(
         "--rate",
-        default=f"{DEFAULT_RATE:g}/s",
+        type=rate,
         metavar="N/s",
-        help="at most so many requests per second (default %(default)s)",
+        help=f"at most so many requests per second (default {DEFAULT_RATE:g}/s; this machine is not throttled)",
+    )
+    add(
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_SECONDS,
+        metavar="S",
+        help=f"seconds without an answer (default %(default)g); the first request has {COLD_START:g} times as long",
+    )
+    add("--cacert", type=Path, metavar="FILE", help="trust the authorities in this PEM file, too")
+    add(
+        "--header",
+        action="append",
+        type=header,
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send this header with every request; its value is kept secret; may be repeated",
     )
 
 
 def add_extent(found: Parser) -> None:
     """How much is asked, and what counts."""
     add = found.add_argument
-    add("--seed", type=int, default=0, metavar="N", help="same seed, same requests (default 0)")
+    add("--seed", type=seed, default=0, metavar="N", help="same seed, same requests (default 0)")
     add(
         "--profile",
         type=one_of(PROFILES, "profile"),
@@ -133,7 +160,7 @@ def add_extent(found: Parser) -> None:
     add("--strict", action="store_true", help="fail on what is implied or assumed, too (SHOULD)")
     add(
         "--min-power",
-        type=float,
+        type=share,
         default=MIN_POWER,
         metavar="SHARE",
         help="known fault types that the run must be able to catch (default %(default)s)",
@@ -176,36 +203,38 @@ def check_values(known: Parser, raw: argparse.Namespace) -> Given:
     base_url = source.base_url if source else base_url_of(known, raw.base_url)
     credentials = {} if source else credentials_of(known, raw)
     callers = source.callers if source else {*credentials}
-    match = RATE.fullmatch(raw.rate)
-    if match is None or not float(match[1]):
-        known.error(f"--rate {raw.rate!r} is not a number of requests per second, such as 5/s")
-    if not 0 <= raw.min_power <= 1:
-        known.error("--min-power is a share between 0 and 1")
+    added = added_of(known, raw)
+    if raw.cacert is not None:
+        try:
+            trust(raw.cacert, {})
+        except UnusableSetting as error:
+            known.error(str(error))
     try:
-        accepted = read_accepted(raw.accept) if raw.accept else ()
+        accepted = read_accepted(raw.accept) if raw.accept is not None else ()
     except DeviationError as error:
-        known.error(str(error))
-    files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
-    for name, path in (files | ({"save": raw.save} if raw.save else {})).items():
-        if not path.parent.is_dir():
-            known.error(f"--{name}: the folder {path.parent} does not exist")
+        known.error(f"--accept {error}")
     options = Options(
         orgs=source.orgs if source else orgs_of(known, raw),
         has_other="other" in callers,
         has_colleague="colleague" in callers,
         known=source.known if source else tuple(raw.known),
+        headers=tuple(added),
         seed=raw.seed,
         profile=raw.profile,
         strict=raw.strict,
     )
-    layers = drop_layers_without_fake(known, raw, layers_of(raw.only_layer, raw.profile))
+    layers = drop_layers_without_fake(known, raw, layers_of(known, raw.only_layer, raw.profile))
+    files = files_of(known, raw)  # Last, since this makes folders.
     watching = (source.watching,) if source else ()
     return Given(
         raw.slug,
         base_url,
         credentials,
         options,
-        float(match[1]),
+        added,
+        raw.rate,
+        raw.timeout,
+        raw.cacert,
         raw.min_power,
         (*watching, *layers),
         accepted,
@@ -228,8 +257,10 @@ def source_of(known: Parser, raw: argparse.Namespace) -> Source | None:
         known.error(str(error))
 
 
-def layers_of(names: Sequence[str], profile: str) -> tuple[Layer, ...]:
+def layers_of(known: Parser, names: Sequence[str], profile: str) -> tuple[Layer, ...]:
     """The layers of these names, or those of the profile. A run of neither laws nor oracle has no power to weigh."""
+    if {*names} == {"power"}:
+        known.error("--only-layer power weighs the laws and the oracle; name one of them, too")
     if not names:
         return tuple(layer for layer in LAYERS if layer.name != "conformance" or profile != "polite")
     weighed = not {"laws", "oracle"}.isdisjoint(names)
@@ -246,31 +277,38 @@ def drop_layers_without_fake(known: Parser, raw: argparse.Namespace, layers: tup
         reason = str(error) if isinstance(error, UnusablePlugin) else f"no provider {raw.slug!r} is installed"
         if not FAKED.isdisjoint(raw.only_layer):
             known.error(f"--only-layer {' and '.join(sorted(FAKED & {*raw.only_layer}))} needs a fake: {reason}")
-        print(f"without {' and '.join(sorted(FAKED))}, which need a fake: {reason}", file=sys.stderr)
+        complain(f"without {' and '.join(sorted(FAKED))}, which need a fake: {reason}")
         return tuple(layer for layer in layers if layer.name not in FAKED)
     return layers
 
 
 def base_url_of(known: Parser, url: str) -> str:
     """Where the API is served; a warning where the token would travel in the clear."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        known.error(f"--base-url {url!r} is not an http or https URL")
-    if parts.query or parts.fragment or parts.username:
-        known.error("--base-url holds no query, no fragment and no credential")
-    if parts.scheme == "http" and not is_loopback(url):
-        print("warning: the token travels unencrypted over http", file=sys.stderr)
-    return url.rstrip("/")
+    try:
+        found = address(url)
+    except BadAddress as error:
+        known.error(f"--base-url {shown(url)!a} {error}")
+    if found.scheme == "http" and not is_loopback(url):
+        complain("warning: the token travels unencrypted over http")
+    return str(found).rstrip("/")
+
+
+def shown(url: str) -> str:
+    """As much of a URL as a message may repeat: nothing that could be a credential."""
+    public = re.split(r"[?#]", re.sub(r"//[^/]*@", "//***@", url))[0]
+    return public if len(public) <= MAX_SHOWN else f"{public[:MAX_SHOWN]}..."
 
 
 def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
     """The token and, where they were given, those of other callers, from the command line or the environment."""
     given = {"token": raw.token, "other": raw.other_token, "colleague": raw.colleague_token}
     secrets = {name: Secret(secret or os.environ.get(VARIABLES[name], "")) for name, secret in given.items()}
-    if not secrets["token"]:
+    if not secrets["token"] and given["token"] is None:
         known.error(f"a token is needed: --token, or {VARIABLES['token']} in the environment")
     for name, secret in secrets.items():
         option = "--token" if name == "token" else f"--{name}-token"
+        if given[name] == "":
+            known.error(f"{option} is empty")
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
             known.error(f"{option} has a character that no header may carry")
         if name != "token" and secret == secrets["token"]:
@@ -278,12 +316,45 @@ def credentials_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
     return {name: secret for name, secret in secrets.items() if secret}
 
 
+def added_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
+    """The headers that every request carries besides the kit's own, each once."""
+    own = NAMED_BY_KIT | {scheme.header.lower() for scheme in target(raw.slug).security.schemes}
+    added: dict[str, str] = {}
+    for name, text in raw.header:
+        if name.lower() in own:
+            known.error(f"--header {name}: the kit itself says what this header holds")
+        if name.lower() in {each.lower() for each in added}:
+            known.error(f"--header {name} is given twice")
+        added[name] = text
+    return added
+
+
+def files_of(known: Parser, raw: argparse.Namespace) -> dict[str, Path]:
+    """The files that will be written, by their option; each can be."""
+    files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
+    read = {"accept": raw.accept, "cacert": raw.cacert, "from": raw.source}
+    try:
+        claim(
+            files | ({} if raw.save is None else {"save": raw.save}),
+            {name: path for name, path in read.items() if path is not None},
+        )
+    except Unwritable as error:
+        known.error(str(error))
+    return files
+
+
 def orgs_of(known: Parser, raw: argparse.Namespace) -> tuple[str, ...]:
     """The orgs that were named; where one is needed and the target is this machine, the fake's own."""
-    promises = BY_SLUG[raw.slug]
-    if not promises.scopes.in_path or raw.org:
-        return tuple(raw.org)
+    promises, orgs = BY_SLUG[raw.slug], tuple(dict.fromkeys(raw.org))
+    for name in ("org", "known"):
+        if "" in getattr(raw, name):
+            known.error(f"--{name} is empty")
+    wrong = [org for org in orgs if promises.scopes.in_path and not (SLUG.fullmatch(org) and org.strip("."))]
+    if wrong:
+        known.error(f"--org {wrong[0]!a} cannot be a part of a path; it is letters, digits, '-', '_', '.' and '~'")
+    if not promises.scopes.in_path or orgs:
+        return orgs
     if not is_loopback(raw.base_url):
         known.error(f"{raw.slug} needs --org, the slug of the {promises.scopes.noun}")
-    print(f"no --org was given: taking the fake's own, {promises.fake.home}", file=sys.stderr)
+    complain(f"no --org was given: taking the fake's own, {promises.fake.home}")
     return (promises.fake.home,)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract_tests.cli.streams import complain
 from contract_tests.judging.recordings import Watching, bases_of, scopes_in
 from contract_tests.judging.target import target
 from contract_tests.outcome import Options
@@ -70,6 +70,6 @@ def save(path: Path, slug: str, base_url: str, options: Options, tape: Tape, cre
     try:
         har.write(path, about, tape.exchanges, har.Hiding(credentials, target(slug).security))
     except OSError as error:
-        print(f"--save: {path} cannot be written: {error.strerror}", file=sys.stderr)
+        complain(f"--save: {path} could not be written ({error.strerror})")
         return False
     return True

@@ -114,6 +114,8 @@ class Session:
     notes: list[str] = field(default_factory=list, init=False)
     cut_short: str = field(default="", init=False)
     """Why the run ended before its end, if it did."""
+    abandoned: str = field(default="", init=False)
+    """Why it ended there, where the deployment had no part in that."""
     requests: dict[str, int] = field(default_factory=dict, init=False)
     """By account."""
 
@@ -187,6 +189,11 @@ class Session:
         """The options that were given and led to no request, each in one sentence."""
         asks = [reply.ask for reply in self.check.transport.replies]
         return tuple(find_unused(self.target.promises, self.options, self.check.scopes, asks))
+
+    def abandon(self, reason: str) -> None:
+        """Note why the run has ended, which says nothing about the deployment."""
+        self.cut(reason)
+        self.abandoned = reason
 
     def book(self, account: str, requests: int) -> None:
         if account:

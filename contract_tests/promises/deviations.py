@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -143,7 +143,7 @@ def parse(path: Traversable | Path, name: str) -> tuple[Deviation, ...]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DeviationError(f"{name}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError):  # A date such as 2030-02-31 is a ValueError.
+    except (yaml.YAMLError, ValueError, RecursionError):  # A date such as 2030-02-31 is a ValueError.
         raise DeviationError(f"{name}: is not YAML") from None
     if not isinstance(value, list):
         raise DeviationError(f"{name}: must be a list of known deviations")
@@ -175,6 +175,6 @@ def _date(value: Any, where: str) -> date:
             value = date.fromisoformat(value)
         except ValueError:
             raise DeviationError(f"{where} is not a date") from None
-    if not isinstance(value, date):
+    if not isinstance(value, date) or isinstance(value, datetime):
         raise DeviationError(f"{where} is not a date")
-    return date(value.year, value.month, value.day)
+    return value

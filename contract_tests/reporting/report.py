@@ -36,6 +36,8 @@ class Report:
     """Why the run ended before its end, if it did."""
     unused: tuple[str, ...] = ()
     """The options that were given in vain, each in one sentence."""
+    abandoned: str = ""
+    """Why it ended there, where the deployment had no part in that."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -97,6 +99,9 @@ def decide(report: Report) -> tuple[int, str]:
         names = ", ".join(dict.fromkeys(outcome.law for outcome in report.failing))
         return exit_codes.BROKEN, f"{promises} broken: {names}"
     number = report.count(Verdict.HOLDS)
+    if report.abandoned:
+        so_far = plural(number, "law holds", "laws hold")
+        return exit_codes.COULD_NOT_CHECK, f"could not check: {report.abandoned}; {so_far} so far"
     if not number:
         reason = "; ".join(report.notes) or "no law could be exercised"
         return exit_codes.COULD_NOT_CHECK, f"could not check: {reason}"

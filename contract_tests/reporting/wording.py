@@ -65,7 +65,7 @@ def rows_of(report: Report, evidence: Evidence) -> list[str]:
 def curls(report: Report, asks: Sequence[Ask]) -> list[str]:
     """These requests as lines for a shell."""
     security = target(report.slug).security
-    return [ask.curl(report.base_url, security) for ask in asks]
+    return [ask.curl(report.base_url, security, report.options.headers) for ask in asks]
 
 
 def causes_of(report: Report) -> tuple[Cause, ...]:

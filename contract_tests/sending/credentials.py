@@ -38,7 +38,7 @@ class Credentials:
         self._secrets = {name: Secret(secret) for name, secret in secrets.items()}
         words = {word for text in hidden for word in (text, *WORDS.findall(text))}
         self._spellings = sorted(
-            {spelling for secret in {*self._secrets.values(), *words} for spelling in spellings_of(secret)},
+            {Secret(spelling) for secret in {*self._secrets.values(), *words} for spelling in spellings_of(secret)},
             key=lambda spelling: (-len(spelling), spelling),
         )
 

@@ -38,11 +38,41 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prime", *USAGE, "--rate", "fast"], "--rate"),
         (["prime", *USAGE, "--rate", "0/s"], "--rate"),
         (["prime", *USAGE, "--min-power", "2"], "between 0 and 1"),
+        *((["prime", *USAGE, "--rate", rate], "--rate") for rate in ("nan", "inf", "0", "1e400", "-1", "9" * 400, "٥")),
+        *((["prime", *USAGE, "--min-power", share], "--min-power") for share in ("nan", "inf", "-1", "1e400", "")),
+        *((["prime", *USAGE, "--timeout", time], "--timeout") for time in ("0", "nan", "inf", "1e9", "-1", "")),
+        *((["prime", *USAGE, "--seed", seed], "--seed") for seed in ("9" * 5_000, str(2**63), "1.5", "-1", "", "٥")),
         (["prime", *USAGE, "--accept", "/no/such/file"], "/no/such/file"),
-        (["prime", *USAGE, "--junit", "/no/such/folder/report.xml"], "/no/such/folder"),
-        (["prime", "--base-url", "http://127.0.0.1:1/?key=1", "--token", "x"], "no query"),
-        (["prime", "--base-url", "http://me@127.0.0.1:1", "--token", "x"], "no credential"),
+        (["prime", *USAGE, "--accept", ""], "--accept"),
+        (["prime", *USAGE, "--junit", "/dev/null/report.xml"], "--junit: /dev/null/report.xml cannot be written"),
+        (["prime", *USAGE, "--json", "/tmp"], "--json: /tmp is a folder"),
+        (["prime", *USAGE, "--json", "r", "--html", "./r"], "--html and --json name the same file"),
+        (["prime", *USAGE, "--cacert", "r", "--json", "r"], "--cacert names a file that cannot be read"),
+        (["prime", *USAGE, "--cacert", "/dev/null"], "--cacert names a file that holds no certificate"),
+        (["prime", *USAGE, "--only-layer", "power"], "--only-layer power"),
+        (
+            ["prime", "--base-url", "http://127.0.0.1:1/?key=secret", "--token", "x"],
+            "'http://127.0.0.1:1/' holds a query",
+        ),
+        (["prime", "--base-url", "http://me:pw@127.0.0.1:1", "--token", "x"], "'http://***@127.0.0.1:1' holds"),
+        (["prime", "--base-url", "http://[::1", "--token", "x"], "--base-url 'http://[::1' is not a URL"),
+        (["prime", "--base-url", "http://h:99999/" + "x" * 9_000, "--token", "x"], "--base-url"),
+        (["prime", "--base-url", "http://h\n", "--token", "x"], "--base-url 'http://h\\n' holds the character '\\n'"),
         (["prime", "--base-url", "http://127.0.0.1:1", "--token", "a b"], "--token"),
+        (["prime", "--base-url", "http://127.0.0.1:1", "--token", ""], "--token is empty"),
+        (["prime", *USAGE, "--other-token", ""], "--other-token is empty"),
+        (["prime", *USAGE, "--org", ""], "--org is empty"),
+        (["prime", *USAGE, "--known", ""], "--known is empty"),
+        *((["dreadnode", *USAGE, "--org", org], "--org") for org in ("a b", "../x", "..", "a?b", "a#b", "ü", "a%2fb")),
+        *(
+            (["prime", *USAGE, "--header", text], "--header")
+            for text in ("secret", ": secret", "a b: secret", "X:", "X: ü", "X: a\r\nb: secret", "ü: secret")
+        ),
+        *(
+            (["prime", *USAGE, "--header", f"{name}: secret"], f"--header {name}: the kit itself")
+            for name in ("Host", "accept", "Authorization", "Transfer-Encoding", "User-Agent", "if-none-match")
+        ),
+        (["prime", *USAGE, "--header", "X-A: secret", "--header", "x-a: b"], "--header x-a is given twice"),
         (["prime", *USAGE, "--other-token", "schlüssel"], "--other-token"),
         (["prime", "--base-url", "http://127.0.0.1:9", "--token", "x", "--colleague-token", "x"], "somebody else"),
         ([], "required"),
@@ -57,6 +87,8 @@ def test_wrong_usage_is_one_line(
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+    assert len(said) < 400
+    assert "secret" not in said
 
 
 def test_what_is_assumed_or_dangerous_is_said(capsys: pytest.CaptureFixture[str]) -> None:

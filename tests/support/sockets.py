@@ -8,6 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
+from urllib.parse import unquote
+
+from contract_tests.sending.in_process import Handler
+
+HELD_SECONDS = 60.0
+"""A connection that nothing is said on is held so long, at most."""
 
 Talk = Callable[[socket.socket, int], None]
 """One conversation: the connection, and the number of the connection, from 1 on."""
@@ -74,3 +80,28 @@ def conversing(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[str]:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+
+def handled(handler: Handler, until: int = 10**9, then: Callable[[], None] = lambda: None) -> Talk:
+    """What a server in process answers, over a socket. From the request of this number on, `then` is called, and
+    nothing is answered any more."""
+    numbers, lock = count(1), threading.Lock()
+
+    def talk(connection: socket.socket, number: int) -> None:
+        while head := read_request(connection):
+            first, *lines = head.decode("latin-1").rstrip().split("\r\n")
+            method, target, _ = first.split(" ")
+            path, _, query = target.partition("?")
+            headers = {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
+            with lock:
+                if next(numbers) >= until:
+                    then()
+                    connection.settimeout(HELD_SECONDS)
+                    connection.recv(1)
+                    return
+                status, sent, body = handler(method, unquote(path), query.encode(), headers)
+            kept = [f"{name}: {text}" for name, text in sent.items() if name.lower() not in ("content-length",)]
+            lines = [f"HTTP/1.1 {status} Said", *kept, f"content-length: {len(body)}", "", ""]
+            connection.sendall("\r\n".join(lines).encode("latin-1") + (b"" if method == "HEAD" else body))
+
+    return talk
