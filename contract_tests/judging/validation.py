@@ -66,7 +66,13 @@ class Validator:
             yield Breach(sentence, (ask,), by=STRICT_JSON if documented else UNDOCUMENTED, law="schema.body")
             return
         fresh, rows = self._fresh(value) if reply.status == 200 else (value, [])
-        yield from self._misfits(reply, find_faults(self.target, operation, reply.status, fresh), rows)
+        try:
+            faults = list(find_faults(self.target, operation, reply.status, fresh))
+        except ValueError:  # The validator's own limit.
+            sentence = f"the {reply.status} is nested too deeply to be read"
+            yield Breach(sentence, (ask,), by=STRICT_JSON if documented else UNDOCUMENTED, law="schema.body")
+            return
+        yield from self._misfits(reply, faults, rows)
         if reply.status == 200:
             yield from self._find_undeclared(operation, ask, value, rows)
             yield from self._headers_of_success(operation, reply)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -175,6 +175,6 @@ def _date(value: Any, where: str) -> date:
             value = date.fromisoformat(value)
         except ValueError:
             raise DeviationError(f"{where} is not a date") from None
-    if not isinstance(value, date) or isinstance(value, datetime):
+    if not isinstance(value, date):
         raise DeviationError(f"{where} is not a date")
-    return value
+    return date(value.year, value.month, value.day)

@@ -28,6 +28,16 @@ def is_page(reply: Reply) -> bool:
     return reply.status in IN_PLACE_OF_THE_API and reply.is_html
 
 
+def is_plain(ask: Ask) -> bool:
+    """Whether the main credential travels as documented first."""
+    return ask.credential == "token" and not ask.channel
+
+
+def is_shut_out(reply: Reply) -> bool:
+    """Whether the main credential was refused."""
+    return reply.status == 401 and is_plain(reply.ask)
+
+
 class Watcher(Protocol):
     """Whoever sends through a recorder, and hears from it."""
 
@@ -122,6 +132,8 @@ class Recorder:
     def _settle(self, reply: Reply) -> Reply:
         """The answer, or where it may be bad luck, that to the same request again. Raises BudgetExhausted where there
         is no room to ask again, since what was seen once proves nothing."""
+        if is_shut_out(reply):
+            self._come_in(reply)
         if not has_failed(reply) and not is_page(reply):
             return reply
         again = reply
@@ -141,12 +153,20 @@ class Recorder:
 
     def _hear_the_api(self, page: Reply) -> None:
         """Ask for something that was answered before: where a page comes back again, the API is not there."""
-        answered = (reply.ask for reply in self.replies if reply.status == 200 and not reply.is_html)
-        known = next((ask for ask in answered if ask != page.ask), None)
-        if known is None:
-            return
-        if is_page(self._ask(known)):
+        known = self._known_beside(page.ask)
+        if known is not None and is_page(self._ask(known)):
             raise Unreachable(f"{page.ask.name} was answered with an HTML page ({page.status}), as by a gateway")
+
+    def _come_in(self, refusal: Reply) -> None:
+        """Ask for something that the credential was good for: a token may expire, and then no refusal means a thing."""
+        known = self._known_beside(refusal.ask)
+        if known is not None and is_shut_out(self._ask(known)):
+            raise SendingStopped(f"the credential is no longer taken: {refusal.ask.name} was answered with 401")
+
+    def _known_beside(self, ask: Ask) -> Ask | None:
+        """Another request of the main credential that the API has answered."""
+        answered = (reply.ask for reply in self.replies if reply.status == 200 and not reply.is_html)
+        return next((each for each in answered if each != ask and is_plain(each)), None)
 
     def _tell(self, sentence: str, asks: Sequence[Ask]) -> None:
         if self._watcher is not None:

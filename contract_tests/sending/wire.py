@@ -123,7 +123,7 @@ class Wire(Guarded):
                 raise reason(httpx.ReadTimeout(""), ask, self._origin, patience, late=True)
         status = response.status_code
         self._failures = self._failures + 1 if status == 429 or status >= 500 else 0
-        return Reply(ask, status, dict(response.headers), body, time.perf_counter() - started, flaw=flaw)
+        return Reply(ask, status, headers_of(response), body, time.perf_counter() - started, flaw=flaw)
 
     def _url_of(self, ask: Ask) -> httpx.URL:
         """Where the request goes: below the base URL, or nowhere."""
@@ -134,6 +134,15 @@ class Wire(Guarded):
         if origin_of(url) != self._origin or url.userinfo:
             raise NeverSent("the request would leave for another host")
         return url
+
+
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """The headers by their names in lower case, those that came more than once joined. In one pass: a header that is
+    looked up costs as many steps as there are headers."""
+    found: dict[str, str] = {}
+    for name, text in response.headers.multi_items():
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
 
 
 def reason(error: Exception, ask: Ask, origin: tuple[str, str, int], patience: float, *, late: bool) -> Unreachable:

@@ -242,7 +242,6 @@ def test_no_proxy_may_hold_what_it_holds_elsewhere(spared: str, correct: str, mo
     "ledger",
     [
         "- {law: a, reason: b, expires: 2030-02-31}",
-        "- {law: a, reason: b, expires: 2030-01-01 10:00:00}",
         "- {law: a, reason: b, expires: soon}",
         "- {law: a, reason: b, expires: 20300101}",
         "- {law: [a], reason: b, expires: 2030-01-01}",
@@ -273,7 +272,7 @@ def test_a_ledger_of_wrong_types_is_a_mistake(ledger: str, tmp_path: Path, capsy
 
 STAGES = {
     "reading the arguments": lambda patch, fail: patch.setattr(arguments, "parser", fail),
-    "opening the client": lambda patch, fail: patch.setattr(command, "open_wire", fail),
+    "opening the client": lambda patch, fail: patch.setattr(command, "open_transport", fail),
     "planning the run": lambda patch, fail: patch.setattr(run, "open_session", fail),
     "a layer": lambda patch, fail: patch.setattr(run, "judge", fail),
     "collecting the outcomes": lambda patch, fail: patch.setattr(run, "outcomes_of", fail),
@@ -438,6 +437,13 @@ def test_a_gateway_in_the_middle_of_a_run_is_named(tmp_path: Path, capsys: pytes
     assert "was answered with an HTML page (502), as by a gateway; the rest was not exercised" in told
 
 
+@pytest.mark.parametrize("value", ["[" * 900 + "]" * 900, "[" * 5_000 + "]" * 5_000, '{"a":' * 500 + "1" + "}" * 500])
+def test_what_is_nested_too_deeply_is_a_wrong_answer(value: str) -> None:
+    """And no failure of the kit."""
+    with conversing(saying(answer(f'{{"sandboxes": {value}}}'.encode()))) as base_url:
+        assert command.main(argv(base_url)) == exit_codes.BROKEN
+
+
 def test_an_unhandled_exception_behind_uvicorn_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """A 500 and then a closed connection: a broken promise, with the request as a line for a shell."""
     right = handler("prime", 0, 137)
@@ -502,7 +508,7 @@ def test_a_short_secret_spoils_no_report(broken: str, tmp_path: Path) -> None:
 def test_spellings_of_a_secret_are_hidden() -> None:
     """As it stands, and as HTML, URLs and JSON have it."""
     hide = Credentials({"token": 'a<b>"c/d'}, ["Bearer hidden-word", "x=1"]).redact
-    for text in (
+    for each in (
         'a<b>"c/d',
         "a&lt;b&gt;&quot;c/d",
         "a%3Cb%3E%22c%2Fd",
@@ -510,5 +516,5 @@ def test_spellings_of_a_secret_are_hidden() -> None:
         "hidden-word",
         "Bearer hidden-word",
     ):
-        assert hide(f"look: {text}!") == "look: [redacted]!"
+        assert hide(f"look: {each}!") == "look: [redacted]!"
     assert hide("x=1") == "x=1"

@@ -171,12 +171,12 @@ def test_a_recording_that_cannot_be_written_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is sent where that is known then; else one line, and no run that held counts as held."""
-    argv = ["--from", "/no/such.har", "--save", str(tmp_path / "no" / "run.har")]
-    assert command.main(["prime", *argv[2:], "--base-url", BASE_URL, "--token", "x"]) == exit_codes.USAGE
-    assert "the folder" in capsys.readouterr().err
     folder = tmp_path / "run.har"
     folder.mkdir()
+    argv = ["--save", str(folder), "--base-url", BASE_URL, "--token", "x"]
+    assert command.main(["prime", *argv]) == exit_codes.USAGE
+    assert f"--save: {folder} is a folder" in capsys.readouterr().err
     assert not save(
         folder, "prime", BASE_URL, default_options("prime"), Tape(), transport("prime", gone("prime")).credentials
     )
-    assert "cannot be written" in capsys.readouterr().err
+    assert "could not be written" in capsys.readouterr().err

@@ -190,6 +190,7 @@ def test_a_body_that_cannot_be_decoded_says_why(body: bytes, encoding: str, flaw
         (zlib.compress(PLAIN)[2:-4], "deflate"),
         (PLAIN, "identity"),
     ],
+    ids=["gzip", "x-gzip", "deflate", "bare deflate", "identity"],
 )
 def test_an_encoding_is_read(body: bytes, encoding: str) -> None:
     """Those that were asked for, deflate without its header as well."""
@@ -307,6 +308,35 @@ def test_a_request_that_alone_is_answered_by_a_gateway_has_failed() -> None:
         recorder.send(OTHER)
         assert recorder.send(ASK).status == 502
         assert listener.heard == [("502, twice in a row", (ASK,))]
+
+
+def test_a_token_that_expires_is_named_and_nobody_accused() -> None:
+    """What it was good for before is refused as well."""
+    refused = answer(b"{}", "connection: close", status="401 Unauthorized")
+    with sending(saying(FINE, refused)) as wire:
+        recorder, listener = listened(wire)
+        recorder.send(OTHER)
+        with pytest.raises(SendingStopped, match=r"no longer taken: GET /api\?page=1 was answered with 401$"):
+            recorder.send(ASK)
+        assert listener.heard == []
+
+
+@pytest.mark.parametrize("ask", [ASK, Ask("/api", credential="garbage"), Ask("/api", channel="X-API-Key")])
+def test_a_refusal_of_one_request_is_an_answer(ask: Ask) -> None:
+    """Where the token is good for others, and where it was not the documented one that was sent."""
+    refused = answer(b"{}", "connection: close", status="401 Unauthorized")
+    with sending(saying(FINE, refused, FINE)) as wire:
+        recorder, _ = listened(wire)
+        recorder.send(OTHER)
+        assert recorder.send(ask).status == 401
+
+
+def test_headers_without_number_are_read_once() -> None:
+    """Those that come twice are joined; thousands take no time."""
+    many = "".join(f"x-{number}: y\r\n" for number in range(5_000)) + "x-1: z"
+    with sending(saying(answer(b"[]", many))) as wire:
+        headers = wire.send(ASK).headers
+        assert (headers["x-1"], headers["x-4999"]) == ("y, z", "y")
 
 
 def test_a_request_too_long_to_send_is_named() -> None:
