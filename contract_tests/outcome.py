@@ -90,6 +90,13 @@ CURES: Mapping[Lack, str] = {
 }
 
 
+class Since(StrEnum):
+    """Whether an earlier report has the same."""
+
+    NEW = "new"
+    STILL = "still"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One way in which a law is broken, with the requests and rows that show it."""
@@ -142,6 +149,8 @@ class Outcome:
     """How many more of them there are."""
     seconds: float = 0.0
     """Spent on the requests of this law."""
+    since: Since | None = None
+    """Whether it was broken in every one of these ways before; None where there is no baseline."""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

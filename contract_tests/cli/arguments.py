@@ -20,6 +20,8 @@ from contract_tests.outcome import Options
 from contract_tests.planted.layers import LAYERS
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.deviations import Deviation, DeviationError, read_accepted
+from contract_tests.reporting.baseline import Baseline, BaselineError
+from contract_tests.reporting.baseline import read as read_baseline
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.report import MIN_POWER
 from contract_tests.sending.address import BadAddress, address, is_loopback
@@ -71,6 +73,7 @@ class Given:
     format: str
     """Of the report on stdout."""
     save: Path | None = None
+    baseline: Baseline | None = None
     source: Source | None = None
     """The recording that is checked in the place of the deployment."""
 
@@ -167,6 +170,12 @@ def add_extent(found: Parser) -> None:
     )
     add("--accept", type=Path, metavar="FILE", help="a YAML list of known deviations: law, reason, expires")
     add(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="an earlier --json report: only what it does not have fails the check",
+    )
+    add(
         "--only-layer",
         action="append",
         type=one_of([layer.name for layer in LAYERS], "layer"),
@@ -213,6 +222,10 @@ def check_values(known: Parser, raw: argparse.Namespace) -> Given:
         accepted = read_accepted(raw.accept) if raw.accept is not None else ()
     except DeviationError as error:
         known.error(f"--accept {error}")
+    try:
+        baseline = read_baseline(raw.baseline, raw.slug) if raw.baseline is not None else None
+    except BaselineError as error:
+        known.error(f"--baseline {error}")
     options = Options(
         orgs=source.orgs if source else orgs_of(known, raw),
         has_other="other" in callers,
@@ -241,6 +254,7 @@ def check_values(known: Parser, raw: argparse.Namespace) -> Given:
         files,
         raw.format,
         raw.save,
+        baseline,
         source,
     )
 
@@ -332,7 +346,7 @@ def added_of(known: Parser, raw: argparse.Namespace) -> dict[str, str]:
 def files_of(known: Parser, raw: argparse.Namespace) -> dict[str, Path]:
     """The files that will be written, by their option; each can be."""
     files = {name: path for name in IN_FILES if (path := getattr(raw, name)) is not None}
-    read = {"accept": raw.accept, "cacert": raw.cacert, "from": raw.source}
+    read = {"accept": raw.accept, "baseline": raw.baseline, "cacert": raw.cacert, "from": raw.source}
     try:
         claim(
             files | ({} if raw.save is None else {"save": raw.save}),

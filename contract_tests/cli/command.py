@@ -18,6 +18,7 @@ from contract_tests.cli.streams import complain, take_any_character, tell
 from contract_tests.judging.session import budget_of
 from contract_tests.judging.target import target
 from contract_tests.reporting import exit_codes, markdown, text
+from contract_tests.reporting.baseline import compare
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
 from contract_tests.reporting.progress import Progress
 from contract_tests.reporting.redaction import redact
@@ -193,6 +194,8 @@ def run_check(argv: Sequence[str]) -> int:
         complain(budget(given))
         tape = Tape()
         report = redact(examine(given, transport, tape, interruption, debug), hide)
+        if given.baseline is not None:
+            report = compare(report, given.baseline)
         interruption.code = decide(report)[0]
         recorded = write_recording(given, tape, transport.credentials, debug)
         code = publish(given, report, debug)

@@ -16,10 +16,12 @@ table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #d8dbe0; vertical-align: top }
 pre { font: 13px/1.45 ui-monospace, monospace; background: #f4f5f7; padding: .7rem }
 pre { white-space: pre-wrap; overflow-wrap: anywhere } details { margin: .4rem 0 0 1rem }
-.BROKEN { color: #b00020; font-weight: 600 } .ok { color: #0a6b2d } .warning, .accepted, .known { color: #8a5a00 }
+.BROKEN { color: #b00020; font-weight: 600 } .ok { color: #0a6b2d }
+.warning, .accepted, .known, .still { color: #8a5a00 }
 @media (prefers-color-scheme: dark) {
   body { background: #15171a; color: #e6e8ea } td, th { border-color: #34383d } pre { background: #202327 }
-  .BROKEN { color: #ff8a8a } .ok { color: #6fd08c } .warning, .accepted, .known { color: #e0b060 }
+  .BROKEN { color: #ff8a8a } .ok { color: #6fd08c }
+  .warning, .accepted, .known, .still { color: #e0b060 }
 }
 """
 

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from contract_tests.judging.ledger import Standing
-from contract_tests.outcome import Evidence, Outcome
-from contract_tests.reporting.report import Report, decide
+from contract_tests.outcome import Evidence, Outcome, Since
+from contract_tests.reporting.baseline import way_of
+from contract_tests.reporting.report import Report, binds, decide
 from contract_tests.reporting.wording import causes_of, curls, mark, printable
 
 
@@ -26,6 +27,7 @@ def render(report: Report) -> str:
         "seconds": round(report.seconds, 2),
         "power": _power(report),
         "notes": list(report.notes),
+        "fixed": list(report.compared.fixed) if report.compared is not None else None,
         "deviations": [_deviation(standing) for standing in report.deviations],
         "laws": _laws(report),
     }
@@ -60,6 +62,8 @@ def _laws(report: Report) -> list[dict[str, Any]]:
 
 def result(report: Report, outcome: Outcome) -> str:
     """The outcome in one word."""
+    if outcome.since is Since.STILL and binds(outcome, report.options.strict):
+        return "broken"
     return mark(report, outcome).lower() if outcome.lack is None else outcome.verdict.value
 
 
@@ -84,7 +88,9 @@ def _law(report: Report, outcome: Outcome) -> dict[str, Any]:
         "tier": outcome.tier.value,
         "result": result(report, outcome),
         "lack": None if outcome.lack is None else outcome.lack.value,
+        "baseline": outcome.since,
         "sentence": outcome.sentence,
+        "way": way_of(outcome.evidence[0]) if outcome.evidence else "",
         "witness": outcome.witness,
         "promise": outcome.promise,
         "page": outcome.page,
@@ -101,6 +107,7 @@ def _law(report: Report, outcome: Outcome) -> dict[str, Any]:
 def _evidence(report: Report, evidence: Evidence) -> dict[str, Any]:
     return {
         "sentence": evidence.sentence,
+        "way": way_of(evidence),
         "tier": evidence.tier.value,
         "requests": curls(report, evidence.asks),
         "rows": list(evidence.rows),

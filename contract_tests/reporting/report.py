@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contract_tests.judging.ledger import Standing
-from contract_tests.outcome import Lack, Options, Outcome, Power, Tier, Verdict
+from contract_tests.outcome import Lack, Options, Outcome, Power, Since, Tier, Verdict
 from contract_tests.reporting import exit_codes
 
 MAX_NAMES = 5
 """Laws without a verdict that one sentence names."""
 MIN_POWER = 0.8
 """The default fixtures of the fake reach it with one credential; a nearly empty account does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A report was compared with an earlier one."""
+
+    fixed: tuple[str, ...] = ()
+    """The laws that failed then, and hold now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Report:
     could_not_check: str = ""
     deviations: tuple[Standing, ...] = ()
     """Every known deviation, and what the run has to say about it."""
+    compared: Compared | None = None
     cut_short: str = ""
     """Why the run ended before its end, if it did."""
     unused: tuple[str, ...] = ()
@@ -56,14 +65,23 @@ class Report:
         """The binding promises that were to be checked, could have been, and got no verdict."""
         return tuple(outcome for outcome in self.outcomes if outcome.is_missing)
 
+    @property
+    def still(self) -> tuple[Outcome, ...]:
+        """Broken promises that would count, had the baseline not had them."""
+        return tuple(each for each in self.outcomes if each.since is Since.STILL and binds(each, self.options.strict))
+
     def count(self, verdict: Verdict) -> int:
         return sum(1 for outcome in self.outcomes if outcome.verdict is verdict)
 
 
 def fails(outcome: Outcome, *, strict: bool) -> bool:
     """Whether a check fails by this outcome."""
-    counting = (Tier.MUST, Tier.SHOULD) if strict else (Tier.MUST,)
-    return outcome.verdict is Verdict.BROKEN and outcome.tier in counting
+    return outcome.verdict is Verdict.BROKEN and outcome.since is not Since.STILL and binds(outcome, strict)
+
+
+def binds(outcome: Outcome, strict: bool) -> bool:
+    """Whether what is promised counts: MUST always, SHOULD in a strict run."""
+    return outcome.tier is Tier.MUST or (strict and outcome.tier is Tier.SHOULD)
 
 
 def failing(outcomes: Iterable[Outcome], *, strict: bool) -> list[Outcome]:
@@ -90,6 +108,14 @@ def unanswered(report: Report) -> list[str]:
     return said + [f"{sentence} ({Lack.UNUSED.cure})" for sentence in report.unused]
 
 
+def compared(report: Report) -> str:
+    """What became of the baseline, if there is one."""
+    if report.compared is None:
+        return ""
+    new, still, fixed = len(report.failing), len(report.still), len(report.compared.fixed)
+    return f"{new} new, {still} still broken (baseline), {fixed} fixed"
+
+
 def decide(report: Report) -> tuple[int, str]:
     """0 holds, 1 a promise is broken, 3 nothing could be judged, 4 holds but the run proves too little."""
     if report.could_not_check:
@@ -97,15 +123,15 @@ def decide(report: Report) -> tuple[int, str]:
     if report.failing:
         promises = plural(len(report.failing), "promise is", "promises are")
         names = ", ".join(dict.fromkeys(outcome.law for outcome in report.failing))
-        return exit_codes.BROKEN, f"{promises} broken: {names}"
+        return exit_codes.BROKEN, "; ".join(filter(None, (f"{promises} broken: {names}", compared(report))))
     number = report.count(Verdict.HOLDS)
     if report.abandoned:
         so_far = plural(number, "law holds", "laws hold")
         return exit_codes.COULD_NOT_CHECK, f"could not check: {report.abandoned}; {so_far} so far"
-    if not number:
+    if not number and not report.still:
         reason = "; ".join(report.notes) or "no law could be exercised"
         return exit_codes.COULD_NOT_CHECK, f"could not check: {reason}"
-    held = plural(number, "law holds", "laws hold")
+    held = "; ".join(filter(None, (plural(number, "law holds", "laws hold"), compared(report))))
     price = "; ".join(unanswered(report))
     if price:
         return exit_codes.UNDER_POWERED, f"{held}, but {price}"

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from contract_tests.judging.target import target
-from contract_tests.outcome import Evidence, Outcome, Row, Verdict
+from contract_tests.outcome import Evidence, Outcome, Row, Since, Verdict
 from contract_tests.reporting.causes import Cause, find_causes
-from contract_tests.reporting.report import Report, fails, plural
+from contract_tests.reporting.report import Report, binds, fails, plural
 from contract_tests.sending.ask import Ask
 
 MAX_ROW = 360
@@ -74,6 +74,8 @@ def causes_of(report: Report) -> tuple[Cause, ...]:
 
 
 def mark(report: Report, outcome: Outcome) -> str:
+    if outcome.since is Since.STILL and binds(outcome, report.options.strict):
+        return "still"
     if outcome.verdict is Verdict.BROKEN and not fails(outcome, strict=report.options.strict):
         return "warning"
     return MARKS.get(outcome.verdict, outcome.verdict.value)
@@ -107,7 +109,8 @@ def promised(outcome: Outcome) -> str:
 def in_full(report: Report, outcome: Outcome) -> list[str]:
     """A broken promise with the requests and the rows that show it, and every other way in which it is broken, as
     lines."""
-    lines = [f"{mark(report, outcome)}: {outcome.law}: {outcome.sentence}"]
+    new = " (new)" if outcome.since is Since.NEW else ""
+    lines = [f"{mark(report, outcome)}{new}: {outcome.law}: {outcome.sentence}"]
     lines += [f"  {line}" for line in (promised(outcome), *_shown(report, outcome.evidence[0])) if line]
     for evidence in outcome.evidence[1:]:
         tier = "" if evidence.tier is outcome.tier else f" ({evidence.tier.value})"
