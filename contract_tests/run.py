@@ -32,10 +32,11 @@ def open_session(
     ledger: Ledger | None = None,
     tape: Tape | None = None,
 ) -> Session:
-    """A run that is about to begin, with the laws of the provider and the probes of the profile."""
+    """A run that is about to begin, with the laws of the provider and the probes of the profile; by default with what
+    the package knows of its deployments."""
     plan = read_plan(slug, options.profile, options.has_other + options.has_colleague)
     laws = tuple(laws_for(slug))
-    return Session(target(slug), transport, options, laws, plan, progress, ledger or Ledger(), tape or Tape())
+    return Session(target(slug), transport, options, laws, plan, progress, ledger or ledger_of(slug), tape or Tape())
 
 
 def ledger_of(slug: str, accepted: Sequence[Deviation] = ()) -> Ledger:

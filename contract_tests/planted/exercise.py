@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.session import Layer, Session
 from contract_tests.outcome import Options
 from contract_tests.planted.layers import JUDGES
@@ -22,7 +23,8 @@ def default_options(slug: str, **more: object) -> Options:
 
 
 def exercise(slug: str, handler: Handler, options: Options, layers: Sequence[Layer] = JUDGES) -> Session:
-    """What the layers say about a server, with the credentials of the fixtures. Raises CouldNotCheck."""
-    session = open_session(slug, transport(slug, handler), options)
+    """What the layers say about a server, with the credentials of the fixtures. Nothing is known of its deviations, so
+    that what the laws catch is measured. Raises CouldNotCheck."""
+    session = open_session(slug, transport(slug, handler), options, ledger=Ledger())
     judge(session, layers)
     return session

@@ -18,9 +18,10 @@ from contract_tests.judging.ledger import Ledger, Standing, Status
 from contract_tests.judging.session import Layer
 from contract_tests.laws.layer import Laws
 from contract_tests.outcome import Options, Outcome, Tier, Verdict, broken, holds, inconclusive
+from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import handler
 from contract_tests.planted.replay import transport
-from contract_tests.promises import Deviation
+from contract_tests.promises import BY_SLUG, Deviation
 from contract_tests.reporting.ledger import notes_on
 from contract_tests.reporting.report import Report, decide
 from contract_tests.sending.ask import Ask
@@ -197,3 +198,11 @@ def test_outcomes_of_other_layers() -> None:
     assert ledger.settle(holds("a"), ()).tier is Tier.SHOULD
     assert ledger.settle(inconclusive("a", "no"), ()).verdict is Verdict.INCONCLUSIVE
     assert not ledger.sets_aside("b", Breach("x", (ASK,)), ())
+
+
+def test_every_session_knows_what_the_package_knows_but_those_that_measure() -> None:
+    """A check and the tests of pytest set known deviations aside; what laws catch is measured without them."""
+    server = handler("superserve", 0, 3)
+    session = run.open_session("superserve", transport("superserve", server), Options())
+    assert {entry.deviation for entry in session.ledger.entries} == {*BY_SLUG["superserve"].deviations}
+    assert not exercise("superserve", server, default_options("superserve"), (Laws(),)).ledger.entries
