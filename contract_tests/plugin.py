@@ -2,6 +2,10 @@
 
     pytest --pyargs contract_tests --provider prime --base-url http://127.0.0.1:8000/prime --token prime-admin-key
 
+The laws are exercised as the command does it, together and within the same budget, when the first of them is due; each
+test then tells what has become of its law. Where nothing can be judged, the first test that needs the deployment fails
+with one sentence, the others are skipped, and pytest's exit status is 3.
+
 A law of a team is a function of a `check`; its docstring is the promise:
 
     def names_are_lower_case(check):
@@ -16,124 +20,146 @@ A law of a team is a function of a `check`; its docstring is the promise:
         contract.hold(names_are_lower_case)
 
 A law may also be registered with `@contract_tests.laws.law("ours.names")`; then every check exercises it.
+
+This module is loaded where an option of the kit was given; `fakeserver.pytest_plugin` has the options.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import logging
+from collections import Counter
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
+from contract_tests.reporting.exit_codes import COULD_NOT_CHECK
+
 if TYPE_CHECKING:
-    from contract_tests.judging.check import Check
-    from contract_tests.judging.law import Law
+    from contract_tests.contract import Contract, Deployment
 
-OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--provider", {"help": "dreadnode, instavm, prime or superserve"}),
-    ("--base-url", {"help": "where the provider's API is served"}),
-    ("--token", {"help": "the credential (or FAKESERVER_TOKEN in the environment)"}),
-    ("--other-token", {"help": "a credential of somebody who shares nothing with the first caller"}),
-    ("--org", {"action": "append", "default": [], "help": "dreadnode: the org; prime: a team"}),
-    ("--known", {"action": "append", "default": [], "help": "a sandbox that must be in the list"}),
-    ("--rate", {"type": float, "help": "requests per second (default 5, or not throttled on this machine)"}),
-    ("--contract-seed", {"default": 0, "type": int, "help": "same seed, same requests"}),
-    ("--strict-contract", {"action": "store_true", "help": "fail on what is implied or assumed, too"}),
-)
+LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+"""Who writes into the log what goes over the wire; an answer may well repeat a header that was sent."""
+VERDICT, NO_VERDICT, UNCHECKED = "verdict", "no verdict", "could not check"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("contract", "contract of a sandbox provider")
-    for name, more in OPTIONS:
-        try:
-            group.addoption(name, **more)
-        except ValueError:
-            continue  # Another plugin has this option already; its value is read all the same.
+def begin(config: pytest.Config, deployment: Deployment, *, by_file: bool) -> None:
+    """Check this deployment in the run that starts; `by_file` says that no two processes have tests of one file."""
+    config.option.contract_provider = deployment.slug
+    config.stash[COURSE] = course = Course(deployment, by_file)
+    config.pluginmanager.register(course, "contract-course")
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(course.redact_record)
 
 
-class Contract:
-    """One deployment under test: `hold` exercises a law and fails the test that calls it when the law is broken."""
+def uses_contract(item: pytest.Item) -> bool:
+    return "contract" in getattr(item, "fixturenames", ())
 
-    def __init__(self, check: Check, base_url: str, *, strict: bool) -> None:
-        self.check = check
-        self._base_url = base_url
-        self._strict = strict
 
-    def hold(self, law: Law | Callable[[Check], None]) -> None:
-        from contract_tests.judging.law import Law
-        from contract_tests.outcome import Tier, Verdict
-        from contract_tests.reporting.report import Report, fails
-        from contract_tests.reporting.wording import shorten
+def is_packaged(item: pytest.Item) -> bool:
+    """Whether this is one of the kit's own tests."""
+    return getattr(getattr(item, "module", None), "__name__", "") == "contract_tests.test_laws"
 
-        if not isinstance(law, Law):
-            law = Law(law.__name__, law, Tier.MUST, page=lambda promises: "")
-        self.check.run(law)
-        self.check.finish()
-        outcome = self.check.outcome(law)
-        if outcome.lack is not None:
-            pytest.skip(f"{outcome.verdict.value.replace('_', ' ')}: {outcome.sentence}")
-        if outcome.verdict is Verdict.BROKEN:
-            report = Report(self.check.slug, self._base_url, self.check.options)
-            security = self.check.target.security
-            curls = [ask.curl(report.base_url, security) for ask in outcome.asks]
-            rows = [f"row: {shorten(row)}" for row in outcome.rows]
-            text = "\n".join([outcome.sentence, f"promised: {outcome.promise}", *curls, *rows])
-            text = self.check.transport.credentials.redact(text)
-            if fails(outcome, strict=self._strict):
-                pytest.fail(text, pytrace=False)
-            pytest.skip(f"a warning ({outcome.tier.value}): {text}")
+
+@dataclass(eq=False)
+class Course:
+    """What has become of a run; a plugin of its own."""
+
+    deployment: Deployment
+    by_file: bool
+    unchecked: list[BaseException] = field(default_factory=list)
+    """The failures that say why nothing could be checked, and of no promise that it is broken."""
+    failures: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    """What the tests of the packaged laws came to, and whichever said that nothing could be checked."""
+    said: str = ""
+    """Why the exit status is none of pytest's own."""
+
+    def redact(self, text: str) -> str:
+        return self.deployment.credentials.redact(text)
+
+    def redact_record(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.redact(record.getMessage()), ()
+        return True
+
+    def pytest_unconfigure(self) -> None:
+        for name in LOGGERS:
+            logging.getLogger(name).removeFilter(self.redact_record)
+
+    def processes(self, session: pytest.Session) -> int:
+        """How many processes may ask the deployment at the same time, each at its share of the pace."""
+        worker = getattr(session.config, "workerinput", {"workercount": 1})
+        files = {item.path for item in session.items if uses_contract(item)}
+        most = len(files) if self.by_file else worker["workercount"]
+        return min(int(worker["workercount"]), most)
+
+    def pytest_report_header(self) -> str:
+        deployment = self.deployment
+        return f"contract: {deployment.slug} at {deployment.base_url}, {deployment.options.profile} profile"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note what a test of the deployment came to. And whatever was raised or printed: no report tells a credential,
+        and one in which it stands after all becomes a text without it."""
+        report = yield
+        raised = call.excinfo.value if call.excinfo is not None else None
+        # pytest-xdist hands on whatever a report has.
+        if any(raised is each for each in self.unchecked):
+            report.__dict__["contract"] = UNCHECKED
+        elif is_packaged(item) and (call.when == "call" or not report.passed):
+            report.__dict__["contract"] = NO_VERDICT if report.skipped else VERDICT
+        if isinstance(report.longrepr, tuple):
+            path, line, reason = report.longrepr
+            report.longrepr = path, line, self.redact(reason)
+        elif report.longrepr is not None and (said := str(report.longrepr)) != self.redact(said):
+            report.longrepr = self.redact(said)
+        report.sections = [(name, self.redact(text)) for name, text in report.sections]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failures += report.failed
+        kind = getattr(report, "contract", None)
+        if kind is not None:
+            self.kinds[kind] += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.failures += report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell what could not be checked from what is broken, as the command does: pytest has one exit status for both,
+        and takes a run for a success whose tests were all skipped."""
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and self.failures == self.kinds[UNCHECKED]:
+            self.said = "the deployment could not be checked; no promise was seen broken"
+        elif session.exitstatus == pytest.ExitCode.OK and self.kinds[NO_VERDICT] and not self.kinds[VERDICT]:
+            self.said = "could not check: no law came to a verdict, for the reasons that its test gives (-rs)"
+        if self.said:
+            session.exitstatus = COULD_NOT_CHECK
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.said:
+            terminalreporter.write_line(f"contract: {self.said} (exit status {COULD_NOT_CHECK})")
+
+
+COURSE = pytest.StashKey[Course]()
 
 
 @pytest.fixture(scope="session")
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
-    """The deployment that the options name, ready for laws."""
-    from contract_tests.judging.target import target
-    from contract_tests.outcome import Options
-    from contract_tests.promises import BY_SLUG
-    from contract_tests.run import open_session
-    from contract_tests.sending.wire import Wire
-    from fakeserver.plugins import UnusablePlugin
+    """The deployment that --provider, --base-url and --token name: `contract.hold(law)` fails where it does not keep
+    the law."""
+    from contract_tests.contract import Contract
+    from contract_tests.judging.law import Law
 
-    def given(name: str) -> Any:
-        return request.config.getoption(name, None)
-
-    slug, base_url = given("--provider"), given("--base-url")
-    token = given("--token") or os.environ.get("FAKESERVER_TOKEN")
-    if not (slug and base_url and token):
-        pytest.skip("needs --provider, --base-url and --token")
-    if slug not in BY_SLUG:
-        pytest.fail(f"--provider {slug!r} does not exist; known are {', '.join(BY_SLUG)}", pytrace=False)
-    try:
-        security = target(slug).security
-    except UnusablePlugin as error:
-        pytest.fail(str(error), pytrace=False)
-    credentials = {"token": token} | ({"other": given("--other-token")} if given("--other-token") else {})
-    options = Options(
-        orgs=tuple(given("--org") or ()),
-        has_other="other" in credentials,
-        known=tuple(given("--known") or ()),
-        seed=given("--contract-seed") or 0,
-    )
-    wire = Wire(base_url, security, credentials, rate=given("--rate"))
-    check = open_session(slug, wire, options).check
+    course = request.config.stash[COURSE]
+    wire = course.deployment.open_wire(course.processes(request.session))
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    laws = [spec.params["law"] for spec in parameters if spec is not None and "law" in spec.params]
+    due = frozenset(law.name for law in laws if isinstance(law, Law))
     with closing(wire):
-        reason = why_not(check)
-        if reason:
-            pytest.fail(f"could not check: {reason}", pytrace=False)
-        yield Contract(check, base_url, strict=bool(given("--strict-contract")))
-
-
-def why_not(check: Check) -> str:
-    """Why nothing can be judged, or nothing. A text, since pytest shows what an exception was raised from, with the
-    local variables of its frames where it is asked for them, and the token is one of those."""
-    from contract_tests.judging.session import CouldNotCheck
-    from contract_tests.laws.preflight import preflight
-    from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Unreachable
-
-    try:
-        preflight(check)
-    except (CouldNotCheck, BudgetExhausted, SendingStopped, Unreachable) as reason:
-        return str(reason)
-    return ""
+        session = course.deployment.open_session(wire)
+        yield Contract(session, course.deployment.base_url, due, course.unchecked)

@@ -1,28 +1,209 @@
-"""The pytest fixture `fakeserver`: a world per test on one background server per test process."""
+"""What pytest gets from this package: the fixture `fakeserver`, a world per test on one background server per test
+process; and the contract kit, which is loaded where one of its options is given."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fakeserver import kit
+from fakeserver.arguments import UsageError
 
 if TYPE_CHECKING:
     from fakeserver.testing.handles import World
     from fakeserver.testing.server import Server
 
+INSTALL = "pip install 'fakeserver[contract]'"
+KIT_PLUGIN = f"{kit.NAME}.plugin"
+MANY: Mapping[str, str] = {"action": "append"}
+SWITCH: Mapping[str, Any] = {"action": "store_true", "default": None}
+NOBODYS = object()
+
+
+@dataclass(frozen=True, slots=True)
+class KitOption:
+    """An option of the contract kit. It is called `--contract-NAME` and has a short name wherever that is free; what
+    its value means is up to the option `--NAME` of `fakeserver check`."""
+
+    name: str
+    help: str
+    short: str = ""
+    kind: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def full(self) -> str:
+        return f"--contract-{self.name}"
+
+    @property
+    def is_secret(self) -> bool:
+        return self.name == "header" or self.name.endswith("token")
+
+    @property
+    def attribute(self) -> str:
+        """Where `config.option` has its value: None where it was not given."""
+        return f"contract_{self.name.replace('-', '_')}"
+
+
+KIT_OPTIONS = (
+    KitOption("provider", "whose contract is checked, such as prime", "--provider"),
+    KitOption("base-url", "where the provider's API is served", "--base-url"),
+    KitOption("token", "the credential (or FAKESERVER_TOKEN in the environment)", "--token"),
+    KitOption("other-token", "a credential of somebody who shares nothing with the first caller", "--other-token"),
+    KitOption("colleague-token", "a credential of somebody in the same org or team, no admin", "--colleague-token"),
+    KitOption("org", "dreadnode: the org; prime: a team of the caller; may be repeated", "--org", MANY),
+    KitOption("known", "a sandbox that must be in the list; may be repeated", "--known", MANY),
+    KitOption("rate", "at most so many requests per second, such as 5/s", "--rate"),
+    KitOption("header", "'NAME: VALUE', sent with every request and kept secret; may be repeated", kind=MANY),
+    KitOption("cacert", "certificates in PEM to trust beside the usual ones"),
+    KitOption("timeout", "seconds to wait for an answer"),
+    KitOption("profile", "polite, default or deep"),
+    KitOption("seed", "same seed, same requests"),
+    KitOption("strict", "fail on what is implied or assumed, too", "--strict-contract", SWITCH),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup(
+        "contract", "contract of a sandbox provider (short names are there where no other plugin has them)"
+    )
+    for option in KIT_OPTIONS:
+        also = f" (also {option.short})" if option.short else ""
+        metavar = {} if option.kind is SWITCH else {"metavar": option.name.rpartition("-")[2].upper()}
+        group.addoption(option.full, help=option.help + also, **option.kind, **metavar)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the options of the kit are called in this run."""
+
+    used: frozenset[str]
+    """Whatever stands in front of a value in the arguments, those of settings and environment included."""
+    taken: frozenset[str]
+    """The short names that another plugin or a conftest has."""
+
+    def of(self, option: KitOption) -> str:
+        """The name that the user has given, or may give."""
+        full = option.full in self.used or not option.short or option.short in self.taken
+        return option.full if full else option.short
+
+
+NAMES = pytest.StashKey[Names]()
+BY_FILE = "loadfile"
+DIST = pytest.StashKey[str]()
+"""How pytest-xdist gives tests to processes; the processes themselves are not told."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add the short names that are used and free, when everybody who may own one has been loaded; and load the kit
+    where it is asked for, or say of its fixture what is missing."""
+    result = yield
+    early_config.stash[NAMES] = names = add_short_names(early_config, parser, args)
+    given = parser.parse_known_args(args)
+    if all(getattr(given, option.attribute, None) is None for option in KIT_OPTIONS):
+        early_config.pluginmanager.register(Unasked(names), "fakeserver-unasked-contract")
+        return result
+    with kit.borrowed_name():
+        early_config.pluginmanager.import_plugin(KIT_PLUGIN)
+    if getattr(given, "numprocesses", None):
+        # One process has all the packaged laws, so that the deployment is read once; `--dist` still decides where it
+        # is given, since it stands behind this.
+        args[:0] = ["--dist", BY_FILE]
+        early_config.stash[DIST] = parser.parse_known_args(args).dist
+    return result
+
+
+def add_short_names(config: pytest.Config, parser: pytest.Parser, args: Sequence[str]) -> Names:
+    """Short names come last and only where they are used: an option of that name may be a conftest's far below, which
+    is loaded when the tests are collected."""
+    used = frozenset(argument.partition("=")[0] for argument in args)
+    in_files = any(argument.startswith("@") for argument in args)
+    short = [option for option in KIT_OPTIONS if option.short]
+    taken = frozenset(option.short for option in short if config.getoption(option.short, NOBODYS) is not NOBODYS)
+    group = parser.getgroup("contract")
+    for option in short:
+        if option.short not in taken and (option.short in used or in_files):
+            group.addoption(option.short, dest=option.attribute, help=f"short for {option.full}", **option.kind)
+    return Names(used, taken)
+
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Load the contract kit's options where a deployment is named; always there, its `--base-url` would stand in the
-    way of other plugins' option of that name."""
-    if any(argument.partition("=")[0] == "--provider" for argument in args):
-        with kit.borrowed_name():
-            early_config.pluginmanager.import_plugin(f"{kit.NAME}.plugin")
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tell the kit what it was given, before anything is collected: what is wrong with it ends the run."""
+    config = session.config
+    plugin = config.pluginmanager.get_plugin(KIT_PLUGIN)
+    if plugin is None:
+        return
+    # Of several processes the first one has said already what is printed here.
+    silence = contextlib.redirect_stderr(io.StringIO()) if hasattr(config, "workerinput") else contextlib.nullcontext()
+    try:
+        with kit.borrowed_name(), silence:
+            options = importlib.import_module(f"{kit.NAME}.cli.options")
+            deployment = options.read_options(values_of(config))
+    except ImportError as error:
+        raise pytest.UsageError(f"contract: the kit cannot be loaded ({error}); install it with: {INSTALL}") from None
+    except UsageError as error:
+        names = {f"--{option.name}": config.stash[NAMES].of(option) for option in KIT_OPTIONS}
+        said = re.sub(r"(?<![\w-])--[a-z-]+", lambda name: names.get(name[0], name[0]), str(error))
+        raise pytest.UsageError(f"contract: {said}") from None
+    plugin.begin(config, deployment, by_file=config.stash.get(DIST, "") == BY_FILE)
+    for option in KIT_OPTIONS:
+        if option.is_secret:
+            setattr(config.option, option.attribute, None)  # A repr of all options would show it.
+
+
+def values_of(config: pytest.Config) -> dict[str, Any]:
+    """What was given, by the options' names at the command line of a check."""
+    values = {option.name: value_of(config, option) for option in KIT_OPTIONS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def value_of(config: pytest.Config, option: KitOption) -> Any:
+    """What was given for an option. Where somebody else has its short name, theirs is read if the user gives it a value
+    in this run; and a base URL also where pytest-base-url has it from the environment or its setting."""
+    value = getattr(config.option, option.attribute, None)
+    names = config.stash[NAMES]
+    is_base_url = option.name == "base-url"
+    if value is None and option.short in names.taken and (option.short in names.used or is_base_url):
+        theirs = config.getoption(option.short)
+        right = isinstance(theirs, list) if option.kind is MANY else isinstance(theirs, str)
+        value = theirs if right else None
+    if not value and is_base_url and option.short in names.taken:
+        value = setting(config, "base_url") or value
+    return value
+
+
+def setting(config: pytest.Config, name: str) -> str | None:
+    """A setting of another plugin; None where nobody knows it."""
+    try:
+        return str(config.getini(name) or "") or None
+    except (KeyError, ValueError):
+        return None
+
+
+class Unasked:
+    """What there is of the contract kit where none of its options is given."""
+
+    def __init__(self, names: Names) -> None:
+        provider, base_url, token = map(names.of, KIT_OPTIONS[:3])
+        self.reason = f"no deployment to check: {provider}, {base_url} and {token} name one"
+
+    @pytest.fixture(scope="session")
+    def contract(self) -> None:
+        """The deployment that --provider, --base-url and --token name: `contract.hold(law)` fails where it does not
+        keep the law."""
+        pytest.skip(self.reason)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -50,10 +50,8 @@ def budget(given: Given) -> str:
     return f"{given.slug}: {' '.join(parts)}; GET and HEAD only, {pace}"
 
 
-def open_transport(given: Given) -> Wire | FromRecording:
-    """The deployment, or the recording in its place. Raises UnusableSetting."""
-    if given.source is not None:
-        return given.source.transport()
+def open_wire(given: Given) -> Wire:
+    """The way to the deployment. Raises UnusableSetting."""
     return Wire(
         given.base_url,
         target(given.slug).security,
@@ -63,6 +61,11 @@ def open_transport(given: Given) -> Wire | FromRecording:
         added=given.added,
         cacert=given.cacert,
     )
+
+
+def open_transport(given: Given) -> Wire | FromRecording:
+    """The deployment, or the recording in its place. Raises UnusableSetting."""
+    return open_wire(given) if given.source is None else given.source.transport()
 
 
 def examine(

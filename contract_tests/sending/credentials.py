@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.secret import Secret
-from contract_tests.sending.security import Security
+from contract_tests.sending.security import Security, derived_from
 
 SHORTEST_REDACTED = 4
 """Shorter secrets are not looked for: a report would lose half of its words."""
@@ -37,8 +37,10 @@ class Credentials:
         words as well."""
         self._secrets = {name: Secret(secret) for name, secret in secrets.items()}
         words = {word for text in hidden for word in (text, *WORDS.findall(text))}
+        given = {secret for secret in self._secrets.values() if len(secret) >= SHORTEST_REDACTED}
+        derived = {each for secret in given for each in derived_from(secret) if len(each) >= SHORTEST_REPEATED}
         self._spellings = sorted(
-            {Secret(spelling) for secret in {*self._secrets.values(), *words} for spelling in spellings_of(secret)},
+            {Secret(spelling) for secret in given | derived | words for spelling in spellings_of(secret)},
             key=lambda spelling: (-len(spelling), spelling),
         )
 

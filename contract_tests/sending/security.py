@@ -90,4 +90,9 @@ class Security:
         raise NeverSent(f"the spec documents no credential in {channel!r}")
 
 
+def derived_from(secret: str) -> tuple[str, ...]:
+    """What is sent of a credential, by `CREDENTIALS`; whoever sees one of these knows the others."""
+    return secret, secret[:-1], secret.swapcase()
+
+
 BEARER = Security((Scheme("Authorization", "Bearer "),))

@@ -11,8 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from contract_tests.judging.session import BUDGETS
+from contract_tests.reporting.exit_codes import COULD_NOT_CHECK
 from fakeserver.serving.app import Settings
-from fakeserver.testing.server import running
+from fakeserver.testing.server import Server, running
 
 README = Path(__file__).parents[2] / "contract_tests" / "README.md"
 
@@ -98,22 +100,25 @@ def whole_httpx() -> None:
 
 
 @pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running(Settings(size=60)) as server:
-        yield f"{server.base_url}/prime"
+def server() -> Iterator[Server]:
+    with running(Settings(size=60, rate_limits=False)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def base_url(server: Server) -> str:
+    return f"{server.base_url}/prime"
 
 
 class Runner:
-    """pytest in this process, as if these arguments had been typed."""
+    """pytest in this process, with these arguments."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pytester, self.monkeypatch = pytester, monkeypatch
+        self.pytester = pytester
         monkeypatch.delenv("FAKESERVER_TOKEN", raising=False)
         pytester.makepyfile(test_ours=OURS)
 
     def __call__(self, *arguments: str) -> pytest.RunResult:
-        # The plugin of the package looks there for an option of the kit's.
-        self.monkeypatch.setattr(sys, "argv", ["pytest", *arguments])
         return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", "-rs", "--showlocals", *arguments)
 
 
@@ -130,12 +135,12 @@ def test_a_law_of_a_team_passes_fails_or_is_skipped(run: Runner, base_url: str) 
     said = done.stdout.str()
     done.stdout.fnmatch_lines_random(
         [
-            "[[]redacted] was seen",
-            "promised: Nothing repeats a token. *",
-            'curl -s *-H "Authorization: Bearer $TOKEN" *per_page=*',
-            "row: {*",
+            "BROKEN: echoed: [[]redacted] was seen",
+            "  promised: Nothing repeats a token.*",
+            '  curl -s *-H "Authorization: Bearer $TOKEN" *per_page=*',
+            "  row: {*",
             "SKIPPED*inconclusive: there is nothing to read",
-            "SKIPPED*a warning (SHOULD): the order is odd*",
+            "SKIPPED*warning: odd: the order is odd*",
         ]
     )
     assert TOKEN not in said
@@ -154,26 +159,37 @@ def test_a_strict_run_fails_on_what_is_implied(run: Runner, base_url: str, monke
         (["--token", "no-such-token"], "could not check: prime: the credential was refused (401)*"),
         (
             ["--token", TOKEN, "--base-url", "http://127.0.0.1:1/prime"],
-            "could not check: http://127.0.0.1:1 cannot be reached",
+            "could not check: http://127.0.0.1:1 cannot be reached*",
         ),
-        (["--token", TOKEN, "--provider", "prim"], "--provider 'prim' does not exist; known are *prime*"),
     ],
 )
 def test_what_cannot_be_checked_is_one_line(run: Runner, base_url: str, arguments: list[str], says: str) -> None:
-    """No traceback, and no test that passes."""
+    """One test fails with it and the others are skipped; the exit status is not that of a broken promise."""
     done = run("--provider", "prime", "--base-url", base_url, *arguments)
-    done.assert_outcomes(errors=5)
-    done.stdout.fnmatch_lines([says])
+    done.assert_outcomes(failed=1, skipped=4)
+    assert done.ret == COULD_NOT_CHECK
+    done.stdout.fnmatch_lines([says, "contract: the deployment could not be checked*(exit status 3)"])
     said = done.stdout.str()
     assert "Traceback" not in said
     assert "Unreachable" not in said
     # Nothing was raised from anything, whose frames would show the token.
-    assert TOKEN not in said.replace("'--token', '" + TOKEN, "")
+    assert TOKEN not in said
 
 
-def test_without_a_deployment_laws_are_skipped(run: Runner) -> None:
-    """A team's whole suite can run without one."""
-    run("--provider", "prime").assert_outcomes(skipped=5)
+def test_a_broken_promise_is_more_than_what_could_not_be_checked(run: Runner) -> None:
+    """A test of the team's own that fails keeps pytest's exit status."""
+    run.pytester.makepyfile(test_more="def test_more():\n    assert False")
+    done = run("--provider", "prime", "--base-url", "http://127.0.0.1:1/prime", "--token", TOKEN)
+    done.assert_outcomes(failed=2, skipped=4)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_collection_that_fails_is_no_matter_of_the_deployment(run: Runner) -> None:
+    run.pytester.makepyfile(test_more="import nothing_of_the_kind")
+    options = ["--provider", "prime", "--base-url", "http://127.0.0.1:1/prime", "--token", TOKEN]
+    done = run(*options, "--continue-on-collection-errors")
+    done.assert_outcomes(failed=1, skipped=4, errors=1)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_an_option_of_another_plugin_is_read(run: Runner, base_url: str) -> None:
@@ -189,9 +205,60 @@ def test_an_option_of_another_plugin_is_read(run: Runner, base_url: str) -> None
     done.assert_outcomes(passed=2, failed=1, skipped=2)
 
 
-def test_every_law_of_the_provider_is_a_test(run: Runner) -> None:
-    """Those of another provider are not, and without a provider there is none."""
-    told = run("--collect-only", "-q", "--pyargs", "contract_tests", "--provider", "prime").stdout.str()
+def test_every_law_of_the_provider_is_a_test(run: Runner, base_url: str) -> None:
+    """Those of another provider are not."""
+    options = ["--provider", "prime", "--base-url", base_url, "--token", TOKEN]
+    told = run("--collect-only", "-q", "--pyargs", "contract_tests", *options).stdout.str()
     assert "test_law[pages.total]" in told
     assert "test_law[cursors.end]" not in told
-    assert "test_law[NOTSET]" in run("--collect-only", "-q", "--pyargs", "contract_tests").stdout.str()
+
+
+def test_the_laws_are_exercised_as_the_command_does_it(run: Runner, server: Server) -> None:
+    """In one run, with the budget of the profile; what no test asks about is not exercised."""
+    sent = []
+    for more in ([], ["--contract-profile", "polite"], ["-k", "pages.total or cursors"]):
+        with server.world() as world:
+            options = ["--provider", "prime", "--base-url", world.prime.base_url, "--token", TOKEN]
+            done = run("--pyargs", "contract_tests", *options, *more)
+            assert done.ret == pytest.ExitCode.OK
+            sent.append(len(world.requests))
+    assert sent[0] <= budget_of_laws("default")
+    assert 5 < sent[1] <= budget_of_laws("polite") < sent[0]
+    assert 0 < sent[2] < 10
+
+
+def budget_of_laws(profile: str) -> int:
+    most = BUDGETS[profile].laws
+    assert most is not None
+    return most
+
+
+def test_what_a_later_request_shows_is_told_as_well(run: Runner, server: Server) -> None:
+    """A law that only watches has its verdict when everything has been sent: a failure in the end is not lost."""
+    with server.world() as world:
+        world.prime.fault(code=500, after=20)
+        options = ["--provider", "prime", "--base-url", world.prime.base_url, "--token", TOKEN]
+        done = run("--pyargs", "contract_tests", *options)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.stdout.fnmatch_lines_random(["*test_law[[]values.no_5xx[]] *", "500, twice in a row", "could not check: *"])
+
+
+def test_an_account_without_rows_is_no_success(run: Runner, server: Server) -> None:
+    """Where no law comes to a verdict, the run has checked nothing."""
+    with server.world() as world:
+        world.prime.documents = []
+        options = ["--provider", "prime", "--base-url", world.prime.base_url, "--token", TOKEN]
+        done = run("--pyargs", "contract_tests", "-k", "filters.single or pages.walk", *options)
+    assert "failed" not in done.parseoutcomes()
+    assert done.ret == COULD_NOT_CHECK
+    done.stdout.fnmatch_lines(["contract: could not check: no law came to a verdict*"])
+
+
+def test_a_list_that_is_none_is_not_checked(run: Runner, server: Server) -> None:
+    """A law of a team's own is skipped for want of rows, and the run fails for want of a list."""
+    with server.world() as world:
+        world.prime.fault(operation="listSandboxes", fault="TRUNCATED_BODY", times=1_000)
+        options = ["--provider", "prime", "--base-url", world.prime.base_url, "--token", TOKEN]
+        done = run(*options)
+    done.assert_outcomes(failed=1, skipped=4)
+    assert done.ret == COULD_NOT_CHECK

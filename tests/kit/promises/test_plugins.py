@@ -136,8 +136,8 @@ def test_bad_promises_under_pytest(tmp_path: Path) -> None:
         timeout=MOST_SECONDS,
         check=False,
     )
-    assert done.returncode != 0
-    assert "promises 'acme' of package 'acme-promises' cannot be used: RuntimeError: oh" in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--provider: promises 'acme' of package 'acme-promises' cannot be used: RuntimeError: oh" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

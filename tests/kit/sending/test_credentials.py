@@ -40,6 +40,12 @@ def test_a_secret_is_cut_out_of_a_text() -> None:
     )
 
 
+def test_what_is_sent_of_a_secret_is_cut_out_too() -> None:
+    """A token without its last character, or in capitals, is as good as told; one that is short then may be a word."""
+    assert Credentials({"token": "prime-key-x"}).redact("prime-key- PRIME-KEY-X") == "[redacted] [redacted]"
+    assert Credentials({"token": "words"}).redact("word WORDS words") == "word WORDS [redacted]"
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "secret", "repeated"),
     [
