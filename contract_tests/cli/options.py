@@ -39,6 +39,10 @@ def read_options(values: Mapping[str, Value]) -> Deployment:
         given = check_values(known, raw)
     except UsageError as error:
         raise UsageError(str(error).removeprefix(f"{known.prog}: ")) from None
+    try:
+        open_wire(given).close()
+    except Exception as error:  # Proxies and certificates of the environment, as libraries put it.
+        raise UsageError(f"no connection can be set up: {' '.join(str(error).split())}") from None
     return Deployment(
         given.slug,
         given.base_url,

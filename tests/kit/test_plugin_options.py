@@ -241,6 +241,17 @@ def test_an_option_that_is_missing_or_wrong(
     assert "secret-1f9" not in done.stdout.str() + done.stderr.str()
 
 
+@pytest.mark.parametrize("variable", [{"SSL_CERT_FILE": "/nowhere.pem"}, {"ALL_PROXY": "gopher://127.0.0.1:1"}])
+def test_an_environment_that_permits_no_connection(folder: Path, variable: dict[str, str]) -> None:
+    """One line as well, and no traceback."""
+    options = ["--provider", "prime", "--base-url", "https://api.example.test", "--token", TOKEN]
+    done = pytest_in(folder, *options, **variable)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert re.search(r"^ERROR: contract: .+", done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
 def test_help_needs_no_sound_options(folder: Path) -> None:
     done = pytest_in(folder, "--provider", "prim", "--help")
     assert done.returncode == 0
