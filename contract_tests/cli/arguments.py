@@ -105,7 +105,7 @@ def parser() -> Parser:
 def add_deployment(found: Parser) -> None:
     """Where the deployment is, who asks, and how it is reached."""
     add = found.add_argument
-    add("--base-url", default="", metavar="URL", help="where the provider's API is served")
+    add("--base-url", metavar="URL", help="where the provider's API is served")
     add(
         "--from",
         type=Path,
@@ -262,11 +262,11 @@ def check_values(known: Parser, raw: argparse.Namespace) -> Given:
 def source_of(known: Parser, raw: argparse.Namespace) -> Source | None:
     """The recording that was given in the place of a deployment; without one, a base URL is needed."""
     if raw.source is None:
-        if not raw.base_url:
+        if raw.base_url is None:
             known.error("the following arguments are required: --base-url, or --from with a recording")
         return None
     try:
-        return open_source(raw.source, raw.slug, raw.base_url.rstrip("/"), raw.org, raw.known)
+        return open_source(raw.source, raw.slug, (raw.base_url or "").rstrip("/"), raw.org, raw.known)
     except RecordingError as error:
         known.error(str(error))
 

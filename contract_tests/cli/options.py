@@ -10,7 +10,9 @@ from contract_tests.cli.arguments import check_values, parser, provider
 from contract_tests.cli.command import open_wire
 from contract_tests.contract import Deployment
 from contract_tests.promises import BY_SLUG
+from contract_tests.sending.connecting import UnusableSetting
 from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.pace import rate_of
 from contract_tests.sending.secret import Secret
 from fakeserver.arguments import UsageError
 
@@ -28,6 +30,8 @@ def read_options(values: Mapping[str, Value]) -> Deployment:
         provider(str(slug))
     except ArgumentTypeError as error:
         raise UsageError(f"--provider: {error}") from None
+    if "base-url" not in values:
+        raise UsageError("--base-url is needed: where the provider's API is served")
     known = parser()
     tokens = [name for name in values if name.endswith("token")]
     others = [name for name in values if name not in (*tokens, "provider")]
@@ -41,14 +45,15 @@ def read_options(values: Mapping[str, Value]) -> Deployment:
         raise UsageError(str(error).removeprefix(f"{known.prog}: ")) from None
     try:
         open_wire(given).close()
-    except Exception as error:  # Proxies and certificates of the environment, as libraries put it.
-        raise UsageError(f"no connection can be set up: {' '.join(str(error).split())}") from None
+    except UnusableSetting as error:
+        raise UsageError(str(error)) from None
+    pace = rate_of(given.base_url, given.rate)
     return Deployment(
         given.slug,
         given.base_url,
         given.options,
-        Credentials(given.credentials),
-        lambda processes: open_wire(replace(given, rate=given.rate / processes)),
+        Credentials(given.credentials, given.added.values()),
+        lambda processes: open_wire(replace(given, rate=None if pace is None else pace / processes)),
     )
 
 

@@ -34,6 +34,8 @@ USAGE = ["--base-url", "http://127.0.0.1:1", "--token", "x"]
         (["prime", *USAGE, "--only-layer", "law"], "did you mean 'laws'?"),
         (["prime", "--base-url", "ftp://x", "--token", "x"], "not an http or https URL"),
         (["prime", "--base-url", "http://127.0.0.1:1"], "a token is needed"),
+        (["prime", "--base-url", "", "--token", "x"], "--base-url '' is not an http or https URL"),
+        (["prime", "--token", "x"], "--base-url, or --from with a recording"),
         (["dreadnode", "--base-url", "https://dreadnode.example.com", "--token", "t"], "--org"),
         (["prime", *USAGE, "--rate", "fast"], "--rate"),
         (["prime", *USAGE, "--rate", "0/s"], "--rate"),

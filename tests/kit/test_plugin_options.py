@@ -204,7 +204,7 @@ def test_an_option_further_below(tmp_path: Path) -> None:
         ({"--provider": "prim"}, "--provider", "provider 'prim' does not exist; did you mean 'prime'?"),
         ({"--provider": ""}, "--provider", "provider '' does not exist; known are dreadnode, instavm, prime"),
         ({"--provider": None}, "--provider", "is needed: dreadnode, instavm, prime, superserve"),
-        ({"--base-url": None}, "--base-url", "required"),
+        ({"--base-url": None}, "--base-url", "is needed"),
         ({"--base-url": ""}, "--base-url", "''"),
         ({"--base-url": None, "--contract-base-url": "ftp://h"}, "--contract-base-url", "'ftp://h'"),
         ({"--base-url": "127.0.0.1:8000"}, "--base-url", "'127.0.0.1:8000'"),
