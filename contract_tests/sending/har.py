@@ -123,6 +123,7 @@ def _entry(base_url: str, exchange: Exchange, hiding: Hiding, room: int) -> dict
         ours |= {"error": hiding.text(exchange.error), "stopped": exchange.stopped}
     else:
         ours |= {"failures": reply.failures, "repeats": hiding.credentials.is_repeated_by(reply)}
+        ours |= {"flaw": reply.flaw} if reply.flaw else {}
         ours |= {"cut": True} if len(reply.body) > room else {}
     return {
         "startedDateTime": exchange.started.isoformat(timespec="milliseconds"),

@@ -152,9 +152,9 @@ def recorded(entry: Mapping[str, Any], path: str, security: Security) -> Recorde
     headers = _headers(response)
     body = body_of(response.get("content") or {}, headers, needed=ask.method != "HEAD" and ours is None)
     time = entry.get("time")
-    failures = int((ours or {}).get("failures", 0))
+    failures, flaw = int((ours or {}).get("failures", 0)), str((ours or {}).get("flaw", ""))
     seconds = time / 1000 if isinstance(time, int | float) and time > 0 else 0.0
-    reply = Reply(ask, response["status"], headers, body, seconds, failures)
+    reply = Reply(ask, response["status"], headers, body, seconds, failures, flaw)
     if ours is None:
         return Recorded(Exchange(ask, started, reply))
     kept = Exchange(ask, started, reply, "", False, *_spent(ours))

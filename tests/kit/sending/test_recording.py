@@ -84,6 +84,16 @@ def test_what_went_wrong_goes_wrong_again(tmp_path: Path, stopped: bool, error: 
         transport.send(Ask("/api"))
 
 
+def test_a_body_that_could_not_be_read_says_so_again(tmp_path: Path) -> None:
+    """A law tells what was wrong with it, in the run that is recorded and in the one that reads the recording."""
+    tape, flaw = Tape(), "ends before its gzip is complete"
+    tape.keep("", now(), [Reply(Ask("/a"), 200, {}, b"", 0.0, flaw=flaw)], 1)
+    reply = saved(tmp_path / "x.har", tape).send(Ask("/a"))
+    assert reply.flaw == flaw
+    with pytest.raises(ValueError, match=flaw):
+        reply.json()
+
+
 def test_an_answer_that_repeated_a_credential_still_does(tmp_path: Path) -> None:
     """Though the credential itself is gone; and one that was cut off is no answer."""
     tape = Tape()
