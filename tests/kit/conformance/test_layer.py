@@ -235,7 +235,7 @@ def test_a_server_of_examples_breaks_laws_that_are_true() -> None:
     slug = "superserve"
     with prism(slug) as base_url:
         wire = Wire(base_url, target(slug).security, {"token": "any"}, timeout=10)
-        session = open_session(slug, wire, default_options(slug, has_other=False))
+        session = open_session(slug, wire, default_options(slug, has_other=False, has_colleague=False))
         judge(session, (Laws(),))
         wire.close()
         with urllib.request.urlopen(
