@@ -64,6 +64,8 @@ class Lack(StrEnum):
     """The budget was used up before its turn, or before what it suspected could be confirmed."""
     STOPPED = "stopped"
     """The deployment wanted no more requests or went away, or somebody interrupted the run."""
+    RECORDING = "recording"
+    """The recording does not have its requests."""
     UNUSED = "unused"
     """An option was given, and could not be used."""
 

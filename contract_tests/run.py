@@ -79,9 +79,12 @@ def note_end(session: Session, layer: Layer, reason: Exception) -> None:
     match reason:
         case ListUnreadable():
             session.notes.append("the unfiltered list could not be read")
-        case BudgetExhausted() | NotRecorded():
+        case BudgetExhausted():
             session.notes.append(str(reason))
             session.check.reasons.ended = Lack.BUDGET, str(reason)
+        case NotRecorded():
+            session.notes.append(str(reason))
+            session.check.reasons.ended = Lack.RECORDING, str(reason)
         case SendingStopped():
             if not session.answered and NO_5XX not in session.check.breaches:
                 raise CouldNotCheck(f"{session.target.slug}: {reason}") from None

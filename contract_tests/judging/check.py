@@ -47,7 +47,6 @@ class Check:
     plan: Probes | None = None
     """The probes that this profile sends; None for all."""
     ledger: Ledger = field(default_factory=Ledger)
-
     snapshots: dict[str, Snapshot] = field(default_factory=dict, init=False)
     moved: bool = field(default=False, init=False)
     breaches: dict[str, list[Breach]] = field(default_factory=dict, init=False)
@@ -384,8 +383,10 @@ class Check:
             return
         try:
             law.run(self)
-        except (Inconclusive, NotRecorded) as reason:
-            self.inconclusive(str(reason), reason.lack if isinstance(reason, Inconclusive) else Lack.NATURE)
+        except Inconclusive as reason:
+            self.inconclusive(str(reason), reason.lack)
+        except NotRecorded as reason:
+            self.inconclusive(str(reason), Lack.RECORDING)
         except ListUnreadable:
             pass  # The status and schema laws hold the reason.
         except (TypeError, AttributeError, KeyError, ValueError, IndexError):

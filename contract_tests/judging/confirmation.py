@@ -114,6 +114,9 @@ class Confirmation:
         except BudgetExhausted:
             self._leave_open(suspicion, Lack.BUDGET, "the budget left no room to look again")
             raise
+        except NotRecorded as reason:
+            self._leave_open(suspicion, Lack.RECORDING, str(reason))
+            raise
         except (SendingStopped, Unreachable) as reason:
             self._leave_open(suspicion, Lack.STOPPED, str(reason))
             raise
@@ -216,8 +219,11 @@ class Confirmation:
                 continue
             try:
                 still = self._lasting(suspicion, final) if self.check.moved else self._shows(suspicion, final)
-            except (BudgetExhausted, NotRecorded):
+            except BudgetExhausted:
                 self._leave_open(suspicion, Lack.BUDGET, "the budget left no room to look again")
+                continue
+            except NotRecorded as reason:
+                self._leave_open(suspicion, Lack.RECORDING, str(reason))
                 continue
             if still:
                 self.check.convict(suspicion.law, suspicion.account, still)

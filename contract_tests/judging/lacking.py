@@ -16,6 +16,7 @@ WEIGHT = (
     Lack.UNUSED,
     Lack.STOPPED,
     Lack.BUDGET,
+    Lack.RECORDING,
     Lack.OPTION,
     Lack.NATURE,
     Lack.MOVED,

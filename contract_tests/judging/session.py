@@ -186,7 +186,10 @@ class Session:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The options that were given and led to no request, each in one sentence."""
+        """The options that were given and led to no request, each in one sentence. Of a recording there are none, since
+        nothing can be asked of it but what it has."""
+        if self.check.transport.is_recording:
+            return ()
         asks = [reply.ask for reply in self.check.transport.replies]
         return tuple(find_unused(self.target.promises, self.options, self.check.scopes, asks))
 

@@ -19,7 +19,7 @@ MIXED = 11
 """The size of a page that two callers ask for at once."""
 CALLER_ROUNDS = 3
 """How often two callers ask at the same time: a current user that requests share shows in most of them."""
-NOT_SERVED = (404, 405, 501)
+NOT_SERVED = (405, 501)
 """What routers say to a HEAD that nobody wrote a handler for."""
 
 

@@ -230,7 +230,7 @@ class Oracle:
                     self.unrecorded += 1
             self.prove_waiting()
         except (BudgetExhausted, NotRecorded):
-            pass  # As many questions as there was room for.
+            pass  # As many questions as there was room for, or as were recorded.
         except (SendingStopped, Unreachable) as error:
             self.stopped = str(error)
 
@@ -265,7 +265,6 @@ class Oracle:
             if topic in broken_topics or (topic == "facets" and self.promises.facets is None):
                 continue
             law = f"oracle.{topic}"
-            stopped = self.stopped or (f"{self.unrecorded} questions were not recorded" if self.unrecorded else "")
             moved = f"; {tally.undecided} more differed, which no certain row confirmed" if tally.undecided else ""
             if tally.witnesses:
                 witness = f"{tally.asked} questions, {tally.witnesses} of them with something to find{moved}"
@@ -273,7 +272,9 @@ class Oracle:
             else:
                 none = f"none of {tally.asked} questions had anything to find{moved}"
                 lack = Lack.STOPPED if self.stopped else Lack.ROWS if tally.asked else Lack.PLAN
-                yield inconclusive(law, stopped or none, lack, seconds=tally.seconds, **common)
+                if self.unrecorded and not self.stopped:
+                    none, lack = f"{none}; {self.unrecorded} were not recorded", Lack.RECORDING
+                yield inconclusive(law, self.stopped or none, lack, seconds=tally.seconds, **common)
 
 
 def told_by(finding: Finding, promises: Promises) -> dict[str, str]:

@@ -221,7 +221,6 @@ PROMISES = Promises(
         value=400,
         read=refusal,
         kinds={400: ("bad_request",), 401: ("auth_failed",)},
-        routes=None,  # Observed: the router answers with text (server source).
         kind_name="code",
     ),
     access=Access(

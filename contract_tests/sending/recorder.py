@@ -10,6 +10,7 @@ from typing import Protocol
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.credentials import Credentials
+from contract_tests.sending.recorded import FromRecording
 from contract_tests.sending.secret import call_without_frames
 from contract_tests.sending.tape import Tape, now
 from contract_tests.sending.transport import BudgetExhausted, SendingStopped, Transport, Unreachable
@@ -86,6 +87,11 @@ class Recorder:
     @property
     def sent(self) -> int:
         return self.inner.sent
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the answers are those to another run's requests."""
+        return isinstance(self.inner, FromRecording)
 
     @property
     def credentials(self) -> Credentials:

@@ -88,7 +88,7 @@ def test_the_command_saves_and_reads_again(har: Path, capsys: pytest.CaptureFixt
     assert "nothing is sent" in out.err
     report = json.loads(told.read_text())
     recorded = json.loads(text)["log"]["entries"]
-    assert report["requests"]["laws and oracle"] == len(recorded) <= 120
+    assert report["requests"]["laws and oracle"] == len(recorded) <= 160
     assert report["base_url"].startswith("http://127.0.0.1:")
     assert {entry["_fakeserver"]["layer"] for entry in recorded} == {"laws", "oracle"}
 

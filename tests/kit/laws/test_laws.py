@@ -110,7 +110,7 @@ OWN: Mapping[str, set[str]] = {
     },
     "superserve": {
         "spellings.lists", "pages.windows", "pages.total", "values.closed", "values.metadata", "colleagues.team",
-        "parameters.observed",
+        "parameters.observed", "values.routes",
     },
 }  # fmt: skip
 """By provider: the laws that its capabilities bring along, besides those that are everybody's."""

@@ -39,7 +39,7 @@ def unchanged(method: str, headers: dict[str, str], answered: Answered) -> Answe
         (200, b"", Verdict.HOLDS, ""),
         (405, b"", Verdict.NOT_APPLICABLE, "not served"),
         (501, b"", Verdict.NOT_APPLICABLE, "not served"),
-        (404, b"", Verdict.NOT_APPLICABLE, "not served"),
+        (404, b"", Verdict.BROKEN, "answered with 404"),
         (403, b"", Verdict.BROKEN, "answered with 403"),
     ],
 )

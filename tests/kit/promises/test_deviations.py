@@ -81,7 +81,7 @@ def test_what_is_known_of_superserve() -> None:
     states = next(each.values for each in known if each.field == "status")
     assert set(states) == {"starting", "pausing", "migrating", "failed"}
     laws = {each.law for each in known}
-    assert {"repeats.head", "schema.media_type", "rows.order", "values.metadata", "values.no_5xx"} <= laws
+    assert {"repeats.head", "schema.media_type", "rows.order", "values.no_5xx"} <= laws
 
 
 MINIMAL = "- {law: a, reason: b, expires: 2030-01-01}\n"
