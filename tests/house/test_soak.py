@@ -74,7 +74,7 @@ def test_the_page_says_what_was_judged() -> None:
     assert "- commit: `0123abc`, with changes that are in no commit" in text
     assert "- date: 2026-01-18" in text
     assert "- seed: 5" in text
-    assert "- how much: everything, 20 worlds per size and churn, 20 times the usual examples" in text
+    assert "- how much: everything, 34 worlds per size and churn, 20 times the usual examples" in text
     assert "one in 7 bugs" in page(results, Plan(every=7), SOURCE, MACHINE, "2026-01-18")
     assert "| planted bugs | 469 | 369 of 469 caught | **no** | 1.5 |" in text
     assert "| more | 1,200 | fine | yes | 0.0 |" in text
