@@ -18,7 +18,7 @@ import yaml
 
 from contract_tests.judging.session import CouldNotCheck
 from contract_tests.laws.layer import Laws
-from contract_tests.laws.plan import CALLERS, MIXED, PLAN, plans
+from contract_tests.laws.plan import ALWAYS, CALLERS, MIXED, PLAN, plans
 from contract_tests.outcome import Tier
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.exercise import default_options, exercise
@@ -32,47 +32,6 @@ ROOM = {"default": {"dreadnode": 60}, "polite": {"dreadnode": 18, "prime": 20}}
 USUAL = {"default": 86, "polite": 21}
 ROUNDS = 3
 OPTIONAL = ("caching.validators:etag",)
-ALWAYS = frozenset(
-    {
-        "exactness.values:one inner value right, one wrong",
-        "exactness.values:one element, not two",
-        "exactness.values:one inner list, not two",
-        "pages.limits:one",
-        "cursors.tampered:flipped",
-        "cursors.tampered:half",
-        "spellings.lists:upper-case uuid",
-        "spellings.encoding:capital boolean",
-        "spellings.encoding:empty team",
-        "spellings.encoding:plus",
-        "values.metadata:nan",
-        "values.metadata:long key",
-        "values.metadata:much in all",
-        "values.odd:zero byte",
-        "values.odd:zero byte in a key",
-        "values.odd:zero byte in a project",
-        "values.odd:zero byte in the org",
-        "values.odd:odd user",
-        "values.odd:odd team",
-        "credentials.required:empty",
-        "pages.filtered:second",
-        "pages.filtered:second, active",
-        "pages.filtered:second, project",
-        "pages.filtered:second, status",
-        "pages.filtered:second, user",
-        "pages.filtered:team",
-        "pages.limits:inside a tie",
-        "pages.windows:tie",
-        "cursors.walk:inside a tie",
-        "repeats.order:whole",
-        "repeats.order:filtered",
-        "repeats.order:tie",
-        "repeats.order:page two",
-        "repeats.order:facets",
-    }
-)
-"""No bug planted by hand needs them, but mechanical ones do, and what a client relies on: text that databases cannot
-hold, the second page of every kind of filtered list, a page that ends between sandboxes of one instant, and one order
-for one request. The default profile has room for them."""
 UNPLANNED = "parameters.observed:"
 """Asked whenever another probe needs the answer."""
 FREE = frozenset({":", "pages.limits:", "tenancy.owner:", "credentials.unechoed:", "rows.known:"})

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contract_tests.laws.plan import plans
+from contract_tests.laws import plan as planned
+from contract_tests.laws.plan import ALWAYS, plans, read_plan
 from contract_tests.planted import BUGS, planning
 from contract_tests.planted.planning import FREE, OPTIONAL, Plan, matrix, plan, prices_of
+from contract_tests.promises import BY_SLUG
 
 PRICES = Counter({"a:1": 1, "a:2": 2, "b:1": 4, "b:2": 1, "b:": 3, OPTIONAL[0]: 1})
 ORDER = list(PRICES)
@@ -83,3 +85,19 @@ def test_the_plan_is_written(
     assert set(polite) <= set(made["default"]["superserve"])
     said = capsys.readouterr().out
     assert "2 of 2 bugs; not any" in said
+
+
+def test_what_is_always_sent_needs_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that was made before a probe was written leaves it out, and the default profile sends it all the same."""
+    monkeypatch.setattr(planned, "plans", lambda: {"default": {"prime": ["a:1"]}, "polite": {"prime": ["a:1"]}})
+    default, polite = read_plan("prime", "default"), read_plan("prime", "polite")
+    assert default is not None
+    assert default.probes >= ALWAYS | {"a:1"}
+    assert polite is not None
+    assert not polite.probes & ALWAYS
+
+
+@pytest.mark.slow
+def test_what_is_always_sent_is_there() -> None:
+    """Every such name is that of a probe that some provider's laws have."""
+    assert frozenset.union(*(frozenset(prices_of(slug, 250)) for slug in BY_SLUG)) >= ALWAYS
