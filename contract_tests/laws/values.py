@@ -189,13 +189,23 @@ ODD_TEXTS = {
     "right to left": "\u202e\u0301\ufeff",
 }
 
-
+MANY_LEVELS, LEVELS = 1_200, 600
+"""More than Python's parser goes down, left open so that the query stays short enough to be let through; and as many as
+have an end in it, for code that goes down once the text is read."""
+ODD_JSON = {
+    "deep nesting": "[" * MANY_LEVELS,
+    "nested lists": '{"x":' + "[" * LEVELS + "]" * LEVELS + "}",
+    "half a pair": '{"x":"\\ud800"}',
+    "large number": '{"x":1' + "0" * 30 + "}",
+}
+"""By probe: JSON text that parsers, encoders and drivers fail at, each in its own place, so each is asked alone."""
 ODD_NAME = "日本'\x00"
 
 
 @law("values.odd", about=SERVED)
 def odd(check: Check) -> None:
-    """Odd but writable values never make the server fail: quotes, zero bytes, emoji, broken UTF-8, long text."""
+    """Odd but writable values never make the server fail: quotes, zero bytes, emoji, broken UTF-8, long text, deep
+    nesting, numbers that no machine word holds."""
     name = check.listing.odd_parameter
     in_json = isinstance(check.listing.filter_of(name), Json)
     for probe, text in ODD_TEXTS.items():
@@ -205,14 +215,7 @@ def odd(check: Check) -> None:
             if wanted:
                 _send_odd_text(check, name, text)
                 check.witness(f"{probe} in {name}")
-    for filter in check.listing.filters:
-        takes_names = isinstance(filter, Equal) and not isinstance(filter, Reference)
-        if takes_names:
-            with check.probing(f"odd {filter.noun}") as wanted:
-                if wanted:
-                    check.send(Ask(check.path(), ((filter.parameter, ODD_NAME),)))
-                    check.witness(f"an odd {filter.noun}")
-    for probe, query in zero_bytes(check).items():
+    for probe, query in {**odd_queries(check), **zero_bytes(check)}.items():
         with check.probing(probe) as wanted:
             if wanted:
                 check.send(Ask(check.path(), query))
@@ -222,6 +225,20 @@ def odd(check: Check) -> None:
             if wanted:
                 # Whatever stands in front of the API may refuse such a path in its own words; it must not fail.
                 check.transport.send(Ask(check.path("a%00b")))
+
+
+def odd_queries(check: Check) -> dict[str, Pairs]:
+    """By probe: what the code behind one kind of parameter fails at, where it was not thought of."""
+    paging, queries = check.listing.paging, dict[str, Pairs]()
+    for filter in check.listing.filters:
+        if isinstance(filter, Json):
+            queries |= {probe: ((filter.parameter, text),) for probe, text in ODD_JSON.items()}
+        elif isinstance(filter, Equal) and not isinstance(filter, Reference):
+            queries[f"odd {filter.noun}"] = ((filter.parameter, ODD_NAME),)
+    for noun, name in (("page", paging.number), ("offset", paging.offset)):
+        if name:
+            queries[f"huge {noun}"] = ((name, HUGE),)
+    return queries
 
 
 def zero_bytes(check: Check) -> dict[str, Pairs]:

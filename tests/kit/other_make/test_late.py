@@ -1,0 +1,28 @@
+"""Bugs that the kit once walked past: each is named by the law that is about it, in the usual profile."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kit.other_make.build import Build
+from tests.kit.other_make.measure import Unit, judge, laws
+from tests.kit.other_make.trial import TOKENS
+
+LATE = (
+    ("dreadnode", "limit_zero_is_default", "values.bounds"),
+    ("instavm", "large_number_breaks", "values.no_5xx"),
+    ("instavm", "nesting_breaks", "values.no_5xx"),
+    ("instavm", "surrogate_breaks", "values.no_5xx"),
+    ("prime", "error_is_terminated", "filters.single"),
+    ("prime", "large_page_breaks", "values.no_5xx"),
+    ("prime", "repeated_label_counted", "spellings.encoding"),
+    ("prime", "status_beats_is_active", "filters.conjunction"),
+)
+"""Provider, bug, and the law that names it as a broken promise."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("slug", "bug", "law"), LATE, ids=lambda part: part)
+def test_a_bug_that_was_missed_is_named(slug: str, bug: str, law: str) -> None:
+    """With all three tokens, by a promise of tier MUST."""
+    assert law in laws(judge(Unit(Build(slug, bug=bug), "default", TOKENS[-1])).must)
