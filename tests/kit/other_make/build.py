@@ -28,7 +28,8 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """What an engineer got wrong. It breaks a sentence of the page (`MUST`) or what everybody assumes (`SHOULD`)."""
+    """What an engineer got wrong. It breaks a sentence of the page (`MUST`) or what everybody assumes (`SHOULD`), or is
+    one that the provider's own server is known for (`KNOWN`), so that it is told and fails no check."""
 
     name: str
     slug: str

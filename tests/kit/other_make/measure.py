@@ -1,7 +1,8 @@
 """`python -m tests.kit.other_make.measure [PROVIDER …]`: which bugs the kit catches, what it accuses right builds of.
 
-Bugs are caught by a promise of tier MUST; those that break an assumption only, by one of tier SHOULD as well. Every
-build is judged by laws and oracle. `--write` writes the tables of variants and bugs, and measures nothing.
+Bugs are caught by a promise of tier MUST; those that break an assumption only, by one of tier SHOULD as well; those
+that the provider's own server is known to have, by what is told as known. Every build is judged by laws and oracle.
+`--write` writes the tables of variants and bugs, and measures nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from contract_tests.outcome import Outcome, Tier
+from contract_tests.outcome import Tier, Verdict
 from tests.kit.other_make.build import HERE, SLUGS, Bug, Build, alone, bugs, combination, variants
 from tests.kit.other_make.trial import TOKENS, try_build
 
@@ -35,10 +36,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the kit said about a build: the laws that break by tier, each with its sentence."""
+    """What the kit said about a build: by tier every way in which a law is broken, each with the law and a sentence."""
 
     must: tuple[str, ...]
     should: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    """The same of what the ledger knows of the provider's own server, and sets aside."""
     unjudged: str = ""
     """Why nothing could be said, if nothing could."""
 
@@ -47,22 +50,34 @@ def judge(unit: Unit) -> Found:
     """One build, judged in this process."""
     trial = try_build(unit.build, profile=unit.profile, tokens=unit.tokens)
 
-    def told(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    def told(verdict: Verdict, *tiers: Tier) -> tuple[str, ...]:
         return tuple(
-            f"{each.law}: {each.sentence} [{', '.join(ask.target for ask in each.asks[:2])}]" for each in outcomes
+            f"{outcome.law}: {each.sentence} [{', '.join(ask.target for ask in each.asks[:2])}]"
+            for outcome in trial.report.outcomes
+            if outcome.verdict is verdict
+            for each in outcome.evidence
+            if each.tier in tiers
         )
 
-    return Found(told(trial.alarms), told(trial.broken(Tier.SHOULD)), trial.report.could_not_check)
+    must, should = told(Verdict.BROKEN, Tier.MUST), told(Verdict.BROKEN, Tier.SHOULD)
+    return Found(must, should, told(Verdict.KNOWN, *Tier), trial.report.could_not_check)
 
 
 def laws(lines: Sequence[str]) -> set[str]:
     return {line.partition(": ")[0] for line in lines}
 
 
+def sentences(lines: Sequence[str]) -> set[str]:
+    """What was said, with its law and without the requests, which may hold a cursor of the day."""
+    return {line.rpartition(" [")[0] for line in lines}
+
+
 def catches(bug: Bug, found: Found, clean: Found) -> bool:
-    """Whether the kit caught this bug: a law breaks that does not where the bug is missing."""
-    caught = laws(found.must) - laws(clean.must)
-    return bool(caught or (bug.tier == "SHOULD" and laws(found.should) - laws(clean.should)))
+    """Whether the kit caught this bug: something is broken that is not where the bug is missing."""
+    if bug.tier == "KNOWN":
+        return bool(laws(found.known) - laws(clean.known))
+    expected = bug.tier == "SHOULD" and sentences(found.should) - sentences(clean.should)
+    return bool(laws(found.must) - laws(clean.must) or expected)
 
 
 def bug_of(build: Build) -> Bug:
