@@ -6,7 +6,7 @@ from contract_tests.judging.check import Check
 from contract_tests.laws.facets import facets
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Lack, Pairs
-from contract_tests.promises.common import NO_LEAK_BY_ORDER, UNECHOED
+from contract_tests.promises.common import KEY_ALONE, NO_LEAK_BY_ORDER, UNECHOED
 from contract_tests.promises.filter_kinds import Reference
 from contract_tests.promises.form import Promises
 from contract_tests.promises.statements import Statement, weakest
@@ -39,7 +39,9 @@ def _send_unauthorized(check: Check, ask: Ask, what: str, *, alone: bool) -> Non
     access, refusals = check.promises.access, check.promises.refusals
     if reply.status == 200:
         shown = has_rows(check, reply)
-        check.fail(f"{what} was let in{' and shown rows' if shown else ''}", ask, by=access.required)
+        bare = ask.credential == "malformed" and not check.target.security.scheme_of(ask.channel).prefix
+        by = weakest([access.required, *([KEY_ALONE] if bare else [])], access.required)
+        check.fail(f"{what} was let in{' and shown rows' if shown else ''}", ask, by=by)
     elif reply.status >= 500:
         return
     elif reply.status != 401:

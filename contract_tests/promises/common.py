@@ -27,6 +27,7 @@ WHITE_SPACE = Statement(
     "White space, escapes and the order of names in a JSON text carry no meaning.", source="RFC 8259"
 )
 REQUIRED = Statement("Without a good credential nothing is shown.", source=A_SECRET)
+KEY_ALONE = Statement("Assumed: a key is the whole header; behind a scheme it is another text.")
 TENANCY = Statement("Nobody is shown the sandboxes of a caller whom they share nothing with.", source=A_SECRET)
 UNECHOED = Statement("No answer repeats the credential that came with the question.", source=A_SECRET)
 

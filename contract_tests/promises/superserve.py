@@ -57,6 +57,20 @@ INVARIANTS = (
         ),
     ),
     Invariant(
+        Statement("a snapshot is there or absent", quote="ID of the latest snapshot (present after a pause)."),
+        lambda row: say_if_null(row, "snapshot_id"),
+    ),
+    Invariant(
+        Statement("without a cap there is no timeout", quote="Absent when no cap was configured."),
+        lambda row: say_if_null(row, "timeout_seconds"),
+    ),
+    Invariant(
+        Statement(
+            "by default there are no network settings", quote="Absent when the sandbox uses default network settings."
+        ),
+        lambda row: say_if_null(row, "network") or say_if(row.get("network") == {}, "network is empty"),
+    ),
+    Invariant(
         Statement("Observed: nothing is null (server source: what has no value is left out)."),
         lambda row: next((f"{name} is null" for name, value in row.items() if value is None), ""),
     ),
@@ -72,6 +86,13 @@ INVARIANTS = (
         ),
     ),
 )
+
+
+def say_if_null(row: Row, name: str) -> str:
+    """A sentence where a field is null that is absent when it has no value."""
+    return say_if(name in row and row[name] is None, f"{name} is null and not absent")
+
+
 WINDOW = Statement("Observed: `limit` and `offset` cut a window out of the list (superserve 0.11.4; not on the page).")
 FILTERS = (
     Tags(

@@ -17,6 +17,10 @@ LATE = (
     ("prime", "large_page_breaks", "values.no_5xx"),
     ("prime", "repeated_label_counted", "spellings.encoding"),
     ("prime", "status_beats_is_active", "filters.conjunction"),
+    ("superserve", "network_as_null", "rows.invariants"),
+    ("superserve", "network_empty", "rows.invariants"),
+    ("superserve", "snapshot_as_null", "rows.invariants"),
+    ("superserve", "timeout_as_null", "rows.invariants"),
 )
 """Provider, bug, and the law that names it as a broken promise."""
 
@@ -26,3 +30,11 @@ LATE = (
 def test_a_bug_that_was_missed_is_named(slug: str, bug: str, law: str) -> None:
     """With all three tokens, by a promise of tier MUST."""
     assert law in laws(judge(Unit(Build(slug, bug=bug), "default", TOKENS[-1])).must)
+
+
+@pytest.mark.slow
+def test_a_key_behind_a_scheme_is_only_expected_to_be_refused() -> None:
+    """No page says that a key is the whole header, so a server that looks behind a scheme is warned of."""
+    found = judge(Unit(Build("superserve", bug="scheme_in_key"), "default", TOKENS[-1]))
+    assert found.must == ()
+    assert any("behind another scheme was let in" in line for line in found.should)
