@@ -56,6 +56,7 @@ ALWAYS = frozenset(
         "pages.limits:inside a tie",
         "pages.windows:tie",
         "cursors.walk:inside a tie",
+        "tenancy.within:another org",
         "repeats.order:whole",
         "repeats.order:filtered",
         "repeats.order:tie",

@@ -125,6 +125,30 @@ def _close_users(check: Check, owner: Owner) -> None:
             close(f"{scopes.noun} mate without {scopes.noun}", ask, what)
 
 
+@law("tenancy.within", about=lambda promises: [promises.scopes.within], needs=lambda promises: promises.scopes.within)
+def within(check: Check) -> None:
+    """The list of an org or team holds what belongs to it: no sandbox is in the lists of two of them."""
+    scopes, identity = check.promises.scopes, check.listing.identity
+    # One of them in other letters may be the same.
+    named = [*{scope.casefold(): scope for scope in reversed(check.scopes) if scope}.values()][::-1]
+    if len(named) < 2:
+        check.inconclusive(f"needs --org twice, for two {scopes.noun}s", Lack.OPTION)
+        return
+    with check.probing(f"another {scopes.noun}") as wanted:
+        if not wanted:
+            return
+        one, two = check.snapshot(named[0]), check.snapshot(named[1])
+    names = {row[identity] for row in one.rows}
+    shared = [row for row in two.rows if row[identity] in names]
+    if one.rows and two.rows:
+        check.witness(f"{len(one.rows)} and {len(two.rows)} rows")
+    else:
+        check.inconclusive(f"one of the two {scopes.noun}s has no sandboxes")
+    if shared:
+        sentence = f"{len(shared)} sandboxes are in the lists of two {scopes.noun}s"
+        check.fail(sentence, one.asks[0], two.asks[0], rows=shared, by=scopes.within)
+
+
 @law("tenancy.apart", about=lambda promises: [promises.scopes.apart])
 def apart(check: Check) -> None:
     """Two callers who share nothing see nothing of each other's: in lists, under filters, on later pages, in facets,

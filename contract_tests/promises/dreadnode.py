@@ -335,6 +335,10 @@ PROMISES = Promises(
         ),
         unknown=404,
         foreign=403,
+        within=Statement(
+            "A list holds the sandboxes of its org alone.",
+            quote="List sandboxes for the current user within an organization.",
+        ),
         refused=Statement("Assumed: an unknown org is a 404, and one that the caller does not belong to a 403."),
         advice="is the org {scope} right?",
     ),

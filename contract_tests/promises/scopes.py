@@ -30,6 +30,8 @@ class Scopes:
     """The status for a scope that the caller does not belong to."""
     refused: Statement = REFUSED
     """That such scopes are refused, and with these statuses, rather than shown empty."""
+    within: Statement | None = None
+    """That the list of a scope holds what belongs to it, and nothing of the caller's other scopes."""
     empty: Statement | None = None
     """That an empty text in the parameter is as good as no parameter."""
     own: Statement | None = None

@@ -87,3 +87,14 @@ def test_facets_have_one_order_too() -> None:
     bug = next(each for each in BUGS if each.name == "facets_ties_unstable")
     found = outcomes("dreadnode", bug.handler(size=250), profile="matrix")["repeats.order"]
     assert found.verdict is Verdict.BROKEN
+
+
+def test_one_org_in_other_letters_is_not_another() -> None:
+    """A server that takes slugs in any case shows one list under both, and that convicts nobody."""
+    right = correct("dreadnode", size=SIZE)
+
+    def folding(method: str, path: str, query: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        return right(method, path.replace("ACME", "acme"), query, headers)
+
+    found = outcomes("dreadnode", folding, orgs=("acme", "ACME"))["tenancy.within"]
+    assert (found.verdict, found.sentence) == (Verdict.NOT_ASKED, "needs --org twice, for two orgs")

@@ -100,8 +100,8 @@ OWN: Mapping[str, set[str]] = {
     "dreadnode": {
         "spellings.lists", "values.closed", "cursors.walk", "cursors.filtered", "cursors.replay", "cursors.bound",
         "cursors.tampered", "cursors.end", "facets.counts", "facets.spellings", "facets.ignored", "facets.shape",
-        "facets.order", "facets.omissions", "tenancy.foreign", "schema.error_code", "values.routes", "colleagues.own",
-        "colleagues.answers", "colleagues.facets",
+        "facets.order", "facets.omissions", "tenancy.foreign", "tenancy.within", "schema.error_code", "values.routes",
+        "colleagues.own", "colleagues.answers", "colleagues.facets",
     },
     "instavm": {"values.metadata", "values.routes", "credentials.challenge", "colleagues.answers"},
     "prime": {

@@ -10,6 +10,7 @@ from tests.kit.other_make.trial import TOKENS
 
 LATE = (
     ("dreadnode", "limit_zero_is_default", "values.bounds"),
+    ("dreadnode", "org_forgotten", "tenancy.within"),
     ("instavm", "large_number_breaks", "values.no_5xx"),
     ("instavm", "nesting_breaks", "values.no_5xx"),
     ("instavm", "surrogate_breaks", "values.no_5xx"),
