@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -126,12 +127,35 @@ def _check_order(facet: Facet, facets: Facets, question: Question, entries: tupl
     elif not is_alphabetical(facet, counted):
         sentence = f"{facet.name} with equal counts are not in alphabetical order"
         tied = [one for one in counted if sum(other["count"] == one["count"] for other in counted) > 1]
-        yield Breach(sentence, asks, tuple(tied), facets.ties, law, fields=fields)
+        certain = facets.alphabet is not None and is_in_no_alphabet(facet, counted)
+        by = facets.alphabet if certain and facets.alphabet is not None else facets.ties
+        yield Breach(sentence, asks, tuple(tied), by, law, fields=fields)
+
+
+def ties_of(entries: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Neighbours of equal counts."""
+    return [(one, other) for one, other in pairwise(entries) if one["count"] == other["count"]]
+
+
+def is_in_no_alphabet(facet: Facet, entries: Sequence[Row]) -> bool:
+    """Whether each of the texts that buckets show has two neighbours of equal counts that no collation has in their
+    order. Of texts beyond ASCII, and of missing ones, nothing is certain."""
+    return all(
+        any(comes_behind(one.get(name), other.get(name)) for one, other in ties_of(entries))
+        for name in (*facet.shown, facet.key)
+    )
+
+
+def comes_behind(one: Any, other: Any) -> bool:
+    """Whether the first text stands behind the second in every alphabet."""
+    if not (isinstance(one, str) and isinstance(other, str) and one and other and (one + other).isascii()):
+        return False
+    return all(fold(one) > fold(other) for fold in (*COLLATIONS, fold_numbers))
 
 
 def is_alphabetical(facet: Facet, entries: Sequence[Row]) -> bool:
     """Whether one of the texts that buckets show orders those of equal counts, in one of the usual collations."""
-    ties = [(one, other) for one, other in pairwise(entries) if one["count"] == other["count"]]
+    ties = ties_of(entries)
     return not ties or any(
         all(fold(str(one.get(name) or "")) <= fold(str(other.get(name) or "")) for one, other in ties)
         for name in (*facet.shown, facet.key)
@@ -145,4 +169,10 @@ def fold_language(text: str) -> str:
     return "".join(letter for letter in plain.casefold() if letter.isalnum())
 
 
+def fold_numbers(text: str) -> str:
+    """What an order compares that takes digits for numbers: 9 before 10."""
+    return NUMBER.sub(lambda found: found[0].zfill(LONGEST_NUMBER), text.casefold())
+
+
+NUMBER, LONGEST_NUMBER = re.compile("[0-9]+"), 40
 COLLATIONS = (str, str.casefold, fold_language)

@@ -155,6 +155,10 @@ FACETS = Facets(
     ),
     order=Statement("The largest count comes first.", quote="Both lists are pre-sorted by count DESC"),
     ties=Statement("Assumed: equal counts are in the alphabetical order of one of the texts that a bucket shows."),
+    alphabet=Statement(
+        "Equal counts are in an alphabetical order.",
+        quote="pre-sorted by count DESC with a stable alphabetical tiebreaker.",
+    ),
     omits=Statement(
         "There is no empty bucket, and none for the sandboxes without a project.",
         quote="Distinct sandbox state values with sandbox counts. Empty buckets are omitted.",

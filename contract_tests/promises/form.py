@@ -61,6 +61,8 @@ class Facets:
     """Which bucket comes first."""
     ties: Statement
     """How buckets of equal counts are ordered."""
+    alphabet: Statement | None = None
+    """That they are in the order of an alphabet, where the page says so and leaves open which one."""
     omits: Statement
     """Which buckets are left out."""
     names: Statement
