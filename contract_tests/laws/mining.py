@@ -11,6 +11,8 @@ from typing import TypeVar
 from contract_tests.outcome import Row
 
 T = TypeVar("T", bound=Hashable)
+LARGEST_TIED = 100
+"""Rows on a page that ends between two rows of one instant; laws that permit more still ask for the same page."""
 
 
 def halve(values: Iterable[T], total: int) -> list[T]:
@@ -49,12 +51,26 @@ def strangers(groups: Sequence[frozenset[T]]) -> tuple[T, T] | None:
     return None
 
 
-def tie(rows: Sequence[Row], created: str, least: int = 2, most: int = 100) -> int | None:
-    """A page size whose boundary falls between two rows of one instant."""
-    for index in range(max(1, least), min(len(rows), most + 1)):
-        if rows[index - 1].get(created) == rows[index].get(created):
-            return index
-    return None
+def tie(rows: Sequence[Row], created: str, least: int = 2, most: int = LARGEST_TIED) -> int | None:
+    """A page size whose boundary falls between two rows of one instant, as deep inside of a group of them as can be:
+    the more stand on either side, the less two orders of them can look alike. Of equal sizes the first, and a large one
+    only where no smaller one will do."""
+    small = min(most, LARGEST_TIED)
+    return _deepest(rows, created, least, small) or _deepest(rows, created, small + 1, most)
+
+
+def _deepest(rows: Sequence[Row], created: str, least: int, most: int) -> int | None:
+    best, found, start = 0, None, 0
+    for end in range(1, len(rows) + 1):
+        if end < len(rows) and rows[end].get(created) == rows[start].get(created):
+            continue
+        low, high = max(start + 1, least), min(end - 1, most)
+        size = min(max((start + end) // 2, low), high)
+        depth = min(size - start, end - size) if low <= high else 0
+        if depth > best:
+            best, found = depth, size
+        start = end
+    return found
 
 
 def divisor(count: int, most: int) -> int | None:

@@ -7,11 +7,13 @@ from contract_tests.judging.judge import FIRST_PAGE, Place
 from contract_tests.laws import mining
 from contract_tests.laws.filters import common_pairs, find_oneself, members_of, of_filters
 from contract_tests.laws.registry import law
-from contract_tests.outcome import Pairs
+from contract_tests.outcome import Pairs, Row
 from contract_tests.promises.common import BEHIND, FAR_PAGES
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Tags
 from contract_tests.promises.form import Promises
+from contract_tests.promises.paging import Body
 from contract_tests.promises.statements import Statement
+from contract_tests.sending.ask import Ask
 
 INT32 = 2_147_483_647
 TRUE_TEXT = "true"
@@ -56,13 +58,27 @@ def default(check: Check) -> None:
     rows = check.snapshot().rows
     most = check.listing.paging.default
     bites = most is not None and len(rows) > most
-    check.expect(
+    body = check.expect(
         "no parameters",
         check.question(()),
         witness=f"{len(rows)} rows, {most or 'all'} by default" if bites or most is None else "",
     )
     if not bites and most is not None:
         check.inconclusive(f"{len(rows)} rows do not reach the default of {most}")
+    elif most is not None and body is not None and len(body.rows) < most:
+        with check.probing("no parameters"):
+            _compare_with_default(check, most, len(body.rows))
+
+
+def _compare_with_default(check: Check, size: int, shown: int) -> None:
+    """A page may be short and lead on; where it is longer as soon as its documented size is named, that is no default.
+    Asked between two that do not name it, since a list that shrinks has shorter pages."""
+    named, plain = check.question((), size=size), check.question(())
+    bodies = [check.listing.body_of(check.send(question.ask)) for question in (named, plain)]
+    lengths = [len(body.rows) for body in bodies if body is not None]
+    if len(lengths) == 2 and lengths[1] == shown < lengths[0]:
+        by = check.listing.paging.statement
+        check.fail(f"{shown} rows by default, and {lengths[0]} where {size} are asked for", plain.ask, named.ask, by=by)
 
 
 @law("pages.limits", about=of_pages)
@@ -91,7 +107,8 @@ def windows(check: Check) -> None:
     if count < 2:
         check.inconclusive(f"{count} rows make no second page")
         return
-    boundary = mining.tie(rows, check.listing.created, 2, 100) or min(7, count)
+    tied = mining.tie(rows, check.listing.created, 2, mining.LARGEST_TIED)
+    boundary = tied or min(7, count)
     third = min(-(-count // 3), paging.most)
     last = max(3, -(-count // third))
     sizes = [("tie", boundary, 2), ("third", third, 2), ("last of three", third, last), ("by seven", min(7, count), 3)]
@@ -102,10 +119,15 @@ def windows(check: Check) -> None:
     sizes.append(("one by one", 1, 2))
     for name, size, number in sizes:
         if paging.number:
-            check.expect(name, check.question((), size=size, place=Place(number)))
+            question = check.question((), size=size, place=Place(number))
         elif size <= paging.most:
-            place = Place(offset=(number - 1) * size)
-            check.expect(name, check.question((), size=size, place=place))
+            question = check.question((), size=size, place=Place(offset=(number - 1) * size))
+        else:
+            continue
+        body = check.expect(name, question)
+        if name == "tie" and tied and body is not None:
+            with check.probing(name):
+                _hold_apart(check, check.question((), size=size).ask, question.ask, body)
     if paging.number:
         behind = check.question((), size=third, place=Place(last + 2), by=BEHIND)
         check.expect("behind the end", behind, witness="behind the end")
@@ -121,6 +143,28 @@ def windows(check: Check) -> None:
         check.expect("offset alone", check.question((), place=Place(offset=2)))
     if not paging.refuses_more:
         check.expect("clamped", check.question((), size=paging.most + 1))
+
+
+def _hold_apart(check: Check, first: Ask, second: Ask, body: Body) -> None:
+    """No sandbox is on two pages that follow each other, in whatever order a page puts those of one instant. Convicted
+    where it is so again and the list did not move meanwhile."""
+    known = (reply for reply in reversed(check.transport.replies) if reply.ask == first and reply.status == 200)
+    one = check.listing.body_of(next(known, None) or check.send(first))
+    if one is None or not _on_both(check, one, body):
+        return
+    before = check.refresh()
+    bodies = [check.listing.body_of(check.send(ask)) for ask in (first, second)]
+    if check.refresh().rows != before.rows or bodies[0] is None or bodies[1] is None:
+        return
+    shared = _on_both(check, bodies[0], bodies[1])
+    if shared:
+        sentence = f"{len(shared)} sandboxes are on two pages that follow each other"
+        check.fail(sentence, first, second, rows=shared, by=check.listing.paging.statement)
+
+
+def _on_both(check: Check, one: Body, two: Body) -> list[Row]:
+    names = {row[check.listing.identity] for row in one.rows}
+    return [row for row in two.rows if row[check.listing.identity] in names]
 
 
 @law("pages.filtered", about=lambda promises: [*of_filters(promises), *of_pages(promises)])

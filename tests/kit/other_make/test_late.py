@@ -9,6 +9,8 @@ from tests.kit.other_make.measure import Unit, judge, laws
 from tests.kit.other_make.trial import TOKENS
 
 LATE = (
+    ("dreadnode", "default_limit_20", "pages.default"),
+    ("dreadnode", "facet_ties_by_rowid", "facets.order"),
     ("dreadnode", "limit_zero_is_default", "values.bounds"),
     ("dreadnode", "org_forgotten", "tenancy.within"),
     ("instavm", "large_number_breaks", "values.no_5xx"),
@@ -18,6 +20,7 @@ LATE = (
     ("prime", "large_page_breaks", "values.no_5xx"),
     ("prime", "repeated_label_counted", "spellings.encoding"),
     ("prime", "status_beats_is_active", "filters.conjunction"),
+    ("prime", "ties_by_page", "pages.windows"),
     ("superserve", "network_as_null", "rows.invariants"),
     ("superserve", "network_empty", "rows.invariants"),
     ("superserve", "snapshot_as_null", "rows.invariants"),
