@@ -7,11 +7,17 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from contract_tests.judging.check import Check
+from contract_tests.judging.target import target
+from contract_tests.laws import LAWS
 from contract_tests.laws.layer import Laws
-from contract_tests.outcome import Outcome, Tier, Verdict
+from contract_tests.oracle.twin import default_credentials
+from contract_tests.outcome import Options, Outcome, Tier, Verdict
 from contract_tests.planted.exercise import default_options, exercise
 from contract_tests.planted.false_alarms import handler
-from contract_tests.sending.in_process import Handler
+from contract_tests.sending.in_process import Handler, InProcess
+from contract_tests.sending.recorder import Recorder
+from tests.support.moving import Changing
 
 Answered = tuple[int, Mapping[str, str], bytes]
 Change = Callable[[str, dict[str, str], Answered], Answered]
@@ -74,3 +80,16 @@ def test_an_etag_belongs_to_one_answer() -> None:
     wrong = outcome("caching.validators", tagged(lambda asked, own: bool(asked)))
     assert (wrong.verdict, wrong.tier) == (Verdict.BROKEN, Tier.SHOULD)
     assert "304" in wrong.sentence
+
+
+def test_a_list_that_grew_before_it_stood_still_has_one_order() -> None:
+    """Two sandboxes came, one after the other, before the list was read again: the answers of before are no pages of
+    it, though all of their rows are in it."""
+    where = target("superserve")
+    growing = Changing("superserve", gone=lambda number: max(0, 3 - number))
+    check = Check(where, Recorder(InProcess(growing, where.security, default_credentials("superserve"))), Options())
+    before = len(check.snapshot().rows)
+    check.run(LAWS["repeats.order"])
+    check.finish()
+    assert check.breaches == {}
+    assert len(check.snapshot().rows) == before + 2
