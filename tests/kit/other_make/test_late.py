@@ -15,6 +15,7 @@ LATE = (
     ("dreadnode", "org_forgotten", "tenancy.within"),
     ("instavm", "large_number_breaks", "values.no_5xx"),
     ("instavm", "nesting_breaks", "values.no_5xx"),
+    ("instavm", "stale_replica", "repeats.order"),
     ("instavm", "surrogate_breaks", "values.no_5xx"),
     ("prime", "error_is_terminated", "filters.single"),
     ("prime", "large_page_breaks", "values.no_5xx"),
@@ -24,6 +25,7 @@ LATE = (
     ("superserve", "network_as_null", "rows.invariants"),
     ("superserve", "network_empty", "rows.invariants"),
     ("superserve", "snapshot_as_null", "rows.invariants"),
+    ("superserve", "stale_replica", "repeats.order"),
     ("superserve", "timeout_as_null", "rows.invariants"),
 )
 """Provider, bug, and the law that names it as a broken promise."""
