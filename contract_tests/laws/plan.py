@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from contract_tests.judging.probes import Plan
-from contract_tests.laws import OURS
+from contract_tests.laws import OURS, laws_for
 
 CALLERS = frozenset({"tenancy.apart"} | {name for name in OURS if name.startswith("colleagues.")})
 """The laws between callers. Whoever gives a second token wants them asked, whatever a plan has room for: each token
@@ -67,12 +67,17 @@ ALWAYS = frozenset(
 """What every default run sends, whatever a plan has room for. No bug planted by hand needs them, but those do that
 others have made: text that databases cannot hold, the second page of every kind of filtered list, a page that ends
 between sandboxes of one instant, one order for one request. Planning takes them first, so that others make room."""
-POLITE = frozenset(
-    {"tenancy.apart:filtered", "colleagues.own:lists", "colleagues.team:list", "colleagues.users:user in a team"}
+POLITE_OTHER = "tenancy.apart:filtered"
+"""What the polite profile asks as a stranger."""
+POLITE_COLLEAGUE = (
+    ("colleagues.own:lists",),
+    ("colleagues.team:list",),
+    ("colleagues.users:user in a team", "colleagues.users:user without a team"),
+    ("colleagues.answers:list",),
 )
-"""Those of their probes that the polite profile sends."""
-ROOM_OF_CALLER = 6
-"""Requests that they take for each further token: of the 25, so that the least telling probes have to make room."""
+"""What it asks as a colleague: the first of these that is promised, so that no token is given in vain."""
+ROOM_OF_CALLER = 4
+"""Requests that this takes for each further token: of the 25, so that the least telling probes have to make room."""
 PLAN = Path(__file__).with_name("plan.yaml")
 
 
@@ -88,8 +93,15 @@ def read_plan(slug: str, profile: str, further: int = 0) -> Plan | None:
     if probes is None:
         return None
     if profile == "polite":
-        return Plan(OURS, POLITE.union(probes[: len(probes) - further * ROOM_OF_CALLER]))
+        return Plan(OURS, frozenset({*probes[: len(probes) - further * ROOM_OF_CALLER], *polite_callers(slug)}))
     return Plan(OURS - CALLERS, MIXED.union(ALWAYS, probes))
+
+
+def polite_callers(slug: str) -> tuple[str, ...]:
+    """The probes between callers that the polite profile sends, where their tokens are given."""
+    promised = {law.name for law in laws_for(slug)}
+    own = (probes for probes in POLITE_COLLEAGUE if probes[0].partition(":")[0] in promised)
+    return (POLITE_OTHER, *next(own, ()))
 
 
 def is_planned(slug: str) -> bool:
