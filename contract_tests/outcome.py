@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
@@ -207,15 +208,50 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a power figure is worked out from: who asked what, and the rows that were seen, per scope (org or team; ""
-    is the caller's own list)."""
+    """What a power figure is worked out from: which probe was answered what, and the rows that were seen, per scope
+    (org or team; "" is the caller's own list)."""
 
     slug: str
     options: Options
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     other_rows: tuple[Row, ...] | None = None
-    replies: tuple[Reply, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    judged: frozenset[str] = frozenset()
+    """The accounts, `law:probe`, that came to their own end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The answers to requests that one account, `law:probe`, sent at the same time; mostly it is one."""
+
+    account: str
+    replies: tuple[Reply, ...]
+
+
+NORMAL = 1.96
+"""How many standard deviations leave 95 % between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How many of so many bugs a run would catch that chose none of its probes. `caught` is a sum of shares."""
+
+    caught: float
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.caught / self.total if self.total else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The interval of Wilson for the share, at 95 %."""
+        if not self.total:
+            return 0.0, 1.0
+        spread = NORMAL**2 / self.total
+        middle = (self.share + spread / 2) / (1 + spread)
+        half = math.sqrt(spread * (self.share * (1 - self.share) + spread / 4)) / (1 + spread)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +263,24 @@ class Power:
     unseen: tuple[str, ...]
     names: tuple[str, ...] = ()
     """The bugs that it would not have caught."""
+    unplanned: Estimate | None = None
+    """Of bugs that chose none of the probes; without a calibration there is none."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the run proves: by bugs that chose none of its probes, where they were measured."""
+        return self.unplanned or Estimate(self.caught, self.total)
+
+    @property
+    def sentence(self) -> str:
+        """What the run would have caught, as a sentence without its subject. Shares are cut, never rounded up."""
+        low, high = self.estimate.interval
+        interval = f"95 % interval {math.floor(100 * low)} to {math.ceil(100 * high)} %"
+        known = f"{self.caught} of {self.total} known fault types"
+        if self.unplanned is None:
+            return f"would have caught {known} ({interval})"
+        share = f"{math.floor(100 * self.unplanned.share)} % of faults that chose none of its probes"
+        return f"would have caught an estimated {share} ({interval}), and {known}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from contract_tests.laws.plan import read_plan
 from contract_tests.outcome import Lack, ListUnreadable, Options, Outcome
 from contract_tests.promises.deviations import Deviation
 from contract_tests.reporting.ledger import notes_on
-from contract_tests.reporting.report import MIN_POWER, Report, failing
+from contract_tests.reporting.report import Report, failing, min_power_of
 from contract_tests.sending.address import is_loopback
 from contract_tests.sending.tape import Tape
 from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
@@ -102,7 +102,7 @@ def check(
     options: Options,
     *,
     layers: Sequence[Layer],
-    min_power: float = MIN_POWER,
+    min_power: float | None = None,
     accepted: Sequence[Deviation] = (),
     progress: Progress | None = None,
     tape: Tape | None = None,
@@ -114,7 +114,8 @@ def check(
     started = time.perf_counter()
     ledger = ledger_of(slug, accepted)
     session = open_session(slug, transport, options, progress, ledger, tape)
-    report = Report(slug, base_url, options, min_power=min_power)
+    least = min_power_of(options.profile) if min_power is None else min_power
+    report = Report(slug, base_url, options, min_power=least)
     try:
         judge(session, with_laws(layers))
     except CouldNotCheck as reason:

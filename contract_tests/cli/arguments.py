@@ -23,7 +23,7 @@ from contract_tests.promises.deviations import Deviation, DeviationError, read_a
 from contract_tests.reporting.baseline import Baseline, BaselineError
 from contract_tests.reporting.baseline import read as read_baseline
 from contract_tests.reporting.formats import IN_FILES, ON_STDOUT
-from contract_tests.reporting.report import MIN_POWER
+from contract_tests.reporting.report import MIN_POWERS
 from contract_tests.sending.address import BadAddress, address, is_loopback
 from contract_tests.sending.connecting import UnusableSetting, trust
 from contract_tests.sending.pace import DEFAULT_RATE
@@ -66,7 +66,7 @@ class Given:
     timeout: float
     """Seconds of silence."""
     cacert: Path | None
-    min_power: float
+    min_power: float | None
     layers: tuple[Layer, ...]
     accepted: tuple[Deviation, ...]
     files: dict[str, Path]
@@ -164,9 +164,9 @@ def add_extent(found: Parser) -> None:
     add(
         "--min-power",
         type=share,
-        default=MIN_POWER,
         metavar="SHARE",
-        help="known fault types that the run must be able to catch (default %(default)s)",
+        help="faults that the run must be able to catch, as it estimates "
+        f"(default {MIN_POWERS['default']}, polite {MIN_POWERS['polite']})",
     )
     add("--accept", type=Path, metavar="FILE", help="a YAML list of known deviations: law, reason, expires")
     add(

@@ -97,6 +97,7 @@ class Check:
         before, self._probe = self._probe, probe
         try:
             yield self.wants(probe)
+            self.reasons.judged.add(self.account)
         except NotAsked as reason:
             self.inconclusive(str(reason), Lack.NATURE)
         finally:

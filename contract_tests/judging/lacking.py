@@ -54,6 +54,8 @@ class Reasons:
     """Why no further law had its turn, if one had none."""
     exercised: set[str] = field(default_factory=set)
     """The laws that came to their own end."""
+    judged: set[str] = field(default_factory=set)
+    """The probes that came to their own end, as `law:probe`."""
     _said: dict[str, dict[tuple[Lack, str], None]] = field(default_factory=dict)
     _open: dict[str, list[tuple[Tier, Lack, str]]] = field(default_factory=dict)
 
@@ -64,6 +66,11 @@ class Reasons:
     def leave_open(self, law: str, tier: Tier, lack: Lack, reason: str) -> None:
         """Note a suspicion that could be neither confirmed nor dispelled; the law no longer holds."""
         self._open.setdefault(law, []).append((tier, lack, reason))
+
+    @property
+    def open_laws(self) -> frozenset[str]:
+        """The laws with a suspicion that nothing came of."""
+        return frozenset(self._open)
 
     def find(self, law: Subject, tier: Tier, plan: Probes | None, *, witnessed: bool) -> tuple[Lack, str] | None:
         """What a law of this tier lacked that broke nothing, and the reasons in one line; None for one that holds."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from contract_tests.judging.check import Check
@@ -12,13 +13,14 @@ from contract_tests.judging.law import Law
 from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.probes import Plan
 from contract_tests.judging.target import Target
-from contract_tests.outcome import Lack, Options, Outcome, Power, RunRecord
+from contract_tests.outcome import Lack, Options, Outcome, Power, RunRecord, Sent
 from contract_tests.sending.ask import Reply
 from contract_tests.sending.recorder import Recorder
 from contract_tests.sending.tape import Tape
 from contract_tests.sending.transport import Transport
 
-SHARED_ACCOUNT = "laws and oracle"
+SHARING = ("laws", "oracle")
+SHARED_ACCOUNT = " and ".join(SHARING)
 """What the requests of the layers are booked on that work on the run's own check, within one budget."""
 
 Progress = Callable[[str, int, str], None]
@@ -158,9 +160,25 @@ class Session:
             self.options,
             {scope: snapshot.rows for scope, snapshot in self.check.snapshots.items()},
             None if theirs is None else theirs.rows,
-            tuple(self.check.transport.replies),
-            self.outcomes,
+            tuple(self._sent()),
+            self._judged(),
         )
+
+    def _sent(self) -> Iterator[Sent]:
+        """What laws and oracle were answered. What the oracle asks between two laws is booked on the oracle."""
+        shared = [each for each in self.tape.exchanges if each.layer in SHARING and each.reply is not None]
+        for _, together in groupby(shared, lambda each: (id(each.started), each.law, each.probe)):
+            exchanges = [*together]
+            first = exchanges[0]
+            account = f"{first.law or ('' if first.layer == SHARING[0] else first.layer)}:{first.probe}"
+            yield Sent(account, tuple(each.reply for each in exchanges if each.reply is not None))
+
+    def _judged(self) -> frozenset[str]:
+        """The probes that came to their own end, of laws that left no suspicion open. Outside of all probes the empty
+        name stands for the requests of a law, or for those of no law."""
+        reasons = self.check.reasons
+        ended = {*reasons.judged, *(f"{law}:" for law in reasons.exercised), *([":"] if self.complete else [])}
+        return frozenset(each for each in ended if each.partition(":")[0] not in reasons.open_laws)
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
         """Keep what a layer behind the laws has found; what is known does not count."""

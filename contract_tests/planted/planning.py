@@ -1,4 +1,5 @@
-"""Makes `laws/plan.yaml`: which probes catch the most planted bugs for their price.
+"""Makes `laws/plan.yaml`: which probes catch the most planted bugs for their price; and `laws/matrix.yaml`, which says
+what every probe catches.
 
 Every probe is run against every bug once (profile `matrix`). The plan of a profile is then greedy: first what
 catches the most bugs that nothing chosen so far catches, then what catches them a second time, then the rest in the
@@ -11,33 +12,37 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import yaml
 
 from contract_tests.judging.session import CouldNotCheck
 from contract_tests.laws.layer import Laws
-from contract_tests.laws.plan import ALWAYS, CALLERS, MIXED, PLAN, plans
+from contract_tests.laws.plan import ALWAYS, PLAN, plans
 from contract_tests.outcome import Tier
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.exercise import default_options, exercise
+from contract_tests.planted.matrix import PLANTED, UNPLANNED, Kills, is_plannable, name_of, read_matrix, write_matrix
 from contract_tests.promises import BY_SLUG
 
-MATRIX_SIZES = {"default": 250, "polite": 137}
+COMMAND = "python -m contract_tests.planted.planning"
+MATRIX_SIZE = 250
 """Rows in the world of the bugs: enough for three pages, few enough to be quick."""
-SIZES = {"default": 1_000, "polite": 137}
+SIZE = 1_000
+"""Rows in the world that probes are priced in: that of the fake's default fixtures."""
+PROFILES = ("default", "polite")
 ROOM = {"default": {"dreadnode": 60}, "polite": {"dreadnode": 18, "prime": 20}}
 """Requests for probes, where the snapshots leave less than usual."""
 USUAL = {"default": 86, "polite": 21}
 ROUNDS = 3
-OPTIONAL = ("caching.validators:etag",)
-UNPLANNED = "parameters.observed:"
-"""Asked whenever another probe needs the answer."""
 FREE = frozenset({":", "pages.limits:", "tenancy.owner:", "credentials.unechoed:", "rows.known:"})
 """What every run looks at: the snapshot, and the answers to everything else."""
 
-Kills = Mapping[str, frozenset[str]]
+
+def is_free(probe: str) -> bool:
+    """Whether every run looks at it, or asks it as soon as another probe needs the answer."""
+    return probe in FREE or probe.startswith(UNPLANNED)
 
 
 def prices_of(slug: str, size: int) -> Counter[str]:
@@ -57,7 +62,7 @@ def matrix(slug: str, size: int) -> dict[str, frozenset[str]]:
             session = exercise(slug, bug.handler(size=size), options, (Laws(),))
         except CouldNotCheck:
             continue
-        kills[f"{bug.operation} {bug.name}"] = frozenset(
+        kills[name_of(bug)] = frozenset(
             breach.probe
             for breaches in session.check.breaches.values()
             for breach in breaches
@@ -78,7 +83,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for bug, probes in self.kills.items():
-            self.caught[bug] = ROUNDS if FREE & probes else 0
+            self.caught[bug] = ROUNDS if any(map(is_free, probes)) else 0
 
     def affordable(self, probes: Iterable[str]) -> list[str]:
         """Those that are not chosen yet and fit into the room."""
@@ -100,15 +105,7 @@ def plan(
     kills: Kills, prices: Counter[str], order: Sequence[str], room: int, always: frozenset[str] = frozenset()
 ) -> list[str]:
     """The probes that fit into the room: those that are always sent, then the most telling first."""
-    named = [
-        probe
-        for probe in order
-        if not probe.endswith(":")
-        and probe not in OPTIONAL
-        and probe not in MIXED
-        and not probe.startswith(UNPLANNED)
-        and probe.partition(":")[0] not in CALLERS
-    ]
+    named = [probe for probe in order if is_plannable(probe)]
     made = Plan(kills, prices, room - sum(prices[probe] for probe in order if probe.startswith(UNPLANNED)))
     for probe in named:
         if probe in always:
@@ -126,23 +123,30 @@ def plan(
     return made.chosen
 
 
+def plan_for(slug: str, profile: str, kills: Kills, prices: Counter[str]) -> list[str]:
+    """The probes of a profile, within its room."""
+    always = ALWAYS if profile == "default" else frozenset()
+    return plan(kills, prices, list(prices), ROOM[profile].get(slug, USUAL[profile]), always)
+
+
 def main(slugs: Sequence[str]) -> int:
-    made = {profile: dict(plans().get(profile, {})) for profile in SIZES}
+    made = {profile: dict(plans().get(profile, {})) for profile in PROFILES}
+    measured = dict(read_matrix(PLANTED))
     for slug in slugs or BY_SLUG:
-        for profile, size in SIZES.items():
-            kills = matrix(slug, MATRIX_SIZES[profile])
-            prices = prices_of(slug, size)
-            always = ALWAYS if profile == "default" else frozenset()
-            chosen = plan(kills, prices, list(prices), ROOM[profile].get(slug, USUAL[profile]), always)
+        measured[slug] = kills = matrix(slug, MATRIX_SIZE)
+        prices = prices_of(slug, SIZE)
+        for profile in PROFILES:
+            chosen = plan_for(slug, profile, kills, prices)
             made[profile][slug] = chosen
-            left = [bug for bug, probes in kills.items() if not probes & (FREE | set(chosen))]
+            left = [bug for bug, probes in kills.items() if not any(is_free(each) or each in chosen for each in probes)]
             print(
                 f"{profile} {slug}: {len(chosen)} probes, {len(kills) - len(left)} of {len(kills)} bugs; "
                 f"not {', '.join(left) or 'any'}",
                 flush=True,
             )
     text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
-    PLAN.write_text("# Written by `python -m contract_tests.planted.planning`.\n" + text, encoding="utf-8")
+    PLAN.write_text(f"# Written by `{COMMAND}`.\n{text}", encoding="utf-8")
+    write_matrix(PLANTED, measured, COMMAND)
     return 0
 
 

@@ -11,6 +11,8 @@ from contract_tests.reporting.baseline import way_of
 from contract_tests.reporting.report import Report, binds, decide
 from contract_tests.reporting.wording import causes_of, curls, mark, printable
 
+SHARE_DIGITS = 4
+
 
 def render(report: Report) -> str:
     """One object: what was checked, the verdict with its exit code, and every law with its evidence."""
@@ -37,9 +39,16 @@ def render(report: Report) -> str:
 def _power(report: Report) -> dict[str, Any] | None:
     if report.power is None:
         return None
+    estimate = report.power.estimate
     return {
         "caught": report.power.caught,
         "total": report.power.total,
+        "estimate": {
+            "share": round(estimate.share, SHARE_DIGITS),
+            "interval": [round(end, SHARE_DIGITS) for end in estimate.interval],
+            "caught": round(estimate.caught, SHARE_DIGITS),
+            "total": estimate.total,
+        },
         "unseen": list(report.power.unseen),
         "minimum": report.min_power,
     }

@@ -12,8 +12,14 @@ from contract_tests.reporting import exit_codes
 
 MAX_NAMES = 5
 """Laws without a verdict that one sentence names."""
-MIN_POWER = 0.8
-"""The default fixtures of the fake reach it with one credential; a nearly empty account does not."""
+MIN_POWERS: Mapping[str, float] = {"polite": 0.5, "default": 0.7, "deep": 0.8}
+"""By profile: the share of faults that a run must be able to catch. The default fixtures of the fake reach it with any
+number of credentials; a nearly empty account does not. Twenty-five requests prove less than a hundred."""
+
+
+def min_power_of(profile: str) -> float:
+    """What a run of this profile must prove, where nobody says otherwise."""
+    return MIN_POWERS.get(profile, MIN_POWERS["default"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +143,8 @@ def decide(report: Report) -> tuple[int, str]:
         return exit_codes.UNDER_POWERED, f"{held}, but {price}"
     if report.power is None:
         return exit_codes.HOLDS, held
-    share = report.power.caught / report.power.total if report.power.total else 0.0
-    caught = f"it would have caught {report.power.caught} of {report.power.total} known fault types"
-    if share < report.min_power:
-        return exit_codes.UNDER_POWERED, f"{held}, but the run proves too little: {caught}"
+    caught = f"it {report.power.sentence}"
+    if report.power.estimate.share < report.min_power:
+        least = f"of this {report.options.profile} run {100 * report.min_power:g} % are asked (--min-power)"
+        return exit_codes.UNDER_POWERED, f"{held}, but the run proves too little: {caught}; {least}"
     return exit_codes.HOLDS, f"{held}; {caught}"

@@ -94,7 +94,7 @@ def spent(report: Report) -> str:
 def power(report: Report) -> str:
     if report.power is None:
         return ""
-    sentence = f"This run would have caught {report.power.caught} of {report.power.total} known fault types"
+    sentence = f"This run {report.power.sentence}"
     unseen = "; ".join(report.power.unseen[:MAX_UNSEEN])
     return f"{sentence}; not seen: {unseen}." if unseen else sentence + "."
 

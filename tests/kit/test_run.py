@@ -144,7 +144,7 @@ def test_equal_seeds_send_equal_requests() -> None:
 
     def asked() -> list[str]:
         session = exercise("prime", handler("prime", 0, 137), default_options("prime", seed=5))
-        return [reply.ask.target for reply in session.record.replies]
+        return [reply.ask.target for each in session.record.sent for reply in each.replies]
 
     assert asked() == asked()
 

@@ -11,15 +11,16 @@ import yaml
 from contract_tests.laws import plan as planned
 from contract_tests.laws.plan import ALWAYS, plans, read_plan
 from contract_tests.planted import BUGS, planning
-from contract_tests.planted.planning import FREE, OPTIONAL, Plan, matrix, plan, prices_of
+from contract_tests.planted.matrix import OPTIONAL, name_of, read_matrix
+from contract_tests.planted.planning import FREE, Plan, matrix, plan, prices_of
 from contract_tests.promises import BY_SLUG
 
-PRICES = Counter({"a:1": 1, "a:2": 2, "b:1": 4, "b:2": 1, "b:": 3, OPTIONAL[0]: 1})
+PRICES = Counter({"a:1": 1, "a:2": 2, "b:1": 4, "b:2": 1, "b:": 3, **dict.fromkeys(OPTIONAL, 1)})
 ORDER = list(PRICES)
 SAMPLE = [
     bug
     for bug in BUGS
-    if (bug.slug, bug.name) in {("superserve", "metadata_ignored"), ("superserve", "metadata_any_pair")}
+    if (bug.slug, bug.name) in {("superserve", "status_ignored"), ("superserve", "metadata_any_pair")}
 ]
 
 
@@ -54,12 +55,13 @@ def test_a_bug_that_is_caught_is_worth_less() -> None:
 
 
 def test_the_matrix_says_which_probe_catches_which_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two bugs in filters are caught by probes of laws about filters, each of which has a price."""
+    """A bug in a filter is caught by probes of laws about filters, each of which has a price; a filter that is ignored,
+    and that the page does not have, by the question whether the deployment knows it."""
     monkeypatch.setattr(planning, "BUGS", SAMPLE)
     kills, prices = matrix("superserve", 60), prices_of("superserve", 60)
-    assert set(kills) == {"listSandboxes metadata_ignored", "listSandboxes metadata_any_pair"}
-    for probes in kills.values():
-        assert any(probe.startswith("filters.") and prices[probe] for probe in probes)
+    assert set(kills) == {"listSandboxes status_ignored", "listSandboxes metadata_any_pair"}
+    assert any(probe.startswith("filters.") and prices[probe] for probe in kills["listSandboxes metadata_any_pair"])
+    assert kills["listSandboxes status_ignored"] == {"parameters.observed:status"} < {*prices}
     assert prices[":"] == 0 < sum(prices.values())
 
 
@@ -70,8 +72,9 @@ def test_the_plan_is_written(
     path = tmp_path / "plan.yaml"
     monkeypatch.setattr(planning, "BUGS", SAMPLE)
     monkeypatch.setattr(planning, "PLAN", path)
-    monkeypatch.setattr(planning, "SIZES", {"default": 60, "polite": 60})
-    monkeypatch.setattr(planning, "MATRIX_SIZES", {"default": 60, "polite": 60})
+    monkeypatch.setattr(planning, "PLANTED", tmp_path / "matrix.yaml")
+    monkeypatch.setattr(planning, "SIZE", 60)
+    monkeypatch.setattr(planning, "MATRIX_SIZE", 60)
     assert planning.main(["superserve"]) == 0
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# Written by")
@@ -85,6 +88,10 @@ def test_the_plan_is_written(
     assert set(polite) <= set(made["default"]["superserve"])
     said = capsys.readouterr().out
     assert "2 of 2 bugs; not any" in said
+    kills = read_matrix(tmp_path / "matrix.yaml")
+    assert set(kills) == {"superserve"}
+    assert set(kills["superserve"]) == {name_of(bug) for bug in SAMPLE}
+    assert kills["superserve"]["listSandboxes metadata_any_pair"] & {*made["default"]["superserve"]}
 
 
 def test_what_is_always_sent_needs_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:

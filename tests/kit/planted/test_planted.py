@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.planted import BUGS, FAMILIES, correct, mutants, power
+from contract_tests.planted import BUGS, FAMILIES, correct, mutants
 from contract_tests.planted.__main__ import by_probes, main
 from contract_tests.planted.backend import EPOCH, FACETS, LIST, Rows, documents_of, load
 from contract_tests.planted.probes import PROBES, session
@@ -150,26 +150,6 @@ def test_a_mutant_changes_nothing_outside_of_itself() -> None:
         assert session(*operation).difference(Replay(operation[0], correct(operation[0]))) is None
 
 
-def test_power_knows_what_a_run_could_see() -> None:
-    """One request for the whole list shows rows that are written wrongly, but no filter that is broken."""
-    rows: Rows = {"main": documents_of(load("superserve", size=30))["main"]}
-    asks = [Ask("/sandboxes")]
-    replies = [transport("superserve", correct("superserve", rows)).send(each) for each in asks]
-    found = power.of("superserve", asks, replies, rows)
-    assert 0 < found.caught < found.total
-    assert "status_ignored" in found.names
-    assert "created_naive" not in found.names
-    assert "no bad value was sent" in found.unseen
-
-
-def test_power_takes_the_word_of_the_law() -> None:
-    """A difference that nobody looks at is not caught."""
-    rows: Rows = {"main": documents_of(load("superserve", size=30))["main"]}
-    asks = [Ask("/sandboxes")]
-    replies = [transport("superserve", correct("superserve", rows)).send(each) for each in asks]
-    assert power.of("superserve", asks, replies, rows, lambda bug, handler: False).caught == 0
-
-
 @pytest.mark.parametrize(
     ("slug", "rows", "sentence"),
     [
@@ -185,14 +165,6 @@ def test_the_witness_says_which_rows_were_missing(slug: str, rows: int, sentence
     own = [bug for bug in BUGS if bug.slug == slug]
     reasons = lacks(slug, [*documents["main"]], documents, [])
     assert sentence in [text for concerns, text in reasons if any(concerns(bug) for bug in own)]
-
-
-def test_power_of_an_empty_account_says_so() -> None:
-    """Where there are no rows, the sentences say it before anything else."""
-    rows: Rows = {"main": []}
-    asks = [Ask("/v1/sessions/sandboxes")]
-    replies = [transport("instavm", correct("instavm", rows)).send(each) for each in asks]
-    assert "the account has no sandboxes" in power.of("instavm", asks, replies, rows).unseen
 
 
 def test_cursors_are_carried_over() -> None:

@@ -90,7 +90,7 @@ def test_text() -> None:
         "ok       MUST   op: check  3 cases",
         "",
         "note: the <budget> is used up",
-        "This run would have caught 9 of 10 known fault types; not seen: no team was given.",
+        "This run would have caught 9 of 10 known fault types (95 % interval 59 to 99 %); not seen: no team was given.",
         "15 requests (12 for laws and oracle, 3 for conformance), 1.3 s",
         "prime: 1 promise is broken: b.lost",
     ]
@@ -168,7 +168,9 @@ def test_json() -> None:
     """All of it, for scripts: results by name, and the power with what it must be."""
     told = json.loads(json_report.render(REPORT))
     assert [law["result"] for law in told["laws"]] == ["ok", "broken", "warning", "inconclusive", "accepted", "ok"]
-    assert told["power"] == {"caught": 9, "total": 10, "unseen": ["no team was given"], "minimum": 0.8}
+    estimate = {"share": 0.9, "interval": [0.5958, 0.9821], "caught": 9, "total": 10}
+    unseen = ["no team was given"]
+    assert told["power"] == {"caught": 9, "total": 10, "estimate": estimate, "unseen": unseen, "minimum": 0.8}
     assert (told["exit_code"], told["seed"], told["seconds"], told["requests"]["conformance"]) == (1, 7, 1.26, 3)
     assert told["laws"][1]["rows"] == [{"id": "x" * 500}]
     assert json.loads(json_report.render(Report("prime", "", Options())))["power"] is None
