@@ -8,7 +8,7 @@ from contract_tests.laws import mining
 from contract_tests.laws.filters import common_pairs, find_oneself, members_of, of_filters
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Pairs, Row
-from contract_tests.promises.common import BEHIND, FAR_PAGES
+from contract_tests.promises.common import FAR_PAGES
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Tags
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body
@@ -129,14 +129,14 @@ def windows(check: Check) -> None:
             with check.probing(name):
                 _hold_apart(check, check.question((), size=size).ask, question.ask, body)
     if paging.number:
-        behind = check.question((), size=third, place=Place(last + 2), by=BEHIND)
+        behind = check.question((), size=third, place=Place(last + 2))
         check.expect("behind the end", behind, witness="behind the end")
         far = check.question((), size=paging.most, place=Place(INT32), by=FAR_PAGES)
         check.expect("far behind", far, witness="far behind")
         first = check.question((), size=min(10, count))
         check.expect("first by number", first.asked(query=(*first.ask.query, (paging.number, "1"))))
     else:
-        behind = check.question((), size=10, place=Place(offset=count + 5), by=BEHIND)
+        behind = check.question((), size=10, place=Place(offset=count + 5))
         check.expect("behind the end", behind, witness="behind")
         end = Place(offset=count - 1)
         check.expect("at the end", check.question((), size=10, place=end))

@@ -52,9 +52,7 @@ def _send_bad_value(check: Check, ask: Ask, parameters: tuple[str, ...], *, seve
         return  # The law about 5xx has it.
     elif reply.status != refusals.value:
         binding = refusals.value in documented and reply.status not in documented
-        # Whoever need not refuse a value need not do it with this status either.
-        refusing = check.listing.refusal_of(ask.query)
-        by = weakest([refusing, refusals.status, *([] if binding else [STATUS])], refusals.status)
+        by = weakest([refusals.status, *([] if binding else [STATUS])], refusals.status)
         check.fail(f"{what} was answered with {reply.status}, not {refusals.value}", ask, by=by)
     else:
         _check_names(check, ask, reply, what, parameters, BOTH_NAMED if several else refusals.named)

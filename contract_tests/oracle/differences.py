@@ -13,7 +13,7 @@ from typing import Any
 from contract_tests.oracle.facet_differences import compare_facets
 from contract_tests.oracle.list_differences import Pages
 from contract_tests.oracle.sides import Difference, Side, drop_nulls
-from contract_tests.promises.common import BEHIND, SERVED, STRICT_JSON
+from contract_tests.promises.common import SERVED, STRICT_JSON
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import ABSENT, Body
 from contract_tests.promises.questions import OracleQuestion
@@ -107,9 +107,7 @@ def compare_status(before: Side, query: OracleQuestion, reply: Reply, expected: 
     if listing.may_be_refused(query.pairs, reply.status, personal):
         return
     if expected.status == 200:
-        body = listing.body_of(expected)
-        behind = body is not None and not body.rows and listing.paging.is_further(query.pairs)
-        by = BEHIND if behind else listing.statement_of(query.pairs)
+        by = listing.statement_of(query.pairs)
         yield Difference("status", f"a valid question is answered with {reply.status}", by)
     elif reply.status == 200:
         sentence = f"a bad value is answered with 200 and not with {expected.status}"

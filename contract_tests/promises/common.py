@@ -44,8 +44,6 @@ EMPTY_TEXT = Statement(
     "Assumed: an empty text is refused where it is no value, and filters nothing where it may be none."
 )
 DIGITS = Statement("Assumed: a whole number is written in digits, and no other spelling of it is taken.")
-BEHIND = Statement("Assumed: a page behind the last one is empty.")
-COMMAS = Statement("Assumed: a comma is part of the value.")
 FAR_PAGES = Statement("Assumed: a number is served as far as an int32 goes.")
 BOTH_NAMED = Statement("Assumed: a refusal names every parameter at fault, not only the first.")
 BUCKET_NAMES = Statement(

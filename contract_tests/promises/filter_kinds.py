@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from contract_tests.outcome import Pairs, Row
-from contract_tests.promises.common import COMMAS, EMPTY_TEXT
+from contract_tests.promises.common import EMPTY_TEXT
 from contract_tests.promises.rows import Keeps
 from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import encode
@@ -161,12 +161,6 @@ class Excluding(Filter):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf(Filter):
     """Rows whose field, a list, has every one of the values given by repeating the parameter."""
-
-    commas: Statement = COMMAS
-    """That a comma separates nothing."""
-
-    def statement_for(self, text: str) -> Statement:
-        return self.commas if "," in text else Filter.statement_for(self, text)
 
     def keeps(self, query: Pairs) -> Keeps | None:
         wanted = texts(query, self.parameter)

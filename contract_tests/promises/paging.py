@@ -152,12 +152,6 @@ class Paging:
             return EMPTY_TEXT
         return DIGITS if is_whole(text) and not text.removeprefix("-").isdigit() else self.bounds
 
-    def is_further(self, query: Pairs) -> bool:
-        """Whether the query asks for a page behind the first one, by its number or by what it skips."""
-        return any(text != "1" for name, text in query if name and name == self.number) or any(
-            text != "0" for name, text in query if name and name == self.offset
-        )
-
     @property
     def parameters(self) -> frozenset[str]:
         cursor = self.cursor.parameter if self.cursor else ""
