@@ -213,24 +213,17 @@ class Check:
         """Hold an answer that is there already against the snapshot, as part of the probe around it. One that did not
         travel alone is not asked again, since alone it would be right."""
         body = self.accept(question, reply)
-        if body is None:
+        if body is None and not self._may_be_behind(question, reply):
             return None
-        listing = self.listing
 
         def looking(answer: Reply) -> Look:
-            taken = body if answer is reply else listing.body_of(answer)
-
-            def look(one: Snapshot, two: Snapshot) -> list[Breach]:
-                if taken is None:
-                    return []
-                return comparison.against_snapshots(listing, question, taken, one, two)
-
-            return look
+            taken = body if answer is reply else self.listing.body_of(answer)
+            return lambda one, two: comparison.against_snapshots(self.listing, question, answer, taken, one, two)
 
         self._confirmation.settle(question.ask, looking, reply, before, alone=alone)
-        if witness:
+        if witness and body is not None:
             self.witness(witness)
-        else:
+        elif body is not None:
             self._selects(question, before)
         return body
 
@@ -284,6 +277,8 @@ class Check:
         """A 200 that is a listing, or a breach and None."""
         if question.whole:
             self.conforms(reply)  # Snapshots come straight from the transport.
+        if self._may_be_behind(question, reply):
+            return None  # Whoever has the snapshots can tell.
         if not self._is_200(question.ask, reply, judge.meaning(self.listing, question)):
             return None
         body = self.listing.body_of(reply)
@@ -299,14 +294,20 @@ class Check:
     def _is_200(self, ask: Ask, reply: Reply, by: Statement) -> bool:
         if reply.status == 200:
             return True
-        if reply.status == 429:
+        if reply.status == judge.LIMITED:
             raise SendingStopped("the deployment limits requests; ask more slowly (--rate)")
-        personal = self.snapshots[""].rows if "" in self.snapshots else ()
-        if self.listing.may_be_refused(ask.query, reply.status, personal):
+        if self._may_be_closed(reply):
             self.inconclusive("the caller may not ask for another user's rows", Lack.NATURE)
         elif reply.status < 500:
-            self.breach(Breach(f"a valid request was answered with {reply.status}", (ask,), by=by))
+            self.breach(Breach(judge.refused(reply.status), (ask,), by=by))
         return False
+
+    def _may_be_closed(self, reply: Reply) -> bool:
+        personal = self.snapshots[""].rows if "" in self.snapshots else ()
+        return self.listing.may_be_refused(reply.ask.query, reply.status, personal)
+
+    def _may_be_behind(self, question: Question, reply: Reply) -> bool:
+        return judge.may_be_behind(question, reply.status) and not self._may_be_closed(reply)
 
     def json(self, reply: Reply) -> Any:
         """The body, or None where it is not strict JSON (which the schema law reports)."""

@@ -7,12 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contract_tests.judging.judge import Breach, Question, differs, fields_of, meaning, show_filters, spread, window
+from contract_tests.judging.judge import (
+    Breach,
+    Question,
+    differs,
+    fields_of,
+    may_be_behind,
+    meaning,
+    refused,
+    show_filters,
+    spread,
+    window,
+)
 from contract_tests.outcome import Row, Snapshot
 from contract_tests.promises.common import SAME
 from contract_tests.promises.form import Listing
 from contract_tests.promises.paging import Body
-from contract_tests.promises.statements import Statement
+from contract_tests.promises.statements import Statement, weakest
+from contract_tests.sending.ask import Reply
 
 MAX_FIELDS = 4
 """Fields that one sentence names."""
@@ -21,15 +33,31 @@ MAX_MISSING = 3
 
 
 def against_snapshots(
-    listing: Listing, question: Question, body: Body, before: Snapshot, after: Snapshot
+    listing: Listing, question: Question, reply: Reply, body: Body | None, before: Snapshot, after: Snapshot
 ) -> list[Breach]:
-    """What contradicts rows that are certain."""
+    """What contradicts rows that are certain; `body` is what the answer shows, where it is a listing."""
+    if may_be_behind(question, reply.status):
+        return against_refusal(listing, question, reply.status, before, after)
+    if body is None:
+        return []
     identity = listing.identity
     earlier = {row[identity]: row for row in before.rows}
     later = earlier if after is before else {row[identity]: row for row in after.rows}
     certain = frozenset(name for name, row in earlier.items() if name in later and later[name] == row)
     got = [row[identity] for row in body.rows]
     return [*Comparison(listing, question, body, before, earlier, later, certain, got).breaches()]
+
+
+def against_refusal(
+    listing: Listing, question: Question, status: int, before: Snapshot, after: Snapshot
+) -> list[Breach]:
+    """What a page that is refused contradicts. Rows that both snapshots have on it bind; whether there is a page where
+    the list has ended is for each server to say."""
+    keeps, by = listing.keeps(question.filters), meaning(listing, question)
+    least = min(sum(map(keeps, snapshot.rows)) for snapshot in (before, after))
+    if question.offset >= least:
+        by = weakest([by, listing.paging.behind], by)
+    return [Breach(refused(status), (question.ask,), by=by, soft=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +142,8 @@ class Comparison:
         count = total.of(self.body) if total is not None and self.before.complete else None
         if total is not None and count is not None and not least <= count <= least + slack:
             match = f"{spread(least, slack)} rows match {show_filters(self.question.filters)}"
-            yield self.breach(f"{total} is {count}, but {match}", by=total.statement, law="pages.total")
+            by = weakest([total.statement, meaning(self.listing, self.question)], total.statement)
+            yield self.breach(f"{total} is {count}, but {match}", by=by, law="pages.total")
 
     def check_exactly(self, matching: Sequence[str]) -> Iterator[Breach]:
         """Nothing moved, so the page is known row by row."""

@@ -18,6 +18,9 @@ from contract_tests.promises.paging import ABSENT, Body
 from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask
 
+LIMITED = 429
+"""Says nothing of the request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -193,6 +196,16 @@ def _check_cursor(listing: Listing, question: Question, body: Body) -> Iterator[
     elif len(body.rows) < question.size:
         sentence = f"a page of {len(body.rows)} rows (limit {question.size}) still has a {cursor.name}"
         yield Breach(sentence, asks, by=cursor.end, law=law)
+
+
+def refused(status: int) -> str:
+    """What is said of a valid request that was answered with this status."""
+    return f"a valid request was answered with {status}"
+
+
+def may_be_behind(question: Question, status: int) -> bool:
+    """Whether a page is refused that may lie behind the end of the list, where there need not be one."""
+    return question.offset > 0 and not question.whole and 400 <= status < 500 and status != LIMITED
 
 
 def fields_of(listing: Listing, filters: Pairs) -> tuple[str, ...]:

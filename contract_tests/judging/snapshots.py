@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from contract_tests.judging.judge import Breach, Question
+from contract_tests.judging.judge import LIMITED, Breach, Question, refused
 from contract_tests.outcome import ListUnreadable, Options, Pairs, Row, Snapshot
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body, leads_on
@@ -48,6 +48,11 @@ def read(reader: Reader, scope: str, credential: str) -> Snapshot:
         question = Question(ask, scope, base, walk.size, 0, walk.number, whole=True)
         reply = reader.transport.send(ask)
         walk.asks.append(ask)
+        if walk.may_be_behind(reply.status):
+            # Rows may have gone since the page that led here, and no server need have a page behind the end.
+            reader.breach(Breach(refused(reply.status), (ask,), by=promises.listing.paging.behind))
+            walk.doubt = f"page {walk.number} was answered with {reply.status}"
+            break
         body = reader.accept(question, reply)
         if body is None:
             raise ListUnreadable(reply)
@@ -106,6 +111,10 @@ class Walk:
         elif size is not None and read >= MIN_PAGES and len(self.rows) * FAR_SMALLER < read * size:
             self.doubt = f"its pages are far smaller than {size} rows"
         return not self.doubt
+
+    def may_be_behind(self, status: int) -> bool:
+        """Whether the page that was asked for may be refused because the list has ended."""
+        return self.number > 1 and self.promises.listing.cursor is None and 400 <= status < 500 and status != LIMITED
 
     def take(self, body: Body) -> None:
         """Keep the rows of a page, and find out whether another one follows."""

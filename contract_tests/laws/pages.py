@@ -11,11 +11,10 @@ from contract_tests.outcome import Pairs, Row
 from contract_tests.promises.common import FAR_PAGES
 from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Tags
 from contract_tests.promises.form import Promises
-from contract_tests.promises.paging import Body
+from contract_tests.promises.paging import INT32, Body
 from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask
 
-INT32 = 2_147_483_647
 TRUE_TEXT = "true"
 
 

@@ -52,7 +52,9 @@ def _send_bad_value(check: Check, ask: Ask, parameters: tuple[str, ...], *, seve
         return  # The law about 5xx has it.
     elif reply.status != refusals.value:
         binding = refusals.value in documented and reply.status not in documented
-        by = weakest([refusals.status, *([] if binding else [STATUS])], refusals.status)
+        # A page that does not say that it refuses a value does not say with which status either.
+        said = [refusals.status, check.listing.refusal_of(ask.query), *([] if binding else [STATUS])]
+        by = weakest(said, refusals.status)
         check.fail(f"{what} was answered with {reply.status}, not {refusals.value}", ask, by=by)
     else:
         _check_names(check, ask, reply, what, parameters, BOTH_NAMED if several else refusals.named)

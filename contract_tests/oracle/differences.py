@@ -7,14 +7,14 @@ the answer. Only certain rows convict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from contract_tests.oracle.facet_differences import compare_facets
 from contract_tests.oracle.list_differences import Pages
 from contract_tests.oracle.sides import Difference, Side, drop_nulls
 from contract_tests.promises.common import SERVED, STRICT_JSON
-from contract_tests.promises.form import Promises
+from contract_tests.promises.form import Listing, Promises
 from contract_tests.promises.paging import ABSENT, Body
 from contract_tests.promises.questions import OracleQuestion
 from contract_tests.promises.refusals import STATUS
@@ -63,7 +63,8 @@ def differences(query: OracleQuestion, replies: Sequence[Reply], before: Side, a
             return [Difference("status", f"the answer is {reply.status}", SERVED)]
     expected = before.twin.send(first.ask)
     if first.status != expected.status:
-        return list(compare_status(before, query, first, expected))
+        still = after.twin.send(first.ask)
+        return list(compare_status(before, query, first, (expected, still)))
     if first.status != 200:
         return list(compare_refusal(before.promises, first, expected))
     if not query.facets:
@@ -101,13 +102,18 @@ def compare_move(replies: Sequence[Reply], before: Side) -> Iterator[Difference]
         yield Difference("cursor", "a cursor is accepted together with other filters than its own", cursor.bound)
 
 
-def compare_status(before: Side, query: OracleQuestion, reply: Reply, expected: Reply) -> Iterator[Difference]:
-    listing, refusals = before.promises.listing, before.promises.refusals
+def compare_status(
+    before: Side, query: OracleQuestion, reply: Reply, twins: tuple[Reply, Reply]
+) -> Iterator[Difference]:
+    """A status that none of these answers has, with the rows of before and those of after."""
+    listing, refusals, expected = before.promises.listing, before.promises.refusals, twins[0]
     personal = before.snapshots[""].rows if "" in before.snapshots else ()
     if listing.may_be_refused(query.pairs, reply.status, personal):
         return
     if expected.status == 200:
         by = listing.statement_of(query.pairs)
+        if any(listing.paging.skips(*pair) for pair in query.pairs) and not all(map(has_rows(listing), twins)):
+            by = weakest([by, listing.paging.behind], by)
         yield Difference("status", f"a valid question is answered with {reply.status}", by)
     elif reply.status == 200:
         sentence = f"a bad value is answered with 200 and not with {expected.status}"
@@ -115,6 +121,11 @@ def compare_status(before: Side, query: OracleQuestion, reply: Reply, expected: 
     else:
         by = weakest([refusals.status, STATUS], STATUS)
         yield Difference("status", f"the refusal is a {reply.status} and not a {expected.status}", by)
+
+
+def has_rows(listing: Listing) -> Callable[[Reply], bool]:
+    """Whether an answer is a page with something on it."""
+    return lambda reply: bool((body := listing.body_of(reply)) is not None and body.rows)
 
 
 def compare_refusal(promises: Promises, reply: Reply, expected: Reply) -> Iterator[Difference]:

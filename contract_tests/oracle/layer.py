@@ -149,7 +149,7 @@ class Oracle:
             found = {kind: again[kind] for kind in found if kind in again}
         if not found:
             return None
-        difference = next(iter(found.values()))
+        difference = max(found.values(), key=lambda each: each.tier.rank)
         if self.moved:
             return self.make_finding(query, replies, difference)
         return self.simplify(query, replies, difference)
@@ -166,8 +166,9 @@ class Oracle:
                 tries -= simpler.cost
                 answered = self.ask(simpler)
                 found = self.differs(simpler, answered, self.side, self.side)
-                if found:
-                    query, replies, difference, progress = simpler, answered, found[0], True
+                binding = [each for each in found if each.tier.rank >= difference.tier.rank]
+                if binding:
+                    query, replies, difference, progress = simpler, answered, binding[0], True
                     break
         return self.make_finding(query, replies, difference)
 

@@ -14,7 +14,7 @@ from contract_tests.outcome import Row
 from contract_tests.promises.common import SAME, UNIQUE
 from contract_tests.promises.paging import ABSENT, Body, InHeader
 from contract_tests.promises.questions import OracleQuestion
-from contract_tests.promises.statements import Statement
+from contract_tests.promises.statements import Statement, weakest
 from contract_tests.sending.ask import Reply
 
 MAX_EVIDENCE = 5
@@ -215,11 +215,13 @@ class Pages:
             if count is None and (value is ABSENT or isinstance(paging.total.place, InHeader)):
                 yield Difference("total", f"{paging.total} is missing or not a number", paging.total.statement)
             elif count is None or not least <= count <= least + slack:
-                yield Difference("total", f"{paging.total} is {value}, but {matching}", paging.total.statement)
+                by = weakest([paging.total.statement, self.by], self.by)
+                yield Difference("total", f"{paging.total} is {value}, but {matching}", by)
         more = body.envelope.get(paging.more)
         end = self.before.twin.window(ask).end
         if paging.more and ((end < least and more is not True) or (end >= least + slack and more is not False)):
-            yield Difference("has_next", f"{paging.more} is {more}, but {matching}", paging.statement)
+            by = weakest([paging.statement, self.by], self.by)
+            yield Difference("has_next", f"{paging.more} is {more}, but {matching}", by)
         expected: Any = self.before.twin.send(ask).json() if paging.echoes else {}
         for name in paging.echoes:
             if body.envelope.get(name) != expected[name]:

@@ -27,6 +27,7 @@ FORBIDDEN = Statement("Assumed: whoever may not ask for a user's rows is refused
 RECASED = Statement("Assumed: a UUID in capitals is the same UUID.")
 OFF = Statement("Assumed: false filters nothing.")
 SPELT = Statement("Assumed: a boolean may be written as 1, on or True as well.")
+COMMAS = Statement("Assumed: a comma belongs to the value; several values are given by repeating the parameter.")
 NUMBERS = Statement("Assumed: numbers are compared by value: 1.0 is 1.")
 BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
@@ -161,6 +162,12 @@ class Excluding(Filter):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf(Filter):
     """Rows whose field, a list, has every one of the values given by repeating the parameter."""
+
+    commas: Statement = COMMAS
+    """That a comma does not separate values."""
+
+    def statement_for(self, text: str) -> Statement:
+        return self.commas if "," in text else Filter.statement_for(self, text)
 
     def keeps(self, query: Pairs) -> Keeps | None:
         wanted = texts(query, self.parameter)

@@ -11,8 +11,11 @@ from enum import Enum
 from typing import Any, Final
 
 from contract_tests.outcome import Pairs, Row
-from contract_tests.promises.common import DIGITS, EMPTY_TEXT
+from contract_tests.promises.common import DIGITS, EMPTY_TEXT, FAR_PAGES
 from contract_tests.promises.statements import Statement
+
+INT32: Final = 2_147_483_647
+"""The largest number of a page that anybody need know."""
 
 
 class Missing(Enum):
@@ -60,6 +63,7 @@ BOUND = Statement("Assumed: a cursor belongs to the filters that it was issued f
 TOTAL = Statement("Assumed: the total counts what matches the filters, on all pages together.")
 END = Statement("Assumed: there is no cursor on the last page, and a page before it is full.")
 BOUNDS = Statement("Assumed: a size or number outside of its range is refused.")
+BEHIND = Statement("Assumed: behind the end of the list there is an empty page, not a refusal.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ class Paging:
     """What the page says of these parameters."""
     bounds: Statement = BOUNDS
     """That a value outside of its range is refused."""
+    behind: Statement = BEHIND
+    """That a page behind the last one is served."""
 
     def refusal_of(self, name: str, text: str) -> Statement:
         """What states that this text, which is no size, number or cursor, is refused."""
@@ -150,7 +156,13 @@ class Paging:
             return self.cursor.bound
         if not text:
             return EMPTY_TEXT
+        if name in (self.number, self.offset) and is_whole(text) and float(text) > INT32:
+            return FAR_PAGES
         return DIGITS if is_whole(text) and not text.removeprefix("-").isdigit() else self.bounds
+
+    def skips(self, name: str, text: str) -> bool:
+        """Whether this parameter asks for a page that need not be the first, and so may lie behind the last one."""
+        return name in (self.number, self.offset) and text != ("1" if name == self.number else "0")
 
     @property
     def parameters(self) -> frozenset[str]:

@@ -213,7 +213,7 @@ def judged(answer: list[dict[str, Any]], before: Snapshot, after: Snapshot) -> l
     reply = Reply(ask, 200, {}, json.dumps(answer).encode(), 0.0)
     body = SUPERSERVE.body_of(reply)
     assert body is not None
-    return [each.sentence for each in comparison.against_snapshots(SUPERSERVE, question, body, before, after)]
+    return [each.sentence for each in comparison.against_snapshots(SUPERSERVE, question, reply, body, before, after)]
 
 
 A, B, C = row("a"), row("b"), row("c", metadata={})
