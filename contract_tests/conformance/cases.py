@@ -7,8 +7,6 @@ auth hook sets `$TOKEN`, and the gate tells the transport which credential is me
 
 from __future__ import annotations
 
-import copy
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,20 +19,20 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.engine import events
 
-from contract_tests.conformance.excluded import NEVER, excuses, find_blamed, is_excused
+from contract_tests.conformance.contradicted import FAILS, FORMS, OPEN_DOOR, misfits, statement_of
+from contract_tests.conformance.excluded import NEVER, excuses, is_excused
 from contract_tests.judging.check import NO_5XX
 from contract_tests.judging.judge import Breach
 from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.target import target
 from contract_tests.judging.traces import no_traces
-from contract_tests.judging.validation import Validator
-from contract_tests.outcome import Context, Lack, Outcome, Tier, broken, holds, inconclusive
+from contract_tests.outcome import Context, Lack, Outcome, broken, holds, inconclusive
 from contract_tests.promises import BY_SLUG
+from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
 from fakeserver.spec.reader import load_yaml
-from fakeserver.spec.references import dereference
 
 LAYER = "conformance"
 TOKEN = "$TOKEN"
@@ -44,10 +42,9 @@ ORIGIN = "http://deployment.invalid"
 EXAMPLES = {"polite": 5, "default": 50, "deep": 200}
 """Cases that the fuzzing phase draws per operation, by profile."""
 MAX_SENTENCE = 240
-ASSUMED = re.compile(r"\b(?:Assumed|Observed):")
 METHODS = ("GET", "HEAD")
 MAX_USERS = 3
-ONCE = "ignored_auth"
+ONCE = OPEN_DOOR
 """This check sends requests of its own, so it runs at one answered case per operation and not at all of them."""
 
 
@@ -59,7 +56,6 @@ class Plan:
     cases: tuple[Any, ...]
     requests: int
     gate: Gate
-    document: Mapping[str, Any]
 
 
 @dataclass
@@ -114,7 +110,6 @@ def plan(
     slug: str, *, seed: int = 0, profile: str = "default", values: Mapping[str, Iterable[str]] | None = None
 ) -> Plan:
     """Every case that will be sent. `values` maps `path.org` or `query.team_id` to texts that the deployment knows."""
-    document = load_yaml(BY_SLUG[slug].spec)
     known = {name: list(texts) for name, texts in (values or {}).items()}
     config = schemathesis.Config.from_dict(
         {
@@ -130,7 +125,7 @@ def plan(
         }
     )
     gate = Gate(target(slug).security)
-    whole = schemathesis.openapi.from_dict(copy.deepcopy(document), config=config)
+    whole = schemathesis.openapi.from_dict(load_yaml(BY_SLUG[slug].spec), config=config)
     schema = whole.include(operation_id=[*BY_SLUG[slug].operations])
     schema.app = gate
     scheme = gate.security.schemes[0]
@@ -155,7 +150,7 @@ def plan(
     operations = {identity(case) for case in cases}
     # The check of ignored credentials asks once without any, and once per scheme with a wrong one.
     extra = len(operations) * (1 + len(gate.security.schemes))
-    return Plan(slug, tuple(cases), len(set(gate.asked)) + extra, gate, document)
+    return Plan(slug, tuple(cases), len(set(gate.asked)) + extra, gate)
 
 
 def values_of(context: Context) -> dict[str, list[str]]:
@@ -214,8 +209,8 @@ class Record:
     ledger: Ledger
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     """By operation: the statuses of the answers to the right credential."""
-    failures: dict[tuple[str, str, str, Tier], list[tuple[str, tuple[Ask, ...]]]] = field(default_factory=dict)
-    """By operation, check, title and tier: a sentence and the requests."""
+    failures: dict[tuple[str, str, str, Statement], list[tuple[str, tuple[Ask, ...]]]] = field(default_factory=dict)
+    """By operation, check, title and what is contradicted: a sentence and the requests."""
     stopped: str = ""
     unrecorded: int = 0
     """Cases that a recording does not have."""
@@ -234,7 +229,7 @@ class Record:
         except FailureGroup as group:
             for failure in group.exceptions:
                 if not self.is_known(case, failure, gate.replies[ask]):
-                    self.failed(case, failure, ask, gate.asked[-1], response.status_code)
+                    self.failed(case, failure, gate.replies[ask], gate.asked[-1])
 
     def answered(self, case: Any, ask: Ask, status: int) -> None:
         if ask.credential == "token":
@@ -246,12 +241,13 @@ class Record:
     def is_known(self, case: Any, failure: Failure, reply: Reply) -> bool:
         """Whether the ledger knows all that this failure may mean. Schemathesis tells one misfit of an answer, so the
         whole answer is held against its schema again."""
-        if "response_schema_conformance" in failure.checks:
-            found = [each for each in Validator(target(self.planned.slug)).reply(reply) if each.law == "schema.body"]
-        elif "not_a_server_error" in failure.checks:
+        check = self.check_of(failure)
+        if FORMS.get(check) == "schema.body":
+            found = [*misfits(target(self.planned.slug), check, reply)]
+        elif check == FAILS:
             found = [Breach(f"{reply.status}, twice in a row", (reply.ask,), law=NO_5XX)]
         else:
-            law = law_of(identity(case), self.check_of(failure))
+            law = law_of(identity(case), check)
             found = [Breach(f"{failure.title}: {one_line(failure.message)}", (reply.ask,), law=law)]
         known = [self.ledger.sets_aside(each.law, each, (reply,)) for each in found]
         return bool(known) and all(known)
@@ -259,29 +255,31 @@ class Record:
     def check_of(self, failure: Failure) -> str:
         return next((name for name in failure.checks if name in self.checks), "custom")
 
-    def failed(self, case: Any, failure: Failure, ask: Ask, last: Ask, status: int) -> None:
-        check = self.check_of(failure)
+    def failed(self, case: Any, failure: Failure, reply: Reply, last: Ask) -> None:
+        check, ask = self.check_of(failure), reply.ask
         sent = parse_qsl(ask.raw, keep_blank_values=True)
         if is_excused(excuses(BY_SLUG[self.planned.slug]), check, failure, case, sent):
             return
-        tier = tier_of(self.planned.document, case, check, failure, status)
+        by = statement_of(target(self.planned.slug), check, failure, case, reply, tuple(sent))
         asks = (ask,) if last == ask else (ask, last)
-        key = identity(case), check, failure.title, tier
+        key = identity(case), check, failure.title, by
         self.failures.setdefault(key, []).append((one_line(failure.message), asks))
 
     def outcomes(self) -> Iterator[Outcome]:
         """What failed, then what held; where no request succeeded, nothing holds."""
         failed = {(operation, check) for operation, check, _, _ in self.failures}
-        for (operation, check, title, tier), found in self.failures.items():
+        for (operation, check, title, by), found in self.failures.items():
             sentence, asks = min(found, key=lambda each: (len(each[1][0].target), each[1][0].target))
             more = f" ({len(found)} requests show it)" if len(found) > 1 else ""
             yield broken(
                 law_of(operation, check),
                 f"{title}{more}: {sentence}",
                 asks=asks,
-                tier=tier,
+                tier=by.tier,
                 layer=LAYER,
-                promise=f"Schemathesis' check {check}",
+                promise=f"Schemathesis' check {check}. {by.sentence}",
+                page=page_of(self.planned.slug, operation) if by.quote else "",
+                source=by.origin(""),
             )
         for operation in dict.fromkeys(identity(case) for case in self.planned.cases):
             statuses = self.statuses.get(operation, Counter())
@@ -309,6 +307,12 @@ def identity(case: Any) -> str:
     return str(case.operation.definition.raw["operationId"])
 
 
+def page_of(slug: str, operation: str) -> str:
+    """The reference page of an operation."""
+    facets = BY_SLUG[slug].facets
+    return facets.page if facets is not None and facets.operation == operation else BY_SLUG[slug].listing.page
+
+
 def law_of(operation: str, check: str) -> str:
     return f"{operation}: {check}"
 
@@ -317,38 +321,3 @@ def one_line(message: str) -> str:
     """The part of a message that fits into a sentence; the schema behind it is in the spec."""
     text = " ".join(message.partition("\n\nValidated against")[0].partition("\n\nSchema")[0].split())
     return text if len(text) <= MAX_SENTENCE else text[:MAX_SENTENCE] + "…"
-
-
-def tier_of(document: Mapping[str, Any], case: Any, check: str, failure: Failure, status: int) -> Tier:
-    """MUST where the page says it; SHOULD where our spec marks the parameter or the answer Assumed or Observed."""
-    if check == "not_a_server_error" or (check == ONCE and status < 300):
-        return Tier.MUST
-    raw = case.operation.definition.raw
-    if check in ("negative_data_rejection", "positive_data_acceptance"):
-        texts = describe_parameters(document, raw)
-        assumed = any(ASSUMED.search(texts.get(name, "Assumed:")) for name in find_blamed(failure, case))
-        return Tier.SHOULD if assumed else Tier.MUST
-    if status < 300:
-        return Tier.MUST
-    response = raw["responses"].get(str(status))
-    if response is None:
-        # An undocumented refusal breaks a promise only where the page lists the refusals.
-        refusals = [dereference(document, each) for code, each in raw["responses"].items() if int(code) >= 400]
-        return Tier.MUST if is_on_page(refusals) else Tier.SHOULD
-    return Tier.SHOULD if ASSUMED.search(description(dereference(document, response))) else Tier.MUST
-
-
-def is_on_page(refusals: list[Mapping[str, Any]]) -> bool:
-    """Whether most refusals come from the page itself."""
-    own = [each for each in refusals if not description(each).startswith(("Assumed:", "Observed:"))]
-    return 2 * len(own) > len(refusals)
-
-
-def describe_parameters(document: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, str]:
-    """The operation's parameters with their descriptions."""
-    found = [dereference(document, each) for each in raw.get("parameters", ())]
-    return {each["name"]: description(each) for each in found}
-
-
-def description(value: Mapping[str, Any]) -> str:
-    return str(value.get("description", ""))
