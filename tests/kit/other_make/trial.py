@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from contract_tests.judging.session import Layer
 from contract_tests.judging.target import target
@@ -17,7 +16,7 @@ from tests.kit.other_make import data
 from tests.kit.other_make.build import Build
 from tests.kit.other_make.calling import handler, server
 
-TOKENS = (1, 2, 3) if "has_colleague" in Options.__dataclass_fields__ else (1, 2)
+TOKENS = (1, 2, 3)
 """How many of the callers' credentials a run may have: the first caller's, a stranger's, a colleague's."""
 
 
@@ -59,8 +58,12 @@ def try_build(
     callers = data.CALLERS[build.slug]
     call = handler(server(build, seed, size).app)
     transport = InProcess(call, target(build.slug).security, callers.credentials(tokens))
-    given: dict[str, Any] = {"orgs": callers.scopes, "has_other": tokens > 1, "profile": profile, "seed": seed}
-    if tokens > 2:
-        given["has_colleague"] = True
-    options = Options(**given, fail_fast=fail_fast)
+    options = Options(
+        orgs=callers.scopes,
+        has_other=tokens > 1,
+        has_colleague=tokens > 2,
+        profile=profile,
+        seed=seed,
+        fail_fast=fail_fast,
+    )
     return Trial(build, check(build.slug, "http://other.test", transport, options, layers=layers))
