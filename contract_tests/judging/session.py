@@ -38,7 +38,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = {
     "polite": Budget(25, 25),
-    "default": Budget(95, 120),
+    "default": Budget(102, 120),
     "deep": Budget(600, 800),
     "matrix": Budget(None, None),
 }
