@@ -26,7 +26,7 @@ from tests.support.deployments import BASE_URL, planted
 CREDENTIALS = default_credentials("prime")
 EARLY, IN_LAWS = 5, 40
 IN_CONFORMANCE = 110
-"""Behind the 95 requests that the laws have."""
+"""Behind the 102 requests that the laws have."""
 CONFORMANCE: tuple[Layer, ...] = (Laws(), Conformance())
 
 Event = Callable[[], httpx.Response]
