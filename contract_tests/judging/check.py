@@ -12,7 +12,7 @@ from contract_tests.judging.confirmation import Confirmation, Look
 from contract_tests.judging.evidence import Kinds
 from contract_tests.judging.judge import FIRST_PAGE, Breach, Place, Question
 from contract_tests.judging.known import Known, NotAsked
-from contract_tests.judging.lacking import Inconclusive, Reasons
+from contract_tests.judging.lacking import Inconclusive, Reasons, lack_of
 from contract_tests.judging.law import Law
 from contract_tests.judging.ledger import Ledger
 from contract_tests.judging.probes import Probes
@@ -385,10 +385,8 @@ class Check:
             return
         try:
             law.run(self)
-        except Inconclusive as reason:
-            self.inconclusive(str(reason), reason.lack)
-        except NotRecorded as reason:
-            self.inconclusive(str(reason), Lack.RECORDING)
+        except (Inconclusive, NotRecorded) as reason:
+            self.inconclusive(str(reason), lack_of(reason))
         except ListUnreadable:
             pass  # The status and schema laws hold the reason.
         except (TypeError, AttributeError, KeyError, ValueError, IndexError):

@@ -36,6 +36,11 @@ class Inconclusive(Exception):
         self.lack = lack
 
 
+def lack_of(reason: Exception) -> Lack:
+    """What a law lacked that ended with this exception: it says so itself, or the recording has no such request."""
+    return reason.lack if isinstance(reason, Inconclusive) else Lack.RECORDING
+
+
 class Subject(Protocol):
     """A law, as far as it matters here."""
 
