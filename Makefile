@@ -24,12 +24,12 @@ quick: $(VENV)/.dev
 test: $(VENV)/.dev $(NPM_PACKAGES)
 ifdef COVERAGE
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --include 'fakeserver/*' --fail-under $(COVERED)
 	$(BIN)/coverage report --skip-covered --include 'contract_tests/*' --fail-under $(COVERED)
 else
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 endif
 
 # What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.

@@ -145,7 +145,8 @@ def write_summary(report: Report, debug: Callable[[Exception], None]) -> None:
     try:
         files.append(Path(summary), markdown.render(report))
     except Exception as error:
-        debug(error)
+        if not isinstance(error, OSError):
+            debug(error)
         complain(f"warning: the summary of the job could not be written: {SUMMARY} is {summary!a}")
 
 
