@@ -85,19 +85,25 @@ class Known:
             reply = check.transport.send(ask)
             check.conforms(reply)
             body = check.listing.body_of(reply) if reply.status == 200 else None
-            if body is not None and (len(body.rows) <= most or self._has_others(body)):
+            if body is not None and (len(body.rows) <= most or self._has_others(body, rows)):
                 check.witness(f"{name}: {len(body.rows)} of {len(rows)} rows")
                 return True
             how = f"is answered with {reply.status}" if reply.status != 200 else "changes nothing"
             check.breach(Breach(f"`{name}` {how}", (ask,), by=statement))
         return False
 
-    def _has_others(self, body: Body) -> bool:
-        """Whether the list has other rows without the parameter: it may have grown since it was read."""
-        check = self._check
+    def _has_others(self, body: Body, before: tuple[Row, ...]) -> bool:
+        """Whether the list has other rows without the parameter, or has moved since it was read, when nothing can
+        tell."""
+        check, identity = self._check, self._check.listing.identity
         plain = check.listing.body_of(check.transport.send(Ask(check.path(), check.filters())))
-        ids = [[row.get(check.listing.identity) for row in each.rows] for each in (plain, body) if each is not None]
-        return len(ids) < 2 or sorted(map(str, ids[0])) != sorted(map(str, ids[1]))
+        if plain is None:
+            return True
+        shown, others, earlier = (
+            sorted(str(row.get(identity)) for row in rows)
+            for rows in (plain.rows, body.rows, before[: len(plain.rows)])
+        )
+        return shown != others or shown != earlier
 
     def _telling(self, name: str, filter: Filter | None, rows: tuple[Row, ...]) -> tuple[Pairs, int]:
         """A query, and how many rows it shows at most where the parameter is known."""
