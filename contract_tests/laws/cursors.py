@@ -54,7 +54,7 @@ def walks(check: Check) -> None:
     size = mining.tie(rows, check.listing.created, 2, most)
     if size is None:
         check.inconclusive("no two neighbours have the same date")
-        size = max(1, len(rows) // 3)
+        size = max(1, min(most, len(rows) // 3))
     if check.wants("inside a tie"):
         walk(check, "inside a tie", (), size, 3)
     if check.wants("one by one"):
@@ -76,7 +76,7 @@ def filtered(check: Check) -> None:
             check.inconclusive(f"no {reference.noun} has enough sandboxes for two pages")
         for filters in small[-1:]:
             count = count_matching(check, filters)
-            size = mining.divisor(count, most) or -(-count // 3)
+            size = mining.divisor(count, most) or min(most, -(-count // 3))
             if check.wants(f"{reference.noun} to the end"):
                 walk(check, f"{reference.noun} to the end", filters, size, 5)
     common = common_filter(check)

@@ -20,7 +20,7 @@ PLANNED_SIZES = (137, 250, 1_000)
 """Rows in the worlds that plans are made with."""
 WITH_ALL_CALLERS = 160
 """Requests of a default run with three credentials, at most."""
-SAMPLE = ((0, 11), (0, 26), (1, 12), (2, 13), (40, 14))
+SAMPLE = ((0, 11), (0, 26), (1, 12), (2, 13), (40, 14), (1_000, 22))
 
 
 @pytest.mark.parametrize("churn", CHURNS)
