@@ -51,6 +51,7 @@ from fakeserver.problems import (
     not_found,
 )
 from fakeserver.spec.credentials import Caller
+from fakeserver.spec.reader import Endpoint, unserved
 from fakeserver.spec.wording import ValueRefused
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ __all__ = [
     "Cursor",
     "Document",
     "Draw",
+    "Endpoint",
     "Envelope",
     "Equal",
     "ErrorDialect",
@@ -134,6 +136,7 @@ __all__ = [
     "naive",
     "not_found",
     "paths",
+    "unserved",
 ]
 
 Switches = Mapping[str, Any]
@@ -153,7 +156,8 @@ class Provider:
 
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
-    parameter of `optional_text` counts as absent."""
+    parameter of `optional_text` counts as absent. `unserved` are operations that the provider is known to have beside
+    those of its spec: a request for one is told so, and does not look like an answer of the provider."""
 
     slug: str
     spec: Traversable
@@ -172,6 +176,7 @@ class Provider:
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
+    unserved: tuple[Endpoint, ...] = ()
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -27,6 +27,9 @@ KIT_PLUGIN = f"{kit.NAME}.plugin"
 MANY: Mapping[str, str] = {"action": "append"}
 SWITCH: Mapping[str, Any] = {"action": "store_true", "default": None}
 NOBODYS = object()
+UNSERVED = "fakeserver_unserved"
+"""The setting, and the marker, for requests that the fake does not serve."""
+FAIL, IGNORE = "fail", "ignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ KIT_OPTIONS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        UNSERVED,
+        f"{FAIL}: a test that asks the fake for what it does not serve fails; {IGNORE} (default)",
+        default=IGNORE,
+    )
     group = parser.getgroup(
         "contract", "contract of a sandbox provider (short names are there where no other plugin has them)"
     )
@@ -242,6 +250,20 @@ def names_kit(argument: str) -> bool:
     return argument.partition("::")[0].partition(".")[0] == kit.NAME
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"{UNSERVED}(how): `fail` or `{IGNORE}`, for this test, as the setting of that name"
+    )
+    check_choice(config.getini(UNSERVED), f"the setting {UNSERVED}")
+
+
+def check_choice(how: str, where: str) -> str:
+    """What is done about requests that the fake does not serve, or a UsageError."""
+    if how not in (FAIL, IGNORE):
+        raise pytest.UsageError(f"{where} is {how!r}; it can be {FAIL} or {IGNORE}")
+    return how
+
+
 @pytest.fixture(scope="session")
 def fakeserver_server() -> Iterator[Server]:
     """The server that the worlds of all tests live on; it starts when the first test needs it."""
@@ -252,7 +274,14 @@ def fakeserver_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def fakeserver(fakeserver_server: Server) -> Iterator[World]:
+def fakeserver(fakeserver_server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
     """A world of this test's own: `fakeserver.prime.base_url`, `.token`, `.fault(…)`, `fakeserver.clock.advance(…)`."""
+    marker = request.node.get_closest_marker(UNSERVED)
+    how = request.config.getini(UNSERVED)
+    if marker is not None:
+        how = check_choice(marker.args[0] if marker.args else "", f"the marker {UNSERVED}")
     with fakeserver_server.world() as world:
         yield world
+        unserved = world.unserved if how == FAIL else []
+    if unserved:
+        pytest.fail(f"the fake does not serve {', '.join(unserved)}, so nothing happened", pytrace=False)

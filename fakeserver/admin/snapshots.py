@@ -24,8 +24,9 @@ from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
 from fakeserver.worlds.world import Seeding, World
 
-VERSION = 3
-"""3: a member for each part of a world, written by the part. 2: stored documents over hidden ones."""
+VERSION = 4
+"""4: the journal says what was asked for and is not served. 3: a member for each part of a world, written by the part.
+2: stored documents over hidden ones."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
 

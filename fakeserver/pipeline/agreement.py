@@ -34,10 +34,18 @@ def check_agreement(provider: Provider, spec: Spec) -> None:
             form = Form(operation, spec.document, rows.get(operation.id, documents))
             for objection in _to_operation(provider.operations[operation.id], form):
                 raise SpecError(f"{operation.id}: {objection}")
-        for objection in _to_optional_text(provider, spec):
+        for objection in (*_to_optional_text(provider, spec), *_to_unserved(provider, spec)):
             raise SpecError(f"provider {provider.slug!r}: {objection}")
     except SpecError as error:
         raise SpecError(f"{spec.path}: {error}") from error
+
+
+def _to_unserved(provider: Provider, spec: Spec) -> Iterator[str]:
+    """The operations that are said to be missing."""
+    served = {(method, operation.path) for operation in spec.operations.values() for method in operation.methods}
+    for endpoint in provider.unserved:
+        if (endpoint.method, endpoint.path) in served:
+            yield f"unserved names {endpoint.method} {endpoint.path}, which is served"
 
 
 def _rows(provider: Provider, spec: Spec, name: str) -> Mapping[str, Json] | None:

@@ -13,13 +13,13 @@ from fakeserver.pipeline.exchange import Request
 from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
-from fakeserver.spec.reader import Endpoint, Operation, Spec
+from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint, Operation, Spec
 
 MAX_READINGS = 1_024
 LONGEST_READING = 1_024
 """Texts of path and query whose values an operation remembers, and the characters that one may have."""
 UNSERVED_HEADER = "X-Fakeserver-Unserved"
-"""Names an operation that the spec has and the fake has not."""
+"""Names, by its method and path, an operation that the provider has and the fake has not."""
 
 
 class Route:
@@ -104,17 +104,17 @@ class Matcher:
                     raise unserved_problem(endpoint)
                 return route, match.groupdict()
             allowed += methods
-        raise method_not_allowed(allowed) if allowed else not_found()
+        raise method_not_allowed([*dict.fromkeys(allowed)]) if allowed else not_found()
 
 
 def unserved_problem(endpoint: Endpoint) -> Problem:
-    """The spec has this operation, and the fake has not; a header says so to whoever looks for the cause."""
-    return Problem(
-        501,
-        "unserved",
-        f"The fake does not serve {endpoint.method} {endpoint.path}" + (endpoint.reason and f": {endpoint.reason}"),
-        headers={UNSERVED_HEADER: quote(endpoint.name, safe=" /{}")},
-    )
+    """The provider has this operation, and the fake has not; a header says so to whoever looks for the cause."""
+    name = f"{endpoint.method} {endpoint.path}"
+    headers = {UNSERVED_HEADER: quote(name, safe=" /{}:")}
+    detail = f"The fake does not serve {name}" + (endpoint.reason and f": {endpoint.reason}")
+    if endpoint.status == UNSERVED_STATUS:
+        return Problem(UNSERVED_STATUS, "unserved", detail, headers=headers)
+    return Problem(endpoint.status, "not_found", detail, headers=headers)
 
 
 def routes_of(provider: Provider, spec: Spec) -> list[Route]:

@@ -13,7 +13,7 @@ from fakeserver.faults.on_request import RequestedFault, read_request
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
-from fakeserver.pipeline.routes import Matcher, Route, routes_of
+from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
@@ -41,7 +41,9 @@ class Service:
         self.spec = spec
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
-        self.match = Matcher(self.routes, spec.unserved)
+        self.unserved = (*spec.unserved, *provider.unserved)
+        """The operations that the provider has and the fake has not."""
+        self.match = Matcher(self.routes, self.unserved)
         self.meters = functools.lru_cache(MAX_METERS)(
             lambda address, caller, tenant: meters_of(
                 provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}
@@ -183,6 +185,7 @@ class Service:
                 answer.status,
                 None if progress.effect is None else progress.effect.label,
                 answer.headers.get("Retry-After"),
+                answer.headers.get(UNSERVED_HEADER),
             )
         )
 

@@ -28,6 +28,7 @@ from fakeserver.provider import (
     instant,
     issue_rows,
     not_found,
+    unserved,
 )
 from fakeserver.resources import resource
 
@@ -44,6 +45,32 @@ CREDIT_SECONDS = 18
 BILLING_SECONDS = 600
 CURSOR_LIFE = 24 * 3600 * SECOND
 """Assumed: a cursor may be used for a day."""
+
+
+UNSERVED = unserved(
+    "dreadnode 2.0.51",
+    "GET /api/v1/org/{org}/sandboxes/usage",
+    "GET /api/v1/org/{org}/sandboxes/{provider_sandbox_id}",
+    "DELETE /api/v1/org/{org}/sandboxes/{provider_sandbox_id}",
+    "GET /api/v1/org/{org}/sandboxes/{provider_sandbox_id}/logs",
+    "GET /api/v1/org/{org}/ws/{workspace}/runtimes",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes",
+    "GET /api/v1/org/{org}/ws/{workspace}/runtimes/{id}",
+    "GET /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/config",
+    "PUT /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/config",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/start",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/pause",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/resume",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/reset",
+    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/keepalive",
+    "GET /api/v1/org/{org}/ws/{workspace}/environments",
+    "POST /api/v1/org/{org}/ws/{workspace}/environments",
+    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}",
+    "DELETE /api/v1/org/{org}/ws/{workspace}/environments/{id}",
+    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}/status",
+    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}/logs",
+    "POST /api/v1/org/{org}/ws/{workspace}/environments/{id}/execute",
+)
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -175,6 +202,7 @@ PROVIDER = Provider(
     spec=resource("openapi/dreadnode.yaml"),
     recipe=resource("fixtures/dreadnode.yaml"),
     errors=errors,
+    unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
             tenant=member_of_org,

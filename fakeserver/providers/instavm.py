@@ -22,11 +22,40 @@ from fakeserver.provider import (
     fastapi_detail,
     instant,
     naive,
+    unserved,
 )
 from fakeserver.resources import resource
 
 READY_SECONDS = 15
 """Assumed: how long a VM takes to be ready."""
+
+
+UNSERVED = unserved(
+    "instavm 0.26.1",
+    "POST /v1/sessions/session",
+    "GET /v1/sessions/session/{id}",
+    "GET /v1/sessions/status/{id}",
+    "GET /v1/sessions/usage/{id}",
+    "GET /v1/sessions/app-url/{id}",
+    "GET /v1/vms",
+    "POST /v1/vms",
+    "GET /v1/vms/",
+    "GET /v1/vms/{id}",
+    "PATCH /v1/vms/{id}",
+    "DELETE /v1/vms/{id}",
+    "POST /v1/vms/{id}/suspend",
+    "POST /v1/vms/{id}/resume",
+    "POST /v1/vms/{id}/clone",
+    "POST /v1/vms/{id}/snapshot",
+    "GET /v1/snapshots",
+    "GET /v1/users/me",
+    "POST /execute",
+    "POST /execute_async",
+    "GET /v1/executions/{id}",
+    "POST /kill",
+    "POST /upload",
+    "POST /download",
+)
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -82,6 +111,7 @@ PROVIDER = Provider(
     spec=resource("openapi/instavm.yaml"),
     recipe=resource("fixtures/instavm.yaml"),
     errors=errors,
+    unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
             tenant=own_account,

@@ -27,6 +27,7 @@ from fakeserver.provider import (
     fastapi_detail,
     forbidden,
     instant,
+    unserved,
 )
 from fakeserver.resources import resource
 
@@ -39,6 +40,42 @@ FAILURES = (
     ("OOM_KILLED", "The sandbox ran out of memory", 137),
     ("IMAGE_PULL_FAILED", "The image could not be pulled", None),
     ("START_FAILED", "The container exited before it was ready", 1),
+)
+
+
+UNSERVED = (
+    *unserved(
+        "prime-sandboxes 0.5.1",
+        "POST /api/v1/sandbox",
+        "DELETE /api/v1/sandbox",
+        "GET /api/v1/sandbox/{id}",
+        "DELETE /api/v1/sandbox/{id}",
+        "POST /api/v1/sandbox/{id}/auth",
+        "GET /api/v1/sandbox/{id}/logs",
+        "GET /api/v1/sandbox/{id}/error-context",
+        "POST /api/v1/sandbox/{id}/pause",
+        "POST /api/v1/sandbox/{id}/resume",
+        "GET /api/v1/sandbox/{id}/egress-policy",
+        "PUT /api/v1/sandbox/{id}/egress-policy",
+        "POST /api/v1/sandbox/{id}/checkpoints",
+        "GET /api/v1/sandbox/{id}/checkpoints",
+    ),
+    *unserved(
+        "its own OpenAPI, 2026-08",
+        "GET /api/v1/sandbox/expose/all",
+        "POST /api/v1/sandbox/{id}/expose",
+        "GET /api/v1/sandbox/{id}/expose",
+        "DELETE /api/v1/sandbox/{id}/expose/{exposure_id}",
+        "POST /api/v1/sandbox/{id}/ssh-session",
+        "DELETE /api/v1/sandbox/{id}/ssh-session/{session_id}",
+    ),
+    # On a 404 the SDK asks for each sandbox by itself from then on.
+    *unserved(
+        "prime-sandboxes 0.5.1",
+        "POST /api/v1/sandbox/status:batchGet",
+        "POST /api/v1/sandbox/background-jobs/status:batchGet",
+        status=404,
+    ),
 )
 
 
@@ -143,6 +180,7 @@ PROVIDER = Provider(
     spec=resource("openapi/prime.yaml"),
     recipe=resource("fixtures/prime.yaml"),
     errors=errors,
+    unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
             tenant=own_or_administered,

@@ -25,6 +25,7 @@ from fakeserver.provider import (
     Window,
     at,
     instant,
+    unserved,
 )
 from fakeserver.resources import resource
 
@@ -44,6 +45,33 @@ RESERVED = ("superserve.", "_superserve")
 MAX_PAGE = 200
 RESUME_SECONDS = 5
 """Assumed: how long a restore takes."""
+
+
+UNSERVED = unserved(
+    "superserve 0.11.4",
+    "POST /sandboxes",
+    "GET /sandboxes/{id}",
+    "PATCH /sandboxes/{id}",
+    "DELETE /sandboxes/{id}",
+    "POST /sandboxes/{id}/activate",
+    "POST /sandboxes/{id}/pause",
+    "POST /sandboxes/{id}/resume",
+    "POST /sandboxes/{id}/exec",
+    "POST /sandboxes/{id}/exec/stream",
+    "GET /sandboxes/{id}/files",
+    "POST /sandboxes/{id}/snapshot",
+    "GET /sandboxes/{id}/snapshots",
+    "GET /snapshots/{id}",
+    "PATCH /snapshots/{id}",
+    "DELETE /snapshots/{id}",
+    "GET /templates",
+    "POST /templates",
+    "GET /templates/{id}",
+    "DELETE /templates/{id}",
+    "GET /templates/{id}/builds",
+    "POST /templates/{id}/builds",
+    "GET /health",
+)
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -122,6 +150,7 @@ PROVIDER = Provider(
     spec=resource("openapi/superserve.yaml"),
     recipe=resource("fixtures/superserve.yaml"),
     errors=errors,
+    unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
             tenant=own_team,

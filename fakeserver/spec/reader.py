@@ -49,6 +49,7 @@ NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
 UNSERVED_KEY = "x-fakeserver-unserved"
 """In an operation that is not served: why, in one sentence. It is told to whoever asks for the operation."""
+UNSERVED_STATUS = 501
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ class SecurityScheme:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method and path of a spec; `id` is empty where the spec gives none, and `reason` is why the operation is not
-    served, where the spec says so."""
+    """One method and path of a spec; `id` is empty where the spec gives none. Where it is not served, `reason` is why,
+    if anybody has said so, and `status` is what a request for it is answered with."""
 
     id: str
     method: str
     path: str
     reason: str = field(default="", kw_only=True)
+    status: int = field(default=UNSERVED_STATUS, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -114,6 +116,20 @@ class Operation(Endpoint):
     @property
     def query_names(self) -> frozenset[str]:
         return frozenset(parameter.name for parameter in self.parameters if parameter.where == "query")
+
+
+def unserved(source: str, *names: str, status: int = UNSERVED_STATUS) -> tuple[Endpoint, ...]:
+    """Operations (`POST /sandboxes/{id}/pause`) that the provider has by this source, and the fake has not. `status` is
+    404 or 405 for those without which the provider's SDK goes on."""
+    if status not in (404, 405, UNSERVED_STATUS):
+        raise ValueError(f"an operation that is not served is answered with 404, 405 or {UNSERVED_STATUS}")
+    found = []
+    for name in names:
+        method, space, path = name.partition(" ")
+        if not (space and method.isupper() and path.startswith("/")):
+            raise ValueError(f"{name!r} is not a method and a path, such as 'POST /sandboxes'")
+        found.append(Endpoint("", method, path, reason=f"the provider has it ({source})", status=status))
+    return tuple(found)
 
 
 def _pattern(path: str, place: str) -> re.Pattern[str]:

@@ -172,6 +172,12 @@ class World:
         found: list[Document] = self.admin.call("GET", "/requests")["requests"]
         return found[::-1]
 
+    @property
+    def unserved(self) -> list[str]:
+        """What was asked for and is not served, in order, each once: `POST /sandboxes` of superserve, for example."""
+        missing = (f"{entry['unserved']} of {entry['provider']}" for entry in self.requests if entry["unserved"])
+        return list(dict.fromkeys(missing))
+
     def reset(self) -> None:
         self.admin.call("POST", "/reset")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ MAX_WARNINGS = 20
 """Warnings about what one request sends; the journal adds those about what it repeats."""
 
 LEAST_STATUS, MOST_STATUS = 100, 599
+NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 MAX_LABEL = 2**17
 """Characters of a fault's label, which repeats what a request asked for in its headers."""
 
@@ -29,7 +30,8 @@ MAX_LABEL = 2**17
 class Exchange:
     """One request and its answer, as it happened. `path` stands behind the provider's prefix, `caller` is a name,
     `fault` an effect's label; `operation` and `values` are None where the request was refused before they were known,
-    and `remarks` are warnings that come from what was asked before."""
+    `unserved` is an operation that the provider has and the fake has not, and `remarks` are warnings that come from
+    what was asked before."""
 
     # Nobody changes it. Every request makes one, and `frozen` would make that four times as dear.
     instant: int
@@ -43,6 +45,7 @@ class Exchange:
     status: int
     fault: str | None
     retry_after: str | None
+    unserved: str | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -62,6 +65,8 @@ class Entry:
     caller: str | None = None
     values: Mapping[str, Any] | None = None
     fault: str | None = None
+    unserved: str | None = None
+    """What was asked for, as method and path, where the fake has nothing to do for it."""
     warnings: tuple[str, ...] = ()
 
     def row(self) -> Document:
@@ -77,6 +82,7 @@ class Entry:
             "values": None if self.values is None else {name: plain(value) for name, value in self.values.items()},
             "status": self.status,
             "fault": self.fault,
+            "unserved": self.unserved,
             "warnings": list(self.warnings),
         }
 
@@ -103,6 +109,7 @@ class Entry:
             caller=part.maybe("caller"),
             values=values,
             fault=part.maybe("fault", MAX_LABEL),
+            unserved=part.maybe("unserved"),
             warnings=tuple(warnings.text(index) for index in warnings.names()),
         )
         part.end()
@@ -113,6 +120,7 @@ def describe(exchange: Exchange, number: int) -> Entry:
     """The exchange in words: cut, without credentials, and with the warnings about its client."""
     operation = exchange.operation
     query = exchange.query.decode("utf-8", "replace")[:MAX_TEXT]
+    missing = missing_of(exchange)
     return Entry(
         number=number,
         instant=exchange.instant,
@@ -125,11 +133,31 @@ def describe(exchange: Exchange, number: int) -> Entry:
         caller=exchange.caller,
         values=exchange.values,
         fault=exchange.fault,
+        unserved=missing,
         warnings=(
             *islice(find_warnings(exchange.path, operation, exchange.query), MAX_WARNINGS),
+            *warn_of(exchange, missing),
             *exchange.remarks,
         ),
     )
+
+
+def missing_of(exchange: Exchange) -> str | None:
+    """What was asked for and is not served, as method and path; None where the request found its operation."""
+    if exchange.unserved is not None:
+        return exchange.unserved
+    nowhere = exchange.operation is None and exchange.status in (NOT_FOUND, METHOD_NOT_ALLOWED)
+    return f"{exchange.method} {exchange.path}"[:MAX_TEXT] if nowhere else None
+
+
+def warn_of(exchange: Exchange, missing: str | None) -> Iterator[str]:
+    """That this answer is the fake's, and nothing happened: an SDK may take a 404 for "already gone"."""
+    if exchange.unserved is not None:
+        yield f"the fake does not serve {missing}, which the provider has; nothing happened"
+    elif missing is not None and exchange.status == METHOD_NOT_ALLOWED:
+        yield f"the fake has no {exchange.method} at this path; if the provider has one, nothing happened"
+    elif missing is not None:
+        yield "the fake has no operation at this path; if the provider has one, nothing happened"
 
 
 def plain(value: Any) -> Json:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakeserver.providers import PROVIDERS
 from tests.support.asgi import FACETS, PATHS, SLUGS, SPECS, Reply, app_of, call, credential, operations, resolved
 from tests.support.counting import steps
 from tests.support.server import Live
@@ -74,7 +75,8 @@ def speaks(slug: str, value: Any, status: int) -> bool:
 def holds(slug: str, reply: Reply, *, method: str = "GET", asked_for: int | None = None) -> None:
     """What is true of every answer: no unforeseen 5xx, JSON in the right dialect, at once, its length told truly."""
     shown = (reply.status, reply.headers, reply.body[:200])
-    assert reply.status < 500 or reply.status == asked_for, shown
+    unserved = reply.status == 501 and "x-fakeserver-unserved" in reply.headers
+    assert reply.status < 500 or reply.status == asked_for or unserved, shown
     assert reply.status >= 200, shown
     assert reply.seconds == 0
     assert reply.media_type in ("application/json", OWN), shown
@@ -125,7 +127,10 @@ def test_strange_paths(slug: str, template: str) -> None:
     holds(slug, reply)
     assert reply.media_type == "application/json"
     org_exists = "%ED" not in path and path.rstrip("%") in (PATHS[slug], FACETS)
-    assert reply.status == (200 if org_exists and not path.endswith("%") else 404), path
+    if "x-fakeserver-unserved" in reply.headers:
+        assert reply.status == 501, path
+    else:
+        assert reply.status == (200 if org_exists and not path.endswith("%") else 404), path
 
 
 PATHS_OF_NOBODY = [
@@ -154,14 +159,19 @@ def test_paths_of_nobody(path: str, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS, ids=lambda text: text[:20])
 @pytest.mark.parametrize(("slug", "path"), OPERATIONS)
 def test_every_method(slug: str, path: str, method: str) -> None:
-    """GET and HEAD are served, any other method is a 405 in the dialect that names those two."""
+    """GET and HEAD are served; any other method is refused in the dialect, whether the provider has it (501) or not (a
+    405 that names those which it has)."""
     reply = call(app(), f"/{slug}{path}", method=method, headers=credential(slug), body=b'{"a": 1}')
     holds(slug, reply, method=method)
     if method in ("GET", "HEAD"):
         assert reply.status == 200
         return
+    known = {each.method: each.path for each in PROVIDERS[slug].unserved if each.pattern.fullmatch(path)}
+    if method in known:
+        assert (reply.status, reply.headers["x-fakeserver-unserved"]) == (501, f"{method} {known[method]}")
+        return
     assert reply.status == 405
-    assert {each.strip() for each in reply.headers["allow"].split(",")} == {"GET", "HEAD"}
+    assert {"GET", "HEAD", *known} <= {each.strip() for each in reply.headers["allow"].split(",")}
     assert call(app(), f"/{slug}/nobody", method=method).status == 404
 
 
@@ -295,8 +305,8 @@ def documented(slug: str) -> set[int]:
 
 
 def forced(slug: str, reply: Reply) -> int | None:
-    """The status, where the answer says that somebody asked for it."""
-    return reply.status if "preference-applied" in reply.headers else None
+    """The status, where the answer says that somebody asked for it, or that the fake has no such operation."""
+    return reply.status if {"preference-applied", "x-fakeserver-unserved"} & reply.headers.keys() else None
 
 
 @pytest.mark.parametrize(("slug", "text"), every_pair(SLUGS, PREFERENCES, name=short))
@@ -575,7 +585,7 @@ def test_strange_targets_over_a_socket(live: Live, slug: str, path: str, rest: b
     """The same holds over a real connection: one JSON answer, whose length is told truly, and an end."""
     head, _, body = exchange(live, lines(slug, f"/{slug}{path}".encode() + rest)).partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
-    assert 200 <= status < 500, head
+    assert 200 <= status < 500 or b"x-fakeserver-unserved" in head.lower(), head
     assert re.search(rb"content-type: application/(problem\+)?json", head, re.IGNORECASE), head
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     assert length is not None
@@ -616,9 +626,10 @@ def test_methods_over_a_socket(live: Live, path: str, method: bytes) -> None:
     """Over a real connection too, HEAD has no body and every other method gets JSON."""
     head, _, body = exchange(live, lines("prime", path.encode(), method=method)).partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
-    assert 200 <= status < 500
+    known = {endpoint.method.encode() for endpoint in PROVIDERS["prime"].unserved if path == f"/prime{endpoint.path}"}
+    assert 200 <= status < 500 or method in known
     if method == b"HEAD":
         assert body == b""
     else:
-        assert status in (404, 405)
+        assert status == 501 if method in known else status in (404, 405)
         json.loads(body)

@@ -63,6 +63,7 @@ def test_fields_of_an_entry(app: App) -> None:
             },
             "status": 200,
             "fault": None,
+            "unserved": None,
             "warnings": [],
         }
     ]
@@ -71,7 +72,7 @@ def test_fields_of_an_entry(app: App) -> None:
 def test_entries_of_refused_requests(app: App) -> None:
     """Refusals are written down with what was known when they happened, newest first, and faults by their label."""
     arrive(app, "/prime/nowhere")
-    arrive(app, f"/prime{PATHS['prime']}", method="DELETE")
+    arrive(app, f"/prime{PATHS['prime']}", method="PUT")
     arrive(app, f"/prime{PATHS['prime']}", authorization="Bearer nobody")
     listing(app, "prime", "page=0")
     listing(app, "prime", prefer="code=503")

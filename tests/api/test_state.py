@@ -32,7 +32,7 @@ from fakeserver.worlds.rate_limits import Limits
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.world import Documents, World
 from tests.support.admin import FREEZE, admin, done, listing, small_app
-from tests.support.asgi import SLUGS
+from tests.support.asgi import SLUGS, call
 
 Key = tuple[str, str]
 """A class and an attribute of its instances."""
@@ -161,6 +161,7 @@ def upset(app: App, ns: str) -> World:
         listing(app, "superserve", suffix="+code=503,times=3", ns=ns)
     for _ in range(2):
         listing(app, "instavm", ns=ns)
+    call(app, f"/ns/{ns}/prime/nowhere")
     done(admin(app, "PUT", "/settings", {"journal": False}, ns=ns))
     return world
 

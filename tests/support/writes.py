@@ -141,7 +141,7 @@ def service_of(folder: Path, **changed: Meaning) -> Service:
     """The provider, served; some of its operations may have another meaning."""
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
-    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed)
+    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=())
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))

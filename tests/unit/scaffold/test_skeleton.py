@@ -48,7 +48,7 @@ def test_the_server_repeats_the_reason(made: Made) -> None:
     """Whoever asks for an operation that is not served reads why, in the vendor's own dialect."""
     reply = call(made.app, f"/{SLUG}/api/v2/boxes/search", headers={"x-acme-key": f"{SLUG}-admin-key"})
     assert reply.status == 501
-    assert reply.headers["x-fakeserver-unserved"] == "searchBoxes"
+    assert reply.headers["x-fakeserver-unserved"] == "GET /api/v2/boxes/search"
     assert reply.value["error"]["message"].endswith(": " + made.reasons()["searchBoxes"])
 
 

@@ -292,7 +292,7 @@ def test_a_request_to_an_operation_that_is_not_served(slug: str, tmp_path: Path)
     world = World(SeededDocuments(Seeding(0, 10, 0), {slug: service.fixture}))
     path = LIST_PATHS[slug].replace("{org}", "acme")
     for method, asked, named in (
-        ("POST", path, "createSandbox"),
+        ("POST", path, f"POST {LIST_PATHS[slug]}"),
         ("GET", "/über/1", "GET /%C3%BCber/{a}"),
         ("HEAD", "/über/1", "GET /%C3%BCber/{a}"),
     ):
@@ -302,7 +302,9 @@ def test_a_request_to_an_operation_that_is_not_served(slug: str, tmp_path: Path)
         refused = json.loads(service.answer(Request("GET", "/nothing", b"", {}), world).text())
         assert str(told).count("The fake does not serve") == 1
         assert told.keys() == refused.keys()
-    assert service.answer(Request("DELETE", path, b"", {}), world).headers["Allow"] == "GET, HEAD, POST"
+    allowed = service.answer(Request("PATCH", path, b"", {}), world).headers["Allow"].split(", ")
+    assert {*allowed} >= {"GET", "HEAD", "POST"}
+    assert len(allowed) == len({*allowed})
     key = next(iter(service.fixture.callers))
     headers = {"authorization": f"Bearer {key}", "x-api-key": key}
     assert service.answer(Request("GET", path, b"", headers), world).status == 200

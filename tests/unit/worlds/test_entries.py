@@ -23,7 +23,7 @@ EXCHANGE = Exchange(
     200,
     "code=503",
     "3",
-    ("remark",),
+    remarks=("remark",),
 )
 
 
@@ -67,7 +67,30 @@ def test_warnings_come_before_remarks_and_are_bounded() -> None:
 def test_nothing_is_known_of_a_path_without_an_operation() -> None:
     """Every parameter that sounds like a credential is masked there, and none is warned of."""
     entry = describe(replace(EXCHANGE, values=None, query=b"page=1&key=S", status=404, remarks=()), 1)
-    assert (entry.operation, entry.query, entry.warnings, entry.row()["values"]) == (None, "page=1&key=…", (), None)
+    assert (entry.operation, entry.query, entry.row()["values"]) == (None, "page=1&key=…", None)
+
+
+@pytest.mark.parametrize(
+    ("more", "unserved", "warning"),
+    [
+        ({"status": 404}, "GET /api/v1/sandbox", "the fake has no operation at this path; if the provider has one, "),
+        ({"status": 405, "method": "PUT"}, "PUT /api/v1/sandbox", "the fake has no PUT at this path; if the provider "),
+        ({"status": 501, "unserved": "POST /v1/{id}"}, "POST /v1/{id}", "the fake does not serve POST /v1/{id}, which"),
+        ({"status": 404, "unserved": "POST /v1/{id}"}, "POST /v1/{id}", "the fake does not serve POST /v1/{id}, which"),
+    ],
+)
+def test_what_the_fake_has_not_is_told_apart(more: dict[str, Any], unserved: str, warning: str) -> None:
+    """An answer that only the fake gives; the warning says that nothing happened."""
+    entry = describe(replace(EXCHANGE, **more), 1)
+    assert entry.unserved == unserved
+    assert entry.warnings[0].startswith(warning)
+    assert entry.warnings[0].endswith("nothing happened")
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 422, 431, 500])
+def test_answers_of_an_operation_are_the_providers(status: int) -> None:
+    entry = describe(exchange(status=status), 1)
+    assert (entry.unserved, entry.warnings) == (None, ("remark",))
 
 
 @pytest.mark.parametrize(
