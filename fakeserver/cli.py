@@ -16,12 +16,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from fakeserver import __version__, kit
 from fakeserver.arguments import Parser, UsageError, near, one_of
 from fakeserver.documents.seeded import MAX_SIZE
+from fakeserver.exports import FORMATS, bypass_proxies
 from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
 from fakeserver.loopback import ADDRESS, is_loopback
 from fakeserver.plugins import UnusablePlugin
@@ -36,8 +36,6 @@ DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
 BACKLOG = 2_048
-MOST_NAMED = 5
-"""Operations without a meaning that the start screen names."""
 INSTALL = "if a package brings it, install that first"
 USAGE_ERROR = 2
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -160,20 +158,33 @@ def openapi(arguments: Sequence[str], out: TextIO) -> int:
 
 def env(arguments: Sequence[str], out: TextIO) -> int:
     """`eval "$(fakeserver env prime)"` points that provider's SDK at the fake."""
-    from fakeserver.recipes.fixture import FixtureError, load_credential
+    from fakeserver.recipes.fixture import FixtureError, find_files, load_credential
 
     parser = parser_of("env")
     parser.add_argument("provider", type=provider, metavar="SLUG")
     parser.add_argument("--base-url", metavar="URL", help=f"default: http://{DEFAULT_HOST}:{DEFAULT_PORT}/SLUG")
+    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
+    parser.add_argument(
+        "--format",
+        type=one_of([*FORMATS], "format"),
+        default="sh",
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)} (default: sh)",
+    )
     parsed = parser.parse_args(arguments)
     slug = parsed.provider.slug
     base_url = (parsed.base_url or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/{slug}").rstrip("/")
     try:
-        variables = parsed.provider.environment(base_url, load_credential(parsed.provider))
+        recipes = find_files(parsed.fixtures, [*PROVIDERS]) if parsed.fixtures is not None else {}
+    except FixtureError as error:
+        raise UsageError(f"fakeserver: {error}") from error
+    try:
+        key = load_credential(parsed.provider, recipes.get(slug))
+        variables = parsed.provider.environment(base_url, key)
+        note = parsed.provider.note(base_url, key)
     except (FixtureError, ValueError) as error:
         raise UsageError(f"fakeserver: {PROVIDERS.unusable(slug, error)}") from error
-    for name, value in variables.items():
-        out.write(f"export {name}={quote(value)}\n")
+    out.write(FORMATS[parsed.format](variables | bypass_proxies(base_url, os.environ), note))
     return 0
 
 
@@ -233,6 +244,7 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
     from fakeserver.recipes.located import FixtureError
     from fakeserver.serving.app import Settings, create_app
+    from fakeserver.serving.screen import start_screen, urls_of
 
     parsed = serve_parser().parse_args(arguments)
     settings = Settings(
@@ -251,10 +263,8 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         raise UsageError(f"fakeserver: {error}") from error
     listener = listen(parsed.host, parsed.port)
     try:
-        port = listener.getsockname()[1]
-        host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-        base_url = f"http://{host}:{port}"
-        out.write(start_screen(app, base_url, is_loopback(parsed.host)))
+        bound, port = listener.getsockname()[:2]
+        out.write(start_screen(app, urls_of(parsed.host, bound, port), is_loopback(parsed.host)))
         out.flush()
         # What start made lives as long as the server; collecting it again and again costs every answer.
         gc.collect()
@@ -294,53 +304,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def start_screen(app: object, base_url: str, local: bool) -> str:
-    """Where each provider answers, with which credential, and a request to try. The first line is the base URL."""
-    from fakeserver.serving.app import App
-
-    assert isinstance(app, App)
-    lines = [base_url, ""]
-    width = max(len(word) for word in ("provider", *app.services))
-    lines += [f"  {'provider':{width}}  {'base URL':{len(base_url) + width + 1}}  credential"]
-    for slug, service in app.services.items():
-        lines.append(
-            f"  {slug:{width}}  {f'{base_url}/{slug}':{len(base_url) + width + 1}}  {service.fixture.credential}"
-        )
-    first = next(iter(app.services.values()))
-    key = first.fixture.credential
-    header = first.routes[0].operation.security[0]
-    credential = f"Authorization: Bearer {key}" if header.prefix else f"{header.header}: {key}"
-    lines += [
-        "",
-        f"  try     curl -H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
-        f'  SDKs    eval "$(fakeserver env {first.provider.slug} --base-url {base_url}/{first.provider.slug})"',
-        f"  errors  {base_url}/__admin/errors lists every error and how to cause it",
-        f"  seed {app.settings.seed}, {app.settings.size} documents per provider",
-    ]
-    for slug, service in app.services.items():
-        _, *others = service.fixture.callers
-        if others:
-            lines.append(f"  other callers of {slug}: {', '.join(others)}")
-    for slug, service in app.services.items():
-        names = [
-            f"{endpoint.name} ({endpoint.reason})" if endpoint.reason else endpoint.name
-            for endpoint in service.spec.unserved
-        ]
-        if names:
-            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            lines.append(f"  {slug} does not serve {', '.join(names[:MOST_NAMED])}{more}: each of them is a 501")
-    if not local:
-        lines.append(
-            "  This address is reachable from other machines, and the fake's credentials are public knowledge."
-        )
-    return "\n".join(lines) + "\n\n"
-
-
 COMMANDS = {
     command.name: command
     for command in (
         Command("serve", "serve the fakes", serve),
-        Command("env", "shell exports that point a provider's SDK at the fake", env),
+        Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("openapi", "a provider's spec on stdout", openapi),
         Command("check", "check a deployment against its contract", check),
         Command("new", "a package for another provider, begun from its OpenAPI file", new),

@@ -152,7 +152,7 @@ class Provider:
     """A provider's meaning. `spec` and `recipe` are its files, as `importlib.resources.files` finds them. `operations`
     are those of its spec that are served, by `operationId`; `created` and `identity` name the fields that order its
     documents, by their ids alone where `created` is empty; `try_path` is the request that the start screen shows; `sdk`
-    names the environment variables that its SDK reads.
+    names the environment variables that its SDK reads, and `sdk_note` what to write where it reads none.
 
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
@@ -177,6 +177,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
     unserved: tuple[Endpoint, ...] = ()
+    sdk_note: str = ""
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):
@@ -187,8 +188,15 @@ class Provider:
 
     def environment(self, base_url: str, key: str) -> dict[str, str]:
         """The environment variables that point the provider's SDK at a base URL. ValueError: `sdk` asks for more."""
+        return {name: self._fill("sdk", template, base_url, key) for name, template in self.sdk.items()}
+
+    def note(self, base_url: str, key: str) -> str:
+        """What to write where the SDK reads no variable, or nothing. ValueError: `sdk_note` asks for more."""
+        return self._fill("sdk_note", self.sdk_note, base_url, key)
+
+    def _fill(self, what: str, template: str, base_url: str, key: str) -> str:
         values = {"base_url": base_url, "key": key, "tenant": self.default_tenant}
         try:
-            return {name: template.format_map(values) for name, template in self.sdk.items()}
+            return template.format_map(values)
         except (LookupError, ValueError) as error:
-            raise ValueError(f"sdk can name {', '.join(values)} in braces, and nothing else: {error!r}") from error
+            raise ValueError(f"{what} can name {', '.join(values)} in braces, and nothing else: {error!r}") from error

@@ -224,7 +224,7 @@ class Admin:
         ]
         paths: dict[str, dict[str, Endpoint]] = {}
         for method, path, endpoint in table:
-            paths.setdefault(path, {})[method] = guard(endpoint, self.token)
+            paths.setdefault(path, {})[method] = guard(endpoint, self.token, public=endpoint == self.health)
         return [Route(path, dispatch(methods), methods=list(methods)) for path, methods in paths.items()]
 
 

@@ -1,5 +1,6 @@
 """Who may call the admin API: whoever has the token, if one is set; otherwise this machine under one of its own names.
-In neither case a page of another origin."""
+In neither case a page of another origin. Whether the server is well is told to everybody else, since probes ask for
+that from other machines and carry no token."""
 
 from __future__ import annotations
 
@@ -18,11 +19,13 @@ IN_PROCESS = "testclient"
 """The address that Starlette's test client gives itself; no socket has it."""
 
 
-def guard(endpoint: Endpoint, token: str | None) -> Endpoint:
-    """The endpoint behind the guard."""
+def guard(endpoint: Endpoint, token: str | None, *, public: bool = False) -> Endpoint:
+    """The endpoint behind the guard, which keeps nobody but pages out of a `public` one."""
 
     async def guarded(request: Request) -> Response:
-        check_caller(request, token)
+        if not public:
+            check_caller(request, token)
+        check_origin(request)
         return await endpoint(request)
 
     return guarded
@@ -37,6 +40,10 @@ def check_caller(request: Request, token: str | None) -> None:
     elif HOST.fullmatch(request.headers.get("host", NAME)) is None:
         # A name that merely resolves to this machine may belong to a page that wants to use it.
         raise FakeProblem(403, "The admin API is called by a loopback name only", field="Host")
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a page of another origin: 403."""
     origin = request.headers.get("origin")
     if origin is not None and ORIGIN.fullmatch(origin) is None:
         raise FakeProblem(403, "Pages on other origins may not call the admin API", field="Origin")

@@ -212,5 +212,6 @@ PROVIDER = Provider(
         "PRIME_TEAM_ID": "",
         "PRIME_DISABLE_VERSION_CHECK": "1",
     },
+    sdk_note="APIClient takes no base URL, and reads these when it is constructed.",
     optional_text=frozenset({"team_id", "user_id"}),
 )

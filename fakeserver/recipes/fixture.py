@@ -139,13 +139,14 @@ def load(
     return fixture
 
 
-def load_credential(provider: Provider) -> str:
-    """The first credential of a provider's own recipe, of which nothing else is read."""
+def load_credential(provider: Provider, path: Path | None = None) -> str:
+    """The first credential of a provider's own recipe, or of one that replaces it; nothing else is read."""
+    found = path or provider.recipe
     try:
-        callers = Located(_read(provider.recipe)).members()["callers"].members()
+        callers = Located(_read(found)).members()["callers"].members()
         return next(iter(callers))
     except (FixtureError, LookupError, StopIteration) as error:
-        raise FixtureError(f"{provider.recipe}: no caller can be read: {error}") from error
+        raise FixtureError(f"{found}: no caller can be read: {error}") from error
 
 
 def _read(path: Traversable) -> Json:

@@ -477,11 +477,22 @@ def test_snapshot_without_a_part_is_refused(app: App) -> None:
 def test_only_loopback_may_call(app: App) -> None:
     """Another machine is refused, whatever it calls this one; loopback is served by each of its names."""
     for client in ("192.0.2.7", "10.0.0.1", "2001:db8::1", "0.0.0.0", "::ffff:192.0.2.7"):
-        assert refused(arrive(app, "/__admin/health", client=client, host="127.0.0.1:8000"), 403, None)
+        assert refused(arrive(app, "/__admin/settings", client=client, host="127.0.0.1:8000"), 403, None)
     for client in ("127.0.0.1", "127.9.9.9", "::1"):
         for host in ("localhost", "localhost:8000", "127.0.0.1:80", "[::1]:8000", "LOCALHOST"):
-            assert arrive(app, "/__admin/health", client=client, host=host).status == 200
+            assert arrive(app, "/__admin/settings", client=client, host=host).status == 200
     assert arrive(app, f"/prime{PATHS['prime']}", client="192.0.2.7").status == 401
+
+
+def test_a_probe_on_another_machine_sees_that_the_server_is_well() -> None:
+    """Health alone needs neither loopback nor the token, under any name; pages of other origins stay out."""
+    for app in (small_app(size=SMALL), small_app(size=SMALL, admin_token="secret")):
+        assert arrive(app, "/__admin/health", client="192.0.2.7", host="fake.internal:8000").status == 200
+        asked = {"client": "192.0.2.7", "host": "fake.internal", "origin": "http://evil.example"}
+        refused(arrive(app, "/__admin/health", **asked), 403, "Origin")
+        for method, path in (("GET", "/requests"), ("POST", "/reset"), ("GET", "/snapshot")):
+            other = arrive(app, f"/__admin{path}", method=method, client="192.0.2.7", host="127.0.0.1")
+            assert other.status in (401, 403)
 
 
 @pytest.mark.parametrize("ns", PLACES)
@@ -510,11 +521,11 @@ def test_admin_token() -> None:
         {"authorization": "Basic sésame"},
         {"authorization": "Bearer"},
     ):
-        refused(admin(app, "GET", "/health", headers=wrong), 401, "Authorization")
+        refused(admin(app, "GET", "/settings", headers=wrong), 401, "Authorization")
     with_token = {"authorization": "bearer sésame"}
-    assert admin(app, "GET", "/health", headers=with_token).status == 200
-    assert admin(app, "GET", "/health", headers=with_token | {"host": "fake.internal"}).status == 200
-    refused(admin(app, "GET", "/health", headers=with_token | {"origin": "http://evil.example"}), 403, "Origin")
+    assert admin(app, "GET", "/settings", headers=with_token).status == 200
+    assert admin(app, "GET", "/settings", headers=with_token | {"host": "fake.internal"}).status == 200
+    refused(admin(app, "GET", "/settings", headers=with_token | {"origin": "http://evil.example"}), 403, "Origin")
 
 
 # Refusals

@@ -170,9 +170,12 @@ def test_size_is_documents_per_provider(tmp_path: Path) -> None:
 
 
 def test_other_hosts_are_warned_about(tmp_path: Path) -> None:
-    """A server that other machines can reach says so; one on loopback does not."""
+    """A server that other machines can reach says so, and its first address works here; one on loopback does not."""
     with serving(tmp_path, "--host", "0.0.0.0", "--size", "10") as reachable:
         assert "other machines" in reachable.screen
+        assert reachable.base_url.startswith("http://127.0.0.1:")
+        assert "0.0.0.0" not in reachable.screen
+        assert reachable.get("/__admin/health").status_code == 200
     with serving(tmp_path, "--host", "localhost", "--size", "10") as local:
         assert "other machines" not in local.screen
 
@@ -336,14 +339,33 @@ def test_help(tmp_path: Path, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_env_prints_exports_only(tmp_path: Path, slug: str) -> None:
-    """`env SLUG` prints shell exports and nothing else: the base URL, and the admin's key."""
-    outcome = run(tmp_path, "env", slug)
+    """`env SLUG` prints shell exports, and what to write where an SDK reads none: the base URL, the admin's key, that
+    no proxy is asked for this machine."""
+    outcome = run(tmp_path, "env", slug, NO_PROXY="intern.example, localhost")
     assert (outcome.returncode, outcome.stderr) == (0, "")
     lines = outcome.stdout.splitlines()
     assert lines
-    assert all(re.fullmatch(r"export [A-Z_]+=\S*", line) for line in lines)
-    values = {shlex.split(line.partition("=")[2])[0] for line in lines}
-    assert {f"http://127.0.0.1:8000/{slug}", f"{slug}-admin-key"} <= values
+    assert all(re.fullmatch(r"export [A-Za-z_]+=\S*|# .*", line) for line in lines)
+    values = {shlex.split(line.partition("=")[2])[0] for line in lines if line.startswith("export")}
+    assert {f"http://127.0.0.1:8000/{slug}", f"{slug}-admin-key", "127.0.0.1,localhost,::1,intern.example"} <= values
+
+
+def test_env_says_what_to_write_where_an_sdk_reads_no_variable(tmp_path: Path) -> None:
+    """A comment of the shell; other readers are not given it."""
+    note = "InstaVM('instavm-admin-key', base_url='http://127.0.0.1:8000/instavm')"
+    assert note in run(tmp_path, "env", "instavm").stdout.splitlines()[0]
+    assert note not in run(tmp_path, "env", "instavm", "--format", "json").stdout
+
+
+def test_env_follows_a_recipes_own_credentials(tmp_path: Path) -> None:
+    """The first caller of the recipe that the server was given; a folder without that recipe changes nothing."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    recipe = (ROOT / "fixtures" / "prime.yaml").read_text("utf-8").replace("prime-admin-key", "key-of-ours")
+    (folder / "prime.yaml").write_text(recipe, "utf-8")
+    assert "export PRIME_API_KEY=key-of-ours\n" in run(tmp_path, "env", "prime", "--fixtures", str(folder)).stdout
+    assert "instavm-admin-key" in run(tmp_path, "env", "instavm", "--fixtures", str(folder)).stdout
+    refused(run(tmp_path, "env", "prime", "--fixtures", str(tmp_path / "nowhere")), "nowhere")
 
 
 @needs_bash

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakeserver.cli import start_screen
+from fakeserver.serving.screen import start_screen
 from tests.support.asgi import Reply, call
 from tests.support.skeletons import SLUG, Made, skeleton
 
@@ -109,5 +109,5 @@ def test_ids_are_unique(made: Made) -> None:
 
 def test_the_start_screen_says_why_operations_are_not_served(made: Made) -> None:
     """Beside their names."""
-    assert "acme does not serve putPets (what PUT does cannot be guessed)" in start_screen(made.app, "http://x", True)
+    assert "acme does not serve putPets (what PUT does cannot be guessed)" in start_screen(made.app, ["http://x"], True)
     assert not (made.folder / "fakeserver_acme" / "promises.py").exists(), "the kit needs text ids and dates"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from fakeserver.cli import start_screen
 from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Problem, SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import Settings, create_app, load_services
+from fakeserver.serving.screen import start_screen
 from fakeserver.spec import reader
 from fakeserver.spec.reader import UNSERVED_KEY, Endpoint, Spec
 from fakeserver.worlds.world import SeededDocuments, Seeding, World
@@ -265,8 +265,8 @@ def test_the_start_screen_names_what_is_not_served(tmp_path: Path) -> None:
 
     app = create_app(Settings(size=10), {"prime": serve(load(tmp_path, "prime", change))})
     line = "prime does not serve make0, GET /0, make1, make2, make3 and 2 more: each of them is a 501"
-    assert line in start_screen(app, "http://127.0.0.1:1", True)
-    assert "does not serve" not in start_screen(create_app(Settings(size=10)), "http://127.0.0.1:1", True)
+    assert line in start_screen(app, ["http://127.0.0.1:1"], True)
+    assert "does not serve" not in start_screen(create_app(Settings(size=10)), ["http://127.0.0.1:1"], True)
 
 
 @pytest.mark.parametrize(("reason", "said"), [("it needs a body", ": it needs a body"), (None, ""), (5, "")])
@@ -277,7 +277,7 @@ def test_the_reason_why_an_operation_is_not_served(reason: object, said: str, tm
     app = create_app(Settings(size=10), {"prime": service})
     assert call(app, "/prime/one", method="POST").value["detail"] == f"The fake does not serve POST /one{said}"
     named = f"makeOne ({said.removeprefix(': ')})" if said else "makeOne"
-    assert f"prime does not serve {named}: each" in start_screen(app, "http://127.0.0.1:1", True)
+    assert f"prime does not serve {named}: each" in start_screen(app, ["http://127.0.0.1:1"], True)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
