@@ -272,6 +272,8 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         run_server(app, listener)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except KeyboardInterrupt:
+        pass  # This is how somebody at a terminal ends a server.
     finally:
         listener.close()
     return 0

@@ -58,6 +58,13 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
 
+    # uvicorn cancels what is not answered when its time is over, and logs a failure of the application for each. Here
+    # such a connection ends earlier, which to the application is a client that has gone.
+    def shutdown(self) -> None:
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.loop.call_later((self.config.timeout_graceful_shutdown or 0) / 2, self.transport.abort)
+
     # The last moment before uvicorn makes a task, and the first at which all that an answer depends on is there.
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():

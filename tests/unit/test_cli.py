@@ -194,6 +194,22 @@ def test_signals_end_it_quietly(tmp_path: Path, number: signal.Signals) -> None:
         assert started.stderr.read_text() == ""
 
 
+@pytest.mark.parametrize("asked", ["delay=60s", "fault=EMPTY_RESPONSE, delay=60s", "delay=60s, code=503"])
+def test_answers_that_are_late_do_not_keep_it(tmp_path: Path, asked: str) -> None:
+    """Ctrl-C with answers pending is silent, and 0; whoever waits for one sees the connection end."""
+    with serving(tmp_path, "--size", "10") as started:
+        address = ("127.0.0.1", int(started.base_url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=START_SECONDS) as waiting:
+            head = f"GET /prime{PATHS['prime']} HTTP/1.1\r\nHost: localhost\r\nPrefer: {asked}\r\n"
+            waiting.sendall(f"{head}Authorization: Bearer prime-admin-key\r\n\r\n".encode())
+            while not started.get("/__admin/requests?limit=9").json()["requests"]:
+                time.sleep(0.01)
+            started.process.send_signal(signal.SIGINT)
+            assert started.process.wait(START_SECONDS) == 0
+            assert waiting.recv(1) == b""
+        assert started.stderr.read_text() == ""
+
+
 # What cannot start.
 
 
