@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fakeserver.arguments import near
 from fakeserver.faults.scripts import Effect, Fixed, make_effect
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Headers, credentials
@@ -13,6 +14,8 @@ from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
 NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "handling")
+MAX_NAME = 100
+"""Characters of an unknown name that a refusal repeats."""
 QUERY_FORMS = {f"__{name}": name for name in NAMES}
 # Registered for other purposes (RFC 7240 and later); a client may send them to the real API, so they are ignored.
 REGISTERED = frozenset({"respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"})
@@ -49,9 +52,15 @@ def read_request(operation: Operation, headers: Headers, query: bytes) -> tuple[
     prefer = headers.get("prefer")
     if prefer is None and not preferences and b"__" not in query:
         return keys, None
-    preferences |= {QUERY_FORMS[name]: text for name, text in query_pairs(query) if name in QUERY_FORMS}
+    pairs = query_pairs(query)
+    preferences |= {QUERY_FORMS[name]: text for name, text in pairs if name in QUERY_FORMS}
     if prefer is not None:
         preferences |= read_prefer(prefer)
+    known = {*QUERY_FORMS, *operation.query_names}
+    misspelt = [name for name, _ in pairs if name.startswith("__") and name not in known]
+    if misspelt and preferences.get("handling") != "lenient":
+        name = misspelt[0][:MAX_NAME]
+        raise FakeProblem(400, f"Query parameter {name!r} is not known{near(name, QUERY_FORMS)}", field=name)
     return keys, read_preferences(preferences, operation)
 
 
@@ -92,8 +101,8 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
         raise FakeProblem(400, "handling must be strict or lenient", field="handling")
     unknown = sorted(set(preferences) - set(NAMES) - REGISTERED)
     if unknown and handling != "lenient":
-        known = ", ".join(NAMES)
-        raise FakeProblem(400, f"Preference {unknown[0]!r} is not known; known are {known}", field=unknown[0])
+        name = unknown[0][:MAX_NAME]
+        raise FakeProblem(400, f"Preference {name!r} is not known{near(name, NAMES)}", field=name)
     wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"}
     if not wanted.keys() & {"code", "example", "delay", "fault"}:
         if wanted:

@@ -213,6 +213,25 @@ def test_quoted_and_spaced_preferences() -> None:
         assert ask("prime", "listSandboxes", prefer=text).status == 429, text
 
 
+@pytest.mark.parametrize(
+    ("query", "prefer", "field", "says"),
+    [
+        ("__cod=429", None, "__cod", "did you mean '__code'?"),
+        ("__proto__=1", None, "__proto__", "'__proto__' is not known"),
+        ("__code=429&__tims=2", None, "__tims", "did you mean '__times'?"),
+        ("__" + "x" * 5_000, None, "__" + "x" * 98, "known are __code"),
+        ("", "cod=429", "cod", "did you mean 'code'?"),
+    ],
+)
+def test_a_misspelt_wish_is_refused_with_what_was_meant(query: str, prefer: str | None, field: str, says: str) -> None:
+    """Not answered as if nothing had been asked for, by the query no more than by the header; lenient, it is."""
+    reply = ask("prime", "listSandboxes", query, prefer=prefer)
+    assert (reply.status, reply.media_type) == (400, OWN)
+    assert reply.value["errors"][0]["field"] == field if "errors" in reply.value else field in reply.body.decode()
+    assert says in reply.value["detail"]
+    assert ask("prime", "listSandboxes", query, prefer=f"{prefer or 'wait=1'}, handling=lenient").status in (200, 429)
+
+
 def test_a_failure_needs_no_good_credential_or_input() -> None:
     """A failure that was asked for comes whoever asks and whatever else is wrong, on routes that exist."""
     assert call(app(), f"/prime{PATHS['prime']}?__code=429").status == 429
