@@ -6,24 +6,24 @@ Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that n
 from __future__ import annotations
 
 import argparse
-import errno
 import gc
 import importlib
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from fakeserver import __version__, kit
 from fakeserver.arguments import Parser, UsageError, near, one_of
 from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.exports import FORMATS, bypass_proxies
 from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
-from fakeserver.loopback import ADDRESS, is_loopback
+from fakeserver.loopback import ADDRESS, NAME, is_loopback
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
-BACKLOG = 2_048
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+MAX_KEEP_ALIVE = 3_600
 INSTALL = "if a package brings it, install that first"
 USAGE_ERROR = 2
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -206,6 +207,23 @@ def serve_parser() -> Parser:
         default=DEFAULT_PORT,
         help=f"0 picks a free one (default: {DEFAULT_PORT})",
     )
+    add("--uds", type=Path, metavar="PATH", help="listen on a Unix socket there, in the place of host and port")
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate, in PEM")
+    add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate, in PEM and without a password")
+    add(
+        "--log-level",
+        type=one_of(LOG_LEVELS, "log level"),
+        default="warning",
+        metavar="LEVEL",
+        help=f"{', '.join(LOG_LEVELS)} (default: warning)",
+    )
+    add(
+        "--keep-alive",
+        type=integer(1, MAX_KEEP_ALIVE),
+        default=5,
+        metavar="SECONDS",
+        help="until a connection that nobody uses is closed (default: 5)",
+    )
     add("--seed", type=integer(0, 2**63 - 1), default=0, help="which world (default: 0)")
     add(
         "--size",
@@ -244,9 +262,14 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
     from fakeserver.recipes.located import FixtureError
     from fakeserver.serving.app import Settings, create_app
+    from fakeserver.serving.listener import listen, listen_at, load_tls
     from fakeserver.serving.screen import start_screen, urls_of
 
-    parsed = serve_parser().parse_args(arguments)
+    parser = serve_parser()
+    parsed = parser.parse_args(arguments)
+    if (parsed.tls_cert is None) != (parsed.tls_key is None):
+        parser.error("--tls-cert and --tls-key are given together")
+    tls = None if parsed.tls_cert is None else load_tls(parsed.tls_cert, parsed.tls_key)
     settings = Settings(
         seed=parsed.seed,
         size=parsed.size,
@@ -261,49 +284,37 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         app = create_app(settings)
     except (UnusablePlugin, FixtureError) as error:
         raise UsageError(f"fakeserver: {error}") from error
-    listener = listen(parsed.host, parsed.port)
+    listener = listen(parsed.host, parsed.port) if parsed.uds is None else listen_at(parsed.uds)
+    scheme = "http" if tls is None else "https"
     try:
-        bound, port = listener.getsockname()[:2]
-        out.write(start_screen(app, urls_of(parsed.host, bound, port), is_loopback(parsed.host)))
+        urls = (
+            urls_of(scheme, parsed.host, *listener.getsockname()[:2]) if parsed.uds is None else [f"{scheme}://{NAME}"]
+        )
+        out.write(start_screen(app, urls, parsed.uds is not None or is_loopback(parsed.host), parsed.uds))
         out.flush()
         # What start made lives as long as the server; collecting it again and again costs every answer.
         gc.collect()
         gc.freeze()
-        run_server(app, listener)
+        # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        run_server(app, listener, tls=tls, log_level=parsed.log_level, keep_alive=parsed.keep_alive)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
         pass  # This is how somebody at a terminal ends a server.
     finally:
         listener.close()
+        if parsed.uds is not None:
+            parsed.uds.unlink(missing_ok=True)
     return 0
 
 
-def run_server(app: ASGIApp, listener: socket.socket) -> None:
+def run_server(app: ASGIApp, listener: socket.socket, **how: Any) -> None:
     import uvicorn
 
     from fakeserver.serving.protocol import server_config
 
-    uvicorn.Server(server_config(app)).run(sockets=[listener])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything is printed."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise UsageError(f"fakeserver: cannot listen on {host!r}: {reason}") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        hint = "; --port 0 picks a free one" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
-        raise UsageError(f"fakeserver: cannot listen on {host}:{port}: {error.strerror}{hint}") from error
-    return listener
+    uvicorn.Server(server_config(app, **how)).run(sockets=[listener])
 
 
 COMMANDS = {

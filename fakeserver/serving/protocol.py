@@ -20,8 +20,17 @@ AtOnce = Callable[[Scope], Answer | None]
 """An application's answer where it has one without waiting for anything, else None."""
 
 
-def server_config(app: ASGIApp, *, log_level: str = "warning", shutdown_seconds: int = 2) -> uvicorn.Config:
-    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent."""
+def server_config(
+    app: ASGIApp,
+    *,
+    log_level: str = "warning",
+    shutdown_seconds: int = 2,
+    keep_alive: int = 5,
+    tls: tuple[str, str] | None = None,
+) -> uvicorn.Config:
+    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent, `keep_alive`
+    seconds for connections that nobody uses, and `tls` is the file of a certificate with that of its key."""
+    certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
         http=Protocol,
@@ -33,6 +42,9 @@ def server_config(app: ASGIApp, *, log_level: str = "warning", shutdown_seconds:
         # A header must not be able to say where a request comes from.
         proxy_headers=False,
         timeout_graceful_shutdown=shutdown_seconds,
+        timeout_keep_alive=keep_alive,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
 
 

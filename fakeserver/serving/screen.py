@@ -17,9 +17,9 @@ MOST_NAMED = 5
 """Operations without a meaning, and addresses, that the start screen names."""
 
 
-def urls_of(host: str, bound: str, port: int) -> list[str]:
+def urls_of(scheme: str, host: str, bound: str, port: int) -> list[str]:
     """The base URLs of a server that was asked to listen on this host, and is bound to an address."""
-    return [f"http://{f'[{each}]' if ':' in each else each}:{port}" for each in hosts_of(host, bound)]
+    return [f"{scheme}://{f'[{each}]' if ':' in each else each}:{port}" for each in hosts_of(host, bound)]
 
 
 def hosts_of(asked: str, bound: str) -> list[str]:
@@ -45,9 +45,9 @@ def name_command() -> str:
     return quote(str(script)) if script.name == "fakeserver" else f"{quote(sys.executable)} -m fakeserver"
 
 
-def start_screen(app: App, base_urls: Sequence[str], local: bool) -> str:
+def start_screen(app: App, base_urls: Sequence[str], local: bool, uds: Path | None = None) -> str:
     """Where each provider answers, with which credential, and a request to try. The first line is the first base URL;
-    the others are those under which other machines reach the server."""
+    the others are those under which other machines reach the server; `uds` is the Unix socket that it listens on."""
     base_url, *more = base_urls
     lines = [base_url, ""]
     width = max(len(word) for word in ("provider", *app.services))
@@ -60,9 +60,10 @@ def start_screen(app: App, base_urls: Sequence[str], local: bool) -> str:
     key = first.fixture.credential
     header = first.routes[0].operation.security[0]
     credential = f"Authorization: Bearer {key}" if header.prefix else f"{header.header}: {key}"
+    way = "" if uds is None else f"--unix-socket {quote(str(uds))} "
     lines += [
         "",
-        f"  try     curl -H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
+        f"  try     curl {way}-H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
         f'  SDKs    eval "$({name_command()} env {first.provider.slug} --base-url {base_url}/{first.provider.slug})"',
         f"  errors  {base_url}/__admin/errors lists every error and how to cause it",
         f"  seed {app.settings.seed}, {app.settings.size} documents per provider",

@@ -8,8 +8,10 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -210,6 +212,56 @@ def test_answers_that_are_late_do_not_keep_it(tmp_path: Path, asked: str) -> Non
         assert started.stderr.read_text() == ""
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that it signs itself, and its key."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    done = [*command, *names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(done, check=True, capture_output=True, timeout=60)
+    return cert, key
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate, and is not there")
+def test_https(tmp_path: Path) -> None:
+    """With a certificate, everything is served as https, and every address that is printed says so."""
+    cert, key = certificate(tmp_path)
+    with serving(tmp_path, "--size", "10", "--tls-cert", str(cert), "--tls-key", str(key)) as served:
+        assert served.base_url.startswith("https://127.0.0.1:")
+        assert "http://" not in served.screen
+        with httpx.Client(trust_env=False, verify=ssl.create_default_context(cafile=str(cert))) as client:
+            reply = client.get(
+                f"{served.base_url}/prime{PATHS['prime']}", headers=header_of("prime", "prime-admin-key")
+            )
+            assert (reply.status_code, len(reply.json()["sandboxes"])) == (200, reply.json()["total"])
+    refused(run(tmp_path, "serve", "--tls-cert", str(cert)), "--tls-key")
+    refused(run(tmp_path, "serve", "--tls-cert", str(cert), "--tls-key", str(cert)), "--tls-key", "not a pair in PEM")
+    refused(run(tmp_path, "serve", "--tls-cert", "nowhere", "--tls-key", str(key)), "nowhere", "No such file")
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    """In the place of a port, and gone afterwards; one that somebody listens on, or a file, is not taken."""
+    path = Path(tempfile.mkdtemp(prefix="fake")) / "s"  # The system allows about a hundred characters.
+    with serving(tmp_path, "--size", "10", "--uds", str(path)) as served:
+        assert served.base_url == "http://localhost"
+        assert f"curl --unix-socket {path} " in served.screen
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
+            reply = client.get(f"http://localhost/prime{PATHS['prime']}", headers=header_of("prime", "prime-admin-key"))
+            assert reply.status_code == 200
+            assert client.get("http://localhost/__admin/requests").status_code == 200
+        refused(run(tmp_path, "serve", "--uds", str(path)), "--uds", "in use")
+    assert not path.exists()
+    path.write_text("mine")
+    refused(run(tmp_path, "serve", "--uds", str(path)), "--uds", "in use")
+    assert path.read_text() == "mine"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with serving(tmp_path, "--size", "10", "--uds", str(path)):
+        pass
+    shutil.rmtree(path.parent)
+
+
 # What cannot start.
 
 
@@ -336,6 +388,9 @@ def test_broken_specs(tmp_path: Path, name: str) -> None:
         ("serve --port ٣", ["--port"]),
         ("serve --size 1e3", ["--size"]),
         ("serve --seed 1.5", ["--seed"]),
+        ("serve --keep-alive 0", ["--keep-alive"]),
+        ("serve --log-level warn", ["'warn'", "'warning'"]),
+        ("serve --tls-key x", ["--tls-cert"]),
         ("serve --epoch yesterday", ["yesterday", "RFC 3339"]),
         ("serve --epoch 2026-02-30T00:00:00Z", ["--epoch"]),
     ],
