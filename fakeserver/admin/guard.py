@@ -23,9 +23,10 @@ def guard(endpoint: Endpoint, token: str | None, *, public: bool = False) -> End
     """The endpoint behind the guard, which keeps nobody but pages out of a `public` one."""
 
     async def guarded(request: Request) -> Response:
-        if not public:
+        if public:
+            check_origin(request)
+        else:
             check_caller(request, token)
-        check_origin(request)
         return await endpoint(request)
 
     return guarded
@@ -40,6 +41,7 @@ def check_caller(request: Request, token: str | None) -> None:
     elif HOST.fullmatch(request.headers.get("host", NAME)) is None:
         # A name that merely resolves to this machine may belong to a page that wants to use it.
         raise FakeProblem(403, "The admin API is called by a loopback name only", field="Host")
+    check_origin(request)
 
 
 def check_origin(request: Request) -> None:

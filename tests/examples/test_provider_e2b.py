@@ -255,6 +255,8 @@ def test_the_real_sdk_lists(fake: str, sdk: Path, environment: dict[str, str], t
         env=environment, capture_output=True, text=True, check=True, timeout=60,
     ).stdout  # fmt: skip
     variables = dict(line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
+    proxies = {name: variables.pop(name) for name in ("NO_PROXY", "no_proxy")}
+    assert all("127.0.0.1" in text for text in proxies.values())
     assert variables == {"E2B_API_URL": fake, "E2B_API_KEY": "e2b-admin-key"}
     done = subprocess.run(
         [str(sdk), "-c", SCRIPT],
