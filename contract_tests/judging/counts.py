@@ -127,8 +127,7 @@ def _check_order(facet: Facet, facets: Facets, question: Question, entries: tupl
     elif not is_alphabetical(facet, counted):
         sentence = f"{facet.name} with equal counts are not in alphabetical order"
         tied = [one for one in counted if sum(other["count"] == one["count"] for other in counted) > 1]
-        certain = facets.alphabet is not None and is_in_no_alphabet(facet, counted)
-        by = facets.alphabet if certain and facets.alphabet is not None else facets.ties
+        by = facets.alphabet if facets.alphabet and is_in_no_alphabet(facet, counted) else facets.ties
         yield Breach(sentence, asks, tuple(tied), by, law, fields=fields)
 
 

@@ -203,9 +203,14 @@ def refused(status: int) -> str:
     return f"a valid request was answered with {status}"
 
 
+def is_refusal(status: int) -> bool:
+    """Whether the request itself is refused, and not only the caller's haste."""
+    return 400 <= status < 500 and status != LIMITED
+
+
 def may_be_behind(question: Question, status: int) -> bool:
     """Whether a page is refused that may lie behind the end of the list, where there need not be one."""
-    return question.offset > 0 and not question.whole and 400 <= status < 500 and status != LIMITED
+    return question.offset > 0 and not question.whole and is_refusal(status)
 
 
 def fields_of(listing: Listing, filters: Pairs) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from contract_tests.judging.judge import LIMITED, Breach, Question, refused
+from contract_tests.judging.judge import Breach, Question, is_refusal, refused
 from contract_tests.outcome import ListUnreadable, Options, Pairs, Row, Snapshot
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import Body, leads_on
@@ -114,7 +114,7 @@ class Walk:
 
     def may_be_behind(self, status: int) -> bool:
         """Whether the page that was asked for may be refused because the list has ended."""
-        return self.number > 1 and self.promises.listing.cursor is None and 400 <= status < 500 and status != LIMITED
+        return self.number > 1 and self.promises.listing.cursor is None and is_refusal(status)
 
     def take(self, body: Body) -> None:
         """Keep the rows of a page, and find out whether another one follows."""

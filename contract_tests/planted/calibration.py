@@ -17,7 +17,15 @@ from typing import Any
 
 import yaml
 
-from contract_tests.planted.matrix import CALIBRATION, PLANTED, Kills, is_plannable, read_matrix, read_shares
+from contract_tests.planted.matrix import (
+    CALIBRATION,
+    PLANTED,
+    Kills,
+    is_plannable,
+    read_matrix,
+    read_shares,
+    write_measured,
+)
 from contract_tests.planted.planning import PROFILES, SIZE, plan_for, prices_of
 from contract_tests.promises import BY_SLUG
 
@@ -76,8 +84,7 @@ def main(slugs: Sequence[str]) -> int:
                 f"{found['chosen by all']}, one made by others {found['chosen by others']}",
                 flush=True,
             )
-    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
-    CALIBRATION.write_text(f"# Written by `{COMMAND}`.\n{text}", encoding="utf-8")
+    write_measured(CALIBRATION, made, COMMAND)
     read_shares.cache_clear()
     return 0
 

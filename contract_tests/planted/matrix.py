@@ -64,9 +64,14 @@ def write_matrix(path: Path, made: Mapping[str, Kills], command: str) -> None:
             "probes": probes,
             "bugs": {bug: spans(place[probe] for probe in own) for bug, own in kills.items()},
         }
-    text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=WIDTH)
-    path.write_text(f"# Written by `{command}`.\n{text}", encoding="utf-8")
+    write_measured(path, told, command)
     read_matrix.cache_clear()
+
+
+def write_measured(path: Path, made: Any, command: str) -> None:
+    """What a command has measured, with its name in front."""
+    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=WIDTH)
+    path.write_text(f"# Written by `{command}`.\n{text}", encoding="utf-8")
 
 
 @cache

@@ -15,15 +15,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import yaml
-
 from contract_tests.judging.session import CouldNotCheck
 from contract_tests.laws.layer import Laws
 from contract_tests.laws.plan import ALWAYS, PLAN, plans
 from contract_tests.outcome import Tier
 from contract_tests.planted import BUGS, correct
 from contract_tests.planted.exercise import default_options, exercise
-from contract_tests.planted.matrix import PLANTED, UNPLANNED, Kills, is_plannable, name_of, read_matrix, write_matrix
+from contract_tests.planted.matrix import (
+    PLANTED,
+    UNPLANNED,
+    Kills,
+    is_plannable,
+    name_of,
+    read_matrix,
+    write_matrix,
+    write_measured,
+)
 from contract_tests.promises import BY_SLUG
 
 COMMAND = "python -m contract_tests.planted.planning"
@@ -144,8 +151,7 @@ def main(slugs: Sequence[str]) -> int:
                 f"not {', '.join(left) or 'any'}",
                 flush=True,
             )
-    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
-    PLAN.write_text(f"# Written by `{COMMAND}`.\n{text}", encoding="utf-8")
+    write_measured(PLAN, made, COMMAND)
     write_matrix(PLANTED, measured, COMMAND)
     return 0
 

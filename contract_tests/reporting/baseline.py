@@ -6,7 +6,6 @@ day brings along: numbers, ids, and the values that were asked for; the names of
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from contract_tests.outcome import Evidence, Outcome, Since, Verdict
 from contract_tests.reporting.report import Compared, Report
+from contract_tests.sending.json_file import read_json
 
 MAX_BYTES = 256 * 1024 * 1024
 BROKEN = frozenset({"broken", "warning"})
@@ -42,15 +42,7 @@ class Baseline:
 
 def read(path: Path, slug: str) -> Baseline:
     """The report of an earlier check of the provider, as `--json` writes it. BaselineError."""
-    try:
-        size = path.stat().st_size
-        value = json.loads(path.read_bytes()) if size <= MAX_BYTES else None
-    except OSError as error:
-        raise BaselineError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise BaselineError(f"{path} is not JSON") from None
-    if size > MAX_BYTES:
-        raise BaselineError(f"{path} has more than {MAX_BYTES} bytes")
+    value = read_json(path, MAX_BYTES, BaselineError)
     value = value if isinstance(value, dict) else {}
     laws = value.get("laws")
     if not isinstance(laws, list) or not all(map(_is_law, laws)):

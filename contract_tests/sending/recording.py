@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.har import OURS, About
+from contract_tests.sending.json_file import read_json
 from contract_tests.sending.security import Security
 from contract_tests.sending.tape import Exchange
 from contract_tests.sending.transport import METHODS
@@ -85,15 +85,7 @@ class Recording:
 
 def read(path: Path) -> Recording:
     """The recording in a HAR file, or RecordingError."""
-    try:
-        size = path.stat().st_size
-        value = json.loads(path.read_bytes()) if size <= MAX_HAR_BYTES else None
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise RecordingError(f"{path} is not JSON") from None
-    if size > MAX_HAR_BYTES:
-        raise RecordingError(f"{path} has more than {MAX_HAR_BYTES} bytes")
+    value = read_json(path, MAX_HAR_BYTES, RecordingError)
     log = value.get("log") if isinstance(value, dict) else None
     entries = log.get("entries") if isinstance(log, dict) else None
     if not isinstance(log, dict) or not isinstance(entries, list):

@@ -41,9 +41,7 @@ class Service:
         self.spec = spec
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
-        self.unserved = (*spec.unserved, *provider.unserved)
-        """The operations that the provider has and the fake has not."""
-        self.match = Matcher(self.routes, self.unserved)
+        self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved))
         self.meters = functools.lru_cache(MAX_METERS)(
             lambda address, caller, tenant: meters_of(
                 provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}

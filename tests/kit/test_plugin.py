@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,7 +12,6 @@ import pytest
 
 from contract_tests.judging.session import BUDGETS
 from contract_tests.reporting.exit_codes import COULD_NOT_CHECK
-from fakeserver.serving.app import Settings
 from fakeserver.testing.server import Server, running
 
 README = Path(__file__).parents[2] / "contract_tests" / "README.md"
@@ -97,17 +95,6 @@ def test_registered(contract):
 def whole_httpx() -> None:
     """pytester forgets modules that a run of its own was the first to import; half of httpx would then be another."""
     httpx.Client().close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running(Settings(size=60, rate_limits=False)) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def base_url(server: Server) -> str:
-    return f"{server.base_url}/prime"
 
 
 class Runner:

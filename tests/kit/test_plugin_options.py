@@ -7,14 +7,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fakeserver.serving.app import Settings
-from fakeserver.testing.server import Server, running
-from tests.support.command import environment
+from fakeserver.testing.server import Server
+from tests.support.command import environment, run_python
 
 TOKEN = "prime-admin-key"
 OURS = '''
@@ -64,26 +62,7 @@ sys.exit(code)
 def pytest_in(folder: Path, *arguments: str, script: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     """pytest in a process of its own, with our plugin and no other that is installed here."""
     start = ["-c", script] if script else ["-m", "pytest"]
-    return subprocess.run(
-        [sys.executable, *start, *PLUGINS, *arguments],
-        cwd=folder,
-        env={**environment(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(folder), **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running(Settings(size=60, rate_limits=False)) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def base_url(server: Server) -> str:
-    return f"{server.base_url}/prime"
+    return run_python(folder, *start, *PLUGINS, *arguments, **more)
 
 
 @pytest.fixture

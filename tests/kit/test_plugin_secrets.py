@@ -27,7 +27,7 @@ from contract_tests.sending.transport import Unreachable
 from contract_tests.sending.wire import Wire
 from fakeserver.serving.app import Settings
 from fakeserver.testing.server import running
-from tests.support.command import environment
+from tests.support.command import run_python
 
 CANARY = "canary-4b7e92-token"
 OTHER = "canary-0c55d1-other"
@@ -167,15 +167,8 @@ WEATHER: dict[str, Callable[[], object]] = {
 def run_pytest(folder: Path, base_url: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     options = ["--provider", "prime", "--base-url", base_url, "--junitxml=report.xml"]
     plugins = ["-p", "fakeserver.pytest_plugin"]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugins, "--pyargs", "contract_tests", ".", *options, *arguments],
-        cwd=folder,
-        env={**environment(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(folder), **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = ["-m", "pytest", *plugins, "--pyargs", "contract_tests", ".", *options, *arguments]
+    return run_python(folder, *command, **more)
 
 
 def shown(folder: Path, done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -26,6 +26,19 @@ def environment(home: Path) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "NO_PROXY": "127.0.0.1"}
 
 
+def run_python(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Python in this folder, which it imports from, in a user's environment; pytest loads only the plugins named."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**environment(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(folder), **more},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @dataclass
 class Served:
     """A running server: its process, its first screen, and where it answers."""
