@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -29,3 +31,18 @@ def live() -> Iterator[Live]:
     """The seeded worlds of all four providers behind a real socket; shared, so no test changes them."""
     with serving(app_of()) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def whole_libraries() -> None:
+    """pytester forgets modules that a run of its own was the first to import; of a library that was imported in part
+    before, half would then be another, and its exceptions caught by nobody."""
+    httpx.Client().close()
+    for name in ("contract_tests.cli.options", "contract_tests.plugin", "fakeserver.testing.server"):
+        importlib.import_module(name)
+
+
+@pytest.fixture
+def pytester(whole_libraries: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """pytest's own, after which this process is as it was."""
+    return pytester
