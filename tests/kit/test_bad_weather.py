@@ -347,6 +347,14 @@ def test_a_broken_promise_outlives_what_nobody_foresaw(broken: str, monkeypatch:
 # Who interrupts.
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Tests that run in the background may have SIGINT ignored, which the command respects."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 @pytest.mark.parametrize(
