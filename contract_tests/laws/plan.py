@@ -21,6 +21,8 @@ ALWAYS = frozenset(
         "exactness.values:one inner value right, one wrong",
         "exactness.values:one element, not two",
         "exactness.values:one inner list, not two",
+        "exactness.values:key case",
+        "exactness.values:key prefix",
         "pages.limits:one",
         "cursors.tampered:flipped",
         "cursors.tampered:half",

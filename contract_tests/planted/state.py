@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from contract_tests.planted.backend import FACETS, LIST, Backend, Next
 from contract_tests.planted.bug import Plant, table
 from contract_tests.planted.plants import query_of, with_query
 from fakeserver.pipeline.exchange import Answer, Request
 
-RACE_SECONDS = 0.02
-"""How long a request leaves its filter where the next one finds it."""
+RACE_SECONDS = 0.25
+"""How long a request waits at most for the next one to take its place in what they share."""
+
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """A variable that all requests share. Each waits until the next one has written to it, so that two that are sent
+    together always race, however slow the machine is; the last one waits in vain."""
+
+    def __init__(self) -> None:
+        self._written = threading.Condition()
+        self._writes = 0
+        self._value: T
+
+    def exchange(self, value: T) -> T:
+        """Write the value, and read what is there a moment later."""
+        with self._written:
+            self._value = value
+            self._writes += 1
+            mine = self._writes
+            self._written.notify_all()
+            # Alone in its process, a request has nobody beside it to wait for.
+            if threading.current_thread() is not threading.main_thread():
+                self._written.wait_for(lambda: self._writes > mine, RACE_SECONDS)
+            return self._value
 
 
 def cached(key: Callable[[Request, Mapping[str, str]], Any]) -> Plant:
@@ -52,28 +75,21 @@ CACHE_WITHOUT_CALLER = cached(lambda request, query: (request.path, request.quer
 
 
 def racing(backend: Backend, operation: str) -> Backend:
-    """The request lies in a variable that all requests share."""
-    current: list[Request] = []
+    """The filters lie in a variable that all requests share."""
+    query: Shared[bytes] = Shared()
 
     def change(request: Request, following: Next) -> Answer:
-        current[:] = [request]
-        if threading.current_thread() is not threading.main_thread():
-            # Alone in its process, a request has nobody beside it to wait for.
-            time.sleep(RACE_SECONDS)
-        return following(replace(request, query=current[0].query))
+        return following(replace(request, query=query.exchange(request.query)))
 
     return backend.wrapped(change, operation)
 
 
 def sharing_the_caller(backend: Backend, operation: str) -> Backend:
     """Who asks lies in a variable that all requests share."""
-    current: list[Mapping[str, str]] = []
+    caller: Shared[Mapping[str, str]] = Shared()
 
     def change(request: Request, following: Next) -> Answer:
-        current[:] = [request.headers]
-        if threading.current_thread() is not threading.main_thread():
-            time.sleep(RACE_SECONDS)
-        return following(replace(request, headers=current[0]))
+        return following(replace(request, headers=caller.exchange(request.headers)))
 
     return backend.wrapped(change, operation)
 
