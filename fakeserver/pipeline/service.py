@@ -18,7 +18,7 @@ from fakeserver.problems import FakeProblem, Json, Problem, conflict, internal, 
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
-from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_size
+from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
 from fakeserver.spec.reader import Operation, Spec
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
 from fakeserver.worlds.rate_limits import meters_of
@@ -76,7 +76,7 @@ class Service:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
         route, segments = self.match(request.method, request.path)
         progress.operation = operation = route.operation
-        check_size(request.query)
+        check_query(request.query)
         keys, requested = read_request(operation, request.headers, request.query)
         caller = progress.caller = self.find_caller(keys)
         if requested is not None or world.faults.rules:

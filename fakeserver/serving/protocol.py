@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -18,6 +19,10 @@ from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 
 AtOnce = Callable[[Scope], Answer | None]
 """An application's answer where it has one without waiting for anything, else None."""
+MAX_HEAD = 65_536
+"""Bytes of a request's head that are kept until it is whole."""
+REQUEST_LINE = re.compile(rb"(?m)^([A-Z]{1,16}) (/[^\r\n?]*?)(?:\?([^\r\n]*?))?(?: HTTP/1\.[01]\r\n|\Z)")
+UNESCAPED = re.compile(rb"[^!-~]")
 
 
 def server_config(
@@ -59,15 +64,32 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self.waiting: deque[RequestResponseCycle] = deque()
+        self.head: bytes | None = None
 
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def data_received(self, packet: bytes) -> None:
         self.turn = True
+        self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
         super().data_received(packet)
+        if self.head is not None:
+            self.head = self.packet
+
+    # The parser refuses a request whose target has bytes that belong escaped, and uvicorn says no more than that it is
+    # invalid. The application can say what is wrong, in the words of the provider, and note it.
+    def send_400_response(self, msg: str) -> None:
+        target = None if self.head is None else find_unescaped(self.packet)
+        if target is None or self.at_once is None or self.transport.is_closing():
+            return super().send_400_response(msg)
+        self.scope["method"], self.scope["path"], self.scope["query_string"] = target
+        answer = self.at_once(cast(Scope, self.scope))
+        if answer is None:
+            return super().send_400_response("The target of the request has bytes that have to be percent-encoded.")
+        self.write_whole(answer, answer.text(), stays=False)
 
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.head = b""
         cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
 
     # uvicorn cancels what is not answered when its time is over, and logs a failure of the application for each. Here
@@ -79,6 +101,7 @@ class Protocol(HttpToolsProtocol):
 
     # The last moment before uvicorn makes a task, and the first at which all that an answer depends on is there.
     def on_headers_complete(self) -> None:
+        self.head = None
         if self.transport.is_closing():
             return
         before = self.cycle
@@ -114,21 +137,25 @@ class Protocol(HttpToolsProtocol):
         """Send the answer if it is whole and due, in the bytes that uvicorn's cycle would make of it."""
         if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
             return False
+        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         try:
-            headers, body = in_one_piece(answer, answer.body, self.scope["method"])
+            self.write_whole(answer, answer.body, stays)
         except ValueError:
             # ASGI has a way to say that an application failed.
             return False
+        self.on_response_complete()
+        return True
+
+    def write_whole(self, answer: Answer, body: bytes, stays: bool) -> None:
+        """Write an answer in one piece; the connection stays or is closed."""
+        headers, body = in_one_piece(answer, body, self.scope["method"])
         lines = [STATUS_LINE[answer.status]]
         lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
         lines += [b"%s: %s\r\n" % each for each in headers]
-        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         lines += (b"\r\n" if stays else b"connection: close\r\n\r\n", body)
         self.transport.write(b"".join(lines))
         if not stays:
             self.transport.close()
-        self.on_response_complete()
-        return True
 
     # uvicorn takes for granted that a request has a cycle; one that was answered at once may have none, so its body is
     # let pass here, and its end in the next.
@@ -154,3 +181,13 @@ def target_of(url: bytes) -> tuple[str, bytes]:
     parsed = httptools.parse_url(url)
     path: str = parsed.path.decode("ascii")
     return unquote(path) if "%" in path else path, parsed.query or b""
+
+
+def find_unescaped(packet: bytes) -> tuple[str, str, bytes] | None:
+    """The method, path and raw query of the first request line whose target holds bytes that no URL holds; it may
+    break off where the packet ends."""
+    for line in REQUEST_LINE.finditer(packet):
+        method, path, query = line.groups(b"")
+        if UNESCAPED.search(path) or UNESCAPED.search(query):
+            return method.decode(), unquote(path.decode("utf-8", "replace")), query
+    return None

@@ -22,6 +22,10 @@ from fakeserver.spec.wording import ValueRefused
 
 MAX_QUERY_BYTES = 32_768
 MAX_QUERY_FIELDS = 1_000
+MAX_NAME = 100
+"""Characters of a field's name that a refusal repeats."""
+UNESCAPED = re.compile(rb"[^!-~]")
+"""What no URL holds: it is refused, since each server would make something else of it."""
 
 Pairs = Sequence[tuple[str, str]]
 Values = dict[str, Any]
@@ -242,17 +246,28 @@ def decoder(
     return Decoder(tuple(path), query, tuple(pairs), required, defaults, tuple(checks))
 
 
-def check_size(query_string: bytes) -> None:
-    """Refuse a query that is too large to be looked at."""
+def check_query(query_string: bytes) -> None:
+    """Refuse a query that is too large to be looked at, or that is not written as a query is."""
     if len(query_string) > MAX_QUERY_BYTES:
         raise Problem(414, "too_long", f"The query is longer than {MAX_QUERY_BYTES} bytes")
     if query_string.count(b"&") >= MAX_QUERY_FIELDS:
         raise Problem(400, "too_many", f"The query has more than {MAX_QUERY_FIELDS} fields")
+    raw = UNESCAPED.search(query_string)
+    if raw is not None:
+        field = query_string[: raw.start()].rpartition(b"&")[2].partition(b"=")[0].decode()[:MAX_NAME]
+        where = f"{field}: the query" if field else "The query"
+        byte = raw[0][0]
+        raise Problem(400, "bad_request", f"{where} has the raw byte 0x{byte:02X}, which is written as %{byte:02X}")
 
 
 def query_pairs(query_string: bytes) -> Pairs:
-    """The raw query as (name, text) pairs; bytes that are no UTF-8 become U+FFFD, as in the providers' frameworks."""
-    check_size(query_string)
+    """The raw query as (name, text) pairs; escapes that are no UTF-8 become U+FFFD, as in the providers' frameworks."""
+    check_query(query_string)
+    return split_query(query_string)
+
+
+def split_query(query_string: bytes) -> Pairs:
+    """The pairs of any query, also of one that `check_query` refuses."""
     text = query_string.decode("utf-8", "replace")
     if "%" not in text and "+" not in text:
         # Most queries escape nothing, and the general parser costs more than everything else here.

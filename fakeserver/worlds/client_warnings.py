@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from fakeserver.faults import on_request
-from fakeserver.spec.parameters import MAX_QUERY_BYTES, query_pairs
+from fakeserver.spec.parameters import MAX_QUERY_BYTES, split_query
 from fakeserver.spec.reader import Operation
 
 MAX_NOTED = 100
@@ -19,7 +19,7 @@ def find_warnings(path: str, operation: Operation | None, query: bytes) -> Itera
     if operation is None:
         return
     # The journal's readers wait for this, so the rest of a long query is not even taken apart.
-    pairs = query_pairs(b"&".join(query[:MAX_QUERY_BYTES].split(b"&", MAX_NOTED)[:MAX_NOTED]))
+    pairs = split_query(b"&".join(query[:MAX_QUERY_BYTES].split(b"&", MAX_NOTED)[:MAX_NOTED]))
     names = [name for name, _ in pairs]
     for parameter in operation.parameters:
         if (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -251,3 +252,44 @@ def test_trailers_are_no_headers(before: bytes) -> None:
     with serving(make()) as live, connected(live) as connection:
         connection.sendall(before + chunked)
         assert b"HTTP/1.1 401" in everything(connection)
+
+
+@pytest.mark.parametrize("pieces", [1, 3], ids=["at once", "in pieces"])
+@pytest.mark.parametrize("slug", PATHS)
+@pytest.mark.parametrize(("text", "code"), [("é", "C3"), (" ", "20"), ("\x7f", "7F"), ("\x01", "01")])
+def test_a_raw_byte_in_a_query_is_refused_in_the_dialect(slug: str, text: str, code: str, pieces: int) -> None:
+    """What no URL holds is named with its field and its escape, by the provider, and noted in the journal."""
+    target = f"/{slug}{PATHS[slug]}?limit=2&label=a{text}b"
+    head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    step = -(-len(head) // pieces)
+    with serving(make()) as live, connected(live) as connection:
+        for start in range(0, len(head), step):
+            connection.sendall(head[start : start + step])
+            time.sleep(0.02 if pieces > 1 else 0)  # The next piece shall be a packet of its own.
+        status, _, body = everything(connection).partition(b"\r\n")
+        noted = live.request("__admin", "/requests").json()["requests"]
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert f"label: the query has the raw byte 0x{code}, which is written as %{code}".encode() in body
+    dialect = {"dreadnode": b'"invalid_error"', "superserve": b'"bad_request"'}
+    assert dialect.get(slug, b'{"detail":"label:') in body
+    assert [(each["operation"], each["status"]) for each in noted] == [("listSandboxes", 400)]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET /prime/é HTTP/1.1\r\nHost: x\r\n\r\n", b'404 Not Found|"detail":"Not Found"'),
+        ("GET /nobody?a=é HTTP/1.1\r\nHost: x\r\n\r\n", b'404 Not Found|"No provider answers at this path"'),
+        ("GET /__admin/health?a=é HTTP/1.1\r\nHost: x\r\n\r\n", b"400 Bad Request|percent-encoded"),
+        ("GET /prime/x HTTP/9.1\r\nHost: x\r\n\r\n", b"400 Bad Request|Invalid HTTP request received."),
+        ("gibberish é\r\n\r\n", b"400 Bad Request|Invalid HTTP request received."),
+        ("POST /prime/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\né /x?é HTTP/1.1\r\n", b"400 Bad Request|Invalid"),
+    ],
+)
+def test_what_cannot_be_parsed_is_refused(head: str, status: bytes) -> None:
+    """A raw byte in a path names nothing; what is no request at all is uvicorn's to refuse."""
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(head.encode())
+        said = everything(connection)
+    for part in status.split(b"|"):
+        assert part in said
