@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
-from fakeserver.faults.scripts import Delay, Dribble, FaultRule, Fixed, LogNormal, Uniform, make_effect
+from fakeserver.faults.headers import object_to_header
+from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
 from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Issue, Json
 from fakeserver.provider import Provider
+from fakeserver.spec.reader import Operation
 from fakeserver.spec.strict_json import MAX_ISSUES
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.clock import Clock
-from fakeserver.worlds.journal import MAX_RETRY_DIGITS
 from fakeserver.worlds.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK_DOCUMENTS = 500
 """Documents that are held against the spec in one go; it takes some 10 ms."""
-EFFECTS = dict.fromkeys(("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay"))
-FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
+EFFECTS = ("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay", "headers")
 
 
 # Documents
@@ -113,41 +113,28 @@ def immense(value: Json) -> bool:
 
 
 def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[], str]) -> FaultRule:
-    """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2}."""
+    """A script from a body such as {"provider": "prime", "operation": "listSandboxes", "code": 503, "times": 2};
+    without an operation it is about all of the provider's."""
     # A null says no more than nothing.
     asked = {name: member for name, member in check_body("postFault", value).items() if member is not None}
     wrong = [*faults_in(asked, services)]
     if wrong:
         raise refusal_of_fields(wrong)
-    code, example, name = asked.get("code"), asked.get("example"), asked.get("fault")
-    delay, dribble = delay_of(asked), dribble_of(asked)
+    operations = services[asked["provider"]].spec.operations
+    named = [asked["operation"]] if "operation" in asked else [*operations]
     try:
-        effect = make_effect(
-            services[asked["provider"]].spec.operations[asked["operation"]],
-            label="",
-            code=code,
-            example=example,
-            headers=asked.get("headers", {}),
-            delay=delay,
-            dribble=dribble,
-            fault=name,
-            phase=asked.get("phase", "before"),
-            lenient=asked.get("handling") == "lenient",
-        )
+        effects = {name: effect_of(operations[name], asked) for name in named}
     except FakeProblem as problem:
         raise refusal_of_fields([(problem.body["field"], problem.body["detail"])]) from problem
     identity = next_id()
-    parts = [f"code={code}"] if code else []
-    parts += [f"example={example}"] if example else []
-    parts += [f"fault={name}"] if name else []
-    parts += ["delay"] if delay else []
+    parts = [f"{name}={asked[name]}" for name in ("code", "example", "fault") if asked.get(name)]
+    parts += ["delay"] if delay_of(asked) else []
     label = f"{identity}: {', '.join(parts) or 'dribble'}"
     match = asked.get("match", {})
     return FaultRule(
         id=identity,
         provider=asked["provider"],
-        operation=asked["operation"],
-        effect=replace(effect, label=label),
+        effects={name: replace(effect, label=label) for name, effect in effects.items()},
         raw=value,
         times=asked.get("times"),
         after=asked.get("after", 0),
@@ -157,24 +144,39 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     )
 
 
+def effect_of(operation: Operation, asked: Document) -> Effect:
+    """What a script does to the answers of one operation, which has to document it."""
+    return make_effect(
+        operation,
+        label="",
+        code=asked.get("code"),
+        example=asked.get("example"),
+        headers=asked.get("headers", {}),
+        delay=delay_of(asked),
+        dribble=dribble_of(asked),
+        fault=asked.get("fault"),
+        phase=asked.get("phase", "before"),
+        lenient=asked.get("handling") == "lenient",
+    )
+
+
 def faults_in(asked: Document, services: Mapping[str, Service]) -> Iterator[tuple[str, str]]:
     """What is wrong with a script of the right form: fields that do not go together, or not with this server."""
     service = services.get(asked["provider"])
     if service is None:
         yield "provider", f"Input should be {alternatives([*services])}"
-    elif asked["operation"] not in service.spec.operations:
+    elif "operation" in asked and asked["operation"] not in service.spec.operations:
         yield "operation", f"Input should be {alternatives([*service.spec.operations])}"
     for header, text in asked.get("headers", {}).items():
-        if header.lower() in FRAMING:
-            yield f"headers.{header}", "is set by the server itself"
-        if header.lower() == "retry-after" and text.isdigit() and len(text) > MAX_RETRY_DIGITS:
-            yield f"headers.{header}", f"must have at most {MAX_RETRY_DIGITS} digits"
+        objection = object_to_header(header, text)
+        if objection is not None:
+            yield f"headers.{header}", objection
     if asked.keys() >= {"delay_ms", "delayDistribution"}:
         yield "delayDistribution", "and delay_ms exclude each other"
     shape = asked.get("delayDistribution", {})
     if shape.get("type") == "uniform" and shape["lower"] > shape["upper"]:
         yield "delayDistribution.lower", "must not be above upper"
-    if not asked.keys() & EFFECTS:
+    if not asked.keys() & {*EFFECTS}:
         yield "body", f"needs at least one of {', '.join(EFFECTS)}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fakeserver.arguments import near
+from fakeserver.faults.headers import PREFIX, read_headers
 from fakeserver.faults.scripts import Effect, Fixed, make_effect
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Headers, credentials
@@ -17,11 +18,12 @@ NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "handli
 MAX_NAME = 100
 """Characters of an unknown name that a refusal repeats."""
 QUERY_FORMS = {f"__{name}": name for name in NAMES}
+QUERY_PREFIX = "__"
 # Registered for other purposes (RFC 7240 and later); a client may send them to the real API, so they are ignored.
 REGISTERED = frozenset({"respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"})
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 PREFERENCE = re.compile(rf'\s*([^\s=;,"]+)\s*(?:=\s*({QUOTED}|[^\s;,"]*))?\s*(?:;(?:[^,"]|{QUOTED})*)?')
-SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase)=)")
+SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase|header\.[^=+]{1,64})=)")
 DELAY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s)?")
 
 Preferences = dict[str, str]
@@ -53,15 +55,23 @@ def read_request(operation: Operation, headers: Headers, query: bytes) -> tuple[
     if prefer is None and not preferences and b"__" not in query:
         return keys, None
     pairs = query_pairs(query)
-    preferences |= {QUERY_FORMS[name]: text for name, text in pairs if name in QUERY_FORMS}
+    preferences |= {name.removeprefix(QUERY_PREFIX): text for name, text in pairs if is_query_form(name)}
     if prefer is not None:
         preferences |= read_prefer(prefer)
-    known = {*QUERY_FORMS, *operation.query_names}
-    misspelt = [name for name, _ in pairs if name.startswith("__") and name not in known]
+    misspelt = [
+        name
+        for name, _ in pairs
+        if name.startswith(QUERY_PREFIX) and not is_query_form(name) and name not in operation.query_names
+    ]
     if misspelt and preferences.get("handling") != "lenient":
         name = misspelt[0][:MAX_NAME]
         raise FakeProblem(400, f"Query parameter {name!r} is not known{near(name, QUERY_FORMS)}", field=name)
     return keys, read_preferences(preferences, operation)
+
+
+def is_query_form(name: str) -> bool:
+    """Whether a field of the query asks the fake for something: `__code`, `__header.Retry-After`."""
+    return name in QUERY_FORMS or name.startswith(QUERY_PREFIX + PREFIX)
 
 
 def read_prefer(text: str) -> Preferences:
@@ -99,15 +109,18 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     handling = preferences.get("handling", "strict")
     if handling not in ("strict", "lenient"):
         raise FakeProblem(400, "handling must be strict or lenient", field="handling")
-    unknown = sorted(set(preferences) - set(NAMES) - REGISTERED)
+    named = {name: text for name, text in preferences.items() if name.startswith(PREFIX)}
+    unknown = sorted(set(preferences) - set(NAMES) - REGISTERED - named.keys())
     if unknown and handling != "lenient":
         name = unknown[0][:MAX_NAME]
         raise FakeProblem(400, f"Preference {name!r} is not known{near(name, NAMES)}", field=name)
-    wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"}
-    if not wanted.keys() & {"code", "example", "delay", "fault"}:
+    wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"} | named
+    if not named and not wanted.keys() & {"code", "example", "delay", "fault"}:
         if wanted:
             name = next(iter(wanted))
-            raise FakeProblem(400, f"{name} says how, but not what: add code, example, delay or fault", field=name)
+            raise FakeProblem(
+                400, f"{name} says how, but not what: add code, example, delay, fault or a header", field=name
+            )
         return None
     text = ", ".join(f"{name}={value}" for name, value in wanted.items())
     effect = make_effect(
@@ -115,6 +128,7 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
         label=text,
         code=read_number("code", wanted["code"]) if "code" in wanted else None,
         example=wanted.get("example"),
+        headers=read_headers(named),
         delay=Fixed(read_delay(wanted["delay"])) if "delay" in wanted else None,
         fault=wanted.get("fault"),
         phase=wanted.get("phase", "before"),

@@ -163,13 +163,12 @@ def _find_example(
 
 @dataclass(slots=True)
 class FaultRule:
-    """A script: which requests of an operation get an effect. `raw` is the body that asked for it; `matched` counts
-    the requests that it is about, `hits` those of them that got the effect."""
+    """A script: which requests get an effect, which each of its operations has in its own words. `raw` is the body that
+    asked for it; `matched` counts the requests that it is about, `hits` those of them that got the effect."""
 
     id: str
     provider: str
-    operation: str
-    effect: Effect
+    effects: Mapping[str, Effect]
     raw: Document
     times: int | None = None
     after: int = 0
@@ -181,7 +180,8 @@ class FaultRule:
 
     def matches(self, provider: str, operation: str, caller: str | None, query: Mapping[str, str]) -> bool:
         return (
-            (self.provider, self.operation) == (provider, operation)
+            self.provider == provider
+            and operation in self.effects
             and self.caller in (None, caller)
             and all(query.get(name) == text for name, text in self.query.items())
         )
@@ -246,7 +246,7 @@ class Faults:
             if rule.probability < 1 and self.chance(rule.id, rule.matched).random() >= rule.probability:
                 continue
             rule.hits += 1
-            return rule.effect
+            return rule.effects[operation]
         return None
 
     def admit(self, key: str, times: int | None, after: int) -> bool:

@@ -34,7 +34,7 @@ def find_warnings(path: str, operation: Operation | None, query: bytes) -> Itera
                     yield f"{name}={text[:20]} is not how the page spells a boolean"
     known = parameters_of(operation)
     for name in dict.fromkeys(names):
-        if name not in on_request.QUERY_FORMS and not known(name):
+        if not on_request.is_query_form(name) and not known(name):
             yield f"parameter {name[:64]!r} is not on the reference page and was ignored"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from fakeserver.faults.headers import MAX_RETRY_DIGITS
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
@@ -19,8 +20,6 @@ from fakeserver.worlds.patterns import read_pattern
 MAX_ENTRIES = 1_000
 MAX_EFFORT = 10_000_000_000
 """A pattern's size times the characters of the journal: a second's work for the worst of expressions."""
-MAX_RETRY_DIGITS = 10
-"""Digits of the seconds that a client may be asked to wait."""
 LATEST_RETRY = LAST_INSTANT + 10**MAX_RETRY_DIGITS * SECOND
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""

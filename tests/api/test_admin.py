@@ -582,7 +582,7 @@ WRONG_FAULTS: list[tuple[Node, str]] = [
     ({"provider": "nobody"}, "provider"),
     ({"provider": ["prime"]}, "provider"),
     ({"operation": "createSandbox"}, "operation"),
-    ({"operation": None}, "operation"),
+    ({"operation": ["listSandboxes"]}, "operation"),
     ({"code": 199}, "code"),
     ({"code": 418}, "code"),
     ({"code": 503.5}, "code"),
@@ -639,14 +639,21 @@ EVERYTHING: list[tuple[str, str, Node, list[str]]] = [
     (
         "POST",
         "/faults",
-        {"provider": "prime", "code": 1, "times": 0, "match": {"caller": 7, "query": {"a": 1}}, "surprise": 1},
+        {
+            "provider": "prime",
+            "operation": 7,
+            "code": 1,
+            "times": 0,
+            "match": {"caller": 7, "query": {"a": 1}},
+            "surprise": 1,
+        },
         ["operation", "code", "times", "match.caller", "match.query.a", "surprise"],
     ),
     (
         "POST",
         "/faults",
         {**FAULT, "provider": "nobody", "headers": {"Connection": "x", "Content-Length": "1"}, "code": None},
-        ["provider", "headers.Connection", "headers.Content-Length", "body"],
+        ["provider", "headers.Connection", "headers.Content-Length"],
     ),
     ("PUT", "/clock", {"action": "advance", "factor": 2, "surprise": 1}, ["seconds", "factor", "surprise"]),
     (

@@ -20,7 +20,7 @@ from fakeserver.serving.app import App, Settings
 from fakeserver.testing.handles import World
 from fakeserver.testing.server import Server, running
 from tests.support.admin import admin, done, listing, small_app
-from tests.support.asgi import PATHS, SLUGS, Reply, credential
+from tests.support.asgi import FACETS, PATHS, SLUGS, Reply, call, credential
 
 HEADER = "x-fakeserver-fault"
 HEAD_END = b"\r\n\r\n"
@@ -155,6 +155,34 @@ def test_headers_of_a_fault_win(app: App) -> None:
     assert listing(app, "dreadnode").value["type"] == "usage_limit_exceeded_error"
 
 
+def test_a_fault_without_an_operation_is_about_all_of_them(app: App) -> None:
+    """Every operation of the provider fails in its own words, and one counter counts them all."""
+    made = fault(app, "dreadnode", operation=None, example="server_error", times=2, after=1)
+    paths = (PATHS["dreadnode"], FACETS) * 2
+    replies = [call(app, f"/dreadnode{path}", headers=credential("dreadnode")) for path in paths]
+    assert [reply.status for reply in replies] == [200, 500, 500, 200]
+    assert hits(app) == (4, 2, True)
+    assert made["operation"] is None
+    assert listing(app, "prime").status == 200
+    assert done(admin(app, "GET", "/snapshot"))["faults"]["scripts"][0]["hits"] == 2
+
+
+def test_a_fault_of_all_operations_has_to_be_documented_by_all(app: App) -> None:
+    """The first operation that does not know the status is named."""
+    refused = admin(app, "POST", "/faults", {"provider": "dreadnode", "code": 418})
+    assert refused.status == 422
+    assert "listSandboxes documents no 418" in refused.value["detail"]
+
+
+def test_headers_alone_go_with_the_real_answer(app: App) -> None:
+    """A script, or a request, may add a header to a success."""
+    fault(app, headers={"RateLimit-Remaining": "0"}, times=1)
+    reply = listing(app, "prime")
+    assert (reply.status, reply.headers["ratelimit-remaining"], HEADER in reply.headers) == (200, "0", True)
+    reply = listing(app, "prime", prefer="header.RateLimit-Remaining=1")
+    assert (reply.status, reply.headers["ratelimit-remaining"], HEADER in reply.headers) == (200, "1", True)
+
+
 def test_undocumented_statuses(app: App) -> None:
     """With lenient handling a status that the spec does not know is sent, in the provider's dialect."""
     fault(app, "superserve", code=418, handling="lenient")
@@ -267,6 +295,18 @@ def test_delays_by_request(app: App, form: str, delay: str, seconds: float) -> N
     assert reply.seconds == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_headers_by_request(app: App, form: str) -> None:
+    """Retry-After and any other header of a failure can be chosen for one request."""
+    reply = asked(app, form, **{"code": "429", "header.Retry-After": "17", "header.X-Request-Id": "req-1"})
+    assert reply.status == 429
+    assert (reply.headers["retry-after"], reply.headers["x-request-id"]) == ("17", "req-1")
+    assert done(admin(app, "GET", "/requests"))["requests"][0]["warnings"] == []
+    assert listing(app, "prime", suffix="+header.Retry-After=9,code=503").headers["retry-after"] == "9"
+    quoted = listing(app, "prime", prefer='code=503, header.Warning="199 - \\"soon, maybe\\""')
+    assert quoted.headers["warning"] == '199 - "soon, maybe"'
+
+
 def test_all_wishes_at_once(app: App) -> None:
     """`Prefer: code=…, delay=…, fault=…` combine, and the header wins over the query over the credential."""
     reply = listing(app, "prime", prefer="code=503, delay=50ms, fault=WRONG_CONTENT_TYPE")
@@ -291,6 +331,15 @@ def test_all_wishes_at_once(app: App) -> None:
         ("cod=503", "cod"),
         ("handling=maybe", "handling"),
         ("code=503 times=2", "Prefer"),
+        ("times=2", "times"),
+        ("code=503, header.Content-Length=2", "header.content-length"),
+        ("code=503, header.X-Fakeserver-Fault=no", "header.x-fakeserver-fault"),
+        ("code=503, header.Retry-After=99999999999", "header.retry-after"),
+        ("code=503, header.=2", "header."),
+        ("code=503, header.(x)=2", "header.(x)"),
+        ("code=503, header.X=" + "y" * 1_025, "header.x"),
+        ('code=503, header.X="é"', "header.x"),
+        ("code=503" + "".join(f", header.X-{n}=1" for n in range(21)), "header"),
     ],
 )
 def test_wishes_that_cannot_be_granted(app: App, prefer: str, field: str) -> None:

@@ -13,6 +13,9 @@ import pytest
 import yaml
 
 from fakeserver.admin import api
+from fakeserver.faults.headers import PREFIX
+from fakeserver.faults.on_request import NAMES
+from fakeserver.faults.scripts import CONNECTION_FAULTS
 from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.worlds.world import MAX_AGEING
@@ -164,3 +167,10 @@ def test_the_clock_is_as_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> Non
     app.world.clock.advance(3_600 * SECOND)
 
     assert app.worlds.named("fresh").clock.now == app.seeded.seeding.epoch
+
+
+def test_what_can_be_asked_for_is_listed() -> None:
+    """The README has every name that a request may ask by, and every fault."""
+    first = [cell for line in README.splitlines() if line.startswith("| `") for cell in line.split("|")[1:2]]
+    listed = {name for cell in first for name in re.findall(r"`([^`]+)`", cell)}
+    assert {*NAMES, f"{PREFIX}NAME", *CONNECTION_FAULTS} - {"handling"} <= listed

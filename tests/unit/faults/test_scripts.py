@@ -12,7 +12,7 @@ CREDENTIAL = "prime listSandboxes ['prime-admin-key'] code=503"
 
 
 def rule(name: str = "one", **more: Any) -> FaultRule:
-    return FaultRule(name, "prime", "listSandboxes", Effect(name, 503), {}, **more)
+    return FaultRule(name, "prime", {"listSandboxes": Effect(name, 503)}, {}, **more)
 
 
 def faults(*rules: FaultRule) -> Faults:
