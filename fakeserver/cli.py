@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import json
 import os
 import re
 import signal
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
+LISTINGS = ("text", "json")
+FORMAT_HELP = "text or json (default: text)"
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
 INSTALL = "if a package brings it, install that first"
@@ -189,6 +192,30 @@ def env(arguments: Sequence[str], out: TextIO) -> int:
     return 0
 
 
+def providers(arguments: Sequence[str], out: TextIO) -> int:
+    """Slugs, operations, callers and tenants, as `GET /__admin/providers` has them, without a server."""
+    from fakeserver.admin.directory import describe, lines_of
+    from fakeserver.recipes.located import FixtureError
+    from fakeserver.serving.app import load_services
+
+    parser = parser_of("providers")
+    known = one_of([*PROVIDERS], "provider", INSTALL)
+    parser.add_argument("providers", type=known, nargs="*", metavar="SLUG", help="only these (default: all)")
+    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
+    parser.add_argument("--format", type=one_of(LISTINGS, "format"), default="text", metavar="FORMAT", help=FORMAT_HELP)
+    parsed = parser.parse_args(arguments)
+    try:
+        services = load_services(dict.fromkeys(parsed.providers), parsed.fixtures)
+    except (UnusablePlugin, FixtureError) as error:
+        raise UsageError(f"fakeserver: {error}") from error
+    found = [describe(each) for each in services.values()]
+    if parsed.format == "json":
+        out.write(json.dumps({"providers": found}, indent=2) + "\n")
+    else:
+        out.write("\n\n".join("\n".join(lines_of(each)) for each in found) + "\n")
+    return 0
+
+
 def new(arguments: Sequence[str], out: TextIO) -> int:
     from fakeserver.scaffold import command
 
@@ -322,6 +349,7 @@ COMMANDS = {
     for command in (
         Command("serve", "serve the fakes", serve),
         Command("env", "the variables that point a provider's SDK at the fake", env),
+        Command("providers", "slugs, operations, callers and tenants", providers),
         Command("openapi", "a provider's spec on stdout", openapi),
         Command("check", "check a deployment against its contract", check),
         Command("new", "a package for another provider, begun from its OpenAPI file", new),

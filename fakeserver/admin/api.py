@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fakeserver import __version__
-from fakeserver.admin import bodies, contract, errors, snapshots
+from fakeserver.admin import bodies, contract, directory, errors, snapshots
 from fakeserver.admin.contract import check_query
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
@@ -71,6 +71,11 @@ class Admin:
 
     async def errors(self, request: Request) -> Response:
         return respond(errors.errors(self.services, self.seeded))
+
+    async def providers(self, request: Request) -> Response:
+        world = world_of(request)
+        found = [directory.describe(each, world.tenants(each.provider)) for each in self.services.values()]
+        return respond({"providers": found})
 
     async def contract(self, request: Request) -> Response:
         return Response(contract.PATH.read_bytes(), media_type="application/yaml")
@@ -200,6 +205,7 @@ class Admin:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/health", self.health),
             ("GET", "/errors", self.errors),
+            ("GET", "/providers", self.providers),
             ("GET", "/openapi.yaml", self.contract),
             ("POST", "/reset", self.reset),
             ("GET", "/documents/{slug}/{tenant}", self.get_documents),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -20,6 +21,8 @@ import httpx
 import pytest
 import yaml
 
+from fakeserver.serving.app import Settings, create_app
+from tests.support.admin import admin, done
 from tests.support.asgi import PATHS, header_of
 from tests.support.command import FAKESERVER, START_SECONDS, Served, environment, serving
 from tests.support.distributions import install_acme, install_promises
@@ -667,3 +670,31 @@ def test_wheel_carries_the_kit(installed: Path, tmp_path: Path) -> None:
     assert collected.returncode == 0, collected.stdout + collected.stderr
     found = re.findall(r"^(.*)test_laws\.py::test_law\[", collected.stdout, re.MULTILINE)
     assert len(found) > 30
+
+
+def test_providers_are_listed(tmp_path: Path) -> None:
+    """One command says who may call, and what there is to call, of every provider or of those that are named."""
+    outcome = run(tmp_path, "providers")
+    for slug in SLUGS:
+        assert f"\n{slug}   /{slug}   " in f"\n{outcome.stdout}"
+    assert "prime-member-key     user user_member, of member (admin), research (member)" in outcome.stdout
+    assert "  tenants: main (default), research" in outcome.stdout
+    assert "GET /api/v1/org/{org}/sandboxes/facets   getSandboxFacets" in outcome.stdout
+    one = run(tmp_path, "providers", "superserve", "--format", "json")
+    (found,) = json.loads(one.stdout)["providers"]
+    app = create_app(Settings(only=("superserve",), size=1))
+    assert done(admin(app, "GET", "/providers"))["providers"] == [found]
+    assert found["callers"][0]["credential"] == "superserve-admin-key"
+    assert {"method": "POST", "path": "/sandboxes"} in found["unserved"]
+
+
+def test_callers_of_a_recipe_are_listed(tmp_path: Path) -> None:
+    """With a folder of recipes the callers are theirs, and a mistake in it is one line."""
+    text = (ROOT / "fixtures" / "prime.yaml").read_text("utf-8")
+    (tmp_path / "prime.yaml").write_text(text.replace("prime-outsider-key", "somebody"), "utf-8")
+    assert "\n  somebody " in run(tmp_path, "providers", "prime", "--fixtures", str(tmp_path)).stdout
+    (tmp_path / "prime.yaml").write_text("callers: 7", "utf-8")
+    refused = run(tmp_path, "providers", "--fixtures", str(tmp_path))
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "prime.yaml" in refused.stderr
+    assert "'primes'" in run(tmp_path, "providers", "primes").stderr
