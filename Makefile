@@ -74,7 +74,7 @@ lowest: $(BIN)/uv
 	$(LOWEST)/bin/python -m pytest -n auto -q -p no:cacheprovider $(LOWEST_TESTS) $(ARGS)
 
 vocabularies: $(VENV)/.dev
-	$(BIN)/python fixtures/vocabularies.py $(ARGS) > fixtures/vocabularies.new && mv fixtures/vocabularies.new fixtures/vocabularies.yaml
+	$(BIN)/fakeserver vocabularies --out fixtures/vocabularies.yaml --overwrite $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

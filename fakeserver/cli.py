@@ -38,6 +38,7 @@ DEFAULT_PORT = 8000
 DEFAULT_SIZE = 1_000
 LISTINGS = ("text", "json")
 FORMAT_HELP = "text or json (default: text)"
+MAX_SEED = 2**63 - 1
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
 INSTALL = "if a package brings it, install that first"
@@ -224,6 +225,22 @@ def new(arguments: Sequence[str], out: TextIO) -> int:
     return command.run(parser.parse_args(arguments), out)
 
 
+def fixtures(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.recipes import command
+
+    parser = parser_of("fixtures")
+    command.add_fixtures_arguments(parser)
+    return command.write_fixtures(parser.parse_args(arguments), out)
+
+
+def vocabularies(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.recipes import command
+
+    parser = parser_of("vocabularies")
+    command.add_vocabularies_arguments(parser, integer(0, MAX_SEED))
+    return command.write_words(parser.parse_args(arguments), out)
+
+
 def serve_parser() -> Parser:
     parser = parser_of("serve")
     add = parser.add_argument
@@ -251,7 +268,7 @@ def serve_parser() -> Parser:
         metavar="SECONDS",
         help="until a connection that nobody uses is closed (default: 5)",
     )
-    add("--seed", type=integer(0, 2**63 - 1), default=0, help="which world (default: 0)")
+    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
     add(
         "--size",
         type=integer(0, MAX_SIZE),
@@ -267,6 +284,7 @@ def serve_parser() -> Parser:
         help="serve only this provider, at the root too; may be repeated",
     )
     add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
+    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
     add("--epoch", type=moment, metavar="INSTANT", help="the instant that dates are counted from (default: now)")
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
     add(
@@ -303,6 +321,7 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         only=tuple(dict.fromkeys(parsed.only)),
         epoch=parsed.epoch,
         fixtures=parsed.fixtures,
+        locale=parsed.locale,
         rate_limits=not parsed.no_rate_limits,
         admin_token=parsed.admin_token or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
         origins=tuple(parsed.origin),
@@ -352,6 +371,8 @@ COMMANDS = {
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("openapi", "a provider's spec on stdout", openapi),
         Command("check", "check a deployment against its contract", check),
+        Command("fixtures", "the built-in recipes and vocabularies, to begin from", fixtures),
+        Command("vocabularies", "other vocabularies, drawn with Faker", vocabularies),
         Command("new", "a package for another provider, begun from its OpenAPI file", new),
     )
 }

@@ -28,8 +28,11 @@ BLOCK = 4_096
 BATCH = 4
 """Neighbouring ordinals that may share their creation instant, as sandboxes of one batch job do."""
 BATCH_ODDS = 6
-GAP_SECONDS = 180
-"""Mean distance between two creations: a thousand documents span about two days, a million about six years."""
+GAPS = ((0, 180), (480, 21_600), (1_200, 180))
+"""Mean seconds between two creations from an ordinal on. What may still run is of the last day; behind it, a tenant of
+seven hundred documents goes back two months and one of a thousand more than four, a million go back six years."""
+TOKEN = 8
+"""Characters at the end of a long name that tell it from others."""
 UNIQUE = "{unique}"
 """In a column's value: replaced by a token of the document's own."""
 
@@ -147,6 +150,17 @@ def code_table(weights: Sequence[int]) -> bytes:
     return b"".join(bytes([code]) * share for code, share in enumerate(shares))
 
 
+def slot_of(ordinal: int) -> tuple[int, int]:
+    """The time in which a document of this ordinal was created: how many seconds before the epoch it ended, and how
+    many seconds it had."""
+    before = 0
+    for (start, gap), (end, _) in zip(GAPS, (*GAPS[1:], (ordinal + 1, 0)), strict=True):
+        if ordinal < end:
+            return before + (ordinal - start) * gap, gap
+        before += (end - start) * gap
+    raise AssertionError(ordinal)
+
+
 class Draw:
     """The draws of one document."""
 
@@ -190,6 +204,12 @@ class Draw:
         bits = self.bits(field)
         return words[min(bits % len(words), (bits >> 32) % len(words))]
 
+    def long_name(self, field: str, vocabulary: str, length: int) -> str:
+        """A name of exactly so many characters: words of a vocabulary, and a token of the document's own."""
+        words = [str(self.word(f"{field} {index}", vocabulary)) for index in range(length // 2)]
+        name = "-".join(words)[: length - TOKEN].rstrip("-")
+        return f"{name}-{self.hex(field, length - len(name) - 1)}"
+
     def hex(self, field: str, digits: int) -> str:
         return draw_bytes(self._key, field, self.ordinal, 32).hex()[:digits]
 
@@ -219,7 +239,8 @@ class Draw:
         slot = self.ordinal if batch is None else batch * BATCH
         name = "slot" if batch is None else "batch-slot"
         bits = int.from_bytes(draw_bytes(self._key, name, slot, 8), "big")
-        seconds = slot * GAP_SECONDS + 1 + bits % (GAP_SECONDS - 1)
+        start, gap = slot_of(slot)
+        seconds = start + 1 + bits % (gap - 1)
         return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
 
     def identity(self, make: Callable[[Draw], str]) -> str:

@@ -171,7 +171,7 @@ def make(draw: Draw) -> Document:
         "state": state,
         "pause_reason": draw.pick("pause_reason", reasons) if state == "paused" else None,
         "build_id": draw.uuid("build_id"),
-        "build_ref": f"{draw.word('build_ref', 'nouns')}:{draw.hex('build', 7)}" if draw.chance("built", 80) else None,
+        "build_ref": f"{draw.word('build_ref', 'builds')}:{draw.hex('build', 7)}" if draw.chance("built", 80) else None,
         "project_id": project_id,
         "project_key": project.get("key"),
         "project_name": project.get("name"),

@@ -79,7 +79,9 @@ def make(draw: Draw) -> Document:
     elif status == "killed":
         end = started + min(age, lifetime, draw.between("ran", 5, lifetime)) * SECOND
     snapshot = (
-        f"snap-{draw.word('snapshot', 'nouns')}-{draw.between('build', 1, 9)}" if draw.chance("snapshot", 60) else None
+        f"snap-{draw.word('snapshot', 'services')}-{draw.between('build', 1, 9)}"
+        if draw.chance("snapshot", 60)
+        else None
     )
     document = {
         "sandbox_id": draw.identity(lambda each: f"vmid-{each.letters('vm', 8)}-{each.between('host', 1, 64)}"),

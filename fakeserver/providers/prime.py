@@ -33,6 +33,20 @@ from fakeserver.resources import resource
 
 TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
 """Minutes; 1,440 is the longest that the provider's OpenAPI allows."""
+SIZES = (
+    (0.5, 1, 5), (1, 2, 10), (1, 2, 10), (1, 4, 10), (2, 4, 10), (2, 8, 20), (4, 8, 20), (4, 16, 50), (8, 32, 100),
+    (16, 64, 200),
+)  # fmt: skip
+"""Cores, memory and disk, both in GB: up to what the provider's OpenAPI allows."""
+GPU_SIZES = (
+    ("RTX4090_24GB", 1, 4, 16, 100), ("A100_80GB", 1, 8, 32, 200), ("H100_80GB", 1, 8, 48, 200),
+    ("H100_80GB", 2, 12, 64, 500), ("H100_80GB", 8, 16, 64, 1_000),
+)  # fmt: skip
+"""The same behind the kind of GPU and how many there are. Assumed: only VMs have any."""
+VARIABLES: tuple[Document | None, ...] = ({}, {}, None, {"CI": "true"}, {"LOG_LEVEL": "debug"})
+GPU_VARIABLES: tuple[Document | None, ...] = ({"HF_HOME": "/cache/hf"}, {"WANDB_MODE": "offline"}, {})
+MAX_NAME = 100
+"""Characters (Observed: the provider's OpenAPI)."""
 QUEUE_SECONDS = 20
 BOOT_SECONDS = 40
 """Assumed: how long a sandbox waits for its place, and how long it boots."""
@@ -96,6 +110,31 @@ def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapp
     return Scope(team or caller.home)
 
 
+def size_of(draw: Draw, labels: Any) -> Document:
+    """What the sandbox is made of, and what it runs on that: what is labelled `gpu` has one."""
+    gpu = "gpu" in labels or draw.chance("gpus", 8)
+    size: tuple[str | None, int, float, int, int] = (
+        draw.pick("size", GPU_SIZES) if gpu else (draw.pick("cpu", ("CPU_NODE", None)), 0, *draw.pick("size", SIZES))
+    )
+    kind, gpus, cores, memory, disk = size
+    work = (
+        draw.word("workload", "workloads") if gpu else f"{draw.word('service', 'services')}-{draw.word('job', 'jobs')}"
+    )
+    name = f"{work}-{draw.hex('name', 4)}"
+    return {
+        "name": draw.long_name("long name", "services", MAX_NAME) if draw.chance("at length", 2) else name,
+        "dockerImage": draw.word("image", "gpu_images" if gpu else "images"),
+        "cpuCores": cores,
+        "memoryGB": memory,
+        "diskSizeGB": disk,
+        "gpuCount": gpus,
+        "gpuType": kind,
+        "vm": gpu or draw.chance("vm", 40),
+        "environmentVars": draw.pick("env", GPU_VARIABLES if gpu else VARIABLES),
+        "advancedConfigs": draw.pick("advanced", ({"shm_size_gb": 8}, None) if gpu else ({}, None, None)),
+    }
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 003 shows it."""
     status, created, now = draw.column("status"), draw.created, draw.epoch
@@ -107,26 +146,25 @@ def make(draw: Draw) -> Document:
     ran = 0 if started is None else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
     ended = None if started is None else started + ran * SECOND
     error_type, error_message, error_code = FAILURES[draw.below("failure", 3)] if status == "ERROR" else (None,) * 3
-    gpus = draw.pick("gpus", (0, 0, 0, 0, 0, 0, 1, 8))
-    cores = draw.pick("cores", (0.5, 1, 1, 2, 2, 4, 8))
     labels = draw.column("labels")
+    size = size_of(draw, labels)
     document = {
         "id": draw.identity(lambda each: "sbx" + each.letters("id", 21)),
-        "name": f"{draw.word('adjective', 'adjectives')}-{draw.word('noun', 'nouns')}-{draw.hex('name', 4)}",
-        "dockerImage": draw.word("image", "images"),
+        "name": size["name"],
+        "dockerImage": size["dockerImage"],
         "startCommand": None,
-        "cpuCores": cores,
-        "memoryGB": cores * 2,
-        "diskSizeGB": draw.pick("disk", (5, 10, 10, 20, 100)),
+        "cpuCores": size["cpuCores"],
+        "memoryGB": size["memoryGB"],
+        "diskSizeGB": size["diskSizeGB"],
         "diskMountPath": "/sandbox-workspace",
-        "gpuCount": gpus,
-        "gpuType": draw.pick("gpu", ("H100_80GB", "A100_80GB")) if gpus else draw.pick("cpu", ("CPU_NODE", None)),
-        "vm": draw.chance("vm", 40),
+        "gpuCount": size["gpuCount"],
+        "gpuType": size["gpuType"],
+        "vm": size["vm"],
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,
         "timeoutMinutes": timeout,
-        "environmentVars": draw.pick("env", ({}, {}, None, {"HF_HOME": "/cache/hf"}, {"LOG_LEVEL": "debug"})),
-        "advancedConfigs": draw.pick("advanced", (None, None, None, {}, {"shm_size_gb": 8})),
+        "environmentVars": size["environmentVars"],
+        "advancedConfigs": size["advancedConfigs"],
         "labels": labels,
         "createdAt": at(created),
         "updatedAt": at(started or created),

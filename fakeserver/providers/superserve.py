@@ -43,6 +43,9 @@ MAX_VALUE_BYTES = 2_048
 MAX_METADATA_BYTES = 16_384
 RESERVED = ("superserve.", "_superserve")
 MAX_PAGE = 200
+MAX_NAME = 64
+SIZES = ((1, 256), (1, 512), (1, 1_024), (1, 1_024), (2, 1_024), (2, 2_048), (2, 4_096), (4, 4_096))
+"""vCPUs and MiB of memory: what a template may have (Observed: 1 to 4, 256 to 4,096)."""
 RESUME_SECONDS = 5
 """Assumed: how long a restore takes."""
 
@@ -109,13 +112,15 @@ def make(draw: Draw) -> Document:
     """One sandbox as page 004 shows it: what is not set is absent, never null."""
     status, created = draw.column("status"), draw.created
     age = (draw.epoch - created) // SECOND
+    vcpus, memory = draw.pick("size", SIZES)
+    name = f"{draw.word('service', 'services')}-{draw.word('job', 'jobs')}"
     caps = [each for each in (3_600, 14_400, 86_400, 604_800) if each > age]
     document = {
         "id": draw.identity(lambda each: each.uuid("id")),
-        "name": f"{draw.word('adjective', 'adjectives')}-{draw.word('noun', 'nouns')}",
+        "name": draw.long_name("long name", "services", MAX_NAME) if draw.chance("at length", 2) else name,
         "status": status,
-        "vcpu_count": draw.pick("vcpus", (1, 1, 2, 2, 4, 8)),
-        "memory_mib": draw.pick("memory", (512, 1_024, 1_024, 2_048, 4_096, 8_192)),
+        "vcpu_count": vcpus,
+        "memory_mib": memory,
         "created_at": at(created),
         "metadata": draw.column("metadata"),
     }

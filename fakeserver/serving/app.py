@@ -18,7 +18,7 @@ from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json
 from fakeserver.providers import PROVIDERS
-from fakeserver.recipes import fixture
+from fakeserver.recipes import drawing, fixture
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
 from fakeserver.serving.sending import ANSWER, send_answer
@@ -45,14 +45,19 @@ class Settings:
     only: tuple[str, ...] = ()
     epoch: int | None = None
     fixtures: Path | None = None
+    locale: str | None = None
+    """Faker's name of the locale by which, with the seed, the vocabularies are drawn; None is those of the package."""
     rate_limits: bool = True
     admin_token: str | None = None
     origins: tuple[str, ...] = ()
     """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 
 
-def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[str, Service]:
-    """The providers with their specs and fixtures; files of `folder` replace recipes and vocabularies of their names.
+def load_services(
+    only: Iterable[str] = (), folder: Path | None = None, locale: str | None = None, seed: int = 0
+) -> dict[str, Service]:
+    """The providers with their specs and fixtures; files of `folder` replace recipes and vocabularies of their names,
+    and with a `locale` the vocabularies are drawn by it and by the seed.
 
     A provider of another package that cannot be used is left out: a warning of one line names the package and the
     cause. If `only` or a file asks for it, or it is one of ours, that line is an UnusablePlugin instead; and what is
@@ -60,7 +65,9 @@ def load_services(only: Iterable[str] = (), folder: Path | None = None) -> dict[
     only = tuple(only)
     files = {} if folder is None else fixture.find_files(folder, PROVIDERS)
     replaced = files.get(fixture.VOCABULARIES)
-    words = fixture.load_vocabularies(replaced)
+    if locale is not None and replaced is not None:
+        raise FixtureError(f"{replaced} and a locale each replace the vocabularies: leave one of them out")
+    words = fixture.load_vocabularies(replaced) if locale is None else drawing.draw_vocabularies(locale, seed)
     found = {}
     for slug in only or PROVIDERS:
         for line in PROVIDERS.left_out.get(slug, ()):
@@ -215,4 +222,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
 def create_app(settings: Settings | None = None, services: Mapping[str, Service] | None = None) -> App:
     """The server as an ASGI application."""
     settings = settings or Settings()
-    return App(dict(services or load_services(settings.only, settings.fixtures)), settings)
+    return App(
+        dict(services or load_services(settings.only, settings.fixtures, settings.locale, settings.seed)), settings
+    )

@@ -126,13 +126,13 @@ def test_what_is_promised_is_told_by_nobody(path: Path) -> None:
 
 
 def test_the_server_needs_no_test_tool() -> None:
-    """Serving imports only what the package depends on: no kit, no Faker, no test framework."""
+    """Serving imports only what the package depends on: no kit, no test framework, Faker where it draws words only."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     allowed = {"fakeserver"} | {re.split(r"[<>=~; \[]", each)[0] for each in declared}
     allowed = {"yaml" if each == "pyyaml" else each.replace("-", "_") for each in allowed}
     for path in MODULES:
-        extra = (
-            {"pytest"} if name_of(path) == "pytest_plugin" else {"contract_tests"} if path.name == "cli.py" else set()
+        extra = {"pytest_plugin": {"pytest"}, "cli": {"contract_tests"}, "recipes.drawing": {"faker"}}.get(
+            name_of(path), set()
         )
         outside = {each.split(".")[0] for each in imported(path)} - set(sys.stdlib_module_names) - allowed - extra
         assert not outside, f"{name_of(path)} imports {sorted(outside)}"

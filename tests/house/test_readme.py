@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.worlds.world import MAX_AGEING
 from tests.support.admin import Machine
-from tests.support.asgi import app_of, get
+from tests.support.asgi import ROWS, SPECS, Row, app_of, get, tenants
 from tests.support.server import Live
 
 pytestmark = pytest.mark.slow
@@ -141,6 +142,36 @@ def test_the_make_targets_resolve() -> None:
         done = subprocess.run(["make", "-n", target], capture_output=True, text=True, cwd=ROOT, timeout=SECONDS)
 
         assert done.returncode == 0, done.stderr
+
+
+LEAVING_OUT: dict[str, tuple[str, Callable[[Row], bool]]] = {
+    "dreadnode": (
+        "in Dreadnode killed sandboxes without a project",
+        lambda row: row["state"] == "killed" and not row.get("project_id"),
+    ),
+    "instavm": ("in InstaVM suspended ones", lambda row: row["status"] == "suspended"),
+    "prime": (
+        "in Prime terminated ones without labels",
+        lambda row: row["status"] == "TERMINATED" and not row.get("labels"),
+    ),
+}
+"""By provider that sends null: which rows leave fields out all the same, in the words of the README."""
+
+
+@pytest.mark.parametrize("slug", LEAVING_OUT)
+def test_the_rows_that_leave_fields_out_are_as_the_readme_says(slug: str) -> None:
+    """They are some of those that it names and no others, and lack every field that is not required, and no other."""
+    words, is_one = LEAVING_OUT[slug]
+    spec = SPECS[slug]["components"]["schemas"][ROWS[slug]]
+    for seed in range(3):
+        rows = [row for tenant in tenants(app_of(seed=seed), slug).values() for row in tenant.documents()]
+        whole = set().union(*rows)
+        lacking = [row for row in rows if whole - row.keys()]
+
+        assert words in " ".join(README.split())
+        assert 0 < len(lacking) < sum(map(is_one, rows))
+        assert all(map(is_one, lacking))
+        assert all(row.keys() == set(spec["required"]) for row in lacking)
 
 
 def test_the_credentials_are_those_of_the_fixtures(live: Live) -> None:

@@ -34,6 +34,13 @@ FACETS = "/api/v1/org/acme/sandboxes/facets"
 MOST_SECONDS = 20
 """Not how fast an answer is, but when it counts as one that never comes."""
 EPOCH = instant("2026-01-18T10:30:00Z")
+ROWS = {
+    "dreadnode": "SandboxListItem",
+    "instavm": "VMSandboxInfo",
+    "prime": "SandboxResponse",
+    "superserve": "SandboxResponse",
+}
+"""The names of the schemas of documents."""
 SPECS: dict[str, Row] = {slug: yaml.safe_load((ROOT / "openapi" / f"{slug}.yaml").read_text()) for slug in SLUGS}
 
 runner = asyncio.Runner(loop_factory=UnhurriedLoop)
@@ -73,7 +80,7 @@ def services() -> dict[str, Service]:
 def app_of(*, size: int = 1_000, seed: int = 0, epoch: int = EPOCH, rate_limits: bool = False, **more: Any) -> App:
     """A server of a test's own, without rate limits; one that serves other recipes or fewer providers loads its own."""
     settings = Settings(seed=seed, size=size, epoch=epoch, rate_limits=rate_limits, **more)
-    return create_app(settings, None if settings.only or settings.fixtures else services())
+    return create_app(settings, None if settings.only or settings.fixtures or settings.locale else services())
 
 
 def tenants(app: App, slug: str) -> dict[str, Collection]:

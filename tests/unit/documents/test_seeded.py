@@ -25,6 +25,7 @@ from fakeserver.spec import reader
 from tests.support.asgi import (
     EPOCH,
     ROOT,
+    ROWS,
     SLUGS,
     SPECS,
     Row,
@@ -39,12 +40,6 @@ from tests.support.asgi import (
 NOW = datetime(2026, 1, 18, 10, 30, tzinfo=UTC)
 SEEDS = (0, 1, 42)
 CREATED = {"dreadnode": "created_at", "instavm": "started_at", "prime": "createdAt", "superserve": "created_at"}
-SCHEMAS = {
-    "dreadnode": "SandboxListItem",
-    "instavm": "VMSandboxInfo",
-    "prime": "SandboxResponse",
-    "superserve": "SandboxResponse",
-}
 
 
 @cache
@@ -190,7 +185,7 @@ def fixture_of(slug: str, words: Mapping[str, list[Any]]) -> Fixture:
 
 
 def item_schema(slug: str) -> Row:
-    found: Row = SPECS[slug]["components"]["schemas"][SCHEMAS[slug]]
+    found: Row = SPECS[slug]["components"]["schemas"][ROWS[slug]]
     return found
 
 

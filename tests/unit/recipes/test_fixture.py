@@ -413,8 +413,8 @@ WORDS: dict[str, tuple[Change, str]] = {
         "vocabularies.yaml: regions[5]: must be text",
     ),
     "missing": (
-        lambda words: words.pop("adjectives"),
-        "prime.yaml: tenants.main: the vocabulary 'adjectives' is",
+        lambda words: words.pop("jobs"),
+        "prime.yaml: tenants.main: the vocabulary 'jobs' is",
     ),
     "without a key": (
         lambda words: words["projects"][3].pop("key"),

@@ -1,0 +1,67 @@
+"""The commands to begin recipes of one's own with: `fakeserver fixtures --out DIR` and `fakeserver vocabularies`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from fakeserver.arguments import Parser, UsageError
+from fakeserver.providers import PROVIDERS
+from fakeserver.recipes.drawing import DEFAULT_LOCALE, write_vocabularies
+from fakeserver.recipes.fixture import VOCABULARIES
+from fakeserver.recipes.located import FixtureError
+from fakeserver.resources import resource
+
+
+def add_fixtures_arguments(parser: Parser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; made if it is not there")
+    add_overwrite(parser)
+
+
+def add_vocabularies_arguments(parser: Parser, seed: Callable[[str], int]) -> None:
+    parser.add_argument("--locale", default=DEFAULT_LOCALE, help=f"Faker's, whose people (default: {DEFAULT_LOCALE})")
+    parser.add_argument("--seed", type=seed, default=0, help="which words (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where they go (default: stdout)")
+    add_overwrite(parser)
+
+
+def add_overwrite(parser: Parser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+
+
+def write_fixtures(parsed: argparse.Namespace, out: TextIO) -> int:
+    """Write the recipes of the built-in providers and the vocabularies, all or none."""
+    names = [*(slug for slug in PROVIDERS if PROVIDERS.is_ours(slug)), VOCABULARIES]
+    texts = {f"{name}.yaml": resource(f"fixtures/{name}.yaml").read_text(encoding="utf-8") for name in names}
+    taken = [name for name in texts if (parsed.out / name).exists()]
+    if taken and not parsed.overwrite:
+        there = ", ".join(taken)
+        raise UsageError(f"fakeserver fixtures: {parsed.out} has {there} already; --overwrite replaces what is there")
+    try:
+        parsed.out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (parsed.out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"fakeserver fixtures: {parsed.out} cannot be written: {error.strerror}") from error
+    out.write(f"{parsed.out} has {', '.join(texts)}\nnext: fakeserver serve --fixtures {parsed.out}\n")
+    return 0
+
+
+def write_words(parsed: argparse.Namespace, out: TextIO) -> int:
+    """Draw vocabularies, and write them."""
+    if parsed.out is not None and parsed.out.exists() and not parsed.overwrite:
+        raise UsageError(f"fakeserver vocabularies: {parsed.out} is there already; --overwrite replaces it")
+    try:
+        text = write_vocabularies(parsed.locale, parsed.seed)
+    except FixtureError as error:
+        raise UsageError(f"fakeserver vocabularies: {error}") from error
+    if parsed.out is None:
+        out.write(text)
+        return 0
+    try:
+        parsed.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"fakeserver vocabularies: {parsed.out} cannot be written: {error.strerror}") from error
+    return 0
