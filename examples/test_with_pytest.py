@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from datetime import timedelta
 from http.client import HTTPResponse
 from urllib.error import HTTPError
 
@@ -33,9 +34,9 @@ def test_the_world_is_full_of_sandboxes(fakeserver: World) -> None:
 
 
 def test_exactly_my_sandboxes(fakeserver: World) -> None:
-    """Documents are put in the provider's wire shape, and are checked against its spec."""
-    one = fakeserver.prime.documents[0]
-    fakeserver.prime.documents = [{**one, "name": "mine"}]
+    """Say what matters; the rest of a document is filled in, in the provider's wire shape, and checked by its spec."""
+    fakeserver.prime.documents = []
+    fakeserver.prime.documents.add(name="mine", status="RUNNING")
     with get(fakeserver.prime) as response:
         assert [each["name"] for each in json.load(response)["sandboxes"]] == ["mine"]
 
@@ -52,7 +53,7 @@ def test_the_provider_is_down_once(fakeserver: World) -> None:
 def test_a_week_later(fakeserver: World) -> None:
     """Time is advanced in no time; lifetimes have ended."""
     before = total(fakeserver.prime, "status=RUNNING")
-    fakeserver.clock.advance(7 * 86_400)
+    fakeserver.clock.advance(timedelta(days=7))
     assert total(fakeserver.prime, "status=RUNNING") < before
 
 

@@ -1,5 +1,6 @@
 """What pytest gets from this package: the fixture `fakeserver`, a world per test on one background server per test
-process; and the contract kit, which is loaded where one of its options is given."""
+process, and the same per class, module and session; and the contract kit, which is loaded where one of its options is
+given."""
 
 from __future__ import annotations
 
@@ -276,11 +277,35 @@ def fakeserver_server() -> Iterator[Server]:
 @pytest.fixture
 def fakeserver(fakeserver_server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
     """A world of this test's own: `fakeserver.prime.base_url`, `.token`, `.fault(…)`, `fakeserver.clock.advance(…)`."""
+    yield from open_world(fakeserver_server, request)
+
+
+@pytest.fixture(scope="class")
+def fakeserver_class(fakeserver_server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world that the tests of one class share."""
+    yield from open_world(fakeserver_server, request)
+
+
+@pytest.fixture(scope="module")
+def fakeserver_module(fakeserver_server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world that the tests of one module share."""
+    yield from open_world(fakeserver_server, request)
+
+
+@pytest.fixture(scope="session")
+def fakeserver_session(fakeserver_server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world that all tests of one process share."""
+    yield from open_world(fakeserver_server, request)
+
+
+def open_world(server: Server, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A fresh world for the fixture's scope, deleted at its end; what was asked for there and is not served fails it,
+    where the settings say so."""
     marker = request.node.get_closest_marker(UNSERVED)
     how = request.config.getini(UNSERVED)
     if marker is not None:
         how = check_choice(marker.args[0] if marker.args else "", f"the marker {UNSERVED}")
-    with fakeserver_server.world() as world:
+    with server.world() as world:
         yield world
         unserved = world.unserved if how == FAIL else []
     if unserved:

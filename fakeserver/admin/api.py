@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 from starlette.applications import Starlette
@@ -21,13 +21,15 @@ from fakeserver.admin import bodies, contract, directory, errors, snapshots
 from fakeserver.admin.contract import check_query
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
-from fakeserver.documents.changes import Change, Clear, Put
+from fakeserver.documents.changes import Change, ChangeError, Clear, Put
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.order import text_of
 from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
 from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import FakeProblem, Json
+from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.provider import Provider
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import SeededDocuments
 
@@ -93,17 +95,42 @@ class Admin:
         return Response(await array_of(collection), media_type=JSON)
 
     async def put_documents(self, request: Request) -> Response:
-        service, tenant = self.place(request)
-        documents = await json_body(request, MAX_BULK_LEVELS, bodies.unwritable_documents)
-        for _ in bodies.check_documents(documents, service):
-            await asyncio.sleep(0)
-        owner = next(
-            (caller.user for caller in service.fixture.callers.values() if caller.administers(tenant)),
-            service.provider.slug,
-        )
+        service, tenant, documents = await self.read_documents(request)
+        owner = service.fixture.owner(tenant, service.provider.slug)
         changes: list[Change] = [Clear(), *(Put(document, owner) for document in documents)]
         world_of(request).apply(service.provider, tenant, changes)
         return Response(status_code=NOTHING)
+
+    async def post_documents(self, request: Request) -> Response:
+        service, tenant, documents = await self.read_documents(request)
+        known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
+        bodies.check_ids(documents, service.provider, taken=known, wrong="is that of a document that is there")
+        owner = service.fixture.owner(tenant, service.provider.slug)
+        return self.store(request, service.provider, tenant, [Put(document, owner) for document in documents])
+
+    async def patch_documents(self, request: Request) -> Response:
+        service, tenant, documents = await self.read_documents(request)
+        known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
+        ids = [text_of(document[service.provider.identity]) for document in documents]
+        bodies.check_ids(documents, service.provider, taken={*ids} - {*known}, wrong="is that of no document")
+        changes = [Put(document, *known[identity]) for identity, document in zip(ids, documents, strict=True)]
+        return self.store(request, service.provider, tenant, changes)
+
+    def store(self, request: Request, provider: Provider, tenant: str, changes: Sequence[Change]) -> Response:
+        """Make changes of documents that were read before; those that no longer fit are a 409."""
+        try:
+            world_of(request).apply(provider, tenant, changes)
+        except ChangeError as error:
+            raise FakeProblem(409, f"The documents were changed meanwhile: {error}", field="body") from error
+        return Response(status_code=NOTHING)
+
+    async def read_documents(self, request: Request) -> tuple[Service, str, list[Document]]:
+        """The service and tenant that a path names, and the documents of the body, as the provider's spec has them."""
+        service, tenant = self.place(request)
+        documents: list[Document] = await json_body(request, MAX_BULK_LEVELS, bodies.unwritable_documents)
+        for _ in bodies.check_documents(documents, service):
+            await asyncio.sleep(0)
+        return service, tenant, documents
 
     async def get_snapshot(self, request: Request) -> Response:
         return respond(snapshots.take(world_of(request), self.services))
@@ -210,6 +237,8 @@ class Admin:
             ("POST", "/reset", self.reset),
             ("GET", "/documents/{slug}/{tenant}", self.get_documents),
             ("PUT", "/documents/{slug}/{tenant}", self.put_documents),
+            ("POST", "/documents/{slug}/{tenant}", self.post_documents),
+            ("PATCH", "/documents/{slug}/{tenant}", self.patch_documents),
             ("GET", "/snapshot", self.get_snapshot),
             ("PUT", "/snapshot", self.put_snapshot),
             ("GET", "/faults", self.get_faults),
@@ -251,6 +280,21 @@ async def array_of(collection: Collection) -> bytes:
         rows += view.bodies(ranks[start : start + CHUNK_ROWS])
         await asyncio.sleep(0)
     return b"[%s]" % b",".join(rows)
+
+
+async def find(
+    documents: Iterable[Document], provider: Provider, collection: Collection
+) -> dict[str, tuple[str, int | None]]:
+    """By id, which of these documents the collection has, each with its owner and, if it is seeded, its ordinal."""
+    wanted = {text_of(document[provider.identity]) for document in documents}
+    view, found = copy.copy(collection), {}
+    for index, rank in enumerate(list(view.everything)):
+        if index % CHUNK_ROWS == 0:
+            await asyncio.sleep(0)
+        identity = view.order(rank)[1]
+        if identity in wanted:
+            found[identity] = view.owner(rank), view.ordinal(rank)
+    return found
 
 
 def application(

@@ -5,12 +5,13 @@ what this server serves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
+from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
@@ -59,6 +60,14 @@ def check_documents(value: Json, service: Service) -> Iterator[None]:
             known[document[service.provider.identity]] = index
     if issues:
         raise refused_documents(issues)
+
+
+def check_ids(documents: Sequence[Document], provider: Provider, *, taken: Collection[str], wrong: str) -> None:
+    """Refuse the documents whose ids (as `text_of` has them) are among these; a FakeProblem names each."""
+    name = provider.identity
+    places = [index for index, document in enumerate(documents) if text_of(document[name]) in taken]
+    if places:
+        raise refused_documents([{"document": index, "field": name, "detail": wrong} for index in places])
 
 
 def refused_documents(errors: Sequence[Document]) -> FakeProblem:

@@ -85,6 +85,10 @@ class Fixture:
         each, first = self.callers[key], self.callers[self.credential]
         return {each.home, *each.tenants} & {first.home, *first.tenants}
 
+    def owner(self, tenant: str, nobody: str) -> str:
+        """Who owns what is put into a tenant: its first admin, or else `nobody`."""
+        return next((caller.user for caller in self.callers.values() if caller.administers(tenant)), nobody)
+
     def sizes(self, size: int, default_tenant: str) -> dict[str, int]:
         """How many of the provider's `size` documents each tenant gets."""
         sizes = {name: size * tenant.share // MAX_SHARE for name, tenant in self.tenants.items()}

@@ -10,60 +10,37 @@ With pytest the fixture `fakeserver` is there as soon as the package is installe
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Literal
 
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json
 from fakeserver.serving.app import App
-
-CALL_SECONDS = 30.0
-
-
-class AdminError(AssertionError):
-    """An admin call was refused; the message is the problem's detail."""
-
-
-class Admin:
-    """The admin API of one world."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        # Proxies of the environment must not see calls to this machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def call(self, method: str, path: str, body: Json = None) -> Json:
-        """The JSON answer of an admin call, or None where it has none."""
-        request = urllib.request.Request(
-            f"{self.base_url}/__admin{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with self._opener.open(request, timeout=CALL_SECONDS) as response:
-                text = response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                raise AdminError(json.loads(error.read())["detail"]) from None
-        return json.loads(text) if text else None
+from fakeserver.testing.admin import Admin
+from fakeserver.testing.admin import AdminError as AdminError
+from fakeserver.testing.building import Builder
+from fakeserver.testing.documents import Documents
+from fakeserver.testing.faults import DribbleDelay, FaultName, LogNormal, Match, Milliseconds, Uniform, script
+from fakeserver.testing.values import seconds as seconds_of
+from fakeserver.testing.values import text_of
 
 
 class ClockHandle:
-    """The world's clock."""
+    """The world's clock. Durations are seconds or a timedelta; instants are RFC 3339 or a datetime with a time zone:
+    one without is a ValueError, since it could be any of several instants."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
-    def advance(self, seconds: float) -> Document:
-        return self._move(action="advance", seconds=seconds)
+    def advance(self, seconds: float | timedelta) -> Document:
+        return self._move(action="advance", seconds=seconds_of(seconds))
 
-    def freeze(self, instant: str | None = None) -> Document:
-        return self._move(action="freeze", **({} if instant is None else {"instant": instant}))
+    def freeze(self, instant: str | datetime | None = None) -> Document:
+        return self._move(action="freeze", **({} if instant is None else {"instant": text_of(instant)}))
 
-    def set(self, instant: str) -> Document:
-        return self._move(action="set", instant=instant)
+    def set(self, instant: str | datetime) -> Document:
+        return self._move(action="set", instant=text_of(instant))
 
     def scale(self, factor: float) -> Document:
         return self._move(action="scale", factor=factor)
@@ -94,6 +71,7 @@ class ProviderHandle:
         for key, caller in app.services[slug].fixture.callers.items():
             self.credentials.setdefault(caller.name, key)
         self._operations = list(app.services[slug].spec.operations)
+        self._builder = Builder(app.services[slug])
 
     @property
     def token(self) -> str:
@@ -106,25 +84,63 @@ class ProviderHandle:
         return self._provider.environment(self.base_url, self.token)
 
     @property
-    def documents(self) -> list[Document]:
-        """The default tenant's documents, newest first; assign a list to replace them."""
+    def documents(self) -> Documents:
+        """The default tenant's documents, newest first: `documents.add(name="x")`, `documents.update(id, name="x")`;
+        assign a list to replace them. A datetime or timedelta in a field is written as the provider writes it."""
         return self.documents_of(self.tenant)
 
     @documents.setter
-    def documents(self, documents: list[Document]) -> None:
+    def documents(self, documents: Iterable[Mapping[str, Json]]) -> None:
         self.put_documents(documents, self.tenant)
 
-    def documents_of(self, tenant: str) -> list[Document]:
-        found: list[Document] = self._admin.call("GET", f"/documents/{self.slug}/{tenant}")
-        return found
+    def documents_of(self, tenant: str) -> Documents:
+        return Documents(self._admin, self._builder, self.slug, tenant)
 
-    def put_documents(self, documents: list[Document], tenant: str) -> None:
-        self._admin.call("PUT", f"/documents/{self.slug}/{tenant}", documents)
+    def put_documents(self, documents: Iterable[Mapping[str, Json]], tenant: str) -> None:
+        self.documents_of(tenant).replace(documents)
 
-    def fault(self, *, operation: str | None = None, **body: Json) -> Document:
-        """Make requests fail: `fault(code=503, times=1)`, `fault(fault="EMPTY_RESPONSE")`, `fault(delay_ms=200)`."""
-        script = {"provider": self.slug, "operation": operation or self._operations[0], **body}
-        made: Document = self._admin.call("POST", "/faults", script)
+    def build(self, document: Mapping[str, Json] | None = None, /, **fields: Json) -> Document:
+        """A document of the default tenant with these fields, and the rest of what it needs; it is stored nowhere."""
+        return self.documents.build(document, **fields)
+
+    def fault(
+        self,
+        *,
+        operation: str | None = None,
+        code: int | None = None,
+        example: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        fault: FaultName | None = None,
+        delay_ms: Milliseconds | None = None,
+        delayDistribution: Uniform | LogNormal | None = None,
+        chunkedDribbleDelay: DribbleDelay | None = None,
+        phase: Literal["before", "after"] | None = None,
+        handling: Literal["strict", "lenient"] | None = None,
+        match: Match | None = None,
+        times: int | None = None,
+        after: int | None = None,
+        probability: float | None = None,
+    ) -> Document:
+        """Make requests fail: `fault(code=503, times=1)`, `fault(fault="EMPTY_RESPONSE")`,
+        `fault(delay_ms=timedelta(seconds=2))`. AdminError: they cannot fail so."""
+        asked = script(
+            provider=self.slug,
+            operation=operation or self._operations[0],
+            code=code,
+            example=example,
+            headers=headers,
+            fault=fault,
+            delay_ms=delay_ms,
+            delayDistribution=delayDistribution,
+            chunkedDribbleDelay=chunkedDribbleDelay,
+            phase=phase,
+            handling=handling,
+            match=match,
+            times=times,
+            after=after,
+            probability=probability,
+        )
+        made: Document = self._admin.call("POST", "/faults", asked)
         return made
 
     @property

@@ -14,7 +14,8 @@ import uvicorn
 from fakeserver.loopback import ADDRESS
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.serving.protocol import server_config
-from fakeserver.testing.handles import Admin, AdminError, World
+from fakeserver.testing.admin import Admin, AdminError
+from fakeserver.testing.handles import World
 
 START_SECONDS = 10.0
 

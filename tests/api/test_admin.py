@@ -30,6 +30,8 @@ SPEC: Node = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
 PLACES = ("", "suite-1")
 BODY_CALLS = (
     ("PUT", "/documents/prime/main"),
+    ("POST", "/documents/prime/main"),
+    ("PATCH", "/documents/prime/main"),
     ("PUT", "/snapshot"),
     ("POST", "/faults"),
     ("PUT", "/clock"),
@@ -138,6 +140,8 @@ def test_every_call_answers_as_described(app: App, ns: str) -> None:
         ("GET", "/errors", None),
         ("GET", "/documents/prime/main", None),
         ("PUT", "/documents/superserve/main", [SUPERSERVE]),
+        ("PATCH", "/documents/superserve/main", [SUPERSERVE]),
+        ("POST", "/documents/superserve/main", [SUPERSERVE]),
         ("POST", "/faults", {**FAULT, "match": {"caller": "admin"}, "headers": {"Retry-After": "2"}}),
         ("GET", "/faults", None),
         ("PUT", "/clock", {"action": "advance", "seconds": 90.5}),
@@ -159,7 +163,7 @@ def test_every_call_answers_as_described(app: App, ns: str) -> None:
         ("DELETE", "/namespaces/nobody", None),
     ]
     statuses = [held(method, path, admin(app, method, path, body, ns=ns)).status for method, path, body in calls]
-    assert statuses == [200] * 3 + [204, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200] + [
+    assert statuses == [200] * 3 + [204, 204, 422, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200] + [
         204, 404, 204, 200, 204, 204, 404,
     ]  # fmt: skip
     taken = admin(app, "GET", "/snapshot", ns=ns)
@@ -205,6 +209,33 @@ def test_documents_are_exactly_those_put(app: App) -> None:
     assert listing(app, "superserve", who="outsider").body == outsiders
     assert admin(app, "PUT", "/documents/superserve/main", []).status == 204
     assert rows("superserve", listing(app, "superserve")) == []
+
+
+def owners_of(app: App, slug: str) -> dict[str, str]:
+    """The owner of each document of the default tenant, by its id."""
+    collection = main_tenant(app, slug)
+    return {collection.order(rank)[1]: collection.owner(rank) for rank in collection.everything}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_documents_are_added_and_replaced_by_their_ids(app: App, slug: str) -> None:
+    """POST takes new ids only and PATCH known ones only, each as a whole; seeded rows keep their owners."""
+    provider = app.services[slug].provider
+    path = f"/documents/{slug}/{provider.default_tenant}"
+    before = done(admin(app, "GET", path))
+    owners = owners_of(app, slug)
+    seeded, name = before[2], provider.identity
+    new = {**seeded, name: "11111111-1111-4111-8111-111111111111"}
+    problem = refused(admin(app, "POST", path, [new, seeded]), 422, name)
+    assert problem["errors"] == [{"document": 1, "field": name, "detail": "is that of a document that is there"}]
+    problem = refused(admin(app, "PATCH", path, [seeded, new]), 422, name)
+    assert problem["errors"] == [{"document": 1, "field": name, "detail": "is that of no document"}]
+    assert done(admin(app, "GET", path)) == before
+    done(admin(app, "POST", path, [new]))
+    assert sorted(map(repr, done(admin(app, "GET", path)))) == sorted(map(repr, [*before, new]))
+    done(admin(app, "PATCH", path, before))
+    done(admin(app, "PATCH", path, [new]))
+    assert owners_of(app, slug).items() > owners.items()
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fakeserver.faults.scripts import CONNECTION_FAULTS, Fixed, LogNormal, Uniform
 from fakeserver.serving.app import App, Settings
+from fakeserver.testing.faults import FaultName
 from fakeserver.testing.handles import World
 from fakeserver.testing.server import Server, running
 from tests.support.admin import admin, done, listing, small_app
@@ -511,7 +512,7 @@ def test_every_fault_has_a_test_above() -> None:
         ("STALL", httpx.ReadTimeout),
     ],
 )
-def test_what_a_client_library_sees(world: World, name: str, error: type[Exception]) -> None:
+def test_what_a_client_library_sees(world: World, name: FaultName, error: type[Exception]) -> None:
     """A script breaks the first connection in the way that its name says; the second request is served."""
     world.prime.fault(fault=name, times=1)
     with httpx.Client(trust_env=False, timeout=SECONDS, headers=credential("prime")) as client:

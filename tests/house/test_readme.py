@@ -83,7 +83,7 @@ class MyClient:
 """
     pytester.makepyfile(client + example)
 
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
 
 
 def test_the_ci_step_runs(live: Live, tmp_path: Path) -> None:
