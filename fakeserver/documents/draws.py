@@ -161,6 +161,17 @@ def slot_of(ordinal: int) -> tuple[int, int]:
     raise AssertionError(ordinal)
 
 
+def ordinal_at(age: int) -> int:
+    """The ordinal of what was created so many seconds before the epoch, which is the other way round."""
+    start, gap = GAPS[0]
+    for later, slower in GAPS[1:]:
+        if age < (later - start) * gap:
+            break
+        age -= (later - start) * gap
+        start, gap = later, slower
+    return start + age // gap
+
+
 class Draw:
     """The draws of one document."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from fakeserver.arguments import near
-from fakeserver.documents.draws import GAP_SECONDS, Draw, digest
+from fakeserver.documents.draws import Draw, digest, ordinal_at
 from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, Json
@@ -80,7 +80,7 @@ class Builder:
         except (TypeError, ValueError, OverflowError):
             return 0, now
         # Ordinals count the age, so that an old document is drawn as old ones are; the rest of the way is the epoch's.
-        ordinal = max(0, (now - wanted) // (GAP_SECONDS * SECOND) - 1)
+        ordinal = max(0, ordinal_at((now - wanted) // SECOND) - 1)
         return ordinal, now + wanted - self._draw(tenant, key, ordinal, now, {}).created
 
     def _draw(self, tenant: str, key: bytes, ordinal: int, epoch: int, pinned: Document) -> Draw:

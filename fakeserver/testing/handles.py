@@ -70,7 +70,6 @@ class ProviderHandle:
         self.credentials: dict[str, str] = {}
         for key, caller in app.services[slug].fixture.callers.items():
             self.credentials.setdefault(caller.name, key)
-        self._operations = list(app.services[slug].spec.operations)
         self._builder = Builder(app.services[slug])
 
     @property
@@ -122,10 +121,10 @@ class ProviderHandle:
         probability: float | None = None,
     ) -> Document:
         """Make requests fail: `fault(code=503, times=1)`, `fault(fault="EMPTY_RESPONSE")`,
-        `fault(delay_ms=timedelta(seconds=2))`. AdminError: they cannot fail so."""
+        `fault(delay_ms=timedelta(seconds=2))`; without an operation, those of all. AdminError: they cannot fail so."""
         asked = script(
             provider=self.slug,
-            operation=operation or self._operations[0],
+            operation=operation,
             code=code,
             example=example,
             headers=headers,

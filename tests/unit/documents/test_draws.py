@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakeserver.documents.draws import BLOCK, CODES, COMMON, code_table, digest, draw_bytes, positions, substitute
+from fakeserver.documents.draws import (
+    BLOCK,
+    CODES,
+    COMMON,
+    code_table,
+    digest,
+    draw_bytes,
+    ordinal_at,
+    positions,
+    slot_of,
+    substitute,
+)
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import load, load_vocabularies
 from fakeserver.spec import reader
@@ -90,3 +101,11 @@ def test_words_are_filled_in_everywhere() -> None:
     """In names and texts, at any depth, and in nothing else."""
     value = {"a-{x}": ["{x}", ({"b": "{x}{x}"}, 1, None)]}
     assert substitute(value, "{x}", "7") == {"a-7": ["7", ({"b": "77"}, 1, None)]}
+
+
+@given(ordinal=st.integers(0, 2_000_000), into=st.floats(0, 1, exclude_max=True))
+def test_an_age_finds_its_ordinal(ordinal: int, into: float) -> None:
+    """The time of each ordinal begins where that of the one before it ends, and every second in it leads back."""
+    start, length = slot_of(ordinal)
+    assert ordinal_at(start + int(into * length)) == ordinal
+    assert slot_of(ordinal + 1)[0] == start + length
