@@ -94,7 +94,7 @@ $(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.serve
 
-# The OpenAPI linter and a provider's JavaScript SDK; without npm their tests are skipped and say so.
+# The OpenAPI linter, a provider's JavaScript SDK and TypeScript; without npm their tests are skipped and say so.
 $(NPM_PACKAGES): package.json
 	@mkdir -p node_modules
 	@if command -v npm >/dev/null; then npm install --no-audit --no-fund --loglevel=error; else echo 'npm is not installed: its tests will be skipped'; fi

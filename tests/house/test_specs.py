@@ -231,7 +231,7 @@ FIELDS: dict[str, dict[str, dict[str, str]]] = {
             "*sandbox_id": "string",
             "template_id": "string?",
             "*name": "string",
-            "*metadata": "object",
+            "*metadata": "object of anything",
             "*started_at": "string",
             "end_at": "string?",
             "*status": "string",
@@ -261,8 +261,8 @@ FIELDS: dict[str, dict[str, dict[str, str]]] = {
             "*networkAccess": "boolean",
             "*status": "PENDING|PROVISIONING|RUNNING|PAUSED|ERROR|TERMINATED",
             "*timeoutMinutes": "integer",
-            "*environmentVars": "object?",
-            "*advancedConfigs": "object?",
+            "*environmentVars": "object of anything?",
+            "*advancedConfigs": "object of anything?",
             "*createdAt": "string(date-time)",
             "*updatedAt": "string(date-time)",
             "*startedAt": "string(date-time)?",
@@ -422,6 +422,8 @@ def told(schema: Node) -> str:
         required = schema.get("required", ())
         fields = (("*" if name in required else "") + f"{name}: {told(x)}" for name, x in schema["properties"].items())
         line = "{" + ", ".join(fields) + "}"
+    elif schema.get("additionalProperties") is True:
+        line = f"{kind} of anything"
     elif "additionalProperties" in schema:
         line = f"{kind} of {told(schema['additionalProperties'])}"
     else:

@@ -65,6 +65,14 @@ def test_everything_can_be_honoured() -> None:
             check_body(name, base)
 
 
+def test_a_fault_is_shown_as_it_was_asked_for() -> None:
+    """What a fault's status may hold is what a script may hold, field by field, and what became of it."""
+    asked, shown = (SCHEMAS[name]["properties"] for name in ("Fault", "FaultStatus"))
+    for field in asked.keys() - {"provider", "operation"}:
+        assert shown[field] == {"$ref": f"#/components/schemas/Fault/properties/{field}"}
+    assert shown.keys() - asked.keys() == {"id", "seen", "hits", "completed"}
+
+
 # Ranges
 
 LIMITS = ("minimum", "maximum", "maxLength", "maxProperties", "minProperties")
