@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -14,13 +14,20 @@ Document = dict[str, Json]
 """One stored sandbox, already in its provider's wire shape."""
 
 
+UNKNOWN: Json = object()
+"""An input that nobody kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One reason why an input was refused: where it stands, what is wrong, and a machine-readable type."""
+    """One reason why an input was refused: where it stands, what is wrong, and a machine-readable type; the input as it
+    came and what the message was made of, where they are known, for dialects that repeat them."""
 
     loc: tuple[str | int, ...]
     msg: str
     type: str
+    input: Json = field(default=UNKNOWN, compare=False, repr=False)
+    context: Mapping[str, Json] = field(default_factory=dict, compare=False)
 
     @property
     def field(self) -> str:
@@ -97,13 +104,25 @@ def internal() -> Problem:
 
 
 def issue_rows(problem: Problem) -> list[Document]:
-    """The issues as FastAPI writes them: a list of loc, msg and type."""
+    """The issues as FastAPI declares them: a list of loc, msg and type."""
     return [{"loc": list(issue.loc), "msg": issue.msg, "type": issue.type} for issue in problem.issues]
 
 
 def fastapi_detail(problem: Problem) -> Document:
-    """FastAPI's own error body: `detail` is a list of issues for a bad input and a sentence for the rest."""
-    return {"detail": issue_rows(problem) if problem.kind == "invalid" else problem.detail}
+    """FastAPI's own error body: `detail` is a list of issues for a bad input and a sentence for the rest. pydantic adds
+    to an issue the input that was refused, and in `ctx` what its message was made of."""
+    if problem.kind != "invalid":
+        return {"detail": problem.detail}
+    return {"detail": [_pydantic_row(issue) for issue in problem.issues]}
+
+
+def _pydantic_row(issue: Issue) -> Document:
+    row: Document = {"type": issue.type, "loc": list(issue.loc), "msg": issue.msg}
+    if issue.input is not UNKNOWN:
+        row["input"] = issue.input
+    if issue.context:
+        row["ctx"] = dict(issue.context)
+    return row
 
 
 class SpecError(Exception):

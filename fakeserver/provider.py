@@ -52,6 +52,7 @@ from fakeserver.problems import (
 )
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.reader import Endpoint, unserved
+from fakeserver.spec.reading import Reading
 from fakeserver.spec.wording import ValueRefused
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ __all__ = [
     "Problem",
     "Provider",
     "Put",
+    "Reading",
     "Remove",
     "Result",
     "Rows",
@@ -157,7 +159,8 @@ class Provider:
     `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
     parameter of `optional_text` counts as absent. `unserved` are operations that the provider is known to have beside
-    those of its spec: a request for one is told so, and does not look like an answer of the provider."""
+    those of its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how
+    it reads texts where its spec leaves that open."""
 
     slug: str
     spec: Traversable
@@ -178,6 +181,7 @@ class Provider:
     optional_text: frozenset[str] = frozenset()
     unserved: tuple[Endpoint, ...] = ()
     sdk_note: str = ""
+    reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

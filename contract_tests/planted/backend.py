@@ -200,7 +200,12 @@ def crash() -> Problem:
 def decoders_of(contract: Spec, provider: Provider, factory: Callable[..., Any] = parameters.decoder) -> Decoders:
     """The decoder of every operation."""
     return {
-        name: factory(contract.operations[name].parameters, optional_text=provider.optional_text, checks=meaning.checks)
+        name: factory(
+            contract.operations[name].parameters,
+            optional_text=provider.optional_text,
+            checks=meaning.checks,
+            reading=provider.reading,
+        )
         for name, meaning in provider.operations.items()
     }
 

@@ -89,12 +89,12 @@ def _first_issue(rows: list[Any]) -> list[Any]:
 
 
 def _detail(change: Callable[[Any], Any]) -> Plant:
-    """InstaVM's list of issues is another one."""
+    """Prime's or InstaVM's list of issues is another one."""
     return refusals(lambda status, value: (status, {"detail": change(value["detail"])}), 422)
 
 
 def _errors(change: Callable[[Any], Any]) -> Plant:
-    """Prime's or Dreadnode's list of issues is another one."""
+    """Dreadnode's list of issues is another one."""
     return refusals(lambda status, value: (status, value | {"errors": change(value["errors"])}), 422)
 
 
@@ -130,18 +130,20 @@ PRIME = table(
     refusal_is_500=("A bad value is a crash.", failing(422)),
     refusal_is_text=(
         "A refusal's errors are one text.",
-        _errors(lambda issues: "; ".join(issue["details"] for issue in issues)),
+        _detail(lambda issues: "; ".join(issue["msg"] for issue in issues)),
     ),
-    refusal_first_only=("Of several bad values only the first is named.", _errors(_first_issue)),
+    refusal_first_only=("Of several bad values only the first is named.", _detail(_first_issue)),
     refusal_wrong_param=(
         "A refusal names the wrong parameter.",
-        _errors(_each(param=lambda issue: {"per_page": "limit", "page": "per_page"}.get(issue["param"], "query"))),
+        _detail(
+            _each(loc=lambda issue: ["query", {"per_page": "limit", "page": "per_page"}.get(issue["loc"][1], "query")])
+        ),
     ),
     refusal_without_param=(
         "A refusal does not name the parameter.",
-        _errors(lambda issues: [{"details": issue["details"]} for issue in issues]),
+        _detail(lambda issues: [{"msg": issue["msg"], "type": issue["type"]} for issue in issues]),
     ),
-    refusal_empty=("A refusal's list of errors is empty.", _errors(lambda issues: [])),
+    refusal_empty=("A refusal's list of errors is empty.", _detail(lambda issues: [])),
     quote_500=("A single quote breaks the query.", crash_when(lambda query: any("'" in text for _, text in query))),
     unicode_500=(
         "Text beyond ASCII breaks the query.",

@@ -83,7 +83,7 @@ class Envelope:
 
         def filled(known: Any) -> tuple[bytes, dict[str, str] | None]:
             values = known if len(facts) > 1 else (known,)
-            after = closing % tuple(map(orjson.dumps, values[:members]))
+            after = closing % tuple(map(_json, values[:members]))
             if not self.headers:
                 return after, None
             texts = dict(zip(self.headers, map(_text, values[members:]), strict=True))
@@ -124,6 +124,11 @@ def _template(members: Mapping[str, Member], separator: bytes) -> bytes:
         text += separator + orjson.dumps(name).replace(b"%", b"%%") + b":" + value
         separator = b","
     return text
+
+
+def _json(fact: int | str | None) -> bytes:
+    """A fact as JSON; a page may have a number that no machine word holds."""
+    return b"%d" % fact if type(fact) is int else orjson.dumps(fact)
 
 
 def _text(fact: int | str | None) -> str | None:

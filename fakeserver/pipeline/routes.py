@@ -126,5 +126,7 @@ def routes_of(provider: Provider, spec: Spec) -> list[Route]:
 def route_of(provider: Provider, operation: Operation) -> Route:
     """An operation with what the provider makes of it."""
     meaning = provider.operations[operation.id]
-    decoding = decoder(operation.parameters, optional_text=provider.optional_text, checks=meaning.checks)
+    decoding = decoder(
+        operation.parameters, optional_text=provider.optional_text, checks=meaning.checks, reading=provider.reading
+    )
     return Route(operation, meaning, decoding)

@@ -17,6 +17,7 @@ from fakeserver.provider import (
     Pages,
     Problem,
     Provider,
+    Reading,
     Scope,
     Switches,
     fastapi_detail,
@@ -93,8 +94,9 @@ def make(draw: Draw) -> Document:
         "status": status,
     }
     if status == "suspended" and draw.chance("early record", 10):
-        # Early records lack the two fields that the page does not require.
+        # Early records lack the two fields that the page does not require, so no template has named them.
         del document["template_id"], document["end_at"]
+        document["name"] = "default"
     return document
 
 
@@ -124,6 +126,7 @@ PROVIDER = Provider(
     make=make,
     age=age,
     ages=("status", frozenset({"active", "creating"})),
+    reading=Reading(numbers="pydantic"),
     created="started_at",
     identity="sandbox_id",
     default_tenant="main",

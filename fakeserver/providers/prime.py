@@ -21,6 +21,7 @@ from fakeserver.provider import (
     Pages,
     Problem,
     Provider,
+    Reading,
     Scope,
     Switches,
     at,
@@ -53,8 +54,10 @@ BOOT_SECONDS = 40
 FAILURES = (
     ("OOM_KILLED", "The sandbox ran out of memory", 137),
     ("IMAGE_PULL_FAILED", "The image could not be pulled", None),
-    ("START_FAILED", "The container exited before it was ready", 1),
 )
+"""Observed: the types that prime-sandboxes 0.5.1 knows of a sandbox that failed. Assumed: message and exit code."""
+TIMED_OUT = {"errorType": "TIMEOUT", "errorMessage": "The sandbox reached its timeout", "exitCode": None}
+"""Observed: the type that prime-sandboxes 0.5.1 takes for its timeout error. Assumed: the rest."""
 
 
 UNSERVED = (
@@ -94,7 +97,7 @@ UNSERVED = (
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
-    if problem.kind == "invalid" and switches.get("validation_errors") != "detail":
+    if problem.kind == "invalid" and switches.get("validation_errors") == "published":
         return 422, {"errors": [{"param": each.field, "details": each.msg} for each in problem.issues]}
     return problem.status, fastapi_detail(problem)
 
@@ -145,7 +148,9 @@ def make(draw: Draw) -> Document:
     timeout = draw.pick("timeout", longer or TIMEOUTS[-1:])
     ran = 0 if started is None else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
     ended = None if started is None else started + ran * SECOND
-    error_type, error_message, error_code = FAILURES[draw.below("failure", 3)] if status == "ERROR" else (None,) * 3
+    error_type, error_message, error_code = (
+        FAILURES[draw.below("failure", len(FAILURES))] if status == "ERROR" else (None,) * 3
+    )
     labels = draw.column("labels")
     size = size_of(draw, labels)
     document = {
@@ -159,7 +164,8 @@ def make(draw: Draw) -> Document:
         "diskMountPath": "/sandbox-workspace",
         "gpuCount": size["gpuCount"],
         "gpuType": size["gpuType"],
-        "vm": size["vm"],
+        # Observed: the provider's documentation, only VM sandboxes can be paused.
+        "vm": size["vm"] or status == "PAUSED",
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,
         "timeoutMinutes": timeout,
@@ -183,6 +189,8 @@ def make(draw: Draw) -> Document:
         document["updatedAt"] = at(ended or created)
     if status == "TERMINATED":
         document |= {"terminatedAt": at(ended or created), "exitCode": draw.pick("exit", (0, 0, 0, None, 1))}
+        if ran == timeout * 60:
+            document |= TIMED_OUT
         if labels == [] and draw.chance("early record", 15):
             # Early records lack every field that the provider's OpenAPI does not require.
             return {name: value for name, value in document.items() if name not in OPTIONAL}
@@ -190,7 +198,8 @@ def make(draw: Draw) -> Document:
 
 
 def age(document: Document, then: int, now: int) -> Document:
-    """PENDING becomes PROVISIONING, then RUNNING; a running sandbox is terminated at its timeout."""
+    """PENDING becomes PROVISIONING, then RUNNING; a running sandbox is terminated at its timeout, which is then
+    its error."""
     status = document["status"]
     if status == "PENDING" and now - then >= QUEUE_SECONDS * SECOND:
         queued = then + QUEUE_SECONDS * SECOND
@@ -205,7 +214,7 @@ def age(document: Document, then: int, now: int) -> Document:
         deadline = instant(started) + document["timeoutMinutes"] * 60 * SECOND
         if now >= deadline:
             ended = at(deadline)
-            return {**document, "status": "TERMINATED", "terminatedAt": ended, "updatedAt": ended}
+            return {**document, "status": "TERMINATED", "terminatedAt": ended, "updatedAt": ended, **TIMED_OUT}
     return document
 
 
@@ -239,7 +248,8 @@ PROVIDER = Provider(
     age=age,
     ages=("status", frozenset({"PENDING", "PROVISIONING", "RUNNING"})),
     limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
-    switches={"validation_errors": ("published", "detail")},
+    switches={"validation_errors": ("detail", "published")},
+    reading=Reading(numbers="pydantic"),
     created="createdAt",
     identity="id",
     default_tenant="main",

@@ -17,6 +17,7 @@ from fakeserver.problems import Document, Issue, Problem, SpecError, invalid
 from fakeserver.spec.declared import Parameter
 from fakeserver.spec.json_text import READERS
 from fakeserver.spec.keywords import check_json, mapping, refuse_keywords, sequence, show
+from fakeserver.spec.reading import AS_WRITTEN, Reading
 from fakeserver.spec.values import ANNOTATIONS, LISTS, Check, Read, checks_of, reader_of
 from fakeserver.spec.wording import ValueRefused
 
@@ -52,7 +53,7 @@ class Single:
         try:
             return self.read(texts[-1])
         except ValueRefused as refused:
-            issues.append(Issue((self.where, self.name), refused.msg, refused.type))
+            issues.append(refused.issue((self.where, self.name), texts[-1]))
             return None
 
 
@@ -74,7 +75,7 @@ class Repeated:
             texts = [piece for text in texts for piece in text.split(",") if piece]
         if len(texts) > MAX_QUERY_FIELDS:
             issues.append(
-                Issue((self.where, self.name), f"List should have at most {MAX_QUERY_FIELDS} items", "too_long")
+                Issue((self.where, self.name), f"List should have at most {MAX_QUERY_FIELDS} items", "too_long", texts)
             )
             return None
         values = []
@@ -82,13 +83,13 @@ class Repeated:
             try:
                 values.append(self.read(text))
             except ValueRefused as refused:
-                issues.append(Issue((self.where, self.name, index), refused.msg, refused.type))
+                issues.append(refused.issue((self.where, self.name, index), text))
         if self.checks and len(values) == len(texts):
             try:
                 for check in self.checks:
                     check(values)
             except ValueRefused as refused:
-                issues.append(Issue((self.where, self.name), refused.msg, refused.type))
+                issues.append(refused.issue((self.where, self.name), texts))
         return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values) or None
 
 
@@ -109,9 +110,9 @@ class Prefixed:
                 continue
             key = name.removeprefix(self.prefix)
             if self.pattern.fullmatch(name) is None:
-                issues.append(Issue(("query", name), "the key after the dot is empty", "empty_key"))
+                issues.append(Issue(("query", name), "the key after the dot is empty", "empty_key", text))
             elif key in found:
-                issues.append(Issue(("query", name), "the same key is given twice", "repeated_key"))
+                issues.append(Issue(("query", name), "the same key is given twice", "repeated_key", text))
             else:
                 found[key] = text
         if self.required and not found and len(issues) == known:
@@ -120,13 +121,15 @@ class Prefixed:
 
 
 def missing(where: str, name: str) -> Issue:
-    return Issue((where, name), "Field required", "missing")
+    return Issue((where, name), "Field required", "missing", None)
 
 
 # From a declaration to what decodes it
 
 
-def input_of(parameter: Parameter, *, empty_is_absent: bool = False) -> Single | Repeated | Prefixed:
+def input_of(
+    parameter: Parameter, *, empty_is_absent: bool = False, reading: Reading = AS_WRITTEN
+) -> Single | Repeated | Prefixed:
     """What decodes a parameter, or a `SpecError` that says what in its schema cannot be honoured."""
     name, where, required, schema = parameter.name, parameter.where, parameter.required, parameter.schema
     try:
@@ -135,8 +138,8 @@ def input_of(parameter: Parameter, *, empty_is_absent: bool = False) -> Single |
         if parameter.json:
             return Single(name, where, required, *_json_reader(schema), empty_is_absent)
         if schema.get("type") == "array" and where == "query":
-            return _repeat(parameter)
-        reader = reader_of(schema, also="default")
+            return _repeat(parameter, reading)
+        reader = reader_of(schema, reading, also="default")
         default = reader.default(schema["default"]) if "default" in schema else None
         return Single(name, where, required, reader.read, default, empty_is_absent)
     except SpecError as error:
@@ -160,12 +163,12 @@ def _json_reader(schema: Document) -> tuple[Read, Any]:
         raise SpecError(f"default: {show(schema['default'])} is refused: {refused.msg}") from refused
 
 
-def _repeat(parameter: Parameter) -> Repeated:
+def _repeat(parameter: Parameter, reading: Reading) -> Repeated:
     schema = parameter.schema
     honoured = {"type", "items", "default", *LISTS}
     refuse_keywords(set(schema) - honoured - ANNOTATIONS, "a list", honoured)
     try:
-        items = reader_of(mapping(schema.get("items"), "a list needs them"))
+        items = reader_of(mapping(schema.get("items"), "a list needs them"), reading)
     except SpecError as error:
         raise SpecError(f"items: {error}") from error
     checks = checks_of(items.kind, LISTS, schema)
@@ -226,6 +229,7 @@ def decoder(
     *,
     optional_text: frozenset[str],
     checks: Iterable[ValuesCheck],
+    reading: Reading = AS_WRITTEN,
 ) -> Decoder:
     """Compile an operation's declared parameters; those of `optional_text` count as absent when they are empty."""
     path: list[Single] = []
@@ -233,7 +237,7 @@ def decoder(
     pairs: list[Prefixed] = []
     defaults: Values = {}
     for parameter in parameters:
-        each = input_of(parameter, empty_is_absent=parameter.name in optional_text)
+        each = input_of(parameter, empty_is_absent=parameter.name in optional_text, reading=reading)
         if isinstance(each, Prefixed):
             pairs.append(each)
             defaults[each.name] = None

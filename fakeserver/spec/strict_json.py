@@ -16,7 +16,7 @@ from typing import Any
 
 from fakeserver.problems import Issue, Json
 from fakeserver.spec.json_text import MAX_JSON_DEPTH, depth_of
-from fakeserver.spec.values import MAX_INTEGER_DIGITS
+from fakeserver.spec.numbers import MAX_INTEGER_DIGITS
 
 MAX_ISSUES = 100
 """Issues of one body that are named."""

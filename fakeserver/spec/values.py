@@ -10,18 +10,16 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.keywords import refuse_keywords, show
+from fakeserver.spec.numbers import INTEGER_READERS, read_integer
+from fakeserver.spec.reading import AS_WRITTEN, Reading
 from fakeserver.spec.wording import ValueRefused, refusal
 
-MAX_INTEGER_DIGITS = 19
-
-# `\d` would take digits of every script, and `int()` takes underscores and spaces.
-INTEGER = re.compile(r"[+-]?[0-9]+")
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DATE_TIME = re.compile(DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
@@ -61,14 +59,6 @@ class Kind:
 
 def read_text(text: str) -> str:
     return text
-
-
-def read_integer(text: str) -> int:
-    if INTEGER.fullmatch(text) is None:
-        raise ValueRefused("Input should be a valid integer, unable to parse string as an integer", "int_parsing")
-    if len(text.lstrip("+-0")) > MAX_INTEGER_DIGITS:
-        raise ValueRefused(f"Input should have at most {MAX_INTEGER_DIGITS} digits", "int_parsing_size")
-    return int(text)
 
 
 def read_boolean(text: str) -> bool:
@@ -283,11 +273,11 @@ BOUNDS = {
 LENGTHS = {"maxLength": longest, "minLength": shortest, "pattern": match_pattern}
 
 
-def within(bits: int) -> Read:
+def within(bits: int, read: Read) -> Read:
     """Whole numbers of so many bits."""
     least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     bounds = at_most(INTEGERS, most), at_least(INTEGERS, least)
-    return check_after(read_integer, bounds)
+    return check_after(read, bounds)
 
 
 def check_after(read: Read, checks: Sequence[Check]) -> Read:
@@ -321,12 +311,18 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     ("string", "uuid"): Kind("a UUID", read_uuid, str, CHOICES),
     ("string", "date"): Kind("a date", read_date, str, CHOICES),
     ("string", "date-time"): Kind("a date and time", read_date_time, str, CHOICES),
-    ("integer", ""): INTEGERS,
-    ("integer", "int32"): Kind("a whole number", within(32), int, INTEGERS.checks),
-    ("integer", "int64"): Kind("a whole number", within(64), int, INTEGERS.checks),
     ("boolean", ""): Kind("true or false", read_boolean, bool, CHOICES),
 }
-"""By type and format."""
+"""By type and format; whole numbers are read in several ways."""
+INTEGER_KINDS: Mapping[str, Mapping[tuple[str, str], Kind]] = {
+    numbers: {
+        ("integer", ""): replace(INTEGERS, read=read),
+        ("integer", "int32"): replace(INTEGERS, read=within(32, read)),
+        ("integer", "int64"): replace(INTEGERS, read=within(64, read)),
+    }
+    for numbers, read in INTEGER_READERS.items()
+}
+"""By `Reading.numbers`, type and format."""
 LISTS: Mapping[str, Callable[[Kind, Json], Check]] = {
     "maxItems": most_items,
     "minItems": fewest,
@@ -350,11 +346,13 @@ class Reader:
             raise SpecError(f"default: {error}") from error
 
 
-def reader_of(schema: Document, also: str = "") -> Reader:
+def reader_of(schema: Document, reading: Reading = AS_WRITTEN, also: str = "") -> Reader:
     """What reads one text of this schema, which may have the keywords `also` for its caller; a `SpecError` says what
     cannot be honoured."""
     type_, format_ = schema.get("type"), schema.get("format", "")
-    kind = KINDS.get((type_, format_)) if isinstance(type_, str) and isinstance(format_, str) else None
+    kind = None
+    if isinstance(type_, str) and isinstance(format_, str):
+        kind = KINDS.get((type_, format_)) or INTEGER_KINDS[reading.numbers].get((type_, format_))
     if kind is None:
         of_format = f" of the format {show(format_)}" if format_ else ""
         raise SpecError(f"a value of the type {show(type_)}{of_format} cannot be decoded")

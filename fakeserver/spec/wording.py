@@ -4,16 +4,23 @@ texts of a query and the values of a body are refused in the same words.
 
 from __future__ import annotations
 
-from fakeserver.problems import Json
+from collections.abc import Mapping
+
+from fakeserver.problems import Issue, Json
 
 
 class ValueRefused(Exception):
-    """One text that is not a value: why, and pydantic's type for it."""
+    """One text that is not a value: why, pydantic's type for it, and what its message was made of."""
 
-    def __init__(self, msg: str, type: str) -> None:
+    def __init__(self, msg: str, type: str, context: Mapping[str, Json] | None = None) -> None:
         super().__init__(msg)
         self.msg = msg
         self.type = type
+        self.context = context or {}
+
+    def issue(self, loc: tuple[str | int, ...], input: Json) -> Issue:
+        """The issue of an input at this place."""
+        return Issue(loc, self.msg, self.type, input, self.context)
 
 
 TYPES = {
@@ -26,11 +33,11 @@ TYPES = {
 }
 """By the type of JSON Schema: pydantic's noun and type."""
 BOUNDS = {
-    "minimum": ("greater than or equal to", "greater_than_equal"),
-    "maximum": ("less than or equal to", "less_than_equal"),
-    "exclusiveMinimum": ("greater than", "greater_than"),
-    "exclusiveMaximum": ("less than", "less_than"),
-    "multipleOf": ("a multiple of", "multiple_of"),
+    "minimum": ("greater than or equal to", "greater_than_equal", "ge"),
+    "maximum": ("less than or equal to", "less_than_equal", "le"),
+    "exclusiveMinimum": ("greater than", "greater_than", "gt"),
+    "exclusiveMaximum": ("less than", "less_than", "lt"),
+    "multipleOf": ("a multiple of", "multiple_of", "multiple_of"),
 }
 SIZES = {
     "minLength": ("String", "least", "character", "string_too_short"),
@@ -63,17 +70,19 @@ def refusal(keyword: str, wanted: Json, value: Json) -> ValueRefused:
             nouns = " or ".join(TYPES[name][0] for name in names)
             return ValueRefused(f"Input should be a valid {nouns}", TYPES[names[0]][1]) if names else refusal_of_null()
         case "enum":
-            return ValueRefused(f"Input should be {alternatives(wanted)}", "enum")
+            return ValueRefused(f"Input should be {alternatives(wanted)}", "enum", {"expected": alternatives(wanted)})
         case "const":
-            return ValueRefused(f"Input should be {quote(wanted)}", "literal_error")
+            return ValueRefused(f"Input should be {quote(wanted)}", "literal_error", {"expected": quote(wanted)})
         case "pattern":
-            return ValueRefused(f"String should match pattern '{wanted}'", "string_pattern_mismatch")
+            return ValueRefused(
+                f"String should match pattern '{wanted}'", "string_pattern_mismatch", {"pattern": wanted}
+            )
         case "format":
             noun, type_ = FORMATS.get(wanted, (wanted, "value_error"))
             return ValueRefused(f"Input should be a valid {noun}", type_)
         case _ if keyword in BOUNDS:
-            phrase, type_ = BOUNDS[keyword]
-            return ValueRefused(f"Input should be {phrase} {wanted}", type_)
+            phrase, type_, name = BOUNDS[keyword]
+            return ValueRefused(f"Input should be {phrase} {wanted}", type_, {name: wanted})
         case _ if keyword in SIZES:
             return size(keyword, wanted, value)
     return ValueRefused(*OTHERS.get(keyword, (f"Input should be as {keyword!r} of the spec has it", "value_error")))
@@ -88,7 +97,10 @@ def size(keyword: str, wanted: Json, value: Json) -> ValueRefused:
     kind, bound, noun, type_ = SIZES[keyword]
     counted = "" if kind == "String" else f" after validation, not {len(value)}"
     nouns = noun if wanted == 1 else f"{noun}s"
-    return ValueRefused(f"{kind} should have at {bound} {wanted} {nouns}{counted}", type_)
+    context = {f"{'min' if bound == 'least' else 'max'}_length": wanted}
+    if kind != "String":
+        context = {"field_type": kind, **context, "actual_length": len(value)}
+    return ValueRefused(f"{kind} should have at {bound} {wanted} {nouns}{counted}", type_, context)
 
 
 def alternatives(choices: list[Json]) -> str:

@@ -321,7 +321,7 @@ def upset(app: App, ns: str = "") -> None:
     done(admin(app, "POST", "/faults", {**FAULT, "provider": "instavm", "code": 429, "times": 2}, ns=ns))
     done(admin(app, "POST", "/faults", {**FAULT, "provider": "dreadnode", "delay_ms": 0, "code": None}, ns=ns))
     done(admin(app, "DELETE", "/faults/fault-3", ns=ns))
-    body = {"rate_limits": {"superserve": "enforced"}, "switches": {"prime": {"validation_errors": "detail"}}}
+    body = {"rate_limits": {"superserve": "enforced"}, "switches": {"prime": {"validation_errors": "published"}}}
     done(admin(app, "PUT", "/settings", body, ns=ns))
     for _ in range(2):
         listing(app, "prime", ns=ns)
@@ -798,11 +798,11 @@ def test_wrong_settings_are_refused(app: App, body: Node, field: str) -> None:
 
 def test_settings_change_what_they_name(app: App) -> None:
     """A switch changes the shape of a 422, the journal can be switched off, and the rest stays as it was."""
-    assert "errors" in listing(app, "prime", "page=0").value
-    body = {"journal": False, "switches": {"prime": {"validation_errors": "detail"}}}
+    assert "detail" in listing(app, "prime", "page=0").value
+    body = {"journal": False, "switches": {"prime": {"validation_errors": "published"}}}
     after = done(admin(app, "PUT", "/settings", body))
     assert after["rate_limits"] == dict.fromkeys(SLUGS, "off")
-    assert "detail" in listing(app, "prime", "page=0").value
+    assert "errors" in listing(app, "prime", "page=0").value
     assert done(admin(app, "GET", "/requests"))["meta"] == {"total": 1}
 
 

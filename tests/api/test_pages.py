@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.admin import admin, done
 from tests.support.asgi import FACETS, Reply, Row, app_of, get, ids, main_tenant, rows
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -44,10 +45,12 @@ def test_prime_pages_over_the_wire(app: Any, size: int, query: str) -> None:
     assert len(set(whole)) == len(whole) == total
 
 
-def test_prime_page_beyond_the_last(app: Any) -> None:
-    """A page behind the last one is empty, not an error, even at the largest number."""
-    value = get(app, "prime", "page=2147483647&per_page=1000").value
-    assert value["sandboxes"] == []
+@pytest.mark.parametrize("number", [2_147_483_648, 2**64, 10**4_299], ids=["32 bits", "64 bits", "all digits"])
+def test_prime_page_beyond_the_last(app: Any, number: int) -> None:
+    """A page behind the last one is empty, not an error, however large its number is; the journal has it, too."""
+    value = get(app, "prime", f"page={number}&per_page=1000").value
+    assert (value["sandboxes"], value["page"]) == ([], number)
+    assert str(done(admin(app, "GET", "/requests"))["requests"][0]["values"]["page"]) == str(number)
     assert value["has_next"] is False
     assert value["total"] > 0
 

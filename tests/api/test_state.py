@@ -147,7 +147,7 @@ def upset(app: App, ns: str) -> World:
     world = app.worlds.named(ns)
     change_documents(app, world)
     done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "enforced"}}, ns=ns))
-    done(admin(app, "PUT", "/settings", {"switches": {"prime": {"validation_errors": "detail"}}}, ns=ns))
+    done(admin(app, "PUT", "/settings", {"switches": {"prime": {"validation_errors": "published"}}}, ns=ns))
     done(admin(app, "PUT", "/clock", {"action": "scale", "factor": 2}, ns=ns))
     done(admin(app, "PUT", "/clock", FREEZE, ns=ns))
     done(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 7_200}, ns=ns))

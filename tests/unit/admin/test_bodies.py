@@ -193,11 +193,11 @@ def test_settings_that_are_not_named_stay(old: Settings) -> None:
     body = {
         "journal": False,
         "rate_limits": {"prime": "off"},
-        "switches": {"prime": {"validation_errors": "detail"}},
+        "switches": {"prime": {"validation_errors": "published"}},
     }
     new = bodies.settings(body, old, services())
     assert (new.journal, new.rate_limits) == (False, {**before.rate_limits, "prime": "off"})
-    assert new.switches == {**before.switches, "prime": {"validation_errors": "detail"}}
+    assert new.switches == {**before.switches, "prime": {"validation_errors": "published"}}
     assert old == before
     assert bodies.settings(new.dump(), old, services()) == new
 
