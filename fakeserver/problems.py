@@ -99,6 +99,14 @@ def bad_cursor(detail: str, parameter: str) -> Problem:
     return Problem(400, "bad_cursor", detail, issues=(Issue(("query", parameter), detail, "invalid_cursor"),))
 
 
+class Moved(Exception):
+    """Another path is meant than the one that was asked for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 def internal() -> Problem:
     return Problem(500, "internal", "Internal Server Error")
 

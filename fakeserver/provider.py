@@ -53,6 +53,7 @@ from fakeserver.problems import (
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.reader import Endpoint, unserved
 from fakeserver.spec.reading import Reading
+from fakeserver.spec.routing import STARLETTE, Routing
 from fakeserver.spec.wording import ValueRefused
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ __all__ = [
     "NEWEST_FIRST",
     "OLDEST_FIRST",
     "SECOND",
+    "STARLETTE",
     "Age",
     "AllOf",
     "AnyOf",
@@ -116,6 +118,7 @@ __all__ = [
     "Reading",
     "Remove",
     "Result",
+    "Routing",
     "Rows",
     "Scope",
     "Switches",
@@ -160,7 +163,7 @@ class Provider:
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
     parameter of `optional_text` counts as absent. `unserved` are operations that the provider is known to have beside
     those of its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how
-    it reads texts where its spec leaves that open."""
+    it reads texts and `routing` how it finds operations where its spec leaves that open."""
 
     slug: str
     spec: Traversable
@@ -182,6 +185,7 @@ class Provider:
     unserved: tuple[Endpoint, ...] = ()
     sdk_note: str = ""
     reading: Reading = field(default_factory=Reading)
+    routing: Routing = field(default_factory=Routing)
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -21,7 +21,7 @@ PROBLEM_JSON = "application/problem+json"
 
 @dataclass(slots=True)
 class Request:
-    """What arrived, behind the provider's prefix. Header names are in lower case; `address` is the client's. Of a
+    """What arrived, behind the provider's `prefix`. Header names are in lower case; `address` is the client's. Of a
     body that is larger than `bodies.MAX_BODY_BYTES`, only enough to tell need be there."""
 
     method: str
@@ -30,11 +30,13 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     address: str = loopback.ADDRESS
     body: bytes = b""
+    prefix: str = ""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent. A body in pieces is sent as made; `delay` (seconds), `dribble` and `fault` happen on the wire."""
+    """What is sent. A body in pieces is sent as made; `delay` (seconds), `dribble` and `fault` happen on the wire. The
+    media type of nothing is empty."""
 
     status: int
     body: bytes | Iterator[bytes]

@@ -10,10 +10,11 @@ from urllib.parse import quote
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import Request
-from fakeserver.problems import Issue, Problem, invalid, method_not_allowed, not_found
+from fakeserver.problems import Issue, Moved, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
 from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
 from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint, Operation, Spec
+from fakeserver.spec.routing import Routing
 
 MAX_READINGS = 1_024
 LONGEST_READING = 1_024
@@ -73,28 +74,35 @@ def issues_of(problem: Problem) -> tuple[Issue, ...]:
 
 
 class Matcher:
-    """Finds the operation at a path."""
+    """Finds the operation at a path, in the way of a provider's router."""
 
-    def __init__(self, routes: Iterable[Route], unserved: Iterable[Endpoint] = ()) -> None:
+    def __init__(
+        self, routes: Iterable[Route], unserved: Iterable[Endpoint] = (), routing: Routing | None = None
+    ) -> None:
+        self._routing = routing = routing or Routing()
+
+        def methods_of(endpoint: Endpoint) -> tuple[str, ...]:
+            return endpoint.methods if routing.head == "served" else (endpoint.method,)
+
         # A path without parameters needs no pattern.
         self._literal = {
             (method, route.operation.path): route
             for route in routes
-            for method in route.operation.methods
+            for method in methods_of(route.operation)
             if "{" not in route.operation.path
         }
         endpoints: list[tuple[Endpoint, Route | None]] = [(route.operation, route) for route in routes]
         endpoints += [(endpoint, None) for endpoint in unserved]
         # Of two paths that fit, OpenAPI prefers the one that spells out more.
         endpoints.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
-        self._patterns = [(endpoint.pattern, endpoint.methods, endpoint, route) for endpoint, route in endpoints]
+        self._patterns = [(endpoint.pattern, methods_of(endpoint), endpoint, route) for endpoint, route in endpoints]
 
     def __call__(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """The operation at this path, and the path's parameters, or a Problem."""
+        """The operation at this path, and the path's parameters, or a Problem; Moved, if another path is meant."""
         literal = self._literal.get((method, path))
         if literal is not None:
             return literal, {}
-        allowed: list[str] = []
+        allowed: list[tuple[str, ...]] = []
         for pattern, methods, endpoint, route in self._patterns:
             match = pattern.fullmatch(path)
             if match is None:
@@ -103,8 +111,15 @@ class Matcher:
                 if route is None:
                     raise unserved_problem(endpoint)
                 return route, match.groupdict()
-            allowed += methods
-        raise method_not_allowed([*dict.fromkeys(allowed)]) if allowed else not_found()
+            allowed.append(methods)
+        if allowed:
+            told = allowed[:1] if self._routing.allow == "first" else allowed
+            raise method_not_allowed([*dict.fromkeys(method for methods in told for method in methods)])
+        if self._routing.slash == "redirected":
+            other = path.rstrip("/") if path.endswith("/") else path + "/"
+            if any(pattern.fullmatch(other) for pattern, *_ in self._patterns):
+                raise Moved(other)
+        raise not_found()
 
 
 def unserved_problem(endpoint: Endpoint) -> Problem:

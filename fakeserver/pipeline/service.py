@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 import orjson
 
@@ -14,12 +15,13 @@ from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
-from fakeserver.problems import FakeProblem, Json, Problem, conflict, internal, unauthenticated
+from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal, unauthenticated
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
 from fakeserver.spec.reader import Operation, Spec
+from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
 from fakeserver.worlds.rate_limits import meters_of
 from fakeserver.worlds.world import World
@@ -28,6 +30,9 @@ MAX_HEADERS = 128
 MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
 RETRY_AFTER_SECONDS = "1"
+PATH_CHARACTERS = "/:@!$&'()*+,;="
+QUERY_CHARACTERS = PATH_CHARACTERS + "?%[]"
+"""What stands in a path, decoded, and in a query, as it came, for itself."""
 
 log = logging.getLogger("fakeserver")
 
@@ -41,7 +46,7 @@ class Service:
         self.spec = spec
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
-        self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved))
+        self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved), provider.routing)
         self.meters = functools.lru_cache(MAX_METERS)(
             lambda address, caller, tenant: meters_of(
                 provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}
@@ -140,6 +145,9 @@ class Service:
         """The answer to what went wrong: the provider's own, unless the fake refuses; a 500 for what nobody foresaw."""
         if isinstance(error, FakeProblem):
             return own_refusal(error)
+        if isinstance(error, Moved):
+            location = {"Location": location_of(request, error.path)}
+            return Answer(REDIRECTED, b"", {**self.provider.headers, **location}, media_type="")
         if not isinstance(error, Problem):
             log.error("%s %s: unforeseen", self.provider.slug, request.method, exc_info=error)
             error = internal()
@@ -191,6 +199,13 @@ class Service:
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
     """A JSON value as it is sent; a body in pieces is already."""
     return body if isinstance(body, Iterator) else orjson.dumps(body)
+
+
+def location_of(request: Request, path: str) -> str:
+    """Another path of the same provider, with the query that came. It names no host, so that it holds behind a proxy
+    that ends TLS or answers elsewhere."""
+    query = b"?" + request.query if request.query else b""
+    return quote(request.prefix + path, safe=PATH_CHARACTERS) + quote(query, safe=QUERY_CHARACTERS)
 
 
 def challenge(operation: Operation | None, status: int) -> dict[str, str]:

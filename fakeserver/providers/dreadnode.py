@@ -7,6 +7,7 @@ from typing import Any
 
 from fakeserver.provider import (
     SECOND,
+    STARLETTE,
     AnyOf,
     Caller,
     Collection,
@@ -225,6 +226,7 @@ PROVIDER = Provider(
     age=age,
     ages=("state", frozenset({"running"})),
     reading=Reading(numbers="pydantic"),
+    routing=STARLETTE,
     created="created_at",
     identity="id",
     default_tenant="acme",

@@ -7,6 +7,7 @@ from typing import Any
 
 from fakeserver.provider import (
     SECOND,
+    STARLETTE,
     Caller,
     Collection,
     Containing,
@@ -127,6 +128,7 @@ PROVIDER = Provider(
     age=age,
     ages=("status", frozenset({"active", "creating"})),
     reading=Reading(numbers="pydantic"),
+    routing=STARLETTE,
     created="started_at",
     identity="sandbox_id",
     default_tenant="main",

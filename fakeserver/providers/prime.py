@@ -7,6 +7,7 @@ from typing import Any
 
 from fakeserver.provider import (
     SECOND,
+    STARLETTE,
     AllOf,
     Caller,
     Collection,
@@ -250,6 +251,7 @@ PROVIDER = Provider(
     limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
     switches={"validation_errors": ("detail", "published")},
     reading=Reading(numbers="pydantic"),
+    routing=STARLETTE,
     created="createdAt",
     identity="id",
     default_tenant="main",

@@ -175,7 +175,9 @@ class App:
             return own_refusal(problem)
         client = scope["client"]
         address = client[0] if client else ""
-        return service.answer(Request(scope["method"], path, scope["query_string"], headers, address, body), world)
+        prefix = scope["path"].removesuffix(path)
+        request = Request(scope["method"], path, scope["query_string"], headers, address, body, prefix)
+        return service.answer(request, world)
 
 
 def split_namespace(path: str) -> tuple[str | None, str]:

@@ -29,7 +29,8 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gate
 
 
 def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
-    return [_header("content-type", answer.media_type), *(_header(*each) for each in answer.headers.items())]
+    headers = [_header(*each) for each in answer.headers.items()]
+    return [_header("content-type", answer.media_type), *headers] if answer.media_type else headers
 
 
 @functools.lru_cache(MAX_KNOWN_HEADERS)

@@ -12,6 +12,7 @@ from fakeserver.parts import MAX_COUNT, Part
 from fakeserver.problems import Document, Json
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
+from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.client_warnings import find_warnings, parameters_of
 from fakeserver.worlds.masking import mask
 
@@ -156,6 +157,8 @@ def warn_of(exchange: Exchange, missing: str | None) -> Iterator[str]:
         yield f"the fake does not serve {missing}, which the provider has; nothing happened"
     elif missing is not None and exchange.status == METHOD_NOT_ALLOWED:
         yield f"the fake has no {exchange.method} at this path; if the provider has one, nothing happened"
+    elif exchange.operation is None and exchange.status == REDIRECTED:
+        yield "the path has a slash too many or too few, so the provider redirects; a client has to follow"
     elif missing is not None:
         yield "the fake has no operation at this path; if the provider has one, nothing happened"
 

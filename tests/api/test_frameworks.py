@@ -5,10 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI, Query
 
+from tests.support.admin import admin, done
 from tests.support.asgi import PATHS, Reply, app_of, call, credential
 
 OURS = {slug: path for slug, path in PATHS.items() if slug != "superserve"}
@@ -109,3 +111,61 @@ def test_numbers_are_those_of_pydantic(slug: str, text: str) -> None:
     assert (stock_.status, ours.status) == (200, 200)
     if slug == "prime":
         assert ours.value["per_page"] == stock_.value["per_page"] == len(ours.value["sandboxes"])
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("slug", OURS)
+def test_a_method_that_is_not_routed_is_refused_as_by_the_framework(slug: str, method: str) -> None:
+    """HEAD too, which answers as GET elsewhere; Allow names the method of the first route alone."""
+    stock_, ours = ask(slug, OURS[slug], method)
+    assert (ours.status, ours.headers["allow"]) == (stock_.status, stock_.headers["allow"]) == (405, "GET")
+    if slug != "dreadnode" and method != "HEAD":
+        assert ours.value == stock_.value
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("tail", ["/", "//", "/?", "/?limit=1&per_page=%202", "/?x=%C3%BC%25[]&y=a+b"])
+@pytest.mark.parametrize("slug", OURS)
+def test_a_slash_too_many_is_redirected_as_by_the_framework(slug: str, tail: str, method: str) -> None:
+    """Whatever the method, without a credential, and with the query; from within a namespace, to the same one."""
+    path = OURS[slug] + tail
+    stock_ = call(cast(Any, stock()), path, method=method)
+    found = urlsplit(stock_.headers["location"])
+    target = found.path + (f"?{found.query}" if found.query else "")
+    for prefix in (f"/{slug}", f"/ns/one/{slug}"):
+        ours = call(app(), prefix + path, method=method)
+        assert (ours.status, ours.body, ours.media_type) == (stock_.status, stock_.body, stock_.media_type)
+        assert ours.headers["location"] == prefix + target
+
+
+def test_a_redirect_quotes_what_a_path_may_not_hold() -> None:
+    """The path is decoded before it is matched, and encoded once more for the header."""
+    target = "/api/v1/org/a%20%3F%23%0D%0A%C3%BC%22/sandboxes"
+    stock_, ours = ask("dreadnode", f"{target}/")
+    assert ours.headers["location"] == f"/dreadnode{target}"
+    assert (ours.status, urlsplit(stock_.headers["location"]).path) == (stock_.status, target)
+    # Starlette leaves a percent sign as it is, which is then none of the path that was asked for.
+    odd = "/dreadnode/api/v1/org/100%25/sandboxes"
+    assert call(app(), f"{odd}/").headers["location"] == odd
+
+
+def test_a_single_provider_redirects_at_the_root() -> None:
+    """With `--only` it answers there as well, so its paths have no prefix."""
+    alone = app_of(size=20, only=("prime",))
+    assert call(alone, "/api/v1/sandbox/").headers["location"] == "/api/v1/sandbox"
+
+
+def test_the_journal_says_that_a_client_has_to_follow() -> None:
+    """Most HTTP libraries do not follow a redirect by themselves."""
+    own = app_of(size=20)
+    call(own, "/prime/api/v1/sandbox/")
+    (entry,) = done(admin(own, "GET", "/requests"))["requests"]
+    assert (entry["status"], entry["unserved"]) == (307, None)
+    assert any("redirects" in warning for warning in entry["warnings"])
+
+
+def test_what_is_no_path_with_another_slash_either_is_unknown() -> None:
+    """Nothing is redirected to a path that is none."""
+    stock_, ours = ask("prime", "/nobody/")
+    assert (ours.status, ours.value) == (stock_.status, stock_.value) == (404, {"detail": "Not Found"})
+    assert call(app(), f"/superserve{PATHS['superserve']}/", headers=credential("superserve")).status == 404

@@ -75,6 +75,8 @@ def without_date(text: bytes) -> bytes:
     [
         request(PRIME, KEY, "Connection: close"),
         request(PRIME.replace("GET", "HEAD"), KEY, "Connection: close"),
+        request("HEAD /superserve/sandboxes", "X-API-Key: superserve-admin-key", "Connection: close"),
+        request("GET /prime/api/v1/sandbox/?page=2", KEY, "Connection: close"),
         request(PRIME, KEY, version="1.0"),
         request(PRIME, KEY, "Connection: keep-alive", version="1.0"),
         request(PRIME, "Connection: close"),
