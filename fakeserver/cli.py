@@ -285,7 +285,12 @@ def serve_parser() -> Parser:
     )
     add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
     add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
-    add("--epoch", type=moment, metavar="INSTANT", help="the instant that dates are counted from (default: now)")
+    add(
+        "--epoch",
+        type=moment,
+        metavar="INSTANT",
+        help="what the dates of all worlds are counted from (default: when each comes into being)",
+    )
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
     add(
         "--origin",

@@ -58,7 +58,7 @@ class Admin:
     # What the fake says about itself
 
     async def health(self, request: Request) -> Response:
-        seeding = world_of(request).seeded.seeding
+        seeding = world_of(request).seeding
         return respond(
             {
                 "status": "ok",

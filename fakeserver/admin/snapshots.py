@@ -24,9 +24,9 @@ from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
 from fakeserver.worlds.world import Seeding, World
 
-VERSION = 4
-"""4: the journal says what was asked for and is not served. 3: a member for each part of a world, written by the part.
-2: stored documents over hidden ones."""
+VERSION = 5
+"""5: the clock says how far it is ahead of the seeded documents. 4: the journal says what was asked for and is not
+served. 3: a member for each part of a world, written by the part. 2: stored documents over hidden ones."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
 
@@ -76,7 +76,7 @@ def take(world: World, services: Mapping[str, Service]) -> Document:
     """The world as it is now."""
     return {
         "version": VERSION,
-        "recipe": dataclasses.asdict(world.seeded.seeding),
+        "recipe": dataclasses.asdict(world.seeding),
         "fixtures": {slug: service.fixture.digest for slug, service in services.items()},
         "secret": base64.b64encode(world.secret).decode(),
         **{name: part.dump() for name, part in world.parts.items()},

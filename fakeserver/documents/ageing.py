@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from fakeserver.documents.keys import itself
-from fakeserver.documents.overlay import Overlay
+from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import EMPTY
 from fakeserver.problems import Document
 
@@ -25,11 +25,12 @@ class Lifetimes:
 
 
 class Ageing:
-    """The documents that are not as they were stored, as they are when the seeded ones are `at` microseconds older."""
+    """The documents that are not as they were stored, as they are when the seeded ones are `at` microseconds older, and
+    those that were stored see a clock that is `lead` ahead of that."""
 
     def __init__(self, lifetimes: Lifetimes | None) -> None:
         self.lifetimes = lifetimes
-        self.at = 0
+        self.at = self.lead = 0
         self.aged: dict[int, Document | None] = {}
         """By rank; None for a document that is gone."""
         self.gone = EMPTY
@@ -37,7 +38,7 @@ class Ageing:
     def fork(self) -> Ageing:
         """The same, for somebody who will change it."""
         new = Ageing(self.lifetimes)
-        new.at, new.aged, new.gone = self.at, dict(self.aged), self.gone
+        new.at, new.lead, new.aged, new.gone = self.at, self.lead, dict(self.aged), self.gone
         return new
 
     def candidates(self, overlay: Overlay) -> BitMap:
@@ -47,18 +48,26 @@ class Ageing:
         field, values = self.lifetimes.field, self.lifetimes.values
         if field is None:
             return overlay.ranks
-        changeable = BitMap(rank for rank, stored in overlay.stored.items() if stored.document.get(field) in values)
+        changeable = BitMap(rank for rank, stored in overlay.stored.items() if self._may_change(stored))
         if overlay.source is not None:
             postings = overlay.source.postings(field, itself)
             seeded = BitMap.union(EMPTY, *(postings.get(value, EMPTY) for value in values))
             changeable |= overlay.layout.lay_out(seeded - overlay.hidden)
         return changeable
 
-    def advance(self, overlay: Overlay, at: int) -> None:
-        """Look at the documents when the seeded ones are `at` microseconds older."""
-        aged = dict(self._age(overlay, at)) if at else {}
+    def _may_change(self, stored: Stored) -> bool:
+        """Whether time can change a document that somebody stored."""
+        lifetimes = self.lifetimes
+        if lifetimes is None:
+            return False
+        return lifetimes.field is None or stored.document.get(lifetimes.field) in lifetimes.values
+
+    def advance(self, overlay: Overlay, at: int, lead: int = 0) -> None:
+        """Look at the documents when the seeded ones are `at` microseconds older, and those that were stored by `lead`
+        more."""
+        aged = dict(self._age(overlay, at, lead))
         # All at once and last, so that the view is never half of one instant and half of another.
-        self.at, self.aged = at, aged
+        self.at, self.lead, self.aged = at, lead, aged
         self.gone = BitMap(rank for rank, document in aged.items() if document is None)
 
     def clear(self) -> None:
@@ -77,18 +86,19 @@ class Ageing:
             self.aged = {moved.get(rank, rank): document for rank, document in self.aged.items()}
             self.gone = BitMap(rank for rank, document in self.aged.items() if document is None)
 
-    def _age(self, overlay: Overlay, at: int) -> Iterator[tuple[int, Document | None]]:
+    def _age(self, overlay: Overlay, at: int, lead: int) -> Iterator[tuple[int, Document | None]]:
         assert self.lifetimes is not None
         then = self.lifetimes.epoch
-        for rank in self.candidates(overlay):
+        # At the epoch the seeded ones, who may be many, are as they were made.
+        for rank in self.candidates(overlay) if at else [*overlay.stored]:
             stored = overlay.stored.get(rank)
-            stored_at = 0 if stored is None else stored.stored_at
-            if stored_at >= at:
+            stored_at, now = (0, at) if stored is None else (stored.stored_at, at + lead)
+            if stored_at >= now or (stored is not None and not self._may_change(stored)):
                 # What was stored at this instant, or later, is as it was stored.
                 continue
             before = overlay.document(rank)
             try:
-                after = self.lifetimes.age(before, then + stored_at, then + at)
+                after = self.lifetimes.age(before, then + stored_at, then + now)
             except (ValueError, OverflowError, TypeError, KeyError):
                 # The spec leaves some dates free; a document whose dates cannot be read does not age.
                 continue

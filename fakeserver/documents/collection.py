@@ -143,12 +143,13 @@ class Collection:
 
     # Time
 
-    def advance_to(self, at: int) -> None:
-        """Show the documents as they are when the seeded ones are `at` microseconds older."""
-        if at == self._ageing.at or self._ageing.lifetimes is None:
+    def advance_to(self, at: int, lead: int = 0) -> None:
+        """Show the documents as they are when the seeded ones are `at` microseconds older, and those that were stored
+        by `lead` more."""
+        if (at, lead) == (self._ageing.at, self._ageing.lead) or self._ageing.lifetimes is None:
             return
         self._unshare()
-        self._ageing.advance(self._overlay, at)
+        self._ageing.advance(self._overlay, at, lead)
         self._show_anew()
 
     def candidates(self) -> BitMap:
@@ -157,9 +158,10 @@ class Collection:
 
     # Writes
 
-    def apply(self, changes: Iterable[Change]) -> None:
-        """Make these changes as one; if one of them cannot be made, a `ChangeError` says so and nothing has changed."""
-        effects = effects_of(changes, self._overlay, self._ageing.at)
+    def apply(self, changes: Iterable[Change], at: int | None = None) -> None:
+        """Make these changes as one, `at` microseconds after the epoch (None: as of what is shown); if one of them
+        cannot be made, a `ChangeError` says so and nothing has changed."""
+        effects = effects_of(changes, self._overlay, self._ageing.at + self._ageing.lead if at is None else at)
         if not effects.cleared and not effects.documents:
             return
         self._unshare()
@@ -287,6 +289,6 @@ class Collection:
         self._unshare()
         self._overlay = overlay
         self.version += 1
-        if self._ageing.at:
-            self._ageing.advance(overlay, self._ageing.at)
+        if self._ageing.at or self._ageing.lead:
+            self._ageing.advance(overlay, self._ageing.at, self._ageing.lead)
         self._show_anew()

@@ -29,7 +29,7 @@ class Effects:
 
 
 def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
-    """The effects of changes that are made `at` microseconds after the seeded documents were, or a `ChangeError` that
+    """The effects of changes that are made `at` microseconds after the epoch, or a `ChangeError` that
     names the number of the first that cannot be made."""
     effects = Effects()
     for number, change in enumerate(changes):

@@ -21,7 +21,7 @@ Check = Callable[[list[Document], Part], None]
 
 
 class Stored(NamedTuple):
-    """A document that somebody stored; `stored_at` is how old the seeded documents were then, in microseconds."""
+    """A document that somebody stored; `stored_at` is how long after the epoch, in microseconds."""
 
     document: Document
     owner: str

@@ -16,12 +16,16 @@ from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import UNIQUE, Column, Draw, substitute
 from fakeserver.documents.keys import Key, KeyFunction
 from fakeserver.documents.order import Order, OrderKey
+from fakeserver.documents.redating import Places, find_dates, may_be_dated, redate
+from fakeserver.instants import SECOND
 from fakeserver.problems import Document, Json
 
 FIRST = 2**31
 MAX_SIZE = 10_000_000
 """Seeded documents that a provider can have."""
 MAX_CACHED_BODIES = 50_000
+TRIAL_SECONDS = 40_000_007
+"""How far apart the two epochs are at which a document is drawn to see which of its dates move."""
 MAX_PLACES = 4_096
 """Documents whose place in the order is kept at hand; any other's is read from the document again."""
 OWNER = "(owner)"
@@ -41,8 +45,30 @@ class Pin:
     drop: frozenset[str] = frozenset()
 
 
+class Bodies:
+    """The bodies of documents at epochs other than their own. All of them share one room, so that a world needs no
+    more of it for being large."""
+
+    def __init__(self) -> None:
+        self.dates: dict[int, Places | None] = {}
+        """By rank, where the dates stand that move with the epoch; None where the document has to be drawn again."""
+        self._bodies: dict[int, dict[int, bytes]] = {}
+        self._count = 0
+
+    def at(self, epoch: int) -> dict[int, bytes]:
+        """The bodies that are kept, by rank."""
+        return self._bodies.get(epoch, {})
+
+    def keep(self, epoch: int, rank: int, body: bytes) -> None:
+        if self._count >= MAX_CACHED_BODIES:
+            self._bodies, self._count = {}, 0
+        self._bodies.setdefault(epoch, {})[rank] = body
+        self._count += 1
+
+
 class Seeded:
-    """The documents that a recipe makes for one tenant; `pins` lay some of them down by hand."""
+    """The documents that a recipe makes for one tenant; `pins` lay some of them down by hand. Of the epoch nothing
+    depends but their dates, which are counted from it."""
 
     def __init__(
         self,
@@ -68,6 +94,15 @@ class Seeded:
         self._bodies: dict[int, bytes] = {}
         self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
         self._postings: dict[tuple[str, KeyFunction], Postings] = {}
+        self._dated_fields: set[str] = set()
+        """The fields of those that may hold dates, and are filed elsewhere at another epoch."""
+        self._at_others = Bodies()
+
+    def dated(self, epoch: int) -> Seeded:
+        """The same documents with their dates counted from another epoch, which is whole seconds away."""
+        if epoch == self._epoch:
+            return self
+        return Redated(self, epoch)
 
     def document(self, ordinal: int) -> Document:
         body = self._bodies.get(FIRST + ordinal)
@@ -137,7 +172,10 @@ class Seeded:
         postings: Postings = {}
         if column is None:
             for ordinal in range(self.size):
-                for key in keys(self.document(ordinal).get(field)):
+                value = self.document(ordinal).get(field)
+                if field not in self._dated_fields and may_be_dated(value):
+                    self._dated_fields.add(field)
+                for key in keys(value):
                     postings.setdefault(key, BitMap()).add(FIRST + ordinal)
             return postings
         for value, ordinals, template in column.groups(self._key, self.size):
@@ -157,6 +195,65 @@ class Seeded:
             refile(postings, FIRST + ordinal, keys(column.value(self._key, ordinal)), remove=True)
             refile(postings, FIRST + ordinal, keys(value))
         return postings
+
+
+class Redated(Seeded):
+    """The documents of another with their dates counted from another epoch. What is not dated, they share."""
+
+    def __init__(self, origin: Seeded, epoch: int) -> None:
+        self.__dict__.update(origin.__dict__)
+        self._origin = origin
+        self._epoch = epoch
+        self._seconds = (epoch - origin._epoch) // SECOND
+        self._postings = {}
+
+    def dated(self, epoch: int) -> Seeded:
+        return self._origin.dated(epoch)
+
+    def document(self, ordinal: int) -> Document:
+        body = self._at_others.at(self._epoch).get(FIRST + ordinal)
+        if body is None and FIRST + ordinal in self._bodies:
+            body = self._redate(FIRST + ordinal)
+        document: Document = self._draw(ordinal) if body is None else orjson.loads(body)
+        return document
+
+    def body(self, rank: int) -> bytes:
+        body = self._at_others.at(self._epoch).get(rank)
+        if body is None:
+            body = self._redate(rank)
+            if body is None:
+                body = encode(self._draw(rank - FIRST))
+            self._at_others.keep(self._epoch, rank, body)
+        return body
+
+    def bodies(self, ranks: list[int]) -> list[bytes]:
+        try:
+            return list(map(self._at_others.at(self._epoch).__getitem__, ranks))
+        except KeyError:
+            return [self.body(rank) for rank in ranks]
+
+    def place(self, ordinal: int) -> OrderKey:
+        return self._order(self.document(ordinal))
+
+    def postings(self, field: str, keys: KeyFunction) -> Postings:
+        shared = self._origin.postings(field, keys)
+        return super().postings(field, keys) if field in self._dated_fields else shared
+
+    def _redate(self, rank: int) -> bytes | None:
+        """The body, from that of the origin; None if more than dates depends on the epoch."""
+        dates = self._at_others.dates
+        body = self._origin.body(rank)
+        if rank not in dates:
+            if len(dates) >= MAX_CACHED_BODIES:
+                dates.clear()
+            other = encode(Redated(self._origin, self._epoch_of_trial)._draw(rank - FIRST))
+            dates[rank] = find_dates(body, other, TRIAL_SECONDS)
+        places = dates[rank]
+        return None if places is None else redate(body, places, self._seconds)
+
+    @property
+    def _epoch_of_trial(self) -> int:
+        return self._origin._epoch + TRIAL_SECONDS * SECOND
 
 
 def encode(document: Document) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from starlette.types import Receive, Scope, Send
 
 from fakeserver.admin import api
-from fakeserver.instants import SECOND
+from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
@@ -38,7 +37,8 @@ log = logging.getLogger("fakeserver")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a server is started with. `epoch` is in microseconds since 1970; None is now."""
+    """What a server is started with. `epoch` is that of every world, in microseconds since 1970; None is the instant at
+    which a world comes into being."""
 
     seed: int = 0
     size: int = 1_000
@@ -97,25 +97,36 @@ def load_service(slug: str, words: Mapping[str, list[Json]], path: Path | None, 
         raise PROVIDERS.unusable(slug, error) from error
 
 
+def wall() -> int:
+    """Microseconds since 1970, on the machine's clock."""
+    return time.time_ns() // 1_000
+
+
 class App:
     """The ASGI application. A request goes to the world and the service that its first path segments name."""
 
     def __init__(self, services: dict[str, Service], settings: Settings) -> None:
-        epoch = settings.epoch if settings.epoch is not None else int(time.time()) * SECOND
         self.services = services
         self.settings = settings
         self.seeded = SeededDocuments(
-            Seeding(settings.seed, settings.size, epoch),
+            Seeding(settings.seed, settings.size, wall() if settings.epoch is None else settings.epoch),
             {slug: service.fixture for slug, service in services.items()},
         )
         if settings.size >= PREPARED_SIZE:
             for service in services.values():
                 self.seeded.prepare(service.provider)
-        self.worlds = Worlds(lambda name: World(self.seeded, name, rate_limits=settings.rate_limits))
+        self.worlds = Worlds(self.new_world)
         self.root = next(iter(services.values())) if len(settings.only) == 1 else None
         self.admin = api.application(services, self.seeded, self.worlds, settings.admin_token)
         exposed = exposed_headers(service.spec for service in services.values())
         self.browser = BrowserCORS(self.serve, settings.origins, exposed)
+
+    def new_world(self, name: str) -> World:
+        """A world as the seed makes it, which comes into being now."""
+        pinned, limited = self.settings.epoch, self.settings.rate_limits
+        if pinned is not None:
+            return World(self.seeded, name, epoch=pinned, rate_limits=limited)
+        return World(self.seeded, name, epoch=wall(), wall=wall, rate_limits=limited)
 
     @property
     def world(self) -> World:

@@ -15,8 +15,10 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
+from fakeserver.serving.loops import new_loop
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 
+LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
 AtOnce = Callable[[Scope], Answer | None]
 """An application's answer where it has one without waiting for anything, else None."""
 MAX_HEAD = 65_536
@@ -39,6 +41,7 @@ def server_config(
     return uvicorn.Config(
         app,
         http=Protocol,
+        loop=LOOP,
         lifespan="off",
         ws="none",
         access_log=False,

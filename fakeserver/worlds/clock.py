@@ -1,15 +1,16 @@
 """A world's clock: real by default; it can be frozen, set, advanced and scaled.
 
 Seeded documents age only by the time that somebody adds (`aged`), so an untouched world is stationary: it gives the
-same answer all day. All instants are microseconds since 1970, all durations microseconds.
+same answer all day. What somebody stored is dated by the clock, and ages by it: the time that has passed by itself
+counts for it from the next move on (`lead`). All instants are microseconds since 1970, all durations microseconds.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from fakeserver.instants import LAST_INSTANT, SECOND, at
+from fakeserver.machine import time
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 
@@ -24,20 +25,29 @@ def monotonic() -> int:
 
 
 class Clock:
-    """Starts at the world's epoch and runs at the pace of the machine's clock, times `factor`."""
+    """Starts at what `wall` says, without it at the world's epoch, and runs at the pace of the machine's clock, times
+    `factor`."""
 
-    def __init__(self, epoch: int, machine: Callable[[], int] = monotonic) -> None:
+    def __init__(
+        self, epoch: int, machine: Callable[[], int] = monotonic, wall: Callable[[], int] | None = None
+    ) -> None:
         self._machine = machine
+        self._wall = wall
         self._epoch = epoch
         self.reset()
 
     def reset(self) -> None:
-        """Real pace from the epoch, and nothing added."""
-        self._anchor = self._epoch
+        """Real pace from the start, and nothing added."""
+        self._anchor = self._epoch if self._wall is None else max(self._epoch, self._wall())
         self._since = self._machine()
         self._added = 0
         self.factor = 1.0
         self.frozen = False
+        self._note_lead()
+
+    def _note_lead(self) -> None:
+        """After a move: how much further the clock is than the seeded documents are aged."""
+        self.lead = max(0, self._anchor - self._epoch - self._added)
 
     @property
     def now(self) -> int:
@@ -74,6 +84,7 @@ class Clock:
         if instant is not None:
             self.set(instant)
         self.frozen = True
+        self._note_lead()
 
     def advance(self, duration: int) -> None:
         """Jump ahead; a frozen clock stays frozen."""
@@ -84,6 +95,7 @@ class Clock:
             raise FakeProblem(422, "the clock cannot go beyond the year 9999", field="seconds")
         self._anchor += duration
         self._added += duration
+        self._note_lead()
 
     def set(self, instant: int) -> None:
         """Jump to an instant, not before the epoch; seeded documents are then as old as they would be at it, however
@@ -95,6 +107,7 @@ class Clock:
             raise FakeProblem(422, f"the clock cannot go back beyond the world's epoch, {epoch}", field="instant")
         self._bank()
         self._anchor, self._added = instant, instant - self._epoch
+        self._note_lead()
 
     def scale(self, factor: float) -> None:
         """Run faster or slower from now on."""
@@ -103,6 +116,7 @@ class Clock:
         self._bank()
         self.frozen = False
         self.factor = float(factor)
+        self._note_lead()
 
     def _bank(self) -> None:
         """Bank the time that has passed, so that the pace can change. The machine's clock is read once: between two
@@ -124,11 +138,12 @@ class Clock:
     # Snapshots
 
     def dump(self) -> Document:
-        return {"now": self.now, "added": self.aged, "factor": self.factor, "frozen": self.frozen}
+        return {"now": self.now, "added": self.aged, "lead": self.lead, "factor": self.factor, "frozen": self.frozen}
 
     def load(self, part: Part, served: object = None) -> None:
         """Become what `dump` wrote, and go on from there."""
         self._anchor, self._added = part.integer("now", self._epoch, LAST), part.integer("added", 0, LAST)
+        self.lead = part.integer("lead", 0, LAST)
         self.factor, self.frozen = float(part.number("factor", LEAST_FACTOR, MAX_FACTOR)), part.boolean("frozen")
         self._since = self._machine()
         part.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fakeserver.documents.ageing import Lifetimes
@@ -12,6 +12,7 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
 from fakeserver.faults.scripts import Faults
+from fakeserver.instants import SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
@@ -22,36 +23,45 @@ from fakeserver.worlds.rate_limits import Limits
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.state import Served, State
 
+Wall = Callable[[], int]
+"""A clock on the wall, in microseconds since 1970."""
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """What every world is made from: `size` documents per provider, their dates counted from `epoch`
-    (microseconds since 1970)."""
+    """What a world is made from: `size` documents per provider, their dates counted from the whole second of `epoch`
+    (microseconds since 1970), at which the world comes into being."""
 
     seed: int
     size: int
     epoch: int
 
+    @property
+    def dated(self) -> int:
+        """The instant that dates are counted from."""
+        return self.epoch // SECOND * SECOND
+
 
 class SeededDocuments:
-    """The seeded documents of one seeding, made once and shared by all worlds; a world keeps only what differs."""
+    """The seeded documents of one seed and size, made once and shared by all worlds; a world keeps only what differs,
+    and sees their dates from its own epoch. Those from the epoch of `seeding` cost nothing to see."""
 
     def __init__(self, seeding: Seeding, fixtures: Mapping[str, Fixture]) -> None:
         self.seeding = seeding
         self.fixtures = fixtures
         self._sources: dict[str, dict[str, Seeded]] = {}
 
-    def collections(self, provider: Provider) -> dict[str, Collection]:
-        """Untouched collections of a provider's tenants."""
+    def collections(self, provider: Provider, seeding: Seeding | None = None) -> dict[str, Collection]:
+        """Untouched collections of a provider's tenants, at the epoch of a seeding."""
+        dated = (seeding or self.seeding).dated
         sources = self._sources.get(provider.slug)
         if sources is None:
             sources = self._sources[provider.slug] = self._seed(provider)
         order = newest_first(provider.created, provider.identity)
-        lifetimes = None if provider.age is None else Lifetimes(provider.age, self.seeding.epoch, *provider.ages)
-        return {name: Collection(source, order, lifetimes) for name, source in sources.items()}
+        lifetimes = None if provider.age is None else Lifetimes(provider.age, dated, *provider.ages)
+        return {name: Collection(source.dated(dated), order, lifetimes) for name, source in sources.items()}
 
     def prepare(self, provider: Provider) -> None:
         """File everything that the provider's operations look up, so that no request has to wait for it."""
@@ -67,7 +77,7 @@ class SeededDocuments:
                 provider.make,
                 newest_first(provider.created, provider.identity),
                 key=_key(self.seeding.seed, provider.slug, name),
-                epoch=self.seeding.epoch,
+                epoch=self.seeding.dated,
                 size=size,
                 columns=fixture.tenants[name].columns,
                 vocabularies=fixture.vocabularies,
@@ -84,26 +94,27 @@ def _key(*parts: object) -> bytes:
 class Documents:
     """What the tenants of every provider own in one world; a provider's are made when somebody first asks for them."""
 
-    def __init__(self, seeded: SeededDocuments) -> None:
+    def __init__(self, seeded: SeededDocuments, seeding: Seeding) -> None:
         self.seeded = seeded
+        self.seeding = seeding
         self._tenants: dict[str, dict[str, Collection]] = {}
-        self._shown_at: dict[str, int] = {}
+        self._shown: dict[str, tuple[int, int]] = {}
 
     def of(self, provider: Provider) -> dict[str, Collection]:
         """The provider's tenants and what they own, as of the last `advance`."""
         tenants = self._tenants.get(provider.slug)
         if tenants is None:
-            tenants = self._tenants[provider.slug] = self.seeded.collections(provider)
-            self._shown_at[provider.slug] = 0
+            tenants = self._tenants[provider.slug] = self.seeded.collections(provider, self.seeding)
+            self._shown[provider.slug] = 0, 0
         return tenants
 
-    def advance(self, provider: Provider, at: int) -> dict[str, Collection]:
-        """The same, when the seeded ones are `at` microseconds older."""
+    def advance(self, provider: Provider, at: int, lead: int) -> dict[str, Collection]:
+        """The same, when the seeded ones are `at` microseconds older and the clock is `lead` ahead of them."""
         tenants = self.of(provider)
-        if at != self._shown_at[provider.slug]:
-            self._shown_at[provider.slug] = at
+        if (at, lead) != self._shown[provider.slug]:
+            self._shown[provider.slug] = at, lead
             for collection in tenants.values():
-                collection.advance_to(at)
+                collection.advance_to(at, lead)
         return tenants
 
     @property
@@ -139,20 +150,31 @@ class Documents:
 
 class World:
     """All state of one namespace; the one at the root has no name. What it has of its own, besides the secret that its
-    cursors are signed with, are its `parts`."""
+    cursors are signed with, are its `parts`. It comes into being at its `epoch` (if none is given, that of the seeded
+    documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch."""
 
-    def __init__(self, seeded: SeededDocuments, name: str = "", *, rate_limits: bool = True) -> None:
+    def __init__(
+        self,
+        seeded: SeededDocuments,
+        name: str = "",
+        *,
+        epoch: int | None = None,
+        wall: Wall | None = None,
+        rate_limits: bool = True,
+    ) -> None:
         self._origin = seeded
+        self._epoch = seeded.seeding.epoch if epoch is None else epoch
+        self._wall = wall
         self._rate_limits = rate_limits
         self._taken_over = 0
         self.name = name
         self.secret = _key(seeded.seeding.seed, name)
-        self.clock = Clock(seeded.seeding.epoch)
+        self.clock = Clock(self._epoch, wall=wall)
         self.settings = self._initial_settings()
         self.faults = Faults(seeded.seeding.seed)
         self.limits = Limits()
         self.journal = Journal()
-        self.documents = Documents(seeded)
+        self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch))
 
     @property
     def parts(self) -> Mapping[str, State]:
@@ -182,10 +204,16 @@ class World:
         return self.documents.seeded
 
     @property
+    def seeding(self) -> Seeding:
+        """What it is made from."""
+        return self.documents.seeding
+
+    @property
     def touched(self) -> bool:
         """Whether somebody changed anything here, so that it must not be dropped in silence."""
         return (
             self.seeded is not self._origin
+            or self.seeding.epoch != self._epoch
             or self.secret != _key(self._origin.seeding.seed, self.name)
             or any(part.changed for part in self.parts.values())
         )
@@ -198,7 +226,7 @@ class World:
     @property
     def as_of(self) -> int:
         """The instant that the documents are seen at: the epoch, and the time that somebody added."""
-        return self.seeded.seeding.epoch + self.clock.aged
+        return self.seeding.epoch + self.clock.aged
 
     def tenants(self, provider: Provider) -> dict[str, Collection]:
         """The provider's tenants and what they own, as of the last `advance`."""
@@ -206,11 +234,16 @@ class World:
 
     def advance(self, provider: Provider) -> dict[str, Collection]:
         """Let the provider's documents follow the clock; its tenants, as of now."""
-        return self.documents.advance(provider, self.clock.stepped)
+        return self.documents.advance(provider, self.clock.stepped, self.clock.lead + self._since_dated)
+
+    @property
+    def _since_dated(self) -> int:
+        """How long after the instant that dates are counted from the world came into being."""
+        return self.seeding.epoch - self.seeding.dated
 
     def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
-        self.advance(provider)[tenant].apply(changes)
+        self.advance(provider)[tenant].apply(changes, at=self.clock.now - self.seeding.dated)
 
     def check_ageing(self, provider: Provider) -> None:
         """Refuse to move the clock of a world in which too many documents would change."""
@@ -223,14 +256,15 @@ class World:
             )
 
     def reset(self) -> None:
-        """Back to the seed that the server was started with: what a new world of this name would be."""
-        self.take_over(self.anew(self._origin.seeding))
+        """Back to the seed that the server was started with, and to the epoch at which this world came into being."""
+        self.take_over(self.anew(replace(self._origin.seeding, epoch=self._epoch)))
 
     def anew(self, seeding: Seeding) -> World:
         """A new world of this name and a seeding; of the seeded documents there are, those that are the same."""
-        known = (seeded for seeded in (self._origin, self.seeded) if seeded.seeding == seeding)
-        seeded = next(known, None) or SeededDocuments(seeding, self._origin.fixtures)
-        return World(seeded, self.name, rate_limits=self._rate_limits)
+        known = (self._origin, self.seeded)
+        same = (each for each in known if replace(each.seeding, epoch=seeding.epoch) == seeding)
+        seeded = next(same, None) or SeededDocuments(seeding, self._origin.fixtures)
+        return World(seeded, self.name, epoch=seeding.epoch, wall=self._wall, rate_limits=self._rate_limits)
 
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""

@@ -21,7 +21,7 @@ from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.worlds.world import MAX_AGEING
 from tests.support.admin import Machine
-from tests.support.asgi import ROWS, SPECS, Row, app_of, get, tenants
+from tests.support.asgi import EPOCH, ROWS, SPECS, Row, app_of, get, tenants
 from tests.support.server import Live
 
 pytestmark = pytest.mark.slow
@@ -197,7 +197,7 @@ def test_the_clock_is_as_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> Non
     app = app_of()
     app.world.clock.advance(3_600 * SECOND)
 
-    assert app.worlds.named("fresh").clock.now == app.seeded.seeding.epoch
+    assert app.worlds.named("fresh").clock.now == app.seeded.seeding.epoch == EPOCH
 
 
 def test_what_can_be_asked_for_is_listed() -> None:
