@@ -61,8 +61,11 @@ class Excuse:
 
 def excuses(promises: Promises) -> list[Excuse]:
     """What a provider's promises explain."""
-    cursor = promises.listing.cursor
+    paging, cursor = promises.listing.paging, promises.listing.cursor
     found = [excuse for filter in promises.listing.filters for excuse in explain_filter(filter)]
+    if paging.empty_is_absent:
+        reason = "an empty value counts as absent (Observed)"
+        found += [Excuse(REFUSES, name, reason, all_empty) for name in sorted(paging.parameters)]
     if cursor is not None:
         reason = f"a cursor is opaque: no random text is one, and a {cursor.refused} is its documented answer"
         found.append(Excuse(ACCEPTS, cursor.parameter, reason))

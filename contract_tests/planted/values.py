@@ -282,7 +282,7 @@ SUPERSERVE = table(
     limit_201_refused=(
         "limit above 200 is refused.",
         change_query(
-            lambda q: [*q, ("limit", "0")] if dict(q).get("limit", "").isdigit() and int(dict(q)["limit"]) > 200 else q
+            lambda q: [("limit", "0"), *q] if dict(q).get("limit", "").isdigit() and int(dict(q)["limit"]) > 200 else q
         ),
     ),
     limit_text_taken=("A limit that is not a number counts as absent.", lenient("limit")),

@@ -143,6 +143,8 @@ class Paging:
     """The fields of the envelope that repeat the parameters of their name."""
     refuses_more: bool = True
     """Whether a larger size is refused; otherwise it counts as the largest."""
+    empty_is_absent: bool = False
+    """Whether a parameter that is an empty text counts as absent; otherwise it is refused."""
     statement: Statement
     """What the page says of these parameters."""
     bounds: Statement = BOUNDS

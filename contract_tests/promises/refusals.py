@@ -49,6 +49,8 @@ class Refusals:
     """What the body of a refusal looks like."""
     named: Statement = NAMED
     """That the refusal names the parameters at fault."""
+    all_named: bool = True
+    """Whether it names every parameter at fault, or one of them alone."""
     kinds: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """By status: the kinds that it may have; nothing where the dialect has none."""
     kind_name: str = "kind"

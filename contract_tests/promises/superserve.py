@@ -147,6 +147,7 @@ LISTING = Listing(
             Statement("Observed: X-Total-Count says how many sandboxes match (server source)."),
         ),
         refuses_more=False,
+        empty_is_absent=True,
         statement=WINDOW,
         bounds=Statement("Observed: a `limit` below 1 and an `offset` below 0 are a 400 (server source)."),
     ),
@@ -243,6 +244,7 @@ PROMISES = Promises(
         read=refusal,
         kinds={400: ("bad_request",), 401: ("auth_failed",)},
         kind_name="code",
+        all_named=False,
     ),
     access=Access(
         headers={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from fakeserver.provider import (
     Pairs,
     Problem,
     Provider,
+    Reading,
     Scope,
     Switches,
     Window,
@@ -36,6 +38,21 @@ CODES = {
     "unserved": "not_implemented",
     "method_not_allowed": "method_not_allowed",
 }
+STATES = ("starting", "active", "pausing", "paused", "resuming", "migrating", "failed", "deleted")
+# Observed: what the provider's server says, word for word.
+SENTENCES = {
+    "unauthenticated": "Invalid or missing X-API-Key header.",
+    "internal": "A problem occurred. Please try again, or contact the team if it persists.",
+    "rate_limited": "Rate limit exceeded. Please retry later.",
+}
+REFUSALS = {
+    "metadata": "",
+    "limit": "limit must be a positive integer",
+    "offset": "offset must be a non-negative integer",
+    "status": f"status must be one or more of: {', '.join(STATES)}",
+}
+"""By parameter, in the order in which the server looks at them; of several that are wrong it names the first."""
+EMPTY_KEY = "metadata filter key cannot be empty"
 # Observed: the limits of the provider's server on metadata, which its filter obeys as well.
 MAX_PAIRS = 64
 MAX_KEY_BYTES = 256
@@ -78,9 +95,41 @@ UNSERVED = unserved(
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
-    """Bad input is a 400 here, and its message names every field."""
-    status = 400 if problem.kind == "invalid" else problem.status
-    return status, {"error": {"code": CODES.get(problem.kind, problem.kind), "message": problem.detail}}
+    """Bad input is a 400 here, and its message is about the first mistake alone."""
+    status, message = problem.status, SENTENCES.get(problem.kind, problem.detail)
+    if problem.kind == "invalid":
+        status, message = 400, sentence_of(problem)
+    return status, {"error": {"code": CODES.get(problem.kind, problem.kind), "message": message}}
+
+
+def sentence_of(problem: Problem) -> str:
+    """What the server says of a bad input."""
+    order = [*REFUSALS]
+    first = min(problem.issues, key=lambda issue: place_of(order, parameter_of(issue)), default=None)
+    if first is None:
+        return problem.detail
+    parameter = parameter_of(first)
+    if parameter != "metadata":
+        return REFUSALS.get(parameter, f"{first.field}: {first.msg}")
+    key = str(first.loc[1]).removeprefix("metadata.")
+    if first.type == "empty_key":
+        return EMPTY_KEY
+    if first.type == "repeated_key":
+        return f"metadata filter {quote(key)} has multiple values; only one allowed"
+    return first.msg
+
+
+def parameter_of(issue: Issue) -> str:
+    """The parameter that an issue is about: pairs stand under the names of their keys."""
+    return str(issue.loc[1] if len(issue.loc) > 1 else issue.loc[0]).partition(".")[0]
+
+
+def place_of(order: list[str], parameter: str) -> int:
+    return order.index(parameter) if parameter in order else len(order)
+
+
+def quote(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
 
 
 def own_team(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
@@ -88,24 +137,24 @@ def own_team(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Co
 
 
 def metadata_limits(pairs: tuple[tuple[str, str], ...]) -> Iterator[Issue]:
+    """The mistakes in the order in which the server looks for them, in its words."""
+    if len(pairs) > MAX_PAIRS:
+        yield Issue(("query", "metadata"), f"metadata has {len(pairs)} keys, max is {MAX_PAIRS}", "too_many_keys")
     total = 0
     for name, text in pairs:
-        loc, key_bytes, value_bytes = (
-            ("query", f"metadata.{name[:64]}"),
-            len(name.encode()),
-            len(text.encode()),
-        )
+        loc, key = ("query", f"metadata.{name}"), quote(name)
+        key_bytes, value_bytes = len(name.encode()), len(text.encode())
         total += key_bytes + value_bytes
         if key_bytes > MAX_KEY_BYTES:
-            yield Issue(loc, f"the key is longer than {MAX_KEY_BYTES} bytes", "key_too_long")
+            yield Issue(loc, f"metadata key {key} is {key_bytes} bytes, max is {MAX_KEY_BYTES}", "key_too_long")
         if value_bytes > MAX_VALUE_BYTES:
-            yield Issue(loc, f"the value is longer than {MAX_VALUE_BYTES} bytes", "value_too_long")
-        if name.lower().startswith(RESERVED):
-            yield Issue(loc, "the key has a reserved prefix", "reserved_key")
-    if len(pairs) > MAX_PAIRS:
-        yield Issue(("query", "metadata"), f"more than {MAX_PAIRS} keys", "too_many_keys")
+            told = f"metadata value for key {key} is {value_bytes} bytes, max is {MAX_VALUE_BYTES}"
+            yield Issue(loc, told, "value_too_long")
+        for prefix in RESERVED:
+            if name.lower().startswith(prefix):
+                yield Issue(loc, f"metadata key {key} uses reserved prefix {quote(prefix)}", "reserved_key")
     if total > MAX_METADATA_BYTES:
-        yield Issue(("query", "metadata"), f"more than {MAX_METADATA_BYTES} bytes in all", "too_long")
+        yield Issue(("query", "metadata"), f"metadata exceeds {MAX_METADATA_BYTES} bytes total", "too_long")
 
 
 def make(draw: Draw) -> Document:
@@ -177,6 +226,8 @@ PROVIDER = Provider(
     identity="id",
     default_tenant="main",
     try_path="/sandboxes?metadata.env=prod&limit=2",
+    # Observed: Go's handlers take the first of repeated values, and an empty text for none.
+    reading=Reading(repeated="first", empty="absent"),
     sdk={"SUPERSERVE_BASE_URL": "{base_url}", "SUPERSERVE_API_KEY": "{key}"},
     headers={
         "X-Content-Type-Options": "nosniff",

@@ -36,7 +36,7 @@ ValuesCheck = Callable[[Values, list[Issue]], None]
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """One value; the last of several wins, as in the frameworks the providers use."""
+    """One value; of several texts the one at `chosen` counts: the last, as in most frameworks, or the first."""
 
     name: str
     where: str
@@ -44,23 +44,26 @@ class Single:
     read: Read
     default: Any = None
     empty_is_absent: bool = False
+    chosen: int = -1
 
     def decode(self, texts: Sequence[str], issues: list[Issue]) -> Any:
-        if self.empty_is_absent and not texts[-1]:
+        text = texts[self.chosen]
+        if self.empty_is_absent and not text:
             if self.required:
                 issues.append(missing(self.where, self.name))
             return self.default
         try:
-            return self.read(texts[-1])
+            return self.read(text)
         except ValueRefused as refused:
-            issues.append(refused.issue((self.where, self.name), texts[-1]))
+            issues.append(refused.issue((self.where, self.name), text))
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A list, one value per repetition. With `commas` also one per piece between commas, where an empty piece is none.
-    `checks` hold for the list as it was given; a value that is given twice then counts once."""
+    """A list, one value per repetition. With `commas` also one per piece between commas, where an empty piece is none,
+    unless `keeps_empty`: then only a parameter that is nothing but an empty text is no list. `checks` hold for the list
+    as it was given; a value that is given twice then counts once."""
 
     name: str
     where: str
@@ -69,10 +72,15 @@ class Repeated:
     commas: bool
     default: tuple[Any, ...] | None = None
     checks: tuple[Check, ...] = ()
+    keeps_empty: bool = False
 
     def decode(self, texts: Sequence[str], issues: list[Issue]) -> Any:
+        if self.keeps_empty and [*texts] == [""]:
+            if self.required:
+                issues.append(missing(self.where, self.name))
+            return self.default
         if self.commas:
-            texts = [piece for text in texts for piece in text.split(",") if piece]
+            texts = [piece for text in texts for piece in text.split(",") if piece or self.keeps_empty]
         if len(texts) > MAX_QUERY_FIELDS:
             issues.append(
                 Issue((self.where, self.name), f"List should have at most {MAX_QUERY_FIELDS} items", "too_long", texts)
@@ -132,16 +140,18 @@ def input_of(
 ) -> Single | Repeated | Prefixed:
     """What decodes a parameter, or a `SpecError` that says what in its schema cannot be honoured."""
     name, where, required, schema = parameter.name, parameter.where, parameter.required, parameter.schema
+    chosen = 0 if reading.repeated == "first" else -1
+    empty_is_absent = empty_is_absent or (reading.empty == "absent" and where == "query")
     try:
         if parameter.pairs is not None:
             return Prefixed(name, required, parameter.pairs, parameter.prefix)
         if parameter.json:
-            return Single(name, where, required, *_json_reader(schema), empty_is_absent)
+            return Single(name, where, required, *_json_reader(schema), empty_is_absent, chosen)
         if schema.get("type") == "array" and where == "query":
             return _repeat(parameter, reading)
         reader = reader_of(schema, reading, also="default")
         default = reader.default(schema["default"]) if "default" in schema else None
-        return Single(name, where, required, reader.read, default, empty_is_absent)
+        return Single(name, where, required, reader.read, default, empty_is_absent, chosen)
     except SpecError as error:
         raise SpecError(f"parameter {name!r}: {error}") from error
 
@@ -181,7 +191,8 @@ def _repeat(parameter: Parameter, reading: Reading) -> Repeated:
         except ValueRefused as refused:
             raise SpecError(f"default: {show(schema['default'])} is refused: {refused.msg}") from refused
         default = tuple(dict.fromkeys(values)) or None
-    return Repeated(parameter.name, "query", parameter.required, items.read, not parameter.explode, default, checks)
+    name, required, commas = parameter.name, parameter.required, not parameter.explode
+    return Repeated(name, "query", required, items.read, commas, default, checks, reading.empty == "absent")
 
 
 # A whole operation

@@ -119,8 +119,8 @@ ADDED_PARAMETERS: dict[tuple[str, str], dict[str, Node]] = {
                 },
             },
         },
-        "limit": {"in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 2147483647}},
-        "offset": {"in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 2147483647}},
+        "limit": {"in": "query", "schema": {"type": "integer", "format": "int64", "minimum": 1}},
+        "offset": {"in": "query", "schema": {"type": "integer", "format": "int64", "minimum": 0}},
     },
 }
 

@@ -31,8 +31,15 @@ PAGES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-TEXT = {"type": "string", "minimum": None, "maximum": None, "default": None}
-NUMBERS = {"type": "array", "items": {"type": "integer"}, "minimum": None, "maximum": None, "default": None}
+TEXT = {"type": "string", "format": None, "minimum": None, "maximum": None, "default": None}
+NUMBERS = {
+    "type": "array",
+    "format": None,
+    "items": {"type": "integer"},
+    "minimum": None,
+    "maximum": None,
+    "default": None,
+}
 TEXTS = {"type": "array", "items": {"type": "string"}}
 SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("text", TEXTS),
