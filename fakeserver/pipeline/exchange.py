@@ -53,13 +53,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a request got: what its stages found, for the journal and for the effect that somebody wants.
-    `preference` is what the request asked the fake for, and got."""
+    """How far a request got: what its stages found, for the journal and for the effect that somebody wants. In the
+    headers `reported` rate limits report themselves; `preference` is what the request asked the fake for, and got."""
 
     instant: int
     operation: Operation | None = None
     caller: Caller | None = None
     values: Values | None = None
+    reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
 

@@ -23,13 +23,16 @@ from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
 from fakeserver.spec.reader import Operation, Spec
 from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
-from fakeserver.worlds.rate_limits import meters_of
+from fakeserver.worlds.rate_limits import Meter, meters_of, refused
 from fakeserver.worlds.world import World
 
 MAX_HEADERS = 128
 MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
-RETRY_AFTER_SECONDS = "1"
+RETRY_AFTER_SECONDS = 1
+TOO_MANY = 429
+MODES = {"default": None, "enforced": True, "off": False}
+"""By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
 PATH_CHARACTERS = "/:@!$&'()*+,;="
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%[]"
 """What stands in a path, decoded, and in a query, as it came, for itself."""
@@ -47,11 +50,16 @@ class Service:
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
         self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved), provider.routing)
-        self.meters = functools.lru_cache(MAX_METERS)(
-            lambda address, caller, tenant: meters_of(
-                provider.slug, provider.limits, {"address": address, "caller": caller, "tenant": tenant}
-            )
-        )
+        self.meters = functools.lru_cache(MAX_METERS)(self._meters)
+
+    def _meters(self, address: str, caller: str | None, tenant: str | None) -> tuple[Meter, ...]:
+        """What counts a request; of a caller who is not known (None), only the limits at the door do."""
+        door = [each for each in self.provider.limits if each.at_door]
+        own = [each for each in self.provider.limits if not each.at_door]
+        if caller is None or tenant is None:
+            return meters_of(self.provider.slug, door, {"address": address})
+        who = {"address": address, "caller": caller, "tenant": tenant}
+        return meters_of(self.provider.slug, (*door, *own), who)
 
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
@@ -61,9 +69,9 @@ class Service:
             if progress.effect is not None:
                 progress.inject("after")
         except Injected as injected:
-            answer = self.substitute(injected, world)
+            answer = self.substitute(injected, progress, world)
         except Exception as error:
-            answer = self.refuse(error, request, progress.operation, world)
+            answer = self.refuse(error, request, progress, world)
             if progress.effect is not None and progress.effect.phase == "after":
                 # A request that is refused changes nothing, so there is no success to lose.
                 progress.effect = progress.preference = None
@@ -79,17 +87,19 @@ class Service:
         """The stages of a request, in order; each may refuse."""
         if len(request.headers) > MAX_HEADERS:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
-        route, segments = self.match(request.method, request.path)
+        route, segments = self.find_route(request, progress, world)
         progress.operation = operation = route.operation
         check_query(request.query)
         keys, requested = read_request(operation, request.headers, request.query)
         caller = progress.caller = self.find_caller(keys)
+        meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if requested is not None or world.faults.rules:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
+            self.count_request(meters, progress, world, keep=False)
             progress.inject("before")
+        self.count_request(meters, progress, world)
         if caller is None:
             raise unauthenticated()
-        reported = self.count_request(request, caller, progress.instant, world)
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
         view = View(caller, world.advance(self.provider), world, progress.instant)
@@ -99,7 +109,7 @@ class Service:
             body = encode_body(body)
         if result.write is not None:
             self.make(result.write, progress.effect, world)
-        return Answer(result.status, body, {**self.provider.headers, **reported, **(result.headers or {})})
+        return Answer(result.status, body, {**self.provider.headers, **progress.reported, **(result.headers or {})})
 
     def make(self, write: Write, effect: Effect | None, world: World) -> None:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
@@ -133,15 +143,26 @@ class Service:
             return None, None
         return requested.effect if requested.effect.acts else None, requested.text
 
-    def count_request(self, request: Request, caller: Caller, instant: int, world: World) -> dict[str, str]:
-        """Count a request against the caller's rate limits: the headers that report them, or a 429."""
-        mode = world.settings.rate_limits[self.provider.slug]
-        if not self.provider.limits or mode == "off":
-            return {}
-        meters = self.meters(request.address, caller.name, caller.home)
-        return world.limits.take(meters, instant, enforced=True if mode == "enforced" else None)
+    def find_route(self, request: Request, progress: Progress, world: World) -> tuple[Route, dict[str, str]]:
+        """The operation at a path, and the path's parameters; where there is none, limits at the door still count."""
+        try:
+            return self.match(request.method, request.path)
+        except Problem:
+            self.count_request(self.meters(request.address, None, None), progress, world)
+            raise
 
-    def refuse(self, error: Exception, request: Request, operation: Operation | None, world: World) -> Answer:
+    def count_request(self, meters: tuple[Meter, ...], progress: Progress, world: World, *, keep: bool = True) -> None:
+        """Count a request against rate limits, and note the headers that report them, or raise a 429. What is not kept
+        is a request that does not get so far: it is told what it would be told. Limits that are off refuse nothing,
+        and report themselves all the same."""
+        mode = world.settings.rate_limits[self.provider.slug]
+        if mode == "off":
+            meters = tuple(each for each in meters if each.limit.headers)
+        if meters:
+            enforced = MODES[mode] if keep else False
+            progress.reported = world.limits.take(meters, progress.instant, enforced=enforced, keep=keep)
+
+    def refuse(self, error: Exception, request: Request, progress: Progress, world: World) -> Answer:
         """The answer to what went wrong: the provider's own, unless the fake refuses; a 500 for what nobody foresaw."""
         if isinstance(error, FakeProblem):
             return own_refusal(error)
@@ -151,25 +172,27 @@ class Service:
         if not isinstance(error, Problem):
             log.error("%s %s: unforeseen", self.provider.slug, request.method, exc_info=error)
             error = internal()
-        return self.refusal(error, operation, world)
+        return self.refusal(error, progress, world)
 
-    def refusal(self, problem: Problem, operation: Operation | None, world: World) -> Answer:
+    def refusal(self, problem: Problem, progress: Progress, world: World) -> Answer:
         """The problem in the provider's dialect."""
         status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
-        headers = {**self.provider.headers, **problem.headers, **challenge(operation, status)}
-        return Answer(status, orjson.dumps(body), headers)
+        sent = {**self.provider.headers, **progress.reported, **problem.headers}
+        return Answer(status, orjson.dumps(body), sent | challenge(progress.operation, status))
 
-    def substitute(self, injected: Injected, world: World) -> Answer:
+    def substitute(self, injected: Injected, progress: Progress, world: World) -> Answer:
         """The answer that somebody wants in the place of the real one: the spec's own example, where there is one."""
         status, operation = injected.status, injected.operation
         if injected.body is None:
             problem = Problem(status, "forced", "A failure that the spec does not document")
-            answer = self.refusal(problem, operation, world)
+            answer = self.refusal(problem, progress, world)
             answer.status = status
             return answer
-        headers = dict(self.provider.headers)
+        headers = {**self.provider.headers, **progress.reported}
+        if status == TOO_MANY:
+            headers |= refused(progress.reported, RETRY_AFTER_SECONDS)
         if "Retry-After" in operation.responses[status].headers:
-            headers["Retry-After"] = RETRY_AFTER_SECONDS
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return Answer(status, injected.body, headers | challenge(operation, status))
 
     def note(self, request: Request, progress: Progress, answer: Answer, world: World) -> None:

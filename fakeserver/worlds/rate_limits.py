@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from fakeserver.parts import MAX_COUNT, Part
 from fakeserver.problems import Document, Problem
 from fakeserver.worlds.state import Served
 
+SLACK = 1e-9
+"""Tokens by which a bucket that is paid back in fractions may be off."""
 MAX_COUNTERS = 10_000
 """Counters that are kept; the oldest make room, as a server's memory would."""
 
@@ -41,33 +44,35 @@ class Limits:
     def __init__(self) -> None:
         self.counters: dict[tuple[str, ...], tuple[float, int]] = {}
 
-    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None) -> dict[str, str]:
-        """Count one request; the headers that report it, or a 429. `enforced` overrules each limit's own default."""
-        tightest: tuple[int, Limit, int] | None = None
+    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None, keep: bool = True) -> dict[str, str]:
+        """Count one request; the headers that report it, those of the last limit that has some, or a 429. `enforced`
+        overrules each limit's own default; what is not kept is as if it had not been counted."""
+        reported: dict[str, str] = {}
         for meter in meters:
             limit = meter.limit
-            left, wait, reset = self._bucket(meter, now) if limit.bucket else self._window(meter, now)
-            if limit.headers and (tightest is None or left < max(0, tightest[0])):
-                tightest = left, limit, reset
+            left, wait, reset = (self._bucket if limit.bucket else self._window)(meter, now, keep)
+            if limit.headers:
+                reported = report(limit.capacity, left, reset)
             if left < 0 and (limit.enforced if enforced is None else enforced):
                 detail = f"Rate limit exceeded: {limit.capacity} requests per {limit.seconds:g} seconds"
-                headers = {**_report(tightest), "Retry-After": str(max(1, wait))}
-                raise Problem(429, "rate_limited", detail, headers=headers)
-        return _report(tightest)
+                headers = refused(reported, wait) if limit.headers else reported
+                raise Problem(429, "rate_limited", detail, headers={**headers, "Retry-After": str(max(1, wait))})
+        return reported
 
-    def _window(self, meter: Meter, now: int) -> tuple[int, int, int]:
+    def _window(self, meter: Meter, now: int, keep: bool) -> tuple[int, int, int]:
         """(requests left, whole seconds until the window is over, and the same again); left is negative for a request
         too many."""
         limit, key = meter.limit, meter.key
         used, start = self.counters.get(key, (0.0, now))
         if not 0 <= now - start < limit.seconds * SECOND:
             used, start = 0.0, now
-        self._keep(key, used + 1, start)
+        if keep:
+            self._keep(key, used + 1, start)
         left = limit.capacity - int(used) - 1
         wait = -int((now - start - limit.seconds * SECOND) // SECOND)
         return left, wait, wait
 
-    def _bucket(self, meter: Meter, now: int) -> tuple[int, int, int]:
+    def _bucket(self, meter: Meter, now: int, keep: bool) -> tuple[int, int, int]:
         """(tokens left, whole seconds until there is one again, and until the bucket is full)."""
         # Nothing refills a bucket: it is kept as what was used and when, and the time since then pays tokens back at
         # the next request. A clock that was set back pays nothing back.
@@ -75,12 +80,15 @@ class Limits:
         used, counted_at = self.counters.get(key, (0.0, now))
         if now > counted_at:
             used = max(0.0, used - (now - counted_at) / (per_token * SECOND))
-        if used + 1 > capacity:
+        if used + 1 > capacity + SLACK:
+            if keep:
+                self._keep(key, used, now)
+            return -1, math.ceil((used + 1 - capacity) * per_token), math.ceil(capacity * per_token)
+        used = min(used + 1, capacity)
+        if keep:
             self._keep(key, used, now)
-            return -1, 1 + int((used + 1 - capacity) * per_token), 1 + int(used * per_token)
-        used += 1
-        self._keep(key, used, now)
-        return int(capacity - used), 1, 1 + int(used * per_token)
+        left = int(capacity - used + SLACK)
+        return left, 1, math.ceil((capacity - left) * per_token)
 
     def _keep(self, key: tuple[str, ...], used: float, instant: int) -> None:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
@@ -108,13 +116,15 @@ class Limits:
             self.counters[key] = used, row.integer("instant", FIRST_INSTANT, LAST_INSTANT)
 
 
-def _report(tightest: tuple[int, Limit, int] | None) -> dict[str, str]:
-    """The RateLimit fields for (requests left, limit, seconds until it is fresh)."""
-    if tightest is None:
-        return {}
-    left, limit, reset = tightest
+def report(capacity: int, left: int, reset: int) -> dict[str, str]:
+    """The RateLimit fields for a limit that has so many requests left and is fresh in so many seconds."""
     return {
-        "RateLimit-Limit": str(limit.capacity),
+        "RateLimit-Limit": str(capacity),
         "RateLimit-Remaining": str(max(0, left)),
         "RateLimit-Reset": str(max(1, reset)),
     }
+
+
+def refused(reported: Mapping[str, str], wait: int) -> dict[str, str]:
+    """The same fields, if there are any, in the answer that refuses a request for so many seconds."""
+    return {**reported, "RateLimit-Remaining": "0", "RateLimit-Reset": str(max(1, wait))} if reported else {}

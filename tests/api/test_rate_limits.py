@@ -79,14 +79,14 @@ def test_callers_addresses_and_namespaces_count_apart(app: App) -> None:
     assert spend(app, 1).status == 200
 
 
+def reported(reply: Reply) -> tuple[str | None, ...]:
+    """Limit, Remaining and Reset."""
+    return tuple(reply.headers.get(f"ratelimit-{name}") for name in ("limit", "remaining", "reset"))
+
+
 def test_superserve_reports_and_does_not_refuse(app: App, machine: Machine) -> None:
-    """Every answer reports the tighter of both buckets; beyond it, Superserve still answers by default."""
-    first = listing(app, "superserve")
-    assert {name: text for name, text in first.headers.items() if name.startswith("ratelimit")} == {
-        "ratelimit-limit": "40",
-        "ratelimit-remaining": "39",
-        "ratelimit-reset": "1",
-    }
+    """Every answer to a caller reports the team's bucket; beyond it, Superserve still answers by default."""
+    assert reported(listing(app, "superserve")) == ("40", "39", "1")
     replies = [listing(app, "superserve", who=who) for who in ("admin", "member") for _ in range(30)]
     assert {each.status for each in replies} == {200}
     assert [int(each.headers["ratelimit-remaining"]) for each in replies] == [*range(38, -1, -1)] + [0] * 21
@@ -103,28 +103,73 @@ def test_superserve_refuses_when_asked_to(app: App, machine: Machine) -> None:
     assert (reply.status, reply.value["error"]["code"]) == (429, "rate_limited")
     assert reply.headers["ratelimit-remaining"] == "0"
     assert listing(app, "superserve", who="outsider").status == 200
+    assert reported(reply) == ("40", "0", reply.headers["retry-after"])
     machine.wait(int(reply.headers["retry-after"]))
     assert listing(app, "superserve").status == 200
+
+
+def test_reset_is_what_fills_the_bucket_rounded_up(app: App) -> None:
+    """20 tokens a second: 20 that are missing are one second, 21 are two."""
+    found = [reported(listing(app, "superserve")) for _ in range(40)]
+    assert found == [("40", str(39 - spent), "1" if spent < 20 else "2") for spent in range(40)]
+
+
+def test_refused_callers_count_by_their_address(app: App, machine: Machine) -> None:
+    """Whoever has no key spends the tokens of the address, whatever is asked for: 100 at once, then a 429 that says
+    when to come back; other addresses are not held up."""
+    done(admin(app, "PUT", "/settings", {"rate_limits": {"superserve": "enforced"}}))
+    path = f"/superserve{PATHS['superserve']}"
+    replies = [arrive(app, path, x_api_key="nobody") for _ in range(100)]
+    assert [(each.status, *reported(each)[:2]) for each in replies] == [(401, "100", str(99 - n)) for n in range(100)]
+    reply = arrive(app, path)
+    assert (reply.status, reply.value["error"]["code"]) == (429, "rate_limited")
+    assert reported(reply) == ("100", "0", reply.headers["retry-after"])
+    assert listing(app, "superserve").status == 429
+    assert arrive(app, path, client="192.0.2.1").status == 401
+    machine.wait(int(reply.headers["retry-after"]))
+    assert arrive(app, path).status == 401
+
+
+@pytest.mark.parametrize("rate_limits", [True, False])
+def test_every_answer_of_superserve_reports_a_limit(machine: Machine, *, rate_limits: bool) -> None:
+    """Refusals report the team's bucket, or the address's where nobody is known; limits that are off refuse nothing and
+    report themselves all the same."""
+    app = small_app(rate_limits=rate_limits, size=5)
+    assert reported(listing(app, "superserve", "limit=0")) == ("40", "39", "1")
+    assert reported(listing(app, "superserve")) == ("40", "38", "1")
+    assert reported(arrive(app, f"/superserve{PATHS['superserve']}")) == ("100", "97", "1")
+    assert reported(arrive(app, "/superserve/nothing")) == ("100", "96", "1")
+    assert {listing(app, "superserve").status for _ in range(150)} == {200}
+
+
+@pytest.mark.parametrize("rate_limits", [True, False])
+def test_a_429_on_request_reports_the_limit(machine: Machine, *, rate_limits: bool) -> None:
+    """It says what a real one says, and counts against no limit, as any failure that is asked for."""
+    app = small_app(rate_limits=rate_limits, size=5)
+    reply = listing(app, "superserve", prefer="code=429")
+    assert (reply.status, *reported(reply), reply.headers["retry-after"]) == (429, "40", "0", "1", "1")
+    assert reported(arrive(app, f"/superserve{PATHS['superserve']}", prefer="code=429"))[:2] == ("100", "0")
+    assert reported(listing(app, "superserve", prefer="code=500")) == ("40", "39", "1")
+    assert reported(listing(app, "superserve")) == ("40", "39", "1")
 
 
 def test_settings_switch_limits_off(app: App) -> None:
     """One provider's limits can be switched off and on again while the server runs."""
     done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "off", "superserve": "off"}}))
     assert spend(app, WINDOW + 1).status == 200
-    assert "ratelimit-limit" not in listing(app, "superserve").headers
+    assert {listing(app, "superserve").status for _ in range(101)} == {200}
     done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "default"}}))
     assert spend(app, WINDOW + 1).status == 429
 
 
 def test_no_rate_limits() -> None:
-    """A server started with --no-rate-limits never answers 429 by itself, and reports nothing; asked to, it does."""
+    """A server started with --no-rate-limits never answers 429 by itself; asked to, it does."""
     from fakeserver.cli import serve_parser
 
     assert serve_parser().parse_args(["--no-rate-limits"]).no_rate_limits is True
     assert serve_parser().parse_args([]).no_rate_limits is False
     app = small_app(rate_limits=False, size=5)
     assert spend(app, WINDOW + 1).status == 200
-    assert "ratelimit-limit" not in listing(app, "superserve").headers
     assert listing(app, "prime", prefer="code=429").status == 429
     done(admin(app, "POST", "/reset"))
     assert done(admin(app, "GET", "/settings"))["rate_limits"]["prime"] == "off"
