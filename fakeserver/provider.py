@@ -163,7 +163,8 @@ class Provider:
     values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
     parameter of `optional_text` counts as absent. `unserved` are operations that the provider is known to have beside
     those of its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how
-    it reads texts and `routing` how it finds operations where its spec leaves that open."""
+    it reads texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls
+    its JSON."""
 
     slug: str
     spec: Traversable
@@ -186,6 +187,7 @@ class Provider:
     sdk_note: str = ""
     reading: Reading = field(default_factory=Reading)
     routing: Routing = field(default_factory=Routing)
+    media_type: str = "application/json"
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -21,7 +21,7 @@ from fakeserver.documents.seeded import Seeded
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
 from fakeserver.listing.meaning import Meaning
-from fakeserver.pipeline.exchange import Answer, Request
+from fakeserver.pipeline.exchange import Answer, Progress, Request
 from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Problem, internal
@@ -102,12 +102,12 @@ class Planted(Service):
         answer.body = answer.text()
         return answer
 
-    def refuse(self, error: Exception, request: Request, operation: Operation | None, world: World) -> Answer:
+    def refuse(self, error: Exception, request: Request, progress: Progress, world: World) -> Answer:
         if not isinstance(error, Problem | FakeProblem):
             if not self._broken:
                 raise error
             error = internal()
-        return super().refuse(error, request, operation, world)
+        return super().refuse(error, request, progress, world)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ class Backend:
         try:
             return following(request)
         except Exception as error:
-            return self.service.refuse(error, request, self.spec.operations[LIST], self.service.world)
+            progress = Progress(self.service.world.clock.now, self.spec.operations[LIST])
+            return self.service.refuse(error, request, progress, self.service.world)
 
     def handler(self) -> Handler:
         def handle(

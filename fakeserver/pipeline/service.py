@@ -109,7 +109,8 @@ class Service:
             body = encode_body(body)
         if result.write is not None:
             self.make(result.write, progress.effect, world)
-        return Answer(result.status, body, {**self.provider.headers, **progress.reported, **(result.headers or {})})
+        headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
+        return Answer(result.status, body, headers, self.provider.media_type)
 
     def make(self, write: Write, effect: Effect | None, world: World) -> None:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
@@ -178,7 +179,9 @@ class Service:
         """The problem in the provider's dialect."""
         status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
         sent = {**self.provider.headers, **progress.reported, **problem.headers}
-        return Answer(status, orjson.dumps(body), sent | challenge(progress.operation, status))
+        return Answer(
+            status, orjson.dumps(body), sent | challenge(progress.operation, status), self.provider.media_type
+        )
 
     def substitute(self, injected: Injected, progress: Progress, world: World) -> Answer:
         """The answer that somebody wants in the place of the real one: the spec's own example, where there is one."""
@@ -193,7 +196,7 @@ class Service:
             headers |= refused(progress.reported, RETRY_AFTER_SECONDS)
         if "Retry-After" in operation.responses[status].headers:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return Answer(status, injected.body, headers | challenge(operation, status))
+        return Answer(status, injected.body, headers | challenge(operation, status), self.provider.media_type)
 
     def note(self, request: Request, progress: Progress, answer: Answer, world: World) -> None:
         """Put the exchange into the world's journal. The headers hold credentials, so they are not kept."""

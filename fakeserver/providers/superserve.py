@@ -157,6 +157,11 @@ def metadata_limits(pairs: tuple[tuple[str, str], ...]) -> Iterator[Issue]:
         yield Issue(("query", "metadata"), f"metadata exceeds {MAX_METADATA_BYTES} bytes total", "too_long")
 
 
+def written(instant: int) -> str:
+    """An instant as Go writes it: RFC 3339 without zeros at the end of the fraction, or without a fraction."""
+    return at(instant).rstrip("Z").rstrip("0").rstrip(".") + "Z"
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 004 shows it: what is not set is absent, never null."""
     status, created = draw.column("status"), draw.created
@@ -170,7 +175,7 @@ def make(draw: Draw) -> Document:
         "status": status,
         "vcpu_count": vcpus,
         "memory_mib": memory,
-        "created_at": at(created),
+        "created_at": written(created),
         "metadata": draw.column("metadata"),
     }
     if status != "active" or draw.chance("paused before", 25):
@@ -232,6 +237,7 @@ PROVIDER = Provider(
     headers={
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+        "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     },
+    media_type="application/json; charset=utf-8",
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.support.asgi import PATHS, app_of, call, get
+from fakeserver.providers.superserve import written
+from tests.support.asgi import EPOCH, PATHS, app_of, call, get
 
 STATES = "starting, active, pausing, paused, resuming, migrating, failed, deleted"
 MANY = "&".join(f"metadata.k{number}=v" for number in range(65))
@@ -74,3 +77,46 @@ def test_a_failure_of_the_fake_has_the_servers_sentence(monkeypatch: pytest.Monk
     reply = get(broken, "superserve")
     assert reply.status == 500
     assert reply.value == get(app(), "superserve", prefer="code=500").value
+
+
+@pytest.mark.parametrize("query", ["", "limit=0", "__code=503"])
+def test_what_comes_with_every_answer(query: str) -> None:
+    """The server's own headers, and its JSON with the charset."""
+    headers = get(app(), "superserve", query).headers
+    assert headers["content-type"] == "application/json; charset=utf-8"
+    assert headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+    assert (headers["x-content-type-options"], headers["x-frame-options"]) == ("nosniff", "DENY")
+
+
+def listed() -> list[dict[str, Any]]:
+    return json.loads(get(app_of(size=1_000), "superserve").body)  # type: ignore[no-any-return]
+
+
+def test_dates_are_written_as_go_writes_them() -> None:
+    """A fraction has no zeros at its end, so that it has no fixed width; the spec's `date-time` all the same."""
+    fractions = [re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]{0,5}[1-9])?Z", row["created_at"]) for row in listed()]
+    assert all(fractions)
+    assert len({len(each[1] or "") for each in fractions if each}) > 1
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(0, "00Z"), (100_000, "00.1Z"), (120, "00.00012Z"), (123_456, "00.123456Z"), (10_000_000, "10Z")],
+)
+def test_no_digit_that_counts_is_lost(micros: int, text: str) -> None:
+    """Seconds keep their zeros."""
+    assert written(EPOCH // 60_000_000 * 60_000_000 + micros).endswith(":" + text)
+
+
+def test_sizes_are_those_of_templates() -> None:
+    """1 to 4 vCPUs, 256 to 4,096 MiB."""
+    rows = listed()
+    assert {row["vcpu_count"] for row in rows} <= {1, 2, 3, 4}
+    assert all(256 <= row["memory_mib"] <= 4_096 for row in rows)
+
+
+def test_addresses_stand_in_front_of_domains() -> None:
+    """As the server keeps them: rules for addresses, then those for domains."""
+    lists = [row["network"]["allow_out"] for row in listed() if "allow_out" in row.get("network", {})]
+    assert any("/" in each[0] for each in lists)
+    assert all(sorted(each, key=lambda rule: "/" not in rule) == each for each in lists)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_listing_everything(live: Live, sdk_list: List) -> None:
         assert (info.name, info.status.value, info.metadata) == (row["name"], row["status"], row["metadata"])
         assert (info.vcpu_count, info.memory_mib) == (row["vcpu_count"], row["memory_mib"])
         assert info.timeout_seconds == row.get("timeout_seconds")
-        assert info.created_at.isoformat().replace("+00:00", "Z") == row["created_at"]
+        assert info.created_at == datetime.fromisoformat(row["created_at"])
         network = row.get("network")
         assert (info.network is None) == (network is None)
         if network is not None:

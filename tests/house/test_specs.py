@@ -154,6 +154,7 @@ SERVERS = {
     "prime": ("https://api.primeintellect.ai", True),
     "superserve": ("https://api-staging.superserve.ai", True),
 }
+OTHER_SERVERS = {"superserve": ["https://api.superserve.ai"]}
 
 ANSWERS = {
     DREADNODE_LIST: "SandboxListResponse",
@@ -545,9 +546,11 @@ def test_security_is_that_of_the_page(slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_server_is_that_of_the_provider(slug: str) -> None:
     """A spec names the provider's host, and says so when no page does."""
-    (server,) = SPECS[slug]["servers"]
+    server, *others = SPECS[slug]["servers"]
     url, on_page = SERVERS[slug]
     assert server["url"] == url
+    assert [each["url"] for each in others] == OTHER_SERVERS.get(slug, [])
+    assert all(said_to_be_ours(each["description"]) for each in others)
     assert on_page or said_to_be_ours(server["description"])
 
 
