@@ -29,9 +29,8 @@ from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from fakeserver.provider import Provider
+    from fakeserver.serving.app import App
 
 DEFAULT_HOST = ADDRESS
 DEFAULT_PORT = 8000
@@ -285,6 +284,7 @@ def serve_parser() -> Parser:
     )
     add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
     add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
+    add("--watch", action="store_true", help="follow changes of recipes, specs and plugins, and keep what was written")
     add(
         "--epoch",
         type=moment,
@@ -348,7 +348,7 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
         gc.freeze()
         # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        run_server(app, listener, tls=tls, log_level=parsed.log_level, keep_alive=parsed.keep_alive)
+        run_server(app, listener, watch=parsed.watch, tls=tls, log_level=parsed.log_level, keep_alive=parsed.keep_alive)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
@@ -360,12 +360,15 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
     return 0
 
 
-def run_server(app: ASGIApp, listener: socket.socket, **how: Any) -> None:
+def run_server(app: App, listener: socket.socket, *, watch: bool, **how: Any) -> None:
     import uvicorn
 
     from fakeserver.serving.protocol import server_config
+    from fakeserver.serving.watching import WatchingServer
 
-    uvicorn.Server(server_config(app, **how)).run(sockets=[listener])
+    config = server_config(app, **how)
+    server = WatchingServer(config, app) if watch else uvicorn.Server(config)
+    server.run(sockets=[listener])
 
 
 COMMANDS = {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -91,6 +92,34 @@ class Plugins(Mapping[str, Kind], Generic[Kind]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+    @contextlib.contextmanager
+    def afresh(self, names: Collection[str]) -> Iterator[None]:
+        """Import these plugins anew, each when it is asked for in the block; if the block fails, all is as it was. Of
+        ours that is the module alone, of others the whole package that it is in."""
+        loaded, modules = dict(self.loaded), dict(sys.modules)
+        gone = {name for each in names for name in self.modules(each)}
+        for each in names:
+            self.loaded.pop(each, None)
+        for name in gone:
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        try:
+            yield
+        except BaseException:
+            self.loaded = loaded
+            sys.modules.update({name: modules[name] for name in gone})
+            raise
+
+    def modules(self, name: str) -> list[str]:
+        """The modules that have been imported of a plugin's."""
+        package = self.package(name)
+        return [each for each in [*sys.modules] if each == package or each.startswith(f"{package}.")]
+
+    def package(self, name: str) -> str:
+        """The package that a plugin's module is in; of ours, and where there is none, the module itself."""
+        module = self._found[name][0].point.module
+        return module if self.is_ours(name) else module.rpartition(".")[0] or module
 
     def is_ours(self, name: str) -> bool:
         """Whether the plugin of this name is one of this package's own."""

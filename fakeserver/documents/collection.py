@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -16,7 +16,7 @@ from fakeserver.documents.keys import Key, KeyFunction, itself
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Check, Overlay, Stored
 from fakeserver.documents.ranks import LAST
-from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
+from fakeserver.documents.seeded import FIRST, MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 
@@ -275,6 +275,34 @@ class Collection:
             self._overlay, self._ageing = self._overlay.fork(), self._ageing.fork()
             self._index, self._bodies = self._index.fork(), dict(self._bodies)
             self._shared = False
+
+    # Another recipe
+
+    def carry(self, old: Collection, refuse: Callable[[Document], str | None]) -> list[str]:
+        """Take over what was stored and removed in a collection of the same seed but another recipe, as far as it fits;
+        for what does not, its id and the reason that `refuse` has."""
+        overlay, before = self._overlay, old._overlay
+        effects, refused = Effects(cleared=before.source is None), []
+        for rank in before.hidden:
+            identity = before.seeded.place(rank - FIRST)[1]
+            same = overlay.find(identity, rank - FIRST)
+            if same is not None:
+                effects.documents[identity] = same, None
+        for stored in before.stored.values():
+            reason = refuse(stored.document)
+            if reason is not None:
+                refused.append(f"{stored.place[1]}: {reason}")
+                continue
+            place = overlay.order(stored.document)
+            same, _ = effects.documents.get(place[1], (None, None))
+            effects.documents[place[1]] = same, stored._replace(place=place)
+        if effects.cleared or effects.documents:
+            self.version += 1
+            if effects.cleared:
+                self._fill(effects.stored)
+            else:
+                self._write(effects)
+        return refused
 
     # Snapshots
 

@@ -9,7 +9,7 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -293,6 +293,20 @@ class Faults:
             if DIGEST.fullmatch(digest) is None:
                 raise wishes.wrong(digest, "is not the digest of a requested fault")
             self.counters[digest] = wishes.count(digest)
+
+    def renew(self, slugs: Container[str], script: Callable[[FaultRule], FaultRule]) -> Iterator[str]:
+        """Read the scripts of these providers anew; a line on each that does not fit any more, and is gone."""
+        for identity, rule in [*self.rules.items()]:
+            if rule.provider not in slugs:
+                continue
+            try:
+                new = script(rule)
+            except FakeProblem as problem:
+                del self.rules[identity]
+                yield f"{identity} of {rule.provider} no longer fits and is gone: {problem}"
+            else:
+                new.matched, new.hits = rule.matched, rule.hits
+                self.rules[identity] = new
 
     def chance(self, *parts: object) -> random.Random:
         """A random number generator of its own for each event, so that a run can be repeated."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,18 @@ class Settings:
 
 
 def load_services(
-    only: Iterable[str] = (), folder: Path | None = None, locale: str | None = None, seed: int = 0
+    only: Iterable[str] = (),
+    folder: Path | None = None,
+    locale: str | None = None,
+    seed: int = 0,
+    needed: Collection[str] = (),
 ) -> dict[str, Service]:
     """The providers with their specs and fixtures; files of `folder` replace recipes and vocabularies of their names,
     and with a `locale` the vocabularies are drawn by it and by the seed.
 
     A provider of another package that cannot be used is left out: a warning of one line names the package and the
-    cause. If `only` or a file asks for it, or it is one of ours, that line is an UnusablePlugin instead; and what is
-    wrong with a file of the folder is a FixtureError."""
+    cause. If `only`, `needed` or a file asks for it, or it is one of ours, that line is an UnusablePlugin instead; and
+    what is wrong with a file of the folder is a FixtureError."""
     only = tuple(only)
     files = {} if folder is None else fixture.find_files(folder, PROVIDERS)
     replaced = files.get(fixture.VOCABULARIES)
@@ -75,7 +79,7 @@ def load_services(
         try:
             found[slug] = load_service(slug, words, files.get(slug), trial=replaced is not None)
         except UnusablePlugin as error:
-            if slug in only or slug in files or PROVIDERS.is_ours(slug):
+            if slug in (*only, *needed, *files) or PROVIDERS.is_ours(slug):
                 raise
             log.warning("%s", error)
     if not found:
@@ -106,7 +110,6 @@ class App:
     """The ASGI application. A request goes to the world and the service that its first path segments name."""
 
     def __init__(self, services: dict[str, Service], settings: Settings) -> None:
-        self.services = services
         self.settings = settings
         self.seeded = SeededDocuments(
             Seeding(settings.seed, settings.size, wall() if settings.epoch is None else settings.epoch),
@@ -116,10 +119,15 @@ class App:
             for service in services.values():
                 self.seeded.prepare(service.provider)
         self.worlds = Worlds(self.new_world)
-        self.root = next(iter(services.values())) if len(settings.only) == 1 else None
-        self.admin = api.application(services, self.seeded, self.worlds, settings.admin_token)
+        self.serve_from(services)
+
+    def serve_from(self, services: dict[str, Service]) -> None:
+        """Answer with these services from now on."""
+        self.services = services
+        self.root = next(iter(services.values())) if len(self.settings.only) == 1 else None
+        self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token)
         exposed = exposed_headers(service.spec for service in services.values())
-        self.browser = BrowserCORS(self.serve, settings.origins, exposed)
+        self.browser = BrowserCORS(self.serve, self.settings.origins, exposed)
 
     def new_world(self, name: str) -> World:
         """A world as the seed makes it, which comes into being now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.worlds.world import World
@@ -35,6 +35,10 @@ class Worlds:
         else:
             self._named.move_to_end(name)
         return world
+
+    def __iter__(self) -> Iterator[World]:
+        """All worlds alive, the one at the root first."""
+        return iter([self.root, *self._named.values()])
 
     def _make_room(self) -> None:
         """Drop the least recently used world that nobody changed; a changed one is never dropped in silence."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
@@ -94,6 +94,10 @@ class Limits:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
             del self.counters[next(iter(self.counters))]
         self.counters[key] = (used, instant)
+
+    def forget(self, slugs: Container[str]) -> None:
+        """Begin to count anew for these providers."""
+        self.counters = {key: counter for key, counter in self.counters.items() if key[0] not in slugs}
 
     # Snapshots
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
+from fakeserver.provider import Provider
 from fakeserver.worlds.state import Served
 
 LIMIT_MODES = ("default", "enforced", "off")
@@ -26,6 +28,23 @@ class Settings:
     def changed(self) -> bool:
         """Whether they are other ones than the server was started with."""
         return self.initial is not None and self != self.initial
+
+    def renewed(self, initial: Settings, changed: Mapping[str, Provider]) -> tuple[Settings, list[str]]:
+        """These settings where the server is started with other ones: what somebody chose stays, if it can still be
+        chosen; and a line on each that cannot."""
+        began, switches, lines = self.initial or self, dict[str, dict[str, Json]](), []
+        for slug, chosen in initial.switches.items():
+            known = changed[slug].switches if slug in changed else None
+            switches[slug] = dict(chosen)
+            for name, choice in self.switches.get(slug, {}).items():
+                if choice == began.switches[slug][name]:
+                    continue
+                if known is None or choice in known.get(name, ()):
+                    switches[slug][name] = choice
+                else:
+                    lines.append(f"the switch {name} of {slug} can no longer be {choice!r}")
+        modes = {slug: self.rate_limits.get(slug, mode) for slug, mode in initial.rate_limits.items()}
+        return replace(initial, journal=self.journal, rate_limits=modes, switches=switches), lines
 
     def dump(self) -> Document:
         return {"journal": self.journal, "rate_limits": self.rate_limits, "switches": self.switches}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from fakeserver.documents.ageing import Lifetimes
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
-from fakeserver.faults.scripts import Faults
+from fakeserver.faults.scripts import FaultRule, Faults
 from fakeserver.instants import SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
@@ -27,6 +28,22 @@ Wall = Callable[[], int]
 """A clock on the wall, in microseconds since 1970."""
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
+
+
+Refuse = Callable[[Document], str | None]
+"""Why a document does not fit its provider's spec, or None."""
+
+
+class Renewal(Protocol):
+    """What a world is held against when providers are other ones than before."""
+
+    def refuse(self, provider: Provider) -> Refuse:
+        """What refuses documents that the provider's spec does not allow."""
+        ...
+
+    def script(self, rule: FaultRule) -> FaultRule:
+        """The same script, of the operations as they are now; or a FakeProblem."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,12 @@ class SeededDocuments:
         order = newest_first(provider.created, provider.identity)
         lifetimes = None if provider.age is None else Lifetimes(provider.age, dated, *provider.ages)
         return {name: Collection(source.dated(dated), order, lifetimes) for name, source in sources.items()}
+
+    def renew(self, fixtures: Mapping[str, Fixture], changed: Iterable[str]) -> None:
+        """Other fixtures from now on; the documents of the changed providers are made anew when somebody asks."""
+        self.fixtures = fixtures
+        for slug in changed:
+            self._sources.pop(slug, None)
 
     def prepare(self, provider: Provider) -> None:
         """File everything that the provider's operations look up, so that no request has to wait for it."""
@@ -126,6 +149,24 @@ class Documents:
     def changed(self) -> bool:
         """Whether they are no longer exactly the seeded ones."""
         return any(not collection.untouched for tenants in self._tenants.values() for collection in tenants.values())
+
+    def renew(self, provider: Provider, refuse: Refuse) -> Iterator[str]:
+        """Make a provider's documents anew, with what was stored and removed as far as it still fits; a line on each
+        tenant where something does not."""
+        old = self._tenants.pop(provider.slug, None)
+        if old is None:
+            return
+        tenants = self.of(provider)
+        for name, collection in old.items():
+            if collection.untouched:
+                continue
+            new = tenants.get(name)
+            if new is None:
+                yield f"{provider.slug} has no tenant {name} any more, and nothing that was written there"
+                continue
+            refused = new.carry(collection, refuse)
+            if refused:
+                yield f"{len(refused)} of {provider.slug} {name} no longer fit and are gone, the first is {refused[0]}"
 
     def dump(self) -> Document:
         """The collections that are not just as the seed made them, by provider and tenant."""
@@ -254,6 +295,19 @@ class World:
                 f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
                 f"{MAX_AGEING}: serve with a smaller --size",
             )
+
+    def renew(self, changed: Mapping[str, Provider], renewal: Renewal) -> list[str]:
+        """Keep what was written, as far as it fits providers that are other ones now, and the fixtures that the seeded
+        documents have by now; a line on each thing that does not fit."""
+        version = self.version
+        lines = [
+            line for provider in changed.values() for line in self.documents.renew(provider, renewal.refuse(provider))
+        ]
+        self.settings, unfit = self.settings.renewed(self._initial_settings(), changed)
+        lines += [*unfit, *self.faults.renew(changed, renewal.script)]
+        self.limits.forget(changed)
+        self._taken_over += version + 1 - self.version
+        return lines
 
     def reset(self) -> None:
         """Back to the seed that the server was started with, and to the epoch at which this world came into being."""
