@@ -7,6 +7,10 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
+INSTALL = "if a package brings it, install that first"
+"""Advice about a provider that is not known."""
+MAX_SEED = 2**63 - 1
+
 
 class UsageError(Exception):
     """Wrong usage; the message is the one line that the caller reads."""
@@ -30,6 +34,17 @@ def one_of(known: Sequence[str], noun: str, advice: str = "") -> Callable[[str],
         if text not in known:
             raise argparse.ArgumentTypeError(f"{noun} {text!r} does not exist{near(text, known, advice)}")
         return text
+
+    return read
+
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type for an integer within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
 
     return read
 

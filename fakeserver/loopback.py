@@ -6,6 +6,8 @@ import ipaddress
 import re
 
 ADDRESS = "127.0.0.1"
+PORT = 8_000
+"""Where a server listens if nobody says otherwise."""
 NAME = "localhost"
 _AUTHORITY = r"(?i:(?:[a-z0-9-]{1,63}\.){0,8}localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 """Names below `localhost` are this machine too (RFC 6761, 6.3)."""

@@ -1,0 +1,177 @@
+"""The command: `fakeserver serve`, until somebody interrupts it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import uvicorn
+
+from fakeserver.arguments import INSTALL, MAX_SEED, Parser, UsageError, integer, one_of
+from fakeserver.documents.seeded import MAX_SIZE
+from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
+from fakeserver.loopback import ADDRESS, NAME, PORT, is_loopback
+from fakeserver.plugins import UnusablePlugin
+from fakeserver.providers import PROVIDERS
+from fakeserver.recipes.located import FixtureError
+from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.listener import listen, listen_at, load_tls
+from fakeserver.serving.protocol import server_config
+from fakeserver.serving.screen import start_screen, urls_of
+from fakeserver.serving.watching import WatchingServer
+
+DEFAULT_SIZE = 1_000
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+MAX_KEEP_ALIVE = 3_600
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def add_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--host", default=ADDRESS, help=f"address to listen on (default: {ADDRESS})")
+    add(
+        "--port",
+        type=integer(0, 65_535),
+        default=PORT,
+        help=f"0 picks a free one (default: {PORT})",
+    )
+    add("--uds", type=Path, metavar="PATH", help="listen on a Unix socket there, in the place of host and port")
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate, in PEM")
+    add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate, in PEM and without a password")
+    add(
+        "--log-level",
+        type=one_of(LOG_LEVELS, "log level"),
+        default="warning",
+        metavar="LEVEL",
+        help=f"{', '.join(LOG_LEVELS)} (default: warning)",
+    )
+    add(
+        "--keep-alive",
+        type=integer(1, MAX_KEEP_ALIVE),
+        default=5,
+        metavar="SECONDS",
+        help="until a connection that nobody uses is closed (default: 5)",
+    )
+    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
+    add(
+        "--size",
+        type=integer(0, MAX_SIZE),
+        default=DEFAULT_SIZE,
+        help=f"documents per provider, over all its tenants (default: {DEFAULT_SIZE})",
+    )
+    add(
+        "--only",
+        type=one_of([*PROVIDERS], "provider", INSTALL),
+        action="append",
+        default=[],
+        metavar="SLUG",
+        help="serve only this provider, at the root too; may be repeated",
+    )
+    add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
+    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
+    add("--watch", action="store_true", help="follow changes of recipes, specs and plugins, and keep what was written")
+    add(
+        "--epoch",
+        type=moment,
+        metavar="INSTANT",
+        help="what the dates of all worlds are counted from (default: when each comes into being)",
+    )
+    add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
+    add(
+        "--origin",
+        type=origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="pages there may call the fake, as those on this machine may; '*' is every page; may be repeated",
+    )
+    add(
+        "--admin-token",
+        metavar="TOKEN",
+        help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
+    )
+
+
+def moment(text: str) -> int:
+    """An argparse type for the instant that dates are counted from."""
+    try:
+        found = instant(text)
+        if not EARLIEST_EPOCH <= found <= LATEST_EPOCH:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an RFC 3339 instant from 1990 to 2200, such as 2026-01-18T10:30:00Z"
+        ) from None
+    return found
+
+
+def origin(text: str) -> str:
+    """An argparse type for an origin as browsers send it: scheme, host and port, in lower case, without a port that
+    goes without saying."""
+    given = text.lower().removesuffix("/")
+    if given.endswith(DEFAULT_PORTS.get(given.partition(":")[0], "/")):
+        given = given.rpartition(":")[0]
+    if text != "*" and ORIGIN.fullmatch(given) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an origin, such as https://app.example.com:8443, nor *")
+    return given
+
+
+def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
+    """Load everything, take the port, say where everything is, and serve until interrupted."""
+    parsed = parser.parse_args(arguments)
+    if (parsed.tls_cert is None) != (parsed.tls_key is None):
+        parser.error("--tls-cert and --tls-key are given together")
+    tls = None if parsed.tls_cert is None else load_tls(parsed.tls_cert, parsed.tls_key)
+    settings = Settings(
+        seed=parsed.seed,
+        size=parsed.size,
+        only=tuple(dict.fromkeys(parsed.only)),
+        epoch=parsed.epoch,
+        fixtures=parsed.fixtures,
+        locale=parsed.locale,
+        rate_limits=not parsed.no_rate_limits,
+        admin_token=parsed.admin_token or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
+        origins=tuple(parsed.origin),
+    )
+    try:
+        app = create_app(settings)
+    except (UnusablePlugin, FixtureError) as error:
+        raise UsageError(f"fakeserver: {error}") from error
+    listener = listen(parsed.host, parsed.port) if parsed.uds is None else listen_at(parsed.uds)
+    scheme = "http" if tls is None else "https"
+    try:
+        urls = (
+            urls_of(scheme, parsed.host, *listener.getsockname()[:2]) if parsed.uds is None else [f"{scheme}://{NAME}"]
+        )
+        out.write(start_screen(app, urls, parsed.uds is not None or is_loopback(parsed.host), parsed.uds))
+        out.flush()
+        # What start made lives as long as the server; collecting it again and again costs every answer.
+        gc.collect()
+        gc.freeze()
+        # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        run_server(app, listener, watch=parsed.watch, tls=tls, log_level=parsed.log_level, keep_alive=parsed.keep_alive)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except KeyboardInterrupt:
+        pass  # This is how somebody at a terminal ends a server.
+    finally:
+        listener.close()
+        if parsed.uds is not None:
+            parsed.uds.unlink(missing_ok=True)
+    return 0
+
+
+def run_server(app: App, listener: socket.socket, *, watch: bool, **how: Any) -> None:
+    config = server_config(app, **how)
+    server = WatchingServer(config, app) if watch else uvicorn.Server(config)
+    server.run(sockets=[listener])
