@@ -178,7 +178,7 @@ def fixtures(arguments: Sequence[str], out: TextIO) -> int:
 
     parser = parser_of("fixtures")
     command.add_fixtures_arguments(parser)
-    return command.write_fixtures(parser.parse_args(arguments), out)
+    return command.write_fixtures(parser.parse_args(arguments), filter(PROVIDERS.is_ours, PROVIDERS), out)
 
 
 def vocabularies(arguments: Sequence[str], out: TextIO) -> int:

@@ -61,6 +61,7 @@ MAX_METADATA_BYTES = 16_384
 RESERVED = ("superserve.", "_superserve")
 MAX_PAGE = 200
 MAX_NAME = 64
+"""Characters (Observed: the provider's server)."""
 SIZES = ((1, 256), (1, 512), (1, 1_024), (1, 1_024), (2, 1_024), (2, 2_048), (2, 4_096), (4, 4_096))
 """vCPUs and MiB of memory: what a template may have (Observed: 1 to 4, 256 to 4,096)."""
 RESUME_SECONDS = 5

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
 from fakeserver.arguments import Parser, UsageError
-from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.drawing import DEFAULT_LOCALE, write_vocabularies
 from fakeserver.recipes.fixture import VOCABULARIES
 from fakeserver.recipes.located import FixtureError
@@ -31,37 +30,36 @@ def add_overwrite(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
 
 
-def write_fixtures(parsed: argparse.Namespace, out: TextIO) -> int:
-    """Write the recipes of the built-in providers and the vocabularies, all or none."""
-    names = [*(slug for slug in PROVIDERS if PROVIDERS.is_ours(slug)), VOCABULARIES]
-    texts = {f"{name}.yaml": resource(f"fixtures/{name}.yaml").read_text(encoding="utf-8") for name in names}
-    taken = [name for name in texts if (parsed.out / name).exists()]
-    if taken and not parsed.overwrite:
-        there = ", ".join(taken)
-        raise UsageError(f"fakeserver fixtures: {parsed.out} has {there} already; --overwrite replaces what is there")
+def write_fixtures(parsed: argparse.Namespace, slugs: Iterable[str], out: TextIO) -> int:
+    """Write the recipes of the built-in providers, which have these slugs, and the vocabularies."""
+    names = [f"{name}.yaml" for name in (*slugs, VOCABULARIES)]
     try:
+        taken = [name for name in names if (parsed.out / name).exists()]
+        if taken and not parsed.overwrite:
+            raise UsageError(
+                f"fakeserver fixtures: {parsed.out} has {', '.join(taken)} already; --overwrite replaces what is there"
+            )
         parsed.out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (parsed.out / name).write_text(text, encoding="utf-8")
+        for name in names:
+            (parsed.out / name).write_bytes(resource(f"fixtures/{name}").read_bytes())
     except OSError as error:
         raise UsageError(f"fakeserver fixtures: {parsed.out} cannot be written: {error.strerror}") from error
-    out.write(f"{parsed.out} has {', '.join(texts)}\nnext: fakeserver serve --fixtures {parsed.out}\n")
+    out.write(f"{parsed.out} has {', '.join(names)}\nnext: fakeserver serve --fixtures {parsed.out}\n")
     return 0
 
 
 def write_words(parsed: argparse.Namespace, out: TextIO) -> int:
     """Draw vocabularies, and write them."""
-    if parsed.out is not None and parsed.out.exists() and not parsed.overwrite:
-        raise UsageError(f"fakeserver vocabularies: {parsed.out} is there already; --overwrite replaces it")
     try:
+        if parsed.out is not None and parsed.out.exists() and not parsed.overwrite:
+            raise UsageError(f"fakeserver vocabularies: {parsed.out} is there already; --overwrite replaces it")
         text = write_vocabularies(parsed.locale, parsed.seed)
+        if parsed.out is not None:
+            parsed.out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"fakeserver vocabularies: {parsed.out} cannot be written: {error.strerror}") from error
     except FixtureError as error:
         raise UsageError(f"fakeserver vocabularies: {error}") from error
     if parsed.out is None:
         out.write(text)
-        return 0
-    try:
-        parsed.out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"fakeserver vocabularies: {parsed.out} cannot be written: {error.strerror}") from error
     return 0

@@ -36,6 +36,12 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def add_arguments(parser: Parser) -> None:
+    add_listening(parser)
+    add_worlds(parser)
+
+
+def add_listening(parser: Parser) -> None:
+    """Where the server listens, to whom, and what it says."""
     add = parser.add_argument
     add("--host", default=ADDRESS, help=f"address to listen on (default: {ADDRESS})")
     add(
@@ -61,6 +67,24 @@ def add_arguments(parser: Parser) -> None:
         metavar="SECONDS",
         help="until a connection that nobody uses is closed (default: 5)",
     )
+    add(
+        "--origin",
+        type=origin,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="pages there may call the fake, as those on this machine may; '*' is every page; may be repeated",
+    )
+    add(
+        "--admin-token",
+        metavar="TOKEN",
+        help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
+    )
+
+
+def add_worlds(parser: Parser) -> None:
+    """What is served."""
+    add = parser.add_argument
     add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
     add(
         "--size",
@@ -86,19 +110,6 @@ def add_arguments(parser: Parser) -> None:
         help="what the dates of all worlds are counted from (default: when each comes into being)",
     )
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
-    add(
-        "--origin",
-        type=origin,
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="pages there may call the fake, as those on this machine may; '*' is every page; may be repeated",
-    )
-    add(
-        "--admin-token",
-        metavar="TOKEN",
-        help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
-    )
 
 
 def moment(text: str) -> int:

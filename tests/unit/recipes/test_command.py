@@ -69,6 +69,10 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert (
         refusal("fixtures", "--out", str(place)) == f"fakeserver fixtures: {place} cannot be written: Not a directory"
     )
+    place = tmp_path / ("x" * 300)
+    for command in ("fixtures", "vocabularies"):
+        line = refusal(command, "--out", str(place))
+        assert line == f"fakeserver {command}: {place} cannot be written: File name too long"
     place = tmp_path / "absent" / "words.yaml"
     line = refusal("vocabularies", "--out", str(place))
     assert line == f"fakeserver vocabularies: {place} cannot be written: No such file or directory"
