@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
@@ -222,8 +223,11 @@ def run() -> NoReturn:
     """The console script."""
     code: int | str | None
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by whoever started us; a socket must not get its number.
+        stream = getattr(sys, name)
+        if stream is None:  # Closed by whoever started us; a socket must not get its number.
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # As long as the process.
+        elif isinstance(stream, io.TextIOWrapper):  # A terminal may lack a character, and is told its number then.
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             code = main(sys.argv[1:], sys.stdout, sys.stderr)

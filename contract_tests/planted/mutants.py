@@ -191,8 +191,8 @@ def operations_of(slug: str) -> tuple[str, ...]:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `Stuck` when it takes longer; only the main thread can be interrupted."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+    """Raise `Stuck` when it takes longer; only the main thread can be interrupted, and on Windows none."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return
 

@@ -23,7 +23,9 @@ def listen(host: str, port: int) -> socket.socket:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise UsageError(f"fakeserver: cannot listen on {host!r}: {reason}") from error
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows this would let two servers have one port.
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
@@ -35,11 +37,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 def listen_at(path: Path) -> socket.socket:
     """A listening Unix socket; one that nobody listens on any more is replaced, and any other file is left alone."""
-    if not hasattr(socket, "AF_UNIX"):
+    family = getattr(socket, "AF_UNIX", None)
+    if family is None:
         raise UsageError("fakeserver: --uds: this system has no Unix sockets")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not is_answered(path):
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not is_answered(path, family):
             path.unlink()
         listener.bind(os.fspath(path))
         listener.listen(BACKLOG)
@@ -50,9 +53,9 @@ def listen_at(path: Path) -> socket.socket:
     return listener
 
 
-def is_answered(path: Path) -> bool:
-    """Whether somebody listens on this Unix socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+def is_answered(path: Path, family: int) -> bool:
+    """Whether somebody listens on this Unix socket; `family` is that of all of them."""
+    with socket.socket(family, socket.SOCK_STREAM) as client:
         try:
             client.connect(os.fspath(path))
         except OSError:
