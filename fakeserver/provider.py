@@ -16,6 +16,7 @@ from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
 from fakeserver.instants import SECOND, at, instant, naive
+from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import (
@@ -71,6 +72,7 @@ __all__ = [
     "Asked",
     "Caller",
     "Change",
+    "Choice",
     "Clear",
     "Collection",
     "Containing",
@@ -85,6 +87,7 @@ __all__ = [
     "EveryKey",
     "Everything",
     "Excluding",
+    "Extras",
     "Facet",
     "Facets",
     "Fact",

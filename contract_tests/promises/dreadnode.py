@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 from contract_tests.promises import (
@@ -39,7 +38,6 @@ from contract_tests.promises import (
     of_issues,
     pick_frequent,
     pick_sizes,
-    read_deviations,
     say_if,
 )
 from fakeserver.resources import resource
@@ -355,5 +353,4 @@ PROMISES = Promises(
     ),
     fake=Fake(home="acme", orgs=("acme", "globex")),
     mine=mine,
-    deviations=read_deviations(files("contract_tests.promises") / "dreadnode.deviations.yaml"),
 )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing import objections
+from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter, check_by
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View
 from fakeserver.listing.pages import Context, Pages
-from fakeserver.listing.scope import TenantRule
+from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.listing.select import body_of, count, find, question_of
 from fakeserver.problems import Document, SpecError
 from fakeserver.spec.parameters import Values, ValuesCheck
@@ -20,10 +21,24 @@ from fakeserver.spec.schemas import rows_of
 
 
 class Filtering(Meaning):
-    """What operations have in common that find documents by filters."""
+    """What operations have in common that find documents by filters. Under the choice `personal`, whoever may see
+    others' documents is shown their own alone."""
 
     __slots__ = ()
+    tenant: TenantRule
     filters: tuple[Filter, ...]
+    personal: Choice | None
+
+    @property
+    def choices(self) -> Iterable[Choice]:
+        return () if self.personal is None else (self.personal,)
+
+    def scope(self, asked: Asked, view: View) -> Scope:
+        """Which documents are looked at, or a Problem."""
+        scope = self.tenant(view.caller, asked.values, view.tenants)
+        if self.personal is None or not self.personal.is_made(view.switches):
+            return scope
+        return Scope(scope.tenant, view.caller.user)
 
     @property
     def checks(self) -> Iterable[ValuesCheck]:
@@ -45,12 +60,19 @@ class Filtering(Meaning):
 @dataclass(frozen=True, slots=True)
 class Listing(Filtering):
     """An operation that filters, orders and pages documents. `path` names the parameters of the path, which the tenant
-    rule reads."""
+    rule reads; rows may have `extras`."""
 
     tenant: TenantRule
     pages: Pages
     filters: tuple[Filter, ...] = ()
     path: tuple[str, ...] = ()
+    personal: Choice | None = None
+    extras: Extras | None = None
+
+    @property
+    def choices(self) -> Iterable[Choice]:
+        given = (self.personal, None if self.extras is None else self.extras.choice)
+        return [each for each in given if each is not None]
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -72,15 +94,18 @@ class Listing(Filtering):
         yield from objections.to_claims([*(kind.parameter for kind in self.filters), *self.pages.parameters])
         yield from objections.to_filters(self.filters, form)
         yield from objections.to_pages(self.pages, form)
+        for name in () if self.extras is None else self.extras.fields:
+            yield from objections.to_field("extras", name, form)
 
     def answer(self, asked: Asked, view: View) -> Result:
-        values, tenants = asked.values, view.tenants
-        scope = self.tenant(view.caller, values, tenants)
-        collection = tenants[scope.tenant]
+        values, scope = asked.values, self.scope(asked, view)
+        collection = view.tenants[scope.tenant]
         ranks = find((scope.owner, asked.question), self.filters, collection, scope, values)
         context = Context(view.issuer, scope.tenant, asked.question, asked.query)
         page = self.pages.page(ranks, values, collection, context)
-        return Result(200, body_of(page, collection), page.headers)
+        extras = self.extras
+        change = extras.added_to if extras is not None and extras.choice.is_made(view.switches) else None
+        return Result(200, body_of(page, collection, change), page.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,7 @@ class Facets(Filtering):
     facets: Mapping[str, Facet]
     filters: tuple[Filter, ...] = ()
     path: tuple[str, ...] = ()
+    personal: Choice | None = None
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -106,8 +132,7 @@ class Facets(Filtering):
         return *self.filters, *self.facets.values()
 
     def answer(self, asked: Asked, view: View) -> Result:
-        values, tenants = asked.values, view.tenants
-        scope = self.tenant(view.caller, values, tenants)
-        collection, question = tenants[scope.tenant], (scope.owner, asked.question)
-        ranks = find(question, self.filters, collection, scope, values)
+        scope = self.scope(asked, view)
+        collection, question = view.tenants[scope.tenant], (scope.owner, asked.question)
+        ranks = find(question, self.filters, collection, scope, asked.values)
         return Result(200, count(question, self.facets, ranks, collection))

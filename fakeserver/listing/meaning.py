@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
+from fakeserver.listing.choices import Choice
 from fakeserver.problems import Document, Json
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values, ValuesCheck
@@ -39,12 +40,14 @@ class Asked:
 @dataclass(slots=True)
 class View:
     """What an operation is shown: who asks, what every tenant of the provider owns as of `now` (microseconds since
-    1970), and in whose world. An operation changes none of it."""
+    1970), in whose world, and which choice is made of each of the provider's switches. An operation changes none of
+    it."""
 
     caller: Caller
     tenants: Mapping[str, Collection]
     issuer: Issuer
     now: int
+    switches: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class Meaning(Protocol):
     def checks(self) -> Iterable[ValuesCheck]:
         """What its parameters mean beyond the spec's types. Each may put another value in the place of a decoded one,
         and add issues."""
+        return ()
+
+    @property
+    def choices(self) -> Iterable[Choice]:
+        """The choices of the provider's switches that it looks for."""
         return ()
 
     @property

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from fakeserver.documents.answers import Answer
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.seeded import encode
 from fakeserver.listing.envelopes import Page
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
@@ -18,6 +19,7 @@ from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document
 from fakeserver.spec.parameters import Values
 
+RowChange = Callable[[Document], Document]
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
 
@@ -108,21 +110,27 @@ def count(question: Hashable, facets: Mapping[str, Facet], found: BitMap, collec
     return counts
 
 
-def body_of(page: Page, collection: Collection) -> bytes | Iterator[bytes]:
-    """The page's rows in their envelope."""
+def body_of(page: Page, collection: Collection, change: RowChange | None = None) -> bytes | Iterator[bytes]:
+    """The page's rows in their envelope, each with the change that is made of a document when it is shown."""
     if len(page.ranks) <= CHUNK_ROWS:
-        rows = collection.bodies(page.ranks) or [b""]
+        rows = _rows(page.ranks, collection, change) or [b""]
         # The halves of the envelope go to the first and the last row, so that the whole is copied only once.
         rows[0] = page.before + rows[0]
         rows[-1] += page.after
         return b",".join(rows)
     # What changes meanwhile makes new state and leaves the old alone, so a shallow copy is a view that stays whole.
-    return _pieces(page, copy.copy(collection))
+    return _pieces(page, copy.copy(collection), change)
 
 
-def _pieces(page: Page, collection: Collection) -> Iterator[bytes]:
+def _rows(ranks: list[int], collection: Collection, change: RowChange | None) -> list[bytes]:
+    if change is None:
+        return collection.bodies(ranks)
+    return [encode(change(collection.document(rank))) for rank in ranks]
+
+
+def _pieces(page: Page, collection: Collection, change: RowChange | None) -> Iterator[bytes]:
     yield page.before
     for start in range(0, len(page.ranks), CHUNK_ROWS):
-        rows = b",".join(collection.bodies(page.ranks[start : start + CHUNK_ROWS]))
+        rows = b",".join(_rows(page.ranks[start : start + CHUNK_ROWS], collection, change))
         yield b"," + rows if start else rows
     yield page.after

@@ -32,7 +32,8 @@ def check_agreement(provider: Provider, spec: Spec) -> None:
             raise SpecError(f"provider {provider.slug!r}: {objection}")
         for operation in operations:
             form = Form(operation, spec.document, rows.get(operation.id, documents))
-            for objection in _to_operation(provider.operations[operation.id], form):
+            meaning = provider.operations[operation.id]
+            for objection in (*_to_operation(meaning, form), *_to_choices(meaning, provider)):
                 raise SpecError(f"{operation.id}: {objection}")
         for objection in (*_to_optional_text(provider, spec), *_to_unserved(provider, spec)):
             raise SpecError(f"provider {provider.slug!r}: {objection}")
@@ -94,6 +95,17 @@ def _to_operation(meaning: Meaning, form: Form) -> Iterator[str]:
         yield "the spec declares the body of a request, which nothing reads"
     yield from meaning.objections(form)
     yield from _to_examples(form.operation)
+
+
+def _to_choices(meaning: Meaning, provider: Provider) -> Iterator[str]:
+    """The switches that a meaning reads, and their choices."""
+    for choice in meaning.choices:
+        known = provider.switches.get(choice.switch)
+        if known is None:
+            hint = near(choice.switch, provider.switches)
+            yield f"it reads the switch {choice.switch!r}, which the provider does not have{hint}"
+        elif choice.value not in known:
+            yield f"the switch {choice.switch!r} has no choice {choice.value!r}{near(choice.value, known)}"
 
 
 def _to_examples(operation: Operation) -> Iterator[str]:

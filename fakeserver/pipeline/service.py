@@ -102,7 +102,8 @@ class Service:
             raise unauthenticated()
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
-        view = View(caller, world.advance(self.provider), world, progress.instant)
+        switches = world.settings.switches[self.provider.slug]
+        view = View(caller, world.advance(self.provider), world, progress.instant, switches)
         result = route.meaning.answer(asked, view)
         body = result.body
         if not isinstance(body, bytes):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from fakeserver.provider import (
     SECOND,
     STARLETTE,
     AnyOf,
     Caller,
+    Choice,
     Collection,
     Cursor,
     Document,
     Draw,
     Envelope,
     Equal,
+    Extras,
     Facet,
     Facets,
     Listing,
@@ -45,6 +49,11 @@ TYPES = {
 CREDIT_SECONDS = 18
 """A thousand credits buy about five hours (Observed: the SDK's documentation)."""
 BILLING_SECONDS = 600
+MOMENTS = ("created_at", "last_started_at", "last_credit_deduction_at", "stopped_at", "killed_at")
+"""What changes a sandbox."""
+ROLES = ("agent", "environment")
+TASKS = ("web-login-bypass", "log-triage", "binary-patch", "report-summary", "dns-exfiltration")
+MODELS = ("openai/gpt-4.1", "anthropic/claude-sonnet-4", "meta/llama-3.3-70b")
 CURSOR_LIFE = 24 * 3600 * SECOND
 """Assumed: a cursor may be used for a day."""
 
@@ -87,13 +96,34 @@ def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
 
 
 def member_of_org(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
-    """Assumed: an admin sees every sandbox of the org, a member their own."""
+    """Assumed: an admin sees every sandbox of the org, a member their own; under `ADMIN_SEES_OWN` everybody does."""
     org = values["org"]
     if org not in tenants:
         raise not_found("Organization not found")
     if org not in caller.tenants:
         raise forbidden("You are not a member of this organization")
     return Scope(org, None if caller.administers(org) else caller.user)
+
+
+def observed(document: Document) -> Document:
+    """What the screen of dreadnode 2.0.51 reads of a row and no page has. Assumed: all values, and that a sandbox which
+    is of no task and no evaluation was made for nothing in particular."""
+    chance = blake2b(document["id"].encode(), digest_size=4).digest()
+    key, kind = document.get("project_key") or "default", document["sandbox_kind"]
+    context: Document | None = None
+    if kind in ("task", "evaluation"):
+        evaluation = f"{key}-nightly" if kind == "evaluation" else None
+        context = {
+            "kind": kind,
+            "evaluation_name": evaluation,
+            "evaluation_id": evaluation and str(uuid5(NAMESPACE_URL, evaluation)),
+            "evaluation_item_position": chance[0] if evaluation else None,
+            "sandbox_role": ROLES[chance[1] % len(ROLES)],
+            "task_name": TASKS[chance[2] % len(TASKS)],
+            "model": MODELS[chance[3] % len(MODELS)],
+            "agent_type": "tool-calling" if chance[3] % 2 else "react",
+        }
+    return {"workload_context": context, "updated_at": max(filter(None, map(document.get, MOMENTS)), key=instant)}
 
 
 def project_of(document: Document) -> Document:
@@ -197,6 +227,8 @@ REQUIRED = (
     "workspace_key", "created_at", "killed_at", "total_runtime_seconds",
 )  # fmt: skip
 
+EXTRAS = Extras(Choice("fields", "sdk"), ("workload_context", "updated_at"), observed)
+ADMIN_SEES_OWN = Choice("admin_sees", "own")
 FILTERS = (AnyOf("state", field="state"), Equal("project_id", field="project_id"))
 
 PROVIDER = Provider(
@@ -210,12 +242,15 @@ PROVIDER = Provider(
             tenant=member_of_org,
             path=("org",),
             filters=FILTERS,
+            personal=ADMIN_SEES_OWN,
+            extras=EXTRAS,
             pages=Pages(Cursor(life=CURSOR_LIFE), Envelope("items", {"next_cursor": "next"})),
         ),
         "getSandboxFacets": Facets(
             tenant=member_of_org,
             path=("org",),
             filters=FILTERS,
+            personal=ADMIN_SEES_OWN,
             facets={
                 "projects": Facet("project_id", bucket=project_of, tie="project_key"),
                 "states": Facet("state", bucket=lambda document: {"value": document["state"]}, tie="value"),
@@ -225,6 +260,7 @@ PROVIDER = Provider(
     make=make,
     age=age,
     ages=("state", frozenset({"running"})),
+    switches={"admin_sees": ("org", "own"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,
     created="created_at",

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 import yaml
 
+from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AnyOf, Equal, Pairs
 from fakeserver.listing.listing import Listing
@@ -234,6 +235,16 @@ WRONG: dict[str, tuple[Listing, dict[str, Row], str]] = {
         Listing(RIGHT.tenant, Pages(First()), (STATUS, Equal("limit", "vcpu_count"))),
         {"limit": LIMIT},
         "parameter 'limit' is read by two parts of the meaning",
+    ),
+    "a switch that the provider does not have": (
+        Listing(RIGHT.tenant, Pages(First()), (STATUS,), personal=Choice("admin_sees", "own")),
+        {"limit": LIMIT},
+        "it reads the switch 'admin_sees', which the provider does not have; known are none",
+    ),
+    "extra fields that no row has": (
+        Listing(RIGHT.tenant, Pages(First()), (STATUS,), extras=Extras(Choice("a", "b"), ("statu",), dict)),
+        {"limit": LIMIT},
+        "extras reads the field 'statu', which no row has; did you mean 'status'?",
     ),
     "an order that the spec does not allow": (
         E2B,
