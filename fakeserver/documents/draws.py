@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, pairwise
 from typing import Any, TypeVar
 
 from fakeserver.instants import SECOND
@@ -153,12 +153,9 @@ def code_table(weights: Sequence[int]) -> bytes:
 def slot_of(ordinal: int) -> tuple[int, int]:
     """The time in which a document of this ordinal was created: how many seconds before the epoch it ended, and how
     many seconds it had."""
-    before = 0
-    for (start, gap), (end, _) in zip(GAPS, (*GAPS[1:], (ordinal + 1, 0)), strict=True):
-        if ordinal < end:
-            return before + (ordinal - start) * gap, gap
-        before += (end - start) * gap
-    raise AssertionError(ordinal)
+    start, gap = next(each for each in reversed(GAPS) if each[0] <= ordinal)
+    before = sum((end - begun) * seconds for (begun, seconds), (end, _) in pairwise(GAPS) if end <= start)
+    return before + (ordinal - start) * gap, gap
 
 
 def ordinal_at(age: int) -> int:

@@ -4,6 +4,7 @@ sentence and is not a 500, or an empty list, much later."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from fakeserver.arguments import near
 from fakeserver.listing import objections
@@ -33,7 +34,7 @@ def check_agreement(provider: Provider, spec: Spec) -> None:
         for operation in operations:
             form = Form(operation, spec.document, rows.get(operation.id, documents))
             meaning = provider.operations[operation.id]
-            for objection in (*_to_operation(meaning, form), *_to_choices(meaning, provider)):
+            for objection in chain(_to_operation(meaning, form), _to_choices(meaning, provider)):
                 raise SpecError(f"{operation.id}: {objection}")
         for objection in (*_to_optional_text(provider, spec), *_to_unserved(provider, spec)):
             raise SpecError(f"provider {provider.slug!r}: {objection}")

@@ -116,7 +116,7 @@ def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapp
 
 def size_of(draw: Draw, labels: Any) -> Document:
     """What the sandbox is made of, and what it runs on that: what is labelled `gpu` has one."""
-    gpu = "gpu" in labels or draw.chance("gpus", 8)
+    gpu = (isinstance(labels, list) and "gpu" in labels) or draw.chance("gpus", 8)
     size: tuple[str | None, int, float, int, int] = (
         draw.pick("size", GPU_SIZES) if gpu else (draw.pick("cpu", ("CPU_NODE", None)), 0, *draw.pick("size", SIZES))
     )

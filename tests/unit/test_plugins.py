@@ -16,6 +16,7 @@ from fakeserver import cli
 from fakeserver.plugins import Plugins, UnusablePlugin
 from fakeserver.provider import Provider
 from fakeserver.serving import app as serving
+from fakeserver.serving import command as command_of_serve
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.testing.server import running
 from tests.support.asgi import PATHS, ROOT, SLUGS, call, header_of
@@ -39,7 +40,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 
     def look() -> Plugins[Provider]:
         found = Plugins(GROUP, Provider, "provider")
-        for module in (serving, cli):
+        for module in (serving, cli, command_of_serve):
             monkeypatch.setattr(module, "PROVIDERS", found)
         return found
 

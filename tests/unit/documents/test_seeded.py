@@ -357,7 +357,9 @@ RULES: dict[str, dict[str, Callable[[Row], bool]]] = {
         "dates ascend": lambda d: dates_ascend(d["createdAt"], d["startedAt"], d["terminatedAt"])
         and dates_ascend(d["createdAt"], d["startedAt"], d["updatedAt"]),
         "updated when terminated": lambda d: d["terminatedAt"] in (None, d["updatedAt"]),
-        "an error has type and message": lambda d: (d["status"] == "ERROR")
+        "an error has type and message": lambda d: (
+            d["status"] == "ERROR" or (d["status"] == "TERMINATED" and d.get("errorType") == "TIMEOUT")
+        )
         is (d.get("errorType") is not None)
         is (d.get("errorMessage") is not None)
         or "errorType" not in d,

@@ -199,6 +199,10 @@ PRIME: dict[str, tuple[Change, str]] = {
         put(*LABELS, 1, "value", value=["prod", {"teams": None}]),
         'columns.labels[1].value[1]: is a mapping; a placeholder must be quoted: "{teams}"',
     ),
+    "labels that are no list": (
+        put(*LABELS, 0, "value", value=7),
+        "columns.labels[0].value: must be of type array, not 7",
+    ),
     "label of a vocabulary that does not exist": (
         put(*LABELS, 1, "value", value=["{teems}"]),
         "columns.labels[1].value: the vocabulary 'teems' does not exist; did you mean 'teams'?",
