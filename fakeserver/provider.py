@@ -162,12 +162,12 @@ class Provider:
     documents, by their ids alone where `created` is empty; `try_path` is the request that the start screen shows; `sdk`
     names the environment variables that its SDK reads, and `sdk_note` what to write where it reads none.
 
-    `age(document, then, now)` says how time changes a document (None: it is gone); only documents with the field and
-    values in `ages` are asked. `switches` are the choices that a fixture has, the default first; an empty text in a
-    parameter of `optional_text` counts as absent. `unserved` are operations that the provider is known to have beside
-    those of its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how
-    it reads texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls
-    its JSON."""
+    `make` counts dates from `draw.epoch`, on which nothing else may depend. `age(document, then, now)` says how time
+    changes a document (None: it is gone); only documents with the field and values in `ages` are asked. `switches` are
+    the choices that a fixture has, the default first; an empty text in a parameter of `optional_text` counts as absent.
+    `unserved` are operations that the provider is known to have beside those of its spec: a request for one is told so,
+    and does not look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds
+    operations where its spec leaves that open, and `media_type` what it calls its JSON."""
 
     slug: str
     spec: Traversable

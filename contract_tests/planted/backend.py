@@ -65,7 +65,9 @@ class Stock(SeededDocuments):
         super().__init__(Seeding(0, 0, EPOCH), {slug: fixture})
         self._tenants = tenants
 
-    def collections(self, provider: Provider, seeding: Seeding | None = None) -> dict[str, Collection]:
+    def collections(
+        self, provider: Provider, seeding: Seeding | None = None, *, live: bool = False
+    ) -> dict[str, Collection]:
         # Each server keeps answers of its own, since what a broken one finds is wrong in every other.
         return {name: copy.copy(collection) for name, collection in self._tenants.items()}
 

@@ -96,6 +96,7 @@ class Admin:
 
     async def put_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
+        world_of(request).check_put(service.provider, tenant, documents, beside=False)
         owner = service.fixture.owner(tenant, service.provider.slug)
         changes: list[Change] = [Clear(), *(Put(document, owner) for document in documents)]
         world_of(request).apply(service.provider, tenant, changes)
@@ -103,6 +104,7 @@ class Admin:
 
     async def post_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
+        world_of(request).check_put(service.provider, tenant, documents, beside=True)
         known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
         bodies.check_ids(documents, service.provider, taken=known, wrong="is that of a document that is there")
         owner = service.fixture.owner(tenant, service.provider.slug)
@@ -110,6 +112,7 @@ class Admin:
 
     async def patch_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
+        world_of(request).check_put(service.provider, tenant, documents, beside=True)
         known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
         ids = [text_of(document[service.provider.identity]) for document in documents]
         bodies.check_ids(documents, service.provider, taken={*ids} - {*known}, wrong="is that of no document")

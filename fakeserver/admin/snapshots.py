@@ -102,7 +102,7 @@ def rebuilt(snapshot: Part, world: World, services: Mapping[str, Service]) -> Wo
     snapshot.end()
     for name, part in new.parts.items():
         part.load(read[name], Serving(services))
-    if new.clock.aged:
+    if new.clock.aged or new.live:
         for service in services.values():
             new.check_ageing(service.provider)
     return new

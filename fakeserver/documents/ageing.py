@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
+from fakeserver.documents.dues import Dues, Lifetimes, find_dues, is_passing
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
-from fakeserver.documents.seeded import EMPTY
+from fakeserver.documents.seeded import EMPTY, FIRST
 from fakeserver.problems import Document
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How time changes documents. `age(document, then, now)` is the document at `now`, the same one if nothing
-    changed, None if it is gone; only documents whose `field` has one of `values` change (None: any may)."""
-
-    age: Callable[[Document, int, int], Document | None]
-    epoch: int
-    field: str | None = None
-    values: frozenset[str] = frozenset()
 
 
 class Ageing:
     """The documents that are not as they were stored, as they are when the seeded ones are `at` microseconds older, and
-    those that were stored see a clock that is `lead` ahead of that."""
+    those that were stored see a clock that is `lead` ahead of that.
 
-    def __init__(self, lifetimes: Lifetimes | None) -> None:
+    Under a live clock (`dues`) they are those that were due by then; what else time changes of a document, and nobody
+    looks up, is worked out when it is read (`read`)."""
+
+    def __init__(self, lifetimes: Lifetimes | None, dues: Dues | None = None) -> None:
         self.lifetimes = lifetimes
+        self.dues = dues
+        self._stored_dues: list[tuple[int, str]] = []
+        """A heap: when documents that were stored are due, after the epoch, with their ids."""
+        self._passing: set[str] = set()
+        """The ids of those of them that change in between."""
         self.at = self.lead = 0
         self.aged: dict[int, Document | None] = {}
         """By rank; None for a document that is gone."""
@@ -37,7 +35,8 @@ class Ageing:
 
     def fork(self) -> Ageing:
         """The same, for somebody who will change it."""
-        new = Ageing(self.lifetimes)
+        new = Ageing(self.lifetimes, self.dues)
+        new._stored_dues, new._passing = [*self._stored_dues], set(self._passing)
         new.at, new.lead, new.aged, new.gone = self.at, self.lead, dict(self.aged), self.gone
         return new
 
@@ -48,19 +47,14 @@ class Ageing:
         field, values = self.lifetimes.field, self.lifetimes.values
         if field is None:
             return overlay.ranks
-        changeable = BitMap(rank for rank, stored in overlay.stored.items() if self._may_change(stored))
+        changeable = BitMap(
+            rank for rank, stored in overlay.stored.items() if self.lifetimes.may_change(stored.document)
+        )
         if overlay.source is not None:
             postings = overlay.source.postings(field, itself)
             seeded = BitMap.union(EMPTY, *(postings.get(value, EMPTY) for value in values))
             changeable |= overlay.layout.lay_out(seeded - overlay.hidden)
         return changeable
-
-    def _may_change(self, stored: Stored) -> bool:
-        """Whether time can change a document that somebody stored."""
-        lifetimes = self.lifetimes
-        if lifetimes is None:
-            return False
-        return lifetimes.field is None or stored.document.get(lifetimes.field) in lifetimes.values
 
     def advance(self, overlay: Overlay, at: int, lead: int = 0) -> None:
         """Look at the documents when the seeded ones are `at` microseconds older, and those that were stored by `lead`
@@ -87,20 +81,86 @@ class Ageing:
             self.gone = BitMap(rank for rank, document in self.aged.items() if document is None)
 
     def _age(self, overlay: Overlay, at: int, lead: int) -> Iterator[tuple[int, Document | None]]:
-        assert self.lifetimes is not None
-        then = self.lifetimes.epoch
         # At the epoch the seeded ones, who may be many, are as they were made.
         for rank in self.candidates(overlay) if at else [*overlay.stored]:
-            stored = overlay.stored.get(rank)
-            stored_at, now = (0, at) if stored is None else (stored.stored_at, at + lead)
-            if stored_at >= now or (stored is not None and not self._may_change(stored)):
-                # What was stored at this instant, or later, is as it was stored.
-                continue
             before = overlay.document(rank)
-            try:
-                after = self.lifetimes.age(before, then + stored_at, then + now)
-            except (ValueError, OverflowError, TypeError, KeyError):
-                # The spec leaves some dates free; a document whose dates cannot be read does not age.
-                continue
+            after = self._look(overlay, rank, before, at, lead)
             if after is not before:
                 yield rank, after
+
+    def _look(self, overlay: Overlay, rank: int, before: Document, at: int, lead: int) -> Document | None:
+        """What a document, which was stored as `before`, is by then; the same one if nothing changed."""
+        assert self.lifetimes is not None
+        stored, then = overlay.stored.get(rank), self.lifetimes.epoch
+        stored_at, now = (0, at) if stored is None else (stored.stored_at, at + lead)
+        if stored_at >= now or not self.lifetimes.may_change(before):
+            # What was stored at this instant, or later, is as it was stored.
+            return before
+        return self.lifetimes.look(before, then + stored_at, then + now)
+
+    # Under a live clock
+
+    def is_due(self, at: int, lead: int) -> bool:
+        """Whether by then a document is due that was not by now."""
+        assert self.dues is not None
+        return self.dues.next(self.at) <= at or bool(self._stored_dues and self._stored_dues[0][0] <= at + lead)
+
+    def take_due(self, overlay: Overlay, at: int, lead: int) -> list[int]:
+        """The ranks of the documents that are due by then and were not by now."""
+        assert self.dues is not None
+        ordinals = set(self.dues.between(self.at, at)) if overlay.source is not None else set[int]()
+        ranks = {overlay.layout.rank(each) for each in ordinals if FIRST + each not in overlay.hidden}
+        while self._stored_dues and self._stored_dues[0][0] <= at + lead:
+            rank = overlay.find(heapq.heappop(self._stored_dues)[1])
+            if rank is not None:
+                ranks.add(rank)
+        return sorted(ranks)
+
+    def look_at(self, overlay: Overlay, ranks: Iterable[int], at: int, lead: int) -> None:
+        """It is that late, and these are all the documents that are due."""
+        self.at, self.lead = at, lead
+        gone = set[int]()
+        for rank in ranks:
+            before = overlay.document(rank)
+            after = self._look(overlay, rank, before, at, lead)
+            if after is not before:
+                self.aged[rank] = after
+                if after is None:
+                    gone.add(rank)
+        if gone:
+            self.gone = self.gone | BitMap(gone)
+
+    def is_passing(self, overlay: Overlay, rank: int, filed: Document) -> bool:
+        """Whether a document changes by itself before it is next due; `filed` is what it was when it was last."""
+        if self.dues is None or self.lifetimes is None or not self.lifetimes.may_change(filed):
+            return False
+        stored = overlay.stored.get(rank)
+        if stored is not None:
+            return stored.place[1] in self._passing
+        return overlay.layout.ordinal(rank) in self.dues.passing
+
+    def read(self, overlay: Overlay, rank: int) -> Document:
+        """Such a document as it is by now."""
+        stored = overlay.document(rank)
+        return self._look(overlay, rank, stored, self.at, self.lead) or stored
+
+    def schedule(self, stored: Stored) -> None:
+        """Remember when a document is due that was stored just now."""
+        if self.dues is None or self.lifetimes is None or not self.lifetimes.may_change(stored.document):
+            return
+        epoch, identity = self.lifetimes.epoch, stored.place[1]
+        then = epoch + stored.stored_at
+        dues = [*find_dues(stored.document, then, self.lifetimes)]
+        for due in dues:
+            if due - epoch > self.at + self.lead:
+                heapq.heappush(self._stored_dues, (due - epoch, identity))
+        if is_passing(stored.document, then, dues, self.lifetimes):
+            self._passing.add(identity)
+        else:
+            self._passing.discard(identity)
+
+    def schedule_all(self, overlay: Overlay) -> None:
+        """The same for all documents, when it is another instant or others are stored."""
+        self._stored_dues, self._passing = [], set()
+        for stored in overlay.stored.values():
+            self.schedule(stored)

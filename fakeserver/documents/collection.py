@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pyroaring import BitMap
 
-from fakeserver.documents.ageing import Ageing, Lifetimes
+from fakeserver.documents.ageing import Ageing
 from fakeserver.documents.answers import Answers, Shown
 from fakeserver.documents.changes import Change, Clear, Put, Remove
+from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.effects import Effects, effects_of
 from fakeserver.documents.index import Index
 from fakeserver.documents.keys import Key, KeyFunction, itself
@@ -17,6 +18,7 @@ from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Check, Overlay, Stored
 from fakeserver.documents.ranks import LAST
 from fakeserver.documents.seeded import FIRST, MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
+from fakeserver.instants import SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 
@@ -30,13 +32,17 @@ class Collection:
     A copy (`copy.copy`) is a view that stays whole: both share what they have until one of them is changed.
     """
 
-    def __init__(self, source: Seeded | None, order: Order, lifetimes: Lifetimes | None = None) -> None:
+    def __init__(
+        self, source: Seeded | None, order: Order, lifetimes: Lifetimes | None = None, dues: Dues | None = None
+    ) -> None:
         self._overlay = Overlay(source, order)
-        self._ageing = Ageing(lifetimes)
+        self._ageing = Ageing(lifetimes, dues)
         self._index = Index()
         self._bodies: dict[int, bytes] = {}
+        self._passing: set[int] = set()
+        """The ranks of bodies that a live clock soon makes wrong."""
         self._everything: BitMap | None = self._overlay.ranks
-        self._as_seeded = source is not None
+        self._as_seeded = source is not None and dues is None
         self._shared = False
         self.version = 0
         """Raised by every write."""
@@ -86,13 +92,19 @@ class Collection:
         return self.filed(OWNER, itself, owner)
 
     def document(self, rank: int) -> Document:
+        filed = self._filed(rank)
+        passing = self._ageing.is_passing(self._overlay, rank, filed)
+        return self._ageing.read(self._overlay, rank) if passing else filed
+
+    def _filed(self, rank: int) -> Document:
+        """The document as it was when time last changed what it is filed under."""
         document = self._ageing.aged.get(rank)
         return self._overlay.document(rank) if document is None else document
 
     def value(self, rank: int, field: str) -> Json:
-        """One field of a document, None where it is absent."""
+        """One field of a document that is looked up, None where it is absent."""
         if rank in self._overlay.stored or rank in self._ageing.aged:
-            return self.document(rank).get(field)
+            return self._filed(rank).get(field)
         return self._overlay.seeded.value(self._overlay.ordinal(rank), field)
 
     def owner(self, rank: int) -> str:
@@ -108,9 +120,16 @@ class Collection:
         if body is None:
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
-            body = encode(self.document(rank)) if rank in self._ageing.aged else self._overlay.body(rank)
+            body = self._encode(rank)
             self._bodies[rank] = body
         return body
+
+    def _encode(self, rank: int) -> bytes:
+        overlay, ageing = self._overlay, self._ageing
+        if ageing.dues is not None and ageing.is_passing(overlay, rank, self._filed(rank)):
+            self._passing.add(rank)
+            return encode(ageing.read(overlay, rank))
+        return encode(self._filed(rank)) if rank in ageing.aged else overlay.body(rank)
 
     def bodies(self, ranks: list[int]) -> list[bytes]:
         """The bodies of these ranks; those that were read before cost one look-up each."""
@@ -148,9 +167,31 @@ class Collection:
         by `lead` more."""
         if (at, lead) == (self._ageing.at, self._ageing.lead) or self._ageing.lifetimes is None:
             return
+        ageing = self._ageing
+        if ageing.dues is not None and at >= ageing.at and at + lead >= ageing.at + ageing.lead:
+            if at - ageing.at >= SECOND or lead != ageing.lead or ageing.is_due(at, lead):
+                self._unshare()
+                self._pass(at, lead)
+            return
         self._unshare()
         self._ageing.advance(self._overlay, at, lead)
+        self._ageing.schedule_all(self._overlay)
         self._show_anew()
+
+    def _pass(self, at: int, lead: int) -> None:
+        """Time has passed by itself: look at what is due, and leave the rest to whoever reads it."""
+        ageing, overlay = self._ageing, self._overlay
+        due = ageing.take_due(overlay, at, lead)
+        few = len(due) <= MAX_REFILED
+        before = {rank: self.shown(rank) for rank in due} if few else {}
+        ageing.look_at(overlay, due, at, lead)
+        for rank in self._passing:
+            self._bodies.pop(rank, None)
+        self._passing = set()
+        if before:
+            self._follow(before)
+        elif due:
+            self._show_anew()
 
     def candidates(self) -> BitMap:
         """The stored documents that time can change."""
@@ -199,6 +240,7 @@ class Collection:
                 ageing.renew(rank)
                 if stored is not None and stored.place == overlay.place(rank):
                     overlay.put(rank, stored)
+                    ageing.schedule(stored)
                     continue
                 overlay.remove(rank)
             if stored is not None:
@@ -216,6 +258,7 @@ class Collection:
                 overlay.move(placement.moved)
             self._note(before, (placement.rank,))
             overlay.put(placement.rank, stored)
+            ageing.schedule(stored)
         if before is None or len(before) > MAX_REFILED:
             self._show_anew()
         else:
@@ -233,7 +276,7 @@ class Collection:
         stored = self._overlay.stored.get(rank)
         if stored is not None and rank not in self._ageing.aged:
             return stored.document, stored.owner
-        return (self.document(rank), self.owner(rank)) if self.shows(rank) else None
+        return (self._filed(rank), self.owner(rank)) if self.shows(rank) else None
 
     def shows(self, rank: int) -> bool:
         """Whether there is a document at a rank."""
@@ -254,26 +297,27 @@ class Collection:
     def _show_anew(self) -> None:
         """Work out everything that is shown when it is asked for."""
         self._index.forget()
-        self._bodies = {}
+        self._bodies, self._passing = {}, set()
         self.answers = Answers(self.answers.revision + 1)
         self._show()
 
     def _show(self) -> None:
         overlay, ageing = self._overlay, self._ageing
         self._everything = None
-        untouched = not overlay.stored and not ageing.aged and overlay.layout.dense
+        untouched = not overlay.stored and not ageing.aged and overlay.layout.dense and ageing.dues is None
         self._as_seeded = untouched and overlay.source is not None
 
     def _fill(self, documents: Iterable[Stored]) -> None:
         self._overlay.fill(documents)
         self._ageing.clear()
+        self._ageing.schedule_all(self._overlay)
         self._show_anew()
 
     def _unshare(self) -> None:
         """Leave what a copy may still be reading to it."""
         if self._shared:
             self._overlay, self._ageing = self._overlay.fork(), self._ageing.fork()
-            self._index, self._bodies = self._index.fork(), dict(self._bodies)
+            self._index, self._bodies, self._passing = self._index.fork(), dict(self._bodies), set(self._passing)
             self._shared = False
 
     # Another recipe
@@ -319,4 +363,5 @@ class Collection:
         self.version += 1
         if self._ageing.at or self._ageing.lead:
             self._ageing.advance(overlay, self._ageing.at, self._ageing.lead)
+        self._ageing.schedule_all(overlay)
         self._show_anew()

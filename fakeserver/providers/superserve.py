@@ -223,6 +223,7 @@ PROVIDER = Provider(
     },
     make=make,
     age=age,
+    ages=("status", frozenset({"active", "paused", "resuming"})),
     # Observed: the buckets of the provider's server. They report themselves; settings can enforce them.
     limits=(
         Limit("address", capacity=100, seconds=2, by=("address",), bucket=True, headers=True, enforced=False),

@@ -44,6 +44,8 @@ class Settings:
     size: int = 1_000
     only: tuple[str, ...] = ()
     epoch: int | None = None
+    live: bool = False
+    """Whether seeded documents age by themselves."""
     fixtures: Path | None = None
     locale: str | None = None
     """Faker's name of the locale by which, with the seed, the vocabularies are drawn; None is those of the package."""
@@ -118,6 +120,8 @@ class App:
         if settings.size >= PREPARED_SIZE:
             for service in services.values():
                 self.seeded.prepare(service.provider)
+        for service in services.values() if settings.live else ():
+            self.seeded.dues(service.provider)
         self.worlds = Worlds(self.new_world)
         self.serve_from(services)
 
@@ -131,10 +135,15 @@ class App:
 
     def new_world(self, name: str) -> World:
         """A world as the seed makes it, which comes into being now."""
-        pinned, limited = self.settings.epoch, self.settings.rate_limits
-        if pinned is not None:
-            return World(self.seeded, name, epoch=pinned, rate_limits=limited)
-        return World(self.seeded, name, epoch=wall(), wall=wall, rate_limits=limited)
+        pinned = self.settings.epoch
+        return World(
+            self.seeded,
+            name,
+            epoch=wall() if pinned is None else pinned,
+            wall=wall if pinned is None else None,
+            live=self.settings.live,
+            rate_limits=self.settings.rate_limits,
+        )
 
     @property
     def world(self) -> World:

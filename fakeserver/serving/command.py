@@ -20,6 +20,7 @@ from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
 from fakeserver.loopback import ADDRESS, NAME, PORT, is_loopback
 from fakeserver.plugins import UnusablePlugin
+from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.app import App, Settings, create_app
@@ -29,6 +30,7 @@ from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.watching import WatchingServer
 
 DEFAULT_SIZE = 1_000
+STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -109,6 +111,13 @@ def add_worlds(parser: Parser) -> None:
         metavar="INSTANT",
         help="what the dates of all worlds are counted from (default: when each comes into being)",
     )
+    add(
+        "--clock",
+        type=one_of(CLOCKS, "clock"),
+        default=STATIONARY,
+        metavar="CLOCK",
+        help=f"{LIVE}: seeded sandboxes age as time passes; {STATIONARY} (default): only when the clock is moved",
+    )
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
 
 
@@ -147,6 +156,7 @@ def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
         size=parsed.size,
         only=tuple(dict.fromkeys(parsed.only)),
         epoch=parsed.epoch,
+        live=parsed.clock == LIVE,
         fixtures=parsed.fixtures,
         locale=parsed.locale,
         rate_limits=not parsed.no_rate_limits,
@@ -155,7 +165,7 @@ def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
     )
     try:
         app = create_app(settings)
-    except (UnusablePlugin, FixtureError) as error:
+    except (UnusablePlugin, FixtureError, FakeProblem) as error:
         raise UsageError(f"fakeserver: {error}") from error
     listener = listen(parsed.host, parsed.port) if parsed.uds is None else listen_at(parsed.uds)
     scheme = "http" if tls is None else "https"

@@ -1,8 +1,10 @@
 """A world's clock: real by default; it can be frozen, set, advanced and scaled.
 
 Seeded documents age only by the time that somebody adds (`aged`), so an untouched world is stationary: it gives the
-same answer all day. What somebody stored is dated by the clock, and ages by it: the time that has passed by itself
-counts for it from the next move on (`lead`). All instants are microseconds since 1970, all durations microseconds.
+same answer all day. In a live one they age by all time. What somebody stored is dated by the clock, and ages by it: the
+time that has passed by itself in a stationary world counts for it from the next move on (`lead`).
+
+All instants are microseconds since 1970, all durations microseconds.
 """
 
 from __future__ import annotations
@@ -26,13 +28,19 @@ def monotonic() -> int:
 
 class Clock:
     """Starts at what `wall` says, without it at the world's epoch, and runs at the pace of the machine's clock, times
-    `factor`."""
+    `factor`. In a `live` world seeded documents age by it."""
 
     def __init__(
-        self, epoch: int, machine: Callable[[], int] = monotonic, wall: Callable[[], int] | None = None
+        self,
+        epoch: int,
+        machine: Callable[[], int] = monotonic,
+        wall: Callable[[], int] | None = None,
+        *,
+        live: bool = False,
     ) -> None:
         self._machine = machine
         self._wall = wall
+        self._live = live
         self._epoch = epoch
         self.reset()
 
@@ -40,7 +48,7 @@ class Clock:
         """Real pace from the start, and nothing added."""
         self._anchor = self._epoch if self._wall is None else max(self._epoch, self._wall())
         self._since = self._machine()
-        self._added = 0
+        self._added = self._initially = self._anchor - self._epoch if self._live else 0
         self.factor = 1.0
         self.frozen = False
         self._note_lead()
@@ -59,11 +67,18 @@ class Clock:
     @property
     def aged(self) -> int:
         """How much older than at the epoch the seeded documents are."""
-        return self._added + (self._passed if self.factor != 1.0 else 0)
+        return self._added + (self._passed if self._ages_by_itself else 0)
+
+    @property
+    def _ages_by_itself(self) -> bool:
+        return self._live or self.factor != 1.0
 
     @property
     def stepped(self) -> int:
-        """`aged`, but in steps while the clock is scaled, so that not every request finds all documents older."""
+        """`aged`, but in steps while a stationary world's clock is scaled, so that not every request finds all
+        documents older."""
+        if self._live:
+            return self.aged
         if self.factor == 1.0:
             return self._added
         step = 1 if self.frozen else int(self.factor * STEP)
@@ -72,7 +87,7 @@ class Clock:
     @property
     def changed(self) -> bool:
         """Whether somebody changed its time or its pace."""
-        return bool(self._added) or self.frozen or self.factor != 1.0
+        return self._added != self._initially or self.frozen or self.factor != 1.0
 
     @property
     def _passed(self) -> int:
@@ -123,7 +138,7 @@ class Clock:
         readings time would be lost."""
         machine = self._machine()
         passed = 0 if self.frozen else int((machine - self._since) * self.factor)
-        self._added += passed if self.factor != 1.0 else 0
+        self._added += passed if self._ages_by_itself else 0
         self._anchor = min(LAST, self._anchor + passed)
         self._since = machine
 

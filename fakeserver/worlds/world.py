@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from fakeserver.documents.ageing import Lifetimes
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.order import newest_first
-from fakeserver.documents.seeded import Seeded
+from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.faults.scripts import FaultRule, Faults
 from fakeserver.instants import SECOND
 from fakeserver.parts import Part
@@ -28,6 +28,10 @@ Wall = Callable[[], int]
 """A clock on the wall, in microseconds since 1970."""
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
+MAX_LIVE = 5_000
+"""Documents of a provider that a live clock may have to change: who asks first after a week waits for all of them."""
+WHOLE_STEP = 60 * SECOND
+"""Between two looks of a live clock at the documents of a provider that names no field in `ages`."""
 
 
 Refuse = Callable[[Document], str | None]
@@ -69,16 +73,40 @@ class SeededDocuments:
         self.seeding = seeding
         self.fixtures = fixtures
         self._sources: dict[str, dict[str, Seeded]] = {}
+        self._dues: dict[str, dict[str, Dues]] = {}
 
-    def collections(self, provider: Provider, seeding: Seeding | None = None) -> dict[str, Collection]:
-        """Untouched collections of a provider's tenants, at the epoch of a seeding."""
+    def collections(
+        self, provider: Provider, seeding: Seeding | None = None, *, live: bool = False
+    ) -> dict[str, Collection]:
+        """Untouched collections of a provider's tenants, at the epoch of a seeding; `live` where they are to be asked
+        what they are whenever time has passed."""
         dated = (seeding or self.seeding).dated
         sources = self._sources.get(provider.slug)
         if sources is None:
             sources = self._sources[provider.slug] = self._seed(provider)
         order = newest_first(provider.created, provider.identity)
         lifetimes = None if provider.age is None else Lifetimes(provider.age, dated, *provider.ages)
-        return {name: Collection(source.dated(dated), order, lifetimes) for name, source in sources.items()}
+        dues = self.dues(provider) if live else {}
+        return {
+            name: Collection(source.dated(dated), order, lifetimes, dues.get(name)) for name, source in sources.items()
+        }
+
+    def dues(self, provider: Provider) -> dict[str, Dues]:
+        """When time changes the documents of each tenant; nothing if a provider has none that are told by a field."""
+        dues = self._dues.get(provider.slug)
+        if dues is None:
+            field, _ = provider.ages
+            dues = {}
+            if provider.age is None or field is None:
+                return dues
+            lifetimes = Lifetimes(provider.age, self.seeding.dated, *provider.ages)
+            candidates = {name: each.candidates() for name, each in self.collections(provider).items()}
+            limit_ageing(provider, sum(map(len, candidates.values())), MAX_LIVE)
+            for name, ranks in candidates.items():
+                source = self._sources[provider.slug][name]
+                dues[name] = Dues.of(source, lifetimes, [rank - FIRST for rank in ranks])
+            self._dues[provider.slug] = dues
+        return dues
 
     def renew(self, fixtures: Mapping[str, Fixture], changed: Iterable[str]) -> None:
         """Other fixtures from now on; the documents of the changed providers are made anew when somebody asks."""
@@ -110,6 +138,16 @@ class SeededDocuments:
         }
 
 
+def limit_ageing(provider: Provider, candidates: int, most: int) -> None:
+    """Refuse to have time change more documents than it may."""
+    if candidates > most:
+        raise FakeProblem(
+            409,
+            f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
+            f"{most}: serve with a smaller --size",
+        )
+
+
 def _key(*parts: object) -> bytes:
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=32).digest()
 
@@ -117,9 +155,10 @@ def _key(*parts: object) -> bytes:
 class Documents:
     """What the tenants of every provider own in one world; a provider's are made when somebody first asks for them."""
 
-    def __init__(self, seeded: SeededDocuments, seeding: Seeding) -> None:
+    def __init__(self, seeded: SeededDocuments, seeding: Seeding, *, live: bool = False) -> None:
         self.seeded = seeded
         self.seeding = seeding
+        self._live = live
         self._tenants: dict[str, dict[str, Collection]] = {}
         self._shown: dict[str, tuple[int, int]] = {}
 
@@ -127,7 +166,7 @@ class Documents:
         """The provider's tenants and what they own, as of the last `advance`."""
         tenants = self._tenants.get(provider.slug)
         if tenants is None:
-            tenants = self._tenants[provider.slug] = self.seeded.collections(provider, self.seeding)
+            tenants = self._tenants[provider.slug] = self.seeded.collections(provider, self.seeding, live=self._live)
             self._shown[provider.slug] = 0, 0
         return tenants
 
@@ -192,7 +231,8 @@ class Documents:
 class World:
     """All state of one namespace; the one at the root has no name. What it has of its own, besides the secret that its
     cursors are signed with, are its `parts`. It comes into being at its `epoch` (if none is given, that of the seeded
-    documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch."""
+    documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch. In a `live` one
+    the seeded documents age by themselves."""
 
     def __init__(
         self,
@@ -201,21 +241,23 @@ class World:
         *,
         epoch: int | None = None,
         wall: Wall | None = None,
+        live: bool = False,
         rate_limits: bool = True,
     ) -> None:
         self._origin = seeded
         self._epoch = seeded.seeding.epoch if epoch is None else epoch
         self._wall = wall
+        self.live = live
         self._rate_limits = rate_limits
         self._taken_over = 0
         self.name = name
         self.secret = _key(seeded.seeding.seed, name)
-        self.clock = Clock(self._epoch, wall=wall)
+        self.clock = Clock(self._epoch, wall=wall, live=live)
         self.settings = self._initial_settings()
         self.faults = Faults(seeded.seeding.seed)
         self.limits = Limits()
         self.journal = Journal()
-        self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch))
+        self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch), live=live)
 
     @property
     def parts(self) -> Mapping[str, State]:
@@ -275,7 +317,11 @@ class World:
 
     def advance(self, provider: Provider) -> dict[str, Collection]:
         """Let the provider's documents follow the clock; its tenants, as of now."""
-        return self.documents.advance(provider, self.clock.stepped, self.clock.lead + self._since_dated)
+        at, lead = self.clock.stepped, self.clock.lead + self._since_dated
+        if self.live and provider.ages[0] is None:
+            # Nothing tells which documents are due, so all of them are looked at.
+            at -= at % WHOLE_STEP
+        return self.documents.advance(provider, at, lead)
 
     @property
     def _since_dated(self) -> int:
@@ -286,15 +332,19 @@ class World:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
         self.advance(provider)[tenant].apply(changes, at=self.clock.now - self.seeding.dated)
 
-    def check_ageing(self, provider: Provider) -> None:
-        """Refuse to move the clock of a world in which too many documents would change."""
-        candidates = sum(len(collection.candidates()) for collection in self.tenants(provider).values())
-        if candidates > MAX_AGEING:
-            raise FakeProblem(
-                409,
-                f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
-                f"{MAX_AGEING}: serve with a smaller --size",
-            )
+    def check_ageing(self, provider: Provider, put: Mapping[str, int] | None = None) -> None:
+        """Refuse to let time change so many documents that it would hold up the server: by a move of the clock, or by a
+        live clock, if so many that it can change (`put`) are put in the place of a tenant's."""
+        candidates = {name: len(collection.candidates()) for name, collection in self.tenants(provider).items()}
+        candidates.update(put or {})
+        limit_ageing(provider, sum(candidates.values()), MAX_LIVE if self.live else MAX_AGEING)
+
+    def check_put(self, provider: Provider, tenant: str, documents: Iterable[Document], *, beside: bool) -> None:
+        """Refuse to store more documents, in the place of a tenant's or beside them, than a live clock can change."""
+        if self.live and provider.age is not None:
+            lifetimes = Lifetimes(provider.age, self.seeding.dated, *provider.ages)
+            there = len(self.tenants(provider)[tenant].candidates()) if beside else 0
+            self.check_ageing(provider, {tenant: there + sum(map(lifetimes.may_change, documents))})
 
     def renew(self, changed: Mapping[str, Provider], renewal: Renewal) -> list[str]:
         """Keep what was written, as far as it fits providers that are other ones now, and the fixtures that the seeded
@@ -318,7 +368,14 @@ class World:
         known = (self._origin, self.seeded)
         same = (each for each in known if replace(each.seeding, epoch=seeding.epoch) == seeding)
         seeded = next(same, None) or SeededDocuments(seeding, self._origin.fixtures)
-        return World(seeded, self.name, epoch=seeding.epoch, wall=self._wall, rate_limits=self._rate_limits)
+        return World(
+            seeded,
+            self.name,
+            epoch=seeding.epoch,
+            wall=self._wall,
+            live=self.live,
+            rate_limits=self._rate_limits,
+        )
 
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""

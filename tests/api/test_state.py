@@ -50,11 +50,15 @@ EXCEPTED: dict[Key, str] = {
     ("World", "_origin"): "a reset leads back to the seed that this server was started with",
     ("World", "_epoch"): "a reset leads back to the epoch at which this world came into being",
     ("World", "_wall"): CONSTANT,
+    ("World", "live"): CONSTANT,
+    ("Documents", "_live"): CONSTANT,
     ("World", "_rate_limits"): CONSTANT,
     ("World", "_taken_over"): "a version only rises; a reset and a restored snapshot raise it",
     ("Clock", "_epoch"): CONSTANT,
     ("Clock", "_machine"): CONSTANT,
     ("Clock", "_wall"): CONSTANT,
+    ("Clock", "_live"): CONSTANT,
+    ("Clock", "_initially"): CONSTANT,
     ("Clock", "_since"): "the machine's clock at the last change; what has passed since is in `now` and `added`",
     ("Settings", "initial"): CONSTANT,
     ("Faults", "seed"): CONSTANT,
@@ -63,6 +67,7 @@ EXCEPTED: dict[Key, str] = {
     ("Documents", "seeding"): "stands in the snapshot as the recipe",
     ("Collection", "_index"): WORKED_OUT,
     ("Collection", "_bodies"): WORKED_OUT,
+    ("Collection", "_passing"): WORKED_OUT,
     ("Collection", "_everything"): WORKED_OUT,
     ("Collection", "_as_seeded"): WORKED_OUT,
     ("Collection", "answers"): WORKED_OUT,
@@ -72,6 +77,9 @@ EXCEPTED: dict[Key, str] = {
     ("Overlay", "_own"): "whether nobody else holds the ranks",
     ("Stored", "body"): WORKED_OUT,
     ("Ageing", "lifetimes"): CONSTANT,
+    ("Ageing", "dues"): CONSTANT,
+    ("Ageing", "_stored_dues"): WORKED_OUT,
+    ("Ageing", "_passing"): WORKED_OUT,
 }
 """What is neither in a snapshot nor taken away by a reset, or need not be the same afterwards; and why."""
 SHARED: dict[type, str] = {Seeded: "a pure function of the seeding, and of what the server was started with"}

@@ -19,7 +19,7 @@ from fakeserver.faults.on_request import NAMES
 from fakeserver.faults.scripts import CONNECTION_FAULTS
 from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
-from fakeserver.worlds.world import MAX_AGEING
+from fakeserver.worlds.world import MAX_AGEING, MAX_LIVE
 from tests.support.admin import Machine
 from tests.support.asgi import EPOCH, ROWS, SPECS, Row, app_of, get, tenants
 from tests.support.server import Live
@@ -193,6 +193,7 @@ def test_processes_share_a_world() -> None:
 def test_the_clock_is_as_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of documents that a clock moves with, and where the clock of a namespace starts."""
     assert f"more than {MAX_AGEING:,} documents" in README
+    assert f"at most {MAX_LIVE:,} documents" in README
     monkeypatch.setattr("fakeserver.worlds.clock.time", Machine())
     app = app_of()
     app.world.clock.advance(3_600 * SECOND)

@@ -403,6 +403,13 @@ def test_wrong_usage(tmp_path: Path, line: str, causes: list[str]) -> None:
     refused(run(tmp_path, *line.split(), PYTHONUTF8="1"), *causes)
 
 
+def test_a_clock_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+    """One that does not exist, and a live one over more documents than it can age."""
+    refused(run(tmp_path, "serve", "--clock", "alive"), "--clock", "alive")
+    too_many = run(tmp_path, "serve", "--port", "0", "--clock", "live", "--size", "20000")
+    refused(too_many, "documents that time can change", "--size")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["serve", "--help"], ["env", "--help"], ["--version"]])
 def test_help(tmp_path: Path, arguments: list[str]) -> None:
     """Help and version go to stdout, and are no error."""

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from pyroaring import BitMap
 
-from fakeserver.documents.ageing import Lifetimes
 from fakeserver.documents.changes import Put, Remove
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.dues import Lifetimes
 from fakeserver.documents.keys import itself
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import FIRST, Seeded
