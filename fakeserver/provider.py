@@ -31,11 +31,12 @@ from fakeserver.listing.filters import (
     Pairs,
     Predicate,
     Rows,
+    Within,
 )
 from fakeserver.listing.limit import Limit
 from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
-from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, Order, OrderParameter
+from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
 from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.problems import (
@@ -92,6 +93,7 @@ __all__ = [
     "Facets",
     "Fact",
     "FieldFilter",
+    "FieldOrders",
     "Filter",
     "First",
     "Form",
@@ -129,6 +131,7 @@ __all__ = [
     "ValueRefused",
     "View",
     "Window",
+    "Within",
     "Write",
     "at",
     "bad_cursor",

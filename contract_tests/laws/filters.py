@@ -328,5 +328,4 @@ def common_pairs(filter: Json | Tags, rows: Sequence[Row]) -> list[tuple[str, st
 def ignored(check: Check) -> None:
     """A query parameter that is not declared changes nothing."""
     question = check.question((), size=check.some(3), by=check.listing.ignores)
-    unknown = (("no_such_parameter", "1"), ("q", "x"))
-    check.expect("unknown parameter", question.asked(query=(*question.ask.query, *unknown)))
+    check.expect("unknown parameter", question.asked(query=(*question.ask.query, *check.listing.unknown)))

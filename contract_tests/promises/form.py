@@ -99,6 +99,8 @@ class Listing:
     """How sandboxes of one instant are ordered."""
     ignores: Statement = IGNORES
     """That parameters which nobody declares change nothing."""
+    unknown: Pairs = (("no_such_parameter", "1"), ("q", "x"))
+    """Such parameters, one of them of a name that clients are tempted to use."""
     paging: Paging
     filters: tuple[Filter, ...]
     invariants: tuple[Invariant, ...]

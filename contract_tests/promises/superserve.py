@@ -137,6 +137,8 @@ LISTING = Listing(
     always=frozenset({"metadata"}),
     order=Statement("Observed: the newest come first (server source)."),
     ignores=Statement("Observed: query parameters that are not declared are ignored (server source)."),
+    # Its newest server searches by `q`.
+    unknown=(("no_such_parameter", "1"), ("search", "x")),
     paging=Paging(
         size="limit",
         default=None,

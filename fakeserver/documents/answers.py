@@ -15,6 +15,8 @@ MAX_ANSWERS = 256
 """Questions whose rows are kept at hand."""
 MAX_COUNTS = 256
 """Questions whose facets are kept at hand."""
+MAX_RUNS = 64
+"""Questions for which it is kept how many rows there are of each text of a field."""
 MAX_NOTED = 64
 """Writes whose ranks are noted, so that an answer can follow them."""
 MAX_FOLLOWED = 256
@@ -22,6 +24,8 @@ MAX_FOLLOWED = 256
 
 Shown = tuple[Document, str]
 """A document and its owner."""
+Runs = tuple[list[Hashable], list[int]]
+"""The texts of a field in an order, and for each how many rows stand up to the last that has it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,8 @@ class Answers:
         """What questions found."""
         self.counts: Cache[Hashable, tuple[int, bytes]] = Cache(MAX_COUNTS)
         """Facets, with the revision that they are of."""
+        self.runs: Cache[Hashable, tuple[int, Runs]] = Cache(MAX_RUNS)
+        """What lists go by that are in the order of a field, with the revision that it is of."""
         self.revision = revision
         self._noted: deque[tuple[int, list[int]]] = deque(maxlen=MAX_NOTED)
         self._noted_since = revision

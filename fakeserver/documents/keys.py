@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,12 +15,14 @@ KeyFunction = Callable[[Json], Iterable[Key]]
 
 
 class Index(Protocol):
-    """One field's index: which rows are filed under a key, and which rows there are."""
+    """One field's index: which rows are filed under a key, or under every key, and which rows there are."""
 
     @property
     def everything(self) -> BitMap: ...
 
     def filed(self, field: str, keys: KeyFunction, key: Key) -> BitMap: ...
+
+    def postings(self, field: str, keys: KeyFunction) -> Mapping[Key, BitMap]: ...
 
 
 def itself(value: Json) -> Iterator[Key]:

@@ -160,6 +160,25 @@ class AnyOf(FieldFilter):
 
 
 @dataclass(frozen=True, slots=True)
+class Within(FieldFilter):
+    """The field is text that has this one in it, in capitals or not; no character stands for others."""
+
+    keys: KeyFunction = itself
+    shapes: ClassVar = frozenset({"string"})
+
+    def predicate(self, value: Any) -> Predicate:
+        wanted = value.lower()
+        return lambda document: wanted in str(document.get(self.field) or "").lower()
+
+    def rows(self, index: Index, value: Any) -> Rows:
+        wanted = value.lower()
+        found = [
+            ranks for text, ranks in index.postings(self.field, self.keys).items() if wanted in str(text or "").lower()
+        ]
+        return Rows(BitMap.union(BitMap(), *found))
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf(EveryKey):
     """The field is a list that holds every one of these values."""
 

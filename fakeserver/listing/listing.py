@@ -101,7 +101,7 @@ class Listing(Filtering):
         values, scope = asked.values, self.scope(asked, view)
         collection = view.tenants[scope.tenant]
         ranks = find((scope.owner, asked.question), self.filters, collection, scope, values)
-        context = Context(view.issuer, scope.tenant, asked.question, asked.query)
+        context = Context(view.issuer, scope.tenant, asked.question, asked.query, owner=scope.owner)
         page = self.pages.page(ranks, values, collection, context)
         extras = self.extras
         change = extras.added_to if extras is not None and extras.choice.is_made(view.switches) else None

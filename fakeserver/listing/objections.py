@@ -10,8 +10,8 @@ from fakeserver.listing.envelopes import Envelope, Member
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter
 from fakeserver.listing.meaning import Form
-from fakeserver.listing.orders import OrderParameter
-from fakeserver.listing.pages import Number, Pages
+from fakeserver.listing.orders import DIRECTIONS, FieldOrders, OrderParameter
+from fakeserver.listing.pages import Cursor, Number, Pages
 from fakeserver.problems import Document, Json
 from fakeserver.spec.declared import Parameter
 from fakeserver.spec.schemas import fields_of, keyword_of
@@ -85,6 +85,8 @@ def to_pages(pages: Pages, form: Form) -> Iterator[str]:
     parameters = _parameters_of(form)
     if isinstance(pages.order, OrderParameter):
         yield from _to_orders(pages.order, parameters[pages.order.parameter])
+    if isinstance(pages.order, FieldOrders):
+        yield from _to_field_orders(pages, pages.order, form)
     numbers = {number.parameter: number for number in pages.numbers}
     for name in sorted(pages.parameters):
         if name in numbers:
@@ -110,6 +112,20 @@ def _to_members(members: Mapping[str, Member], schema: Json, document: Document)
             yield f"the envelope has the member {name!r}, and the answer has not{near(name, declared)}"
         elif not isinstance(member, str):
             yield from _to_members(member, declared[name], document)
+
+
+def _to_field_orders(pages: Pages, order: FieldOrders, form: Form) -> Iterator[str]:
+    if isinstance(pages.position, Cursor):
+        yield "pages by cursor go by the instant of creation, and cannot go by a field"
+    parameters = _parameters_of(form)
+    for name, choices in ((order.parameter, [*order.fields]), (order.direction, [*DIRECTIONS])):
+        texts: Names[str] = parameters[name].schema.get("enum", [])
+        if sorted(texts) != sorted(choices):
+            yield f"parameter {name!r} allows {texts}, and the orders are {choices}"
+        if parameters[name].schema.get("default") not in (None, choices[0]):
+            yield f"parameter {name!r} has a default that is not the first of the orders"
+    for field in filter(None, order.fields.values()):
+        yield from to_field(f"parameter {order.parameter!r}", field, form)
 
 
 def _to_orders(order: OrderParameter, parameter: Parameter) -> Iterator[str]:

@@ -5,32 +5,38 @@ Every position names the query parameters that it reads; the start-up check hold
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Protocol
 
 from pyroaring import BitMap
 
+from fakeserver.documents.answers import Runs
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.keys import itself
 from fakeserver.documents.order import OrderKey
+from fakeserver.documents.seeded import Postings
 from fakeserver.listing.cursors import Binding, CursorRefused, seal, unseal
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Neighbours, Page, link_header
 from fakeserver.listing.meaning import Issuer
-from fakeserver.listing.orders import NEWEST_FIRST, Order, OrderParameter
+from fakeserver.listing.orders import NEWEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.problems import bad_cursor
 
 
 @dataclass(slots=True)
 class Context:
     """What a page depends on besides rows and values. A cursor is bound to the issuer's secret, the tenant, the
-    `question` (the operation and its filters) and the order; links to other pages are made from the `query`."""
+    `question` (the operation and its filters) and the order; links to other pages are made from the `query`. `owner` is
+    whose rows alone the caller may see."""
 
     issuer: Issuer
     tenant: str
     question: bytes
     query: bytes = b""
     order: Order = NEWEST_FIRST
+    owner: str | None = None
 
     @property
     def binding(self) -> Binding:
@@ -68,7 +74,7 @@ class Pages:
 
     position: Position
     envelope: Envelope = BARE
-    order: Order | OrderParameter = NEWEST_FIRST
+    order: Order | OrderParameter | FieldOrders = NEWEST_FIRST
     _surround: Callable[[Page], None] = field(init=False, repr=False, compare=False)
     _links: bool = field(init=False, repr=False, compare=False)
 
@@ -105,6 +111,36 @@ def window(found: BitMap, offset: int, count: int, backwards: bool = False) -> l
     return list(islice(found.iter_equal_or_larger(found[offset]), count))
 
 
+def cut(found: BitMap, offset: int, count: int, collection: Collection, context: Context) -> list[int]:
+    """The ranks from `offset` on, at most `count` of them, in the order that was asked for."""
+    order = context.order
+    if order.field is None:
+        return window(found, offset, count, order.backwards)
+    postings = collection.postings(order.field, itself)
+    texts, ends = runs_of(found, postings, collection, context)
+    ranks: list[int] = []
+    for index in range(bisect_right(ends, offset), len(ends)):
+        if len(ranks) >= count:
+            break
+        before = ends[index - 1] if index else 0
+        ranks += window(postings[texts[index]] & found, max(0, offset - before), count - len(ranks))
+    return ranks
+
+
+def runs_of(found: BitMap, postings: Postings, collection: Collection, context: Context) -> Runs:
+    """The texts of a field in the order that was asked for, each with how many rows stand up to its last. The index has
+    the rows of one text newest first, so that no row is looked at; asked again, nothing is counted."""
+    order, answers = context.order, collection.answers
+    question = context.owner, context.question, order
+    kept = answers.runs.get(question)
+    if kept is not None and kept[0] == answers.revision:
+        return kept[1]
+    texts = sorted(postings, key=lambda text: (text is not None, str(text)), reverse=order.backwards)
+    runs = texts, [*accumulate(postings[text].intersection_cardinality(found) for text in texts)]
+    answers.runs.keep(question, (answers.revision, runs))
+    return runs
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Everything, unless the caller asks for a part (`limit` is clamped to `most`)."""
@@ -129,7 +165,7 @@ class Window:
         size, offset, total = values[self.limit], values[self.offset] or 0, len(found)
         if size is not None and size > self.most:
             size = self.most
-        ranks = window(found, offset, total if size is None else size, context.order.backwards)
+        ranks = cut(found, offset, total if size is None else size, collection, context)
         return Page(ranks, total, size, offset, None, offset + len(ranks) < total)
 
     def neighbours(self, page: Page) -> Neighbours:
@@ -161,7 +197,7 @@ class First:
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         limit = values[self.limit]
-        return Page(window(found, 0, limit, context.order.backwards), len(found), limit)
+        return Page(cut(found, 0, limit, collection, context), len(found), limit)
 
     def neighbours(self, page: Page) -> Neighbours:
         return {}
@@ -184,7 +220,7 @@ class Everything:
         return ()
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-        return Page(window(found, 0, len(found), context.order.backwards), len(found))
+        return Page(cut(found, 0, len(found), collection, context), len(found))
 
     def neighbours(self, page: Page) -> Neighbours:
         return {}
@@ -212,7 +248,7 @@ class Numbered:
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         number, size, total = values[self.number], values[self.size], len(found)
         offset = (number - 1) * size
-        ranks = window(found, offset, size, context.order.backwards)
+        ranks = cut(found, offset, size, collection, context)
         return Page(ranks, total, size, offset, number, number * size < total)
 
     def neighbours(self, page: Page) -> Neighbours:

@@ -14,6 +14,7 @@ from fakeserver.provider import (
     Document,
     Draw,
     Envelope,
+    FieldOrders,
     Issue,
     Limit,
     Listing,
@@ -25,6 +26,7 @@ from fakeserver.provider import (
     Scope,
     Switches,
     Window,
+    Within,
     at,
     instant,
     unserved,
@@ -49,6 +51,8 @@ REFUSALS = {
     "metadata": "",
     "limit": "limit must be a positive integer",
     "offset": "offset must be a non-negative integer",
+    "sort": "sort must be one of: created_at, name, status",
+    "order": "order must be 'asc' or 'desc'",
     "status": f"status must be one or more of: {', '.join(STATES)}",
 }
 """By parameter, in the order in which the server looks at them; of several that are wrong it names the first."""
@@ -117,7 +121,7 @@ def sentence_of(problem: Problem) -> str:
         return EMPTY_KEY
     if first.type == "repeated_key":
         return f"metadata filter {quote(key)} has multiple values; only one allowed"
-    return first.msg
+    return first.msg if first.msg.startswith("metadata ") else f"{first.field}: {first.msg}"
 
 
 def parameter_of(issue: Issue) -> str:
@@ -168,11 +172,10 @@ def make(draw: Draw) -> Document:
     status, created = draw.column("status"), draw.created
     age = (draw.epoch - created) // SECOND
     vcpus, memory = draw.pick("size", SIZES)
-    name = f"{draw.word('service', 'services')}-{draw.word('job', 'jobs')}"
     caps = [each for each in (3_600, 14_400, 86_400, 604_800) if each > age]
     document = {
         "id": draw.identity(lambda each: each.uuid("id")),
-        "name": draw.long_name("long name", "services", MAX_NAME) if draw.chance("at length", 2) else name,
+        "name": draw.column("name"),
         "status": status,
         "vcpu_count": vcpus,
         "memory_mib": memory,
@@ -217,8 +220,13 @@ PROVIDER = Provider(
             filters=(
                 Pairs("metadata", field="metadata", check=metadata_limits),
                 AnyOf("status", field="status"),
+                Within("q", field="name"),
             ),
-            pages=Pages(Window(most=MAX_PAGE), Envelope(headers={"X-Total-Count": "total"})),
+            pages=Pages(
+                Window(most=MAX_PAGE),
+                Envelope(headers={"X-Total-Count": "total"}),
+                FieldOrders("sort", "order", {"created_at": None, "name": "name", "status": "status"}),
+            ),
         ),
     },
     make=make,

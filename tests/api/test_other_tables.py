@@ -16,7 +16,7 @@ from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AnyOf, Equal, Pairs
 from fakeserver.listing.listing import Listing
-from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, OrderParameter
+from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, OrderParameter
 from fakeserver.listing.pages import Cursor, First, Numbered, Pages
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import SpecError
@@ -24,6 +24,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
+from fakeserver.spec.reading import Reading
 from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
 from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
@@ -58,6 +59,12 @@ E2B = Listing(
     ),
 )
 
+BY_NAME = FieldOrders("sort", "order", {"age": None, "name": "name"})
+SORTED: dict[str, Row] = {
+    "sort": {"type": "string", "enum": ["age", "name"], "default": "age"},
+    "order": {"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+}
+
 
 def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], header: str = "X-Next-Token") -> Service:
     """Superserve's documents behind another listing: the spec has these parameters and `status`, and this header."""
@@ -71,7 +78,7 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     operation["responses"]["200"]["headers"][header] = {"schema": TEXT}
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    provider = replace(SUPERSERVE, operations={"listSandboxes": meaning})
+    provider = replace(SUPERSERVE, operations={"listSandboxes": meaning}, reading=Reading())
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))
@@ -255,6 +262,26 @@ WRONG: dict[str, tuple[Listing, dict[str, Row], str]] = {
         E2B,
         PARAMETERS | {"order": {"type": "string", "enum": ["asc", "desc", "name"]}},
         "parameter 'order' allows ['asc', 'desc', 'name'], and the orders are ['desc', 'asc']",
+    ),
+    "an order by a field behind a cursor": (
+        replace(E2B, pages=replace(E2B.pages, order=BY_NAME)),
+        PARAMETERS | SORTED,
+        "pages by cursor go by the instant of creation, and cannot go by a field",
+    ),
+    "a choice of fields that the spec does not allow": (
+        Listing(RIGHT.tenant, Pages(First(), order=BY_NAME), (STATUS,)),
+        {"limit": LIMIT, **SORTED, "sort": {"type": "string", "enum": ["age"]}},
+        "parameter 'sort' allows ['age'], and the orders are ['age', 'name']",
+    ),
+    "another default direction": (
+        Listing(RIGHT.tenant, Pages(First(), order=BY_NAME), (STATUS,)),
+        {"limit": LIMIT, **SORTED, "order": {"type": "string", "enum": ["asc", "desc"], "default": "asc"}},
+        "parameter 'order' has a default that is not the first of the orders",
+    ),
+    "an order by a field that no row has": (
+        Listing(RIGHT.tenant, Pages(First(), order=replace(BY_NAME, fields={"age": None, "name": "nam"})), (STATUS,)),
+        {"limit": LIMIT, **SORTED},
+        "parameter 'sort' reads the field 'nam', which no row has; did you mean 'name'?",
     ),
     "another default order": (
         E2B,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fakeserver.providers.superserve import written
-from tests.support.asgi import EPOCH, PATHS, app_of, call, get
+from tests.support.asgi import EPOCH, PATHS, app_of, call, get, main_tenant
 
 STATES = "starting, active, pausing, paused, resuming, migrating, failed, deleted"
 MANY = "&".join(f"metadata.k{number}=v" for number in range(65))
@@ -120,3 +120,100 @@ def test_addresses_stand_in_front_of_domains() -> None:
     lists = [row["network"]["allow_out"] for row in listed() if "allow_out" in row.get("network", {})]
     assert any("/" in each[0] for each in lists)
     assert all(sorted(each, key=lambda rule: "/" not in rule) == each for each in lists)
+
+
+# What the list goes by, and what it is searched for.
+
+CHOICES = ("", "sort=name", "sort=status", "sort=created_at")
+KEPT = ("", "status=paused", "metadata.env=prod", "q=AN", "q=e-&status=active,paused", "q=nobody")
+
+
+def in_order(rows: list[dict[str, Any]], sort: str, order: str) -> list[dict[str, Any]]:
+    """Rows, which come newest first, as the server sorts them: what has the same value stays newest first."""
+    field = sort.removeprefix("sort=") or "created_at"
+    if field == "created_at":
+        return rows if order != "order=asc" else rows[::-1]
+    texts = sorted({row[field] for row in rows}, reverse=order != "order=asc")
+    return [row for text in texts for row in rows if row[field] == text]
+
+
+def asked(server: Any, *parts: str) -> list[dict[str, Any]]:
+    reply = get(server, "superserve", "&".join(filter(None, parts)))
+    assert reply.status == 200, reply.body
+    return json.loads(reply.body)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("order", ["", "order=desc", "order=asc"])
+@pytest.mark.parametrize("sort", CHOICES)
+def test_a_list_in_any_order_is_the_list(sort: str, order: str, kept: str) -> None:
+    """Sorted by a field, those of one value newest first; windows cut it, and filters narrow it."""
+    server = app_of(size=300)
+    expected = in_order(asked(server, kept), sort, order)
+    assert asked(server, kept, sort, order) == expected
+    for limit, offset in ((1, 0), (7, 0), (7, 5), (200, 3), (5, max(0, len(expected) - 3)), (5, len(expected))):
+        window = asked(server, kept, sort, order, f"limit={limit}", f"offset={offset}")
+        assert window == expected[offset : offset + limit]
+
+
+def test_a_search_takes_every_character_for_itself() -> None:
+    """Part of the name, in capitals or not; `%`, `_` and a backslash stand for nothing else."""
+    names = ["Build_1", "build-1", "100%", "1000", "a\\b", "ÄPFEL", "build_2"]
+    server = app_of(size=0)
+    for number, name in enumerate(names):
+        main_tenant(server, "superserve").add(row_of(name, number), "user-1")
+    for text, found in (
+        ("BUILD", ["build_2", "build-1", "Build_1"]),
+        ("d_", ["build_2", "Build_1"]),
+        ("0%", ["100%"]),
+        ("\\", ["a\\b"]),
+        ("äpfel", ["ÄPFEL"]),
+        ("", names[::-1]),
+    ):
+        assert [row["name"] for row in asked(server, f"q={quote(text)}")] == found, text
+    by_name = [row["name"] for row in asked(server, "sort=name&order=asc")]
+    assert by_name == ["100%", "1000", "Build_1", "a\\b", "build-1", "build_2", "ÄPFEL"]
+
+
+def row_of(name: str, number: int) -> dict[str, Any]:
+    return {
+        "id": f"00000000-0000-4000-8000-{number:012d}",
+        "name": name,
+        "status": "active",
+        "vcpu_count": 1,
+        "memory_mib": 512,
+        "created_at": f"2026-01-18T10:00:{number:02d}Z",
+        "metadata": {},
+    }
+
+
+def test_an_order_follows_what_is_written() -> None:
+    """A list that was sorted before a document came, changed or went is right after it."""
+    server = app_of(size=40)
+    collection = main_tenant(server, "superserve")
+    before = asked(server, "sort=name&order=asc")
+    collection.add(row_of("aaa", 1), "user-1")
+    collection.add(row_of("zzz", 2), "user-1")
+    after = asked(server, "sort=name&order=asc")
+    assert [row["name"] for row in after] == ["aaa", *(row["name"] for row in before), "zzz"]
+    collection.add({**row_of("zzzz", 1)}, "user-1")
+    assert [row["name"] for row in asked(server, "sort=name&limit=2")] == ["zzzz", "zzz"]
+    assert asked(server, "q=aaa") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("sort=x&order=up", "sort must be one of: created_at, name, status"),
+        ("order=ASC&status=x", "order must be 'asc' or 'desc'"),
+        ("sort=name&offset=-1", "offset must be a non-negative integer"),
+    ],
+)
+def test_no_other_order_is_taken(query: str, sentence: str) -> None:
+    """An unknown order is refused, in the place that the server looks at it."""
+    assert get(app(), "superserve", query).value["error"]["message"] == sentence
+
+
+def test_empty_orders_count_as_absent() -> None:
+    """As every empty parameter does."""
+    assert asked(app(), "sort=&order=&q=") == asked(app())

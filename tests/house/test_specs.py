@@ -121,6 +121,12 @@ ADDED_PARAMETERS: dict[tuple[str, str], dict[str, Node]] = {
         },
         "limit": {"in": "query", "schema": {"type": "integer", "format": "int64", "minimum": 1}},
         "offset": {"in": "query", "schema": {"type": "integer", "format": "int64", "minimum": 0}},
+        "q": {"in": "query", "schema": {"type": "string"}},
+        "sort": {
+            "in": "query",
+            "schema": {"type": "string", "enum": ["created_at", "name", "status"], "default": "created_at"},
+        },
+        "order": {"in": "query", "schema": {"type": "string", "enum": ["asc", "desc"], "default": "desc"}},
     },
 }
 
