@@ -28,6 +28,7 @@ from fakeserver.spec.reading import Reading
 from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
 from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
+from tests.support.dialect import all_issues
 
 SUPERSERVE = PROVIDERS["superserve"]
 RIGHT: Any = SUPERSERVE.operations["listSandboxes"]
@@ -78,7 +79,7 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     operation["responses"]["200"]["headers"][header] = {"schema": TEXT}
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    provider = replace(SUPERSERVE, operations={"listSandboxes": meaning}, reading=Reading())
+    provider = replace(SUPERSERVE, operations={"listSandboxes": meaning}, reading=Reading(), errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))

@@ -62,6 +62,11 @@ class Reply:
         return json.loads(self.body)
 
     @property
+    def steady_headers(self) -> dict[str, str]:
+        """The headers that a request before this one does not change: those of rate limits count it."""
+        return {name: text for name, text in self.headers.items() if not name.startswith("ratelimit-")}
+
+    @property
     def seconds(self) -> float:
         """How long the answer was held back, on a clock that no machine's speed moves."""
         return self.pieces[-1][0]

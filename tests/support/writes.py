@@ -23,6 +23,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.spec import reader
 from tests.support.asgi import SPECS, Row
+from tests.support.dialect import all_issues
 
 SUPERSERVE = PROVIDERS["superserve"]
 
@@ -141,7 +142,7 @@ def service_of(folder: Path, **changed: Meaning) -> Service:
     """The provider, served; some of its operations may have another meaning."""
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
-    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=())
+    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=(), errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))
