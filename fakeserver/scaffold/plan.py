@@ -27,6 +27,8 @@ TENANT = "main"
 SAMPLES = 4
 """Values of a column that no enum spells out."""
 SCALARS = {"string", "integer", "boolean"}
+NO_SEGMENTS = ("", ".", "..")
+"""Texts that are no part of a path, or that clients take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,13 +254,21 @@ def _request(document: Document, rows: Rows, listed: Listed) -> str:
     for parameter in listed.found.body["parameters"]:
         name, flat = str(parameter["name"]), values.flat(parameter.get("schema", {}))
         if parameter["in"] == "path":
-            value = TENANT if is_any_text(flat) else values.sample(flat)
-            path = path.replace(f"{{{name}}}", quote(text_of(value), safe=""))
+            text = TENANT if is_any_text(flat) else _segment(name, [values.sample(flat), *flat.get("enum", ())])
+            path = path.replace(f"{{{name}}}", quote(text, safe=""))
         elif parameter.get("required"):
             known = rows.columns.get(fields.get(name, ""), [])
             value = next((each for each in known if values.valid(flat, literal(each))), None) or values.sample(flat)
             query.append((name, text_of(value[0] if isinstance(value, list) and value else value)))
     return path + (f"?{urlencode(query)}" if query else "")
+
+
+def _segment(name: str, candidates: Sequence[Json]) -> str:
+    """The first of the values that a path can hold between two slashes."""
+    for text in map(text_of, candidates):
+        if "/" not in text and text not in NO_SEGMENTS:
+            return text
+    raise Unmakeable(f"no value of {name!r} that was found stands between two slashes of a path")
 
 
 def is_any_text(flat: Document) -> bool:
