@@ -60,12 +60,12 @@ class Check:
     _law: str = field(default="", init=False)
     _probe: str = field(default="", init=False)
     _validator: Validator = field(init=False)
-    _confirmation: Confirmation = field(init=False)
+    confirmation: Confirmation = field(init=False)
     _known: Known = field(init=False)
 
     def __post_init__(self) -> None:
         self._validator = Validator(self.target)
-        self._confirmation = Confirmation(self)
+        self.confirmation = Confirmation(self)
         self._known = Known(self)
         self.transport.watch(self)
 
@@ -220,7 +220,7 @@ class Check:
             taken = body if answer is reply else self.listing.body_of(answer)
             return lambda one, two: comparison.against_snapshots(self.listing, question, answer, taken, one, two)
 
-        self._confirmation.settle(question.ask, looking, reply, before, alone=alone)
+        self.confirmation.settle(question.ask, looking, reply, before, alone=alone)
         if witness and body is not None:
             self.witness(witness)
         elif body is not None:
@@ -252,7 +252,7 @@ class Check:
             counted = listing.around(answer).envelope
             return lambda one, two: counts.facets_against(listing, question, counted, one, two)
 
-        self._confirmation.settle(question.ask, looking, reply, before, alone=alone)
+        self.confirmation.settle(question.ask, looking, reply, before, alone=alone)
         self._selects(question, before)
         return value
 
@@ -327,7 +327,7 @@ class Check:
     def finish(self) -> None:
         """Confirm what is only suspected."""
         for caller in (self, *self.callers.values()):
-            caller._confirmation.finish()
+            caller.confirmation.finish()
 
     def breach(self, breach: Breach) -> None:
         law, probe = breach.law or self._law, breach.probe or self.account

@@ -88,6 +88,11 @@ class Confirmation:
         self.waiting: list[Suspicion] = []
         """Those by which no binding promise is broken."""
 
+    @property
+    def wavers(self) -> bool:
+        """Whether the list moved, or something was wrong and then right again."""
+        return self.check.moved or any(not suspicion.steady for suspicion in self.suspicions)
+
     def settle(
         self, ask: Ask, looking: Callable[[Reply], Look], reply: Reply, before: Snapshot, *, alone: bool = True
     ) -> None:

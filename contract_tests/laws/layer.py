@@ -15,6 +15,9 @@ from contract_tests.laws.preflight import preflight
 from contract_tests.outcome import Lack
 from contract_tests.sending.transport import BudgetExhausted
 
+ONE_ORDER = "repeats.order"
+"""The law that asks for the same twice at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Laws:
@@ -55,9 +58,13 @@ def run_all(check: Check, laws: Sequence[Law]) -> None:
     """Exercise every law. Those behind the end of the budget still have their turn, since they may need no request,
     or may know that they lack something else; then it raises BudgetExhausted."""
     ended: BudgetExhausted | None = None
-    for law in laws:
+    waiting = list(laws)
+    while waiting:
+        # A list that wavers costs every law more requests; if it is two replicas that take turns, this one tells.
+        early = next((law for law in waiting if check.confirmation.wavers and law.name == ONE_ORDER), waiting[0])
+        waiting.remove(early)
         try:
-            check.run(law)
+            check.run(early)
         except BudgetExhausted as reason:
             ended = ended or reason
             check.reasons.ended = Lack.BUDGET, str(ended)

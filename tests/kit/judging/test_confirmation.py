@@ -94,9 +94,11 @@ def test_what_came_to_an_end_is_excused(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_comes_and_goes_is_convicted(slug: str) -> None:
-    """A fault of every fifth answer shows more than once, though hardly ever when it is looked for."""
-    found = broken(judged(Changing(slug, damage=in_requests(range(0, 10_000, 5)))))
-    assert any("missing" in each.sentence for each in found)
+    """A fault of every fifth answer shows more than once, though hardly ever when it is looked for; where it begins
+    decides how many filtered answers have it, and of one run in five those may be too few."""
+    runs = [broken(judged(Changing(slug, damage=in_requests(range(first, 10_000, 5))))) for first in range(5)]
+    convicted = [found for found in runs if any("missing" in each.sentence for each in found)]
+    assert len(convicted) >= len(runs) - 1
 
 
 @pytest.mark.parametrize("slug", SLUGS)

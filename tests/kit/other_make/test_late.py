@@ -20,6 +20,7 @@ LATE = (
     ("prime", "error_is_terminated", "filters.single"),
     ("prime", "large_page_breaks", "values.no_5xx"),
     ("prime", "repeated_label_counted", "spellings.encoding"),
+    ("prime", "stale_replica", "repeats.order"),
     ("prime", "status_beats_is_active", "filters.conjunction"),
     ("prime", "ties_by_page", "pages.windows"),
     ("superserve", "network_as_null", "rows.invariants"),
