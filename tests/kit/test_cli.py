@@ -174,9 +174,10 @@ def test_the_deep_profile_goes_beyond_the_default(
         assert command.main(argv) == 0
     report = json.loads(told.read_text())
     assert {each["layer"] for each in report["laws"]} == {"laws", "conformance"}
-    # The fake sends no ETag, and neither a sandbox nor a colleague was named.
+    # The fake refuses HEAD, as FastAPI does, sends no ETag, and neither a sandbox nor a colleague was named.
     unsaid = {each["law"]: each["result"] for each in report["laws"] if each["lack"] is not None}
     assert unsaid == {
+        "repeats.head": "not_applicable",
         "caching.validators": "not_applicable",
         "rows.known": "not_asked",
         "colleagues.answers": "not_asked",

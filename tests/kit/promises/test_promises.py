@@ -67,12 +67,16 @@ def parameters_of(slug: str) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in declared if each["in"] == "query"}
 
 
+UNJUDGED = {"superserve": ("q", "sort", "order")}
+"""What no page has and the fake takes, as newer servers do: a deployment that ignores it keeps every promise."""
+
+
 @pytest.mark.parametrize("slug", PROVIDERS)
 def test_the_promises_speak_of_every_parameter(slug: str) -> None:
     """Filters and pages claim each parameter of the spec once, and no other."""
     listing = BY_SLUG[slug].listing
     claimed = Counter([*(filter.parameter for filter in listing.filters), *listing.paging.parameters])
-    assert claimed == Counter(list(parameters_of(slug)))
+    assert claimed + Counter(UNJUDGED.get(slug, ())) == Counter(list(parameters_of(slug)))
     for name in listing.paging.parameters:
         assert listing.filter_of(name) is None
 

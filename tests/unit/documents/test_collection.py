@@ -18,7 +18,7 @@ from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.seeded import OWNER
 from fakeserver.instants import at, instant
-from fakeserver.listing.filters import AnyOf, Containing, Equal, Excluding, Filter, Pairs
+from fakeserver.listing.filters import AnyOf, Containing, Equal, Excluding, Filter, Pairs, Within
 from fakeserver.listing.listing import Facets
 from fakeserver.listing.scope import Scope
 from fakeserver.listing.select import count, find, select
@@ -45,6 +45,8 @@ def values_for(kind: Filter, documents: list[Row]) -> list[Any]:
         return [(text,) for text in texts] + [tuple(texts[:2]), ("nobody",)]
     if isinstance(kind, Equal):
         return [*sorted({text for text in known if isinstance(text, str)})[:6], "nobody"]
+    if isinstance(kind, Within):
+        return [text[1:4].upper() for text in known[:6] if text] + ["%", "nobody"]
     if isinstance(kind, Containing):
         return [*[value for value in known if value][:4], {"steps": [{"ok": True}]}, {"nobody": 1}]
     if isinstance(kind, Pairs):

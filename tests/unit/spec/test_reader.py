@@ -201,9 +201,9 @@ def test_a_parameter_that_is_read_but_not_declared(slug: str, name: str, tmp_pat
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_parameter_that_is_declared_but_not_read(slug: str, tmp_path: Path) -> None:
     """A declared parameter is served or refused, never dropped: one that nothing reads stops the start."""
-    extra = {"name": "sort", "in": "query", "description": "x", "schema": {"type": "string"}}
+    extra = {"name": "colour", "in": "query", "description": "x", "schema": {"type": "string"}}
     loaded = load(tmp_path, slug, lambda document: operation(document, slug)["parameters"].append(extra))
-    with pytest.raises(SpecError, match=rf"{slug}\.yaml.*listSandboxes.*'sort'"):
+    with pytest.raises(SpecError, match=rf"{slug}\.yaml.*listSandboxes.*'colour'"):
         serve(loaded)
 
 
