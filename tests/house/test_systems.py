@@ -29,22 +29,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("system", ["win32", "darwin"])
-def test_types_hold_on_other_systems(system: str) -> None:
-    """Whatever is used of Python's library is there on Windows and macOS too, as its types have it."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mypy", "--platform", system),
-            *("--cache-dir", f".mypy_cache/{system}", "fakeserver", "contract_tests"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=MOST_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_types_are_checked_for_other_systems() -> None:
+    """`make types` holds whatever is used of Python's library against what Windows and macOS have of it."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntypes:")[2].partition("\n\n")[0]
+    assert {*re.findall(r"--platform (\w+)", recipe)} == {"win32", "darwin"}
 
 
 @pytest.mark.slow
