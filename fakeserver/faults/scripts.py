@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import orjson
 
@@ -20,7 +20,7 @@ from fakeserver.problems import Document, FakeProblem
 from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
-CONNECTION_FAULTS = (
+FaultName = Literal[
     "EMPTY_RESPONSE",
     "MALFORMED_RESPONSE_CHUNK",
     "RANDOM_DATA_THEN_CLOSE",
@@ -29,7 +29,9 @@ CONNECTION_FAULTS = (
     "STALL",
     "WRONG_CONTENT_TYPE",
     "HTML_GATEWAY",
-)
+]
+"""How an answer or its connection breaks."""
+CONNECTION_FAULTS: tuple[str, ...] = get_args(FaultName)
 PHASES = ("before", "after")
 ID = re.compile(r"fault-([1-9][0-9]{0,14})")
 DIGEST = re.compile(r"[0-9a-f]{32}")

@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, TypedDict
 
+from fakeserver.faults.scripts import FaultName as FaultName
 from fakeserver.problems import Document, Json
 from fakeserver.testing.values import milliseconds
 
-FaultName = Literal[
-    "EMPTY_RESPONSE",
-    "MALFORMED_RESPONSE_CHUNK",
-    "RANDOM_DATA_THEN_CLOSE",
-    "CONNECTION_RESET_BY_PEER",
-    "TRUNCATED_BODY",
-    "STALL",
-    "WRONG_CONTENT_TYPE",
-    "HTML_GATEWAY",
-]
-"""How an answer or its connection breaks."""
 Milliseconds = float | timedelta
 
 
