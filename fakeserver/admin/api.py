@@ -96,7 +96,7 @@ class Admin:
 
     async def put_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
-        world_of(request).check_put(service.provider, tenant, documents, beside=False)
+        world_of(request).check_put(service.provider, tenant, documents)
         owner = service.fixture.owner(tenant, service.provider.slug)
         changes: list[Change] = [Clear(), *(Put(document, owner) for document in documents)]
         world_of(request).apply(service.provider, tenant, changes)
@@ -104,20 +104,37 @@ class Admin:
 
     async def post_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
-        world_of(request).check_put(service.provider, tenant, documents, beside=True)
-        known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
+        known = await self.find(request, service, tenant, documents)
         bodies.check_ids(documents, service.provider, taken=known, wrong="is that of a document that is there")
+        world_of(request).check_put(service.provider, tenant, documents, replaced=())
         owner = service.fixture.owner(tenant, service.provider.slug)
         return self.store(request, service.provider, tenant, [Put(document, owner) for document in documents])
 
     async def patch_documents(self, request: Request) -> Response:
         service, tenant, documents = await self.read_documents(request)
-        world_of(request).check_put(service.provider, tenant, documents, beside=True)
-        known = await find(documents, service.provider, world_of(request).advance(service.provider)[tenant])
+        known = await self.find(request, service, tenant, documents)
         ids = [text_of(document[service.provider.identity]) for document in documents]
         bodies.check_ids(documents, service.provider, taken={*ids} - {*known}, wrong="is that of no document")
-        changes = [Put(document, *known[identity]) for identity, document in zip(ids, documents, strict=True)]
+        collection = world_of(request).tenants(service.provider)[tenant]
+        replaced = map(collection.document, known.values())
+        world_of(request).check_put(service.provider, tenant, documents, replaced=replaced)
+        changes = [
+            Put(document, collection.owner(rank), collection.ordinal(rank))
+            for rank, document in zip((known[identity] for identity in ids), documents, strict=True)
+        ]
         return self.store(request, service.provider, tenant, changes)
+
+    async def find(
+        self, request: Request, service: Service, tenant: str, documents: Iterable[Document]
+    ) -> dict[str, int]:
+        """By id, which of these documents the tenant has, with their ranks. Whoever changes them does so without
+        waiting for anything, so that nobody comes between."""
+        world, provider = world_of(request), service.provider
+        for _ in world.tenants(provider)[tenant].file_identities():
+            await asyncio.sleep(0)
+        collection = world.advance(provider)[tenant]
+        ids = (text_of(document[provider.identity]) for document in documents)
+        return {identity: rank for identity in ids if (rank := collection.locate(identity)) is not None}
 
     def store(self, request: Request, provider: Provider, tenant: str, changes: Sequence[Change]) -> Response:
         """Make changes of documents that were read before; those that no longer fit are a 409."""
@@ -283,21 +300,6 @@ async def array_of(collection: Collection) -> bytes:
         rows += view.bodies(ranks[start : start + CHUNK_ROWS])
         await asyncio.sleep(0)
     return b"[%s]" % b",".join(rows)
-
-
-async def find(
-    documents: Iterable[Document], provider: Provider, collection: Collection
-) -> dict[str, tuple[str, int | None]]:
-    """By id, which of these documents the collection has, each with its owner and, if it is seeded, its ordinal."""
-    wanted = {text_of(document[provider.identity]) for document in documents}
-    view, found = copy.copy(collection), {}
-    for index, rank in enumerate(list(view.everything)):
-        if index % CHUNK_ROWS == 0:
-            await asyncio.sleep(0)
-        identity = view.order(rank)[1]
-        if identity in wanted:
-            found[identity] = view.owner(rank), view.ordinal(rank)
-    return found
 
 
 def application(

@@ -55,9 +55,9 @@ def natural_causes(service: Service, route: Route, world: World) -> dict[int, st
         headers = {header.lower(): key} if key else {}
         method = route.operation.method
         status = service.answer(Request(method, path, query.encode(), headers), world).status
-        url = f"$BASE_URL/{service.provider.slug}{quote(path)}{'?' if query else ''}{query}"
+        url = f"/{service.provider.slug}{quote(path)}{'?' if query else ''}{query}"
         asking = "curl" if method == "GET" else f"curl -X {method}"
-        causes.setdefault(status, f"{asking} '{url}'" + (f" -H '{header}: {key}'" if key else ""))
+        causes.setdefault(status, f"{asking} \"$BASE_URL\"'{url}'" + (f" -H '{header}: {key}'" if key else ""))
     return causes
 
 

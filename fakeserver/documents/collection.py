@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
@@ -159,6 +159,16 @@ class Collection:
     def ordinal(self, rank: int) -> int | None:
         """Which seeded document this is; None if it was stored."""
         return None if rank in self._overlay.stored else self._overlay.ordinal(rank)
+
+    def file_identities(self) -> Iterator[None]:
+        """Make `locate` know every id, in pieces."""
+        source = self._overlay.source
+        return iter(()) if source is None else source.file_identities()
+
+    def locate(self, identity: str) -> int | None:
+        """The rank of the document with this id."""
+        rank = self._overlay.locate(identity)
+        return rank if rank is not None and self.shows(rank) else None
 
     # Time
 

@@ -98,6 +98,10 @@ class Overlay:
         rank = self.layout.rank(ordinal)
         return rank if self.place(rank)[1] == identity else None
 
+    def locate(self, identity: str) -> int | None:
+        """The same by the id alone, once the source has filed its own."""
+        return self.find(identity, None if self.source is None else self.source.find(identity))
+
     def index_of(self, place: OrderKey) -> int:
         """How many documents stand before this place."""
         return self._index(place, bisect_left)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 from fakeserver.problems import FakeProblem
 
-FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "x-fakeserver-fault"})
+FRAMING = frozenset({"content-length", "content-type", "transfer-encoding", "connection", "date", "x-fakeserver-fault"})
 """Headers that the server sets by what it sends."""
+CORS = "access-control-"
+"""What the headers begin with that let pages in, which `--origin` decides."""
 MAX_RETRY_DIGITS = 10
 """Digits of the seconds that a client may be asked to wait."""
 MAX_HEADERS = 20
@@ -21,7 +23,7 @@ PREFIX = "header."
 
 def object_to_header(name: str, text: str) -> str | None:
     """Why a failure cannot bring this header along, or None."""
-    if name.lower() in FRAMING:
+    if name.lower() in FRAMING or name.lower().startswith(CORS):
         return "is set by the server itself"
     if name.lower() == "retry-after" and text.isdigit() and len(text) > MAX_RETRY_DIGITS:
         return f"must have at most {MAX_RETRY_DIGITS} digits"

@@ -112,8 +112,7 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     named = {name: text for name, text in preferences.items() if name.startswith(PREFIX)}
     unknown = sorted(set(preferences) - set(NAMES) - REGISTERED - named.keys())
     if unknown and handling != "lenient":
-        name = unknown[0][:MAX_NAME]
-        raise FakeProblem(400, f"Preference {name!r} is not known{near(name, NAMES)}", field=name)
+        raise unknown_preference(unknown[0])
     wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"} | named
     if not named and not wanted.keys() & {"code", "example", "delay", "fault"}:
         if wanted:
@@ -125,7 +124,8 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     text = ", ".join(f"{name}={value}" for name, value in wanted.items())
     effect = make_effect(
         operation,
-        label=text,
+        # A header may hold what nobody shall read in the journal, or in a snapshot.
+        label=", ".join(name if name in named else f"{name}={value}" for name, value in wanted.items()),
         code=read_number("code", wanted["code"]) if "code" in wanted else None,
         example=wanted.get("example"),
         headers=read_headers(named),
@@ -136,6 +136,12 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     )
     times = read_number("times", wanted["times"]) if "times" in wanted else None
     return RequestedFault(text, effect, times, read_number("after", wanted.get("after", "0")))
+
+
+def unknown_preference(name: str) -> FakeProblem:
+    """The refusal of a name that asks for nothing, with the one that was probably meant."""
+    name = name[:MAX_NAME]
+    return FakeProblem(400, f"Preference {name!r} is not known{near(name, NAMES)}", field=name)
 
 
 def read_number(name: str, text: str) -> int:

@@ -11,7 +11,7 @@ import struct
 
 from fakeserver.documents.order import OrderKey
 
-Binding = tuple[str, bytes, str]
+Binding = tuple[str, bytes, str, int]
 """What a cursor belongs to: a tenant, a question and an order."""
 LONGEST_CURSOR = 512
 TAG_BYTES = 12

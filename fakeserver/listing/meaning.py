@@ -17,11 +17,13 @@ from fakeserver.spec.reader import Operation
 
 
 class Issuer(Protocol):
-    """Whose cursors and ids they are (a world), and the instant that its documents are seen at, in microseconds since
-    1970."""
+    """Whose cursors and ids they are (a world), and the instants that its documents are dated from and seen at, in
+    microseconds since 1970."""
 
     @property
     def secret(self) -> bytes: ...
+    @property
+    def epoch(self) -> int: ...
     @property
     def as_of(self) -> int: ...
 

@@ -27,9 +27,9 @@ from fakeserver.problems import bad_cursor
 
 @dataclass(slots=True)
 class Context:
-    """What a page depends on besides rows and values. A cursor is bound to the issuer's secret, the tenant, the
-    `question` (the operation and its filters) and the order; links to other pages are made from the `query`. `owner` is
-    whose rows alone the caller may see."""
+    """What a page depends on besides rows and values. A cursor is bound to the issuer's secret and epoch, the tenant,
+    the `question` (the operation and its filters) and the order; links to other pages are made from the `query`.
+    `owner` is whose rows alone the caller may see."""
 
     issuer: Issuer
     tenant: str
@@ -40,7 +40,7 @@ class Context:
 
     @property
     def binding(self) -> Binding:
-        return self.tenant, self.question, self.order.name
+        return self.tenant, self.question, self.order.name, self.issuer.epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from fakeserver.documents.changes import ChangeError
-from fakeserver.faults.on_request import RequestedFault, read_request
+from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
@@ -99,6 +99,7 @@ class Service:
             progress.inject("before")
         self.count_request(meters, progress, world)
         if caller is None:
+            self.check_suffixes(keys)
             raise unauthenticated()
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
@@ -130,6 +131,13 @@ class Service:
             if caller is not None:
                 return caller
         return None
+
+    def check_suffixes(self, keys: list[str]) -> None:
+        """Say what is misspelt where something stands behind a known credential that asks the fake for nothing."""
+        for key in keys:
+            known, plus, suffix = key.partition("+")
+            if plus and known in self.fixture.callers:
+                raise unknown_preference(suffix.partition("=")[0])
 
     def effect_for(
         self, request: Request, requested: RequestedFault | None, keys: list[str], progress: Progress, world: World

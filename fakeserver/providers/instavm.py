@@ -134,5 +134,6 @@ PROVIDER = Provider(
     default_tenant="main",
     try_path="/v1/sessions/sandboxes?limit=2",
     sdk={"INSTAVM_BASE_URL": "{base_url}", "INSTAVM_API_KEY": "{key}"},
-    sdk_note="The command line reads these; the library reads none: InstaVM({key!r}, base_url={base_url!r})",
+    sdk_note="The command line reads these; the library reads none: "
+    "InstaVM({key!r}, base_url={base_url!r}, auto_start_session=False), since a session would be a sandbox that runs",
 )

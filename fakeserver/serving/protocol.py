@@ -73,6 +73,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, packet: bytes) -> None:
         self.turn = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
+        self.begun, self.has_bodies = 0, False
         super().data_received(packet)
         if self.head is not None:
             self.head = self.packet
@@ -80,7 +81,13 @@ class Protocol(HttpToolsProtocol):
     # The parser refuses a request whose target has bytes that belong escaped, and uvicorn says no more than that it is
     # invalid. The application can say what is wrong, in the words of the provider, and note it.
     def send_400_response(self, msg: str) -> None:
-        target = None if self.head is None else find_unescaped(self.packet)
+        if self.head is not None and self.cycle is not None and not self.cycle.response_complete:
+            # What is still to be answered would be taken to be answered by this; that answer is the last one here.
+            self.cycle.keep_alive = False
+            return None
+        # Behind a body, a line of it could be taken for the request.
+        clear = self.head is not None and not (self.begun > 1 and self.has_bodies)
+        target = find_unescaped(self.packet) if clear else None
         if target is None or self.at_once is None or self.transport.is_closing():
             return super().send_400_response(msg)
         self.scope["method"], self.scope["path"], self.scope["query_string"] = target
@@ -93,6 +100,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.head = b""
+        self.begun += 1
         cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
 
     # uvicorn cancels what is not answered when its time is over, and logs a failure of the application for each. Here
@@ -163,6 +171,7 @@ class Protocol(HttpToolsProtocol):
     # uvicorn takes for granted that a request has a cycle; one that was answered at once may have none, so its body is
     # let pass here, and its end in the next.
     def on_body(self, body: bytes) -> None:
+        self.has_bodies = True
         if self.cycle is not None:
             super().on_body(body)
 
@@ -188,9 +197,10 @@ def target_of(url: bytes) -> tuple[str, bytes]:
 
 def find_unescaped(packet: bytes) -> tuple[str, str, bytes] | None:
     """The method, path and raw query of the first request line whose target holds bytes that no URL holds; it may
-    break off where the packet ends."""
+    break off where the packet ends. For bytes of the path, the query is the first of them: it is refused likewise."""
     for line in REQUEST_LINE.finditer(packet):
         method, path, query = line.groups(b"")
-        if UNESCAPED.search(path) or UNESCAPED.search(query):
-            return method.decode(), unquote(path.decode("utf-8", "replace")), query
+        raw = UNESCAPED.search(path)
+        if raw or UNESCAPED.search(query):
+            return method.decode(), unquote(path.decode("utf-8", "replace")), raw[0] if raw else query
     return None

@@ -18,7 +18,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import VOCABULARIES
 from fakeserver.resources import resource
 from fakeserver.serving.app import App, load_services
-from fakeserver.worlds.world import Refuse
+from fakeserver.worlds.world import Refuse, SeededDocuments
 
 if TYPE_CHECKING:
     from fakeserver.recipes.schema import DocumentSchema
@@ -80,14 +80,20 @@ class Reloaded:
 def load_anew(app: App, touched: Collection[Path]) -> Reloaded:
     """Read everything again; `touched` are the files that changed. Nothing of the server changes by it.
 
-    UnusablePlugin or FixtureError: a provider that is served could not be, any more."""
+    UnusablePlugin or FixtureError: a provider that is served could not be, any more. FakeProblem: a live clock could
+    not change so many of its documents."""
     plugins = [slug for slug in PROVIDERS if {*files_of_plugin(slug)} & {*touched}]
     forget_compiled(touched)
     with PROVIDERS.afresh(plugins):
         settings = app.settings
         services = load_services(settings.only, settings.fixtures, settings.locale, settings.seed, needed=app.services)
     kept = {slug: app.services[slug] for slug, new in services.items() if is_same(app.services.get(slug), new)}
-    return Reloaded({**services, **kept}, [slug for slug in services if slug not in kept])
+    changed = [slug for slug in services if slug not in kept]
+    if settings.live:
+        seeded = SeededDocuments(app.seeded.seeding, {slug: service.fixture for slug, service in services.items()})
+        for slug in changed:
+            seeded.dues(services[slug].provider)
+    return Reloaded({**services, **kept}, changed)
 
 
 def forget_compiled(touched: Collection[Path]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from fakeserver.plugins import UnusablePlugin, cause_of, printable
+from fakeserver.problems import FakeProblem
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.app import App
 from fakeserver.serving.reloading import change_over, files_of, load_anew
@@ -51,6 +52,7 @@ class Watcher:
         self._app = app
         self._say = say
         self._served = self._read = self._seen = stamps_of(app.settings.fixtures)
+        self._broken = False
 
     async def run(self) -> None:
         """Watch until cancelled. Whatever goes wrong is one line, and the server goes on as it was."""
@@ -72,14 +74,18 @@ class Watcher:
         touched = {path for path in found.keys() | self._served.keys() if found.get(path) != self._served.get(path)}
         try:
             reloaded = await asyncio.to_thread(load_anew, self._app, touched)
-        except (FixtureError, UnusablePlugin) as error:
+        except (FixtureError, UnusablePlugin, FakeProblem) as error:
+            self._broken = True
             self._say(f"not reloaded, the old one is served on: {error}")
             return
         # From here on nothing waits, so no request sees half of it.
         lines = change_over(self._app, reloaded)
         self._served = found
+        mended, self._broken = self._broken, False
         if reloaded.changed:
             self._say(f"reloaded {', '.join(reloaded.changed)}")
+        elif mended:
+            self._say("mended, and as it is served")
         for line in lines[:MAX_LINES]:
             self._say(line)
         if len(lines) > MAX_LINES:

@@ -270,7 +270,7 @@ def check_query(query_string: bytes) -> None:
     raw = UNESCAPED.search(query_string)
     if raw is not None:
         field = query_string[: raw.start()].rpartition(b"&")[2].partition(b"=")[0].decode()[:MAX_NAME]
-        where = f"{field}: the query" if field else "The query"
+        where = f"{field}: the query" if field else "The URL"
         byte = raw[0][0]
         raise Problem(400, "bad_request", f"{where} has the raw byte 0x{byte:02X}, which is written as %{byte:02X}")
 

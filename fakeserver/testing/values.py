@@ -63,7 +63,7 @@ def to_json(value: Json, write_date: WriteDate, field: str = "", place: str = ""
         case datetime():
             try:
                 return write_date(field, instant_of(value))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise ValueError(f"{place}: {error}") from None
         case timedelta():
             return number_of(value, field)

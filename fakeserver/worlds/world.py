@@ -113,6 +113,7 @@ class SeededDocuments:
         self.fixtures = fixtures
         for slug in changed:
             self._sources.pop(slug, None)
+            self._dues.pop(slug, None)
 
     def prepare(self, provider: Provider) -> None:
         """File everything that the provider's operations look up, so that no request has to wait for it."""
@@ -144,7 +145,7 @@ def limit_ageing(provider: Provider, candidates: int, most: int) -> None:
         raise FakeProblem(
             409,
             f"{provider.slug} has {candidates} documents that time can change; the clock moves with at most "
-            f"{most}: serve with a smaller --size",
+            f"{most}: serve with a smaller --size, or store fewer",
         )
 
 
@@ -307,6 +308,11 @@ class World:
         return self._taken_over + self.documents.version
 
     @property
+    def epoch(self) -> int:
+        """The instant that the dates of its seeded documents are counted from."""
+        return self.seeding.dated
+
+    @property
     def as_of(self) -> int:
         """The instant that the documents are seen at: the epoch, and the time that somebody added."""
         return self.seeding.epoch + self.clock.aged
@@ -339,12 +345,18 @@ class World:
         candidates.update(put or {})
         limit_ageing(provider, sum(candidates.values()), MAX_LIVE if self.live else MAX_AGEING)
 
-    def check_put(self, provider: Provider, tenant: str, documents: Iterable[Document], *, beside: bool) -> None:
-        """Refuse to store more documents, in the place of a tenant's or beside them, than a live clock can change."""
+    def check_put(
+        self, provider: Provider, tenant: str, documents: Iterable[Document], replaced: Iterable[Document] | None = None
+    ) -> None:
+        """Refuse to store more documents than a live clock can change, in the place of these of a tenant's, or of all
+        (None)."""
         if self.live and provider.age is not None:
             lifetimes = Lifetimes(provider.age, self.seeding.dated, *provider.ages)
-            there = len(self.tenants(provider)[tenant].candidates()) if beside else 0
-            self.check_ageing(provider, {tenant: there + sum(map(lifetimes.may_change, documents))})
+            count = sum(map(lifetimes.may_change, documents))
+            if replaced is not None:
+                there = len(self.tenants(provider)[tenant].candidates())
+                count += there - sum(map(lifetimes.may_change, replaced))
+            self.check_ageing(provider, {tenant: count})
 
     def renew(self, changed: Mapping[str, Provider], renewal: Renewal) -> list[str]:
         """Keep what was written, as far as it fits providers that are other ones now, and the fixtures that the seeded

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from fakeserver.admin.contract import PATH as CONTRACT
 from fakeserver.serving.app import App
 from tests.support.admin import FREEZE, admin, arrive, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, PATHS, SLUGS, main_tenant, rows
+from tests.support.counting import steps
 from tests.support.redocly import lint
 from tests.support.soak import examples
 
@@ -900,3 +903,32 @@ def test_any_change_to_a_snapshot_is_taken_or_refused(data: st.DataObject) -> No
         assert reply.status in (200, 429), reply.body
     for path in ("/requests", "/snapshot", "/clock", "/settings", "/documents/superserve/main"):
         held("GET", path, admin(app, "GET", path, ns="spoiled"))
+
+
+def test_one_of_many_callers_adds_a_document(app: App) -> None:
+    """Of calls that come at the same time with the same new id, one stores it; the others are told that it is there."""
+    seeded = done(admin(app, "GET", "/documents/prime/main"))[0]
+
+    async def all_of_them() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            bodies = [[{**seeded, "id": "sbxnew", "name": f"caller-{number}"}] for number in range(8)]
+            calls = (client.post("/__admin/documents/prime/main", json=body) for body in bodies)
+            return [reply.status_code for reply in await asyncio.gather(*calls)]
+
+    assert sorted(asyncio.run(all_of_them())) == [204] + [422] * 7
+
+
+def test_an_id_is_found_without_a_look_at_all_documents() -> None:
+    """The first call files the ids, for all worlds and epochs; the next costs the same in a world of any size."""
+
+    def cost(size: int) -> int:
+        app = small_app(size=size)
+        seeded = done(admin(app, "GET", "/documents/prime/main"))[0]
+
+        def post(identity: str, ns: str = "") -> None:
+            done(admin(app, "POST", "/documents/prime/main", [{**seeded, "id": identity}], ns=ns))
+
+        post("sbxnew1")
+        return steps(lambda: post("sbxnew2"))
+
+    assert cost(2_000) < 1.5 * cost(100)

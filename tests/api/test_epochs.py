@@ -202,3 +202,12 @@ def test_worlds_share_the_room_for_bodies(wall: Wall, monkeypatch: pytest.Monkey
     assert all(source._at_others._count <= room for source in sources)
     assert any(source._at_others._count for source in sources)
     assert look(app) == expected
+
+
+def test_a_cursor_does_not_outlive_its_world(wall: Wall) -> None:
+    """In a namespace that comes into being again its rows have other dates, and a place among the old ones is none."""
+    app = small_app(epoch=None)
+    first = listing(app, "dreadnode", "limit=5", ns="k").value
+    done(admin(app, "DELETE", "/namespaces/k"))
+    wall.instant += 3 * SECOND
+    assert listing(app, "dreadnode", f"limit=5&cursor={first['next_cursor']}", ns="k").status == 400

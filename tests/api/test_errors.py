@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -280,6 +281,20 @@ def test_every_recipe_works(position: int) -> None:
     ]
     assert name == "Prefer"
     assert all((reply.status, reply.value) == (row["code"], expected) for reply in replies)
+
+
+def test_a_cause_can_be_pasted_into_a_shell() -> None:
+    """Its address is that of a variable, and everything behind that goes out as it stands."""
+    for row in catalogue():
+        if "cause" in row["recipes"]:
+            said = subprocess.run(
+                ["bash", "-c", "printf '%s\\n' " + row["recipes"]["cause"].removeprefix("curl ")],
+                env={"BASE_URL": "http://127.0.0.1:1"},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            assert f"http://127.0.0.1:1/{row['provider']}/" in said, said
 
 
 def run_curl(command: str) -> Reply:

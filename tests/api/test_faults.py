@@ -315,6 +315,16 @@ def test_headers_by_request(app: App, form: str) -> None:
     assert quoted.headers["warning"] == '199 - "soon, maybe"'
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_header_is_shown_to_nobody_else(app: App, form: str) -> None:
+    """The journal and a snapshot name it, and not what it holds, which may be a credential."""
+    asked(app, form, **{"code": "503", "header.Authorization": "Bearer-of-secrets"})
+    for path in ("/requests", "/snapshot"):
+        text = json.dumps(done(admin(app, "GET", path)))
+        assert "header." in text
+        assert "Bearer-of-secrets" not in text
+
+
 def test_all_wishes_at_once(app: App) -> None:
     """`Prefer: code=…, delay=…, fault=…` combine, and the header wins over the query over the credential."""
     reply = listing(app, "prime", prefer="code=503, delay=50ms, fault=WRONG_CONTENT_TYPE")
@@ -344,6 +354,8 @@ def test_all_wishes_at_once(app: App) -> None:
         ("code=503, header.X-Fakeserver-Fault=no", "header.x-fakeserver-fault"),
         ("code=503, header.Retry-After=99999999999", "header.retry-after"),
         ("code=503, header.=2", "header."),
+        ("code=503, header.Date=now", "header.date"),
+        ("code=503, header.Access-Control-Allow-Origin=https://evil.example", "header.access-control-allow-origin"),
         ("code=503, header.(x)=2", "header.(x)"),
         ("code=503, header.X=" + "y" * 1_025, "header.x"),
         ('code=503, header.X="é"', "header.x"),
@@ -354,6 +366,18 @@ def test_wishes_that_cannot_be_granted(app: App, prefer: str, field: str) -> Non
     """An unknown preference or value is the fake's own problem+json and names it, never the provider's dialect."""
     reply = listing(app, "prime", prefer=prefer)
     assert (reply.status, reply.media_type, reply.value["field"]) == (400, "application/problem+json", field)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "field"), [("+cod=429", "cod"), ("+cod=429,times=1", "cod"), ("+", ""), ("+x", "x")]
+)
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_misspelt_name_behind_a_credential_is_named(app: App, slug: str, suffix: str, field: str) -> None:
+    """It would be a stranger's credential otherwise, and nobody would know why; that of a stranger still is."""
+    reply = listing(app, slug, suffix=suffix)
+    assert (reply.status, reply.media_type, reply.value["field"]) == (400, "application/problem+json", field)
+    assert ("did you mean 'code'?" in reply.value["detail"]) is field.startswith("cod")
+    assert listing(app, slug, **{name: f"{text}x{suffix}" for name, text in credential(slug).items()}).status == 401
 
 
 def test_preferences_for_the_real_api_are_ignored(app: App) -> None:

@@ -309,6 +309,16 @@ def test_no_more_documents_are_put_in_than_can_age(machine: Machine, monkeypatch
     done(admin(app, "PUT", "/documents/prime/main", ended))
 
 
+def test_documents_that_are_replaced_are_not_counted_twice(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = live_app()
+    rows = [{**PRIME, "id": f"sbx{number}"} for number in range(40)]
+    done(admin(app, "PUT", "/documents/prime/main", rows))
+    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 79)
+    done(admin(app, "PATCH", "/documents/prime/main", [{**each, "name": "other"} for each in rows]))
+    more = [{**PRIME, "id": f"more{number}"} for number in range(40)]
+    refused(admin(app, "POST", "/documents/prime/main", more), 409, None)
+
+
 # Dues
 
 

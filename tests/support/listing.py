@@ -24,6 +24,7 @@ class Issuer:
     """A world as cursors see it."""
 
     secret: bytes = b"secret"
+    epoch: int = 0
     as_of: int = 1_000_000
 
 

@@ -19,7 +19,7 @@ from tests.support.soak import examples
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 SECRET = b"secret of a world"
-BINDING: Binding = ("acme", b"listSandboxes ['state=running']", "newest first")
+BINDING: Binding = ("acme", b"listSandboxes ['state=running']", "newest first", 0)
 
 ranks = st.integers(0, 2**32 - 1)
 instants = st.integers(-(2**63), 2**63 - 1)
@@ -85,8 +85,14 @@ def test_a_cursor_is_bound(token: str, secret: bytes, binding: Binding) -> None:
 
 def test_the_parts_of_a_binding_do_not_run_into_each_other() -> None:
     """What one part ends with cannot be what the next one begins with."""
-    one = seal(1, 2, "x", 3, SECRET, ("ab", b"c", ""))
-    for binding in (("a", b"bc", ""), ("abc", b"", ""), ("ab", b"", "c"), ("ab', b'c", b"", "")):
+    one = seal(1, 2, "x", 3, SECRET, ("ab", b"c", "", 1))
+    for binding in (
+        ("a", b"bc", "", 1),
+        ("abc", b"", "", 1),
+        ("ab", b"", "c", 1),
+        ("ab', b'c", b"", "", 1),
+        ("ab", b"c", "", 11),
+    ):
         assert seal(1, 2, "x", 3, SECRET, binding) != one
         assert refused(one, binding=binding)
 

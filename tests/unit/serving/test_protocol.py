@@ -281,6 +281,15 @@ def test_a_raw_byte_in_a_query_is_refused_in_the_dialect(slug: str, text: str, c
     ("head", "status"),
     [
         ("GET /prime/é HTTP/1.1\r\nHost: x\r\n\r\n", b'404 Not Found|"detail":"Not Found"'),
+        (
+            "GET /dreadnode/api/v1/org/acmé/sandboxes?__code=500&__fault=EMPTY_RESPONSE HTTP/1.1\r\n\r\n",
+            b"400 Bad Request|The URL has the raw byte 0xC3, which is written as %C3",
+        ),
+        (
+            "POST /superserve/x HTTP/1.1\r\nContent-Length: 25\r\n\r\nGET /prime/é HTTP/1.1\r\n\r\n"
+            "GET /superserve/\x01 HTTP/1.1\r\n\r\n",
+            b"HTTP/1.1 404 Not Found|connection: close",
+        ),
         ("GET /nobody?a=é HTTP/1.1\r\nHost: x\r\n\r\n", b'404 Not Found|"No provider answers at this path"'),
         ("GET /__admin/health?a=é HTTP/1.1\r\nHost: x\r\n\r\n", b"400 Bad Request|percent-encoded"),
         ("GET /prime/x HTTP/9.1\r\nHost: x\r\n\r\n", b"400 Bad Request|Invalid HTTP request received."),
@@ -295,3 +304,14 @@ def test_what_cannot_be_parsed_is_refused(head: str, status: bytes) -> None:
         said = everything(connection)
     for part in status.split(b"|"):
         assert part in said
+
+
+def test_a_refusal_overtakes_no_answer() -> None:
+    """What cannot be parsed behind a request that is still to be answered ends the connection after that answer."""
+    with serving(make()) as live, connected(live) as connection:
+        connection.sendall(request(PRIME, KEY, "Prefer: delay=300ms"))
+        time.sleep(0.1)  # The second shall be a packet of its own.
+        connection.sendall("GET /prime/x?q=é HTTP/1.1\r\n\r\n".encode())
+        said = everything(connection)
+    assert said.startswith(b"HTTP/1.1 200 OK")
+    assert said.count(b"HTTP/1.1 ") == 1

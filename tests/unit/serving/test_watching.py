@@ -158,6 +158,38 @@ def test_what_is_broken_is_told_once(watched: Watched) -> None:
     assert watched.look() == ["reloaded prime, superserve"]
 
 
+def test_what_is_mended_is_told(watched: Watched) -> None:
+    """A file that is again as it was before is served as it is, and what was last said is no longer so."""
+    text = (watched.folder / "prime.yaml").read_text("utf-8")
+    watched.edit("prime.yaml", lambda _: "callers: 7")
+    assert len(watched.look()) == 1
+    watched.edit("prime.yaml", lambda _: text)
+    assert watched.look() == ["mended, and as it is served"]
+    assert watched.look() == []
+
+
+def test_a_live_clock_follows_the_new_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due is that of the new documents; a recipe with more of them than can age is not served."""
+    shutil.copy(ROOT / "fixtures" / "dreadnode.yaml", tmp_path)
+    watched = Watched(tmp_path, live=True)
+    main_tenant(watched.app, "dreadnode")
+    watched.edit("dreadnode.yaml", lambda text: text.replace("share: 15", "share: 80"))
+    assert watched.look() == ["reloaded dreadnode"]
+    fresh = create_app(Settings(size=40, epoch=EPOCH, fixtures=tmp_path, live=True))
+    for app in (watched.app, fresh):
+        done(admin(app, "PUT", "/clock", {"action": "freeze"}))
+        done(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 432_000}))
+    for query in ("limit=100", "state=paused&limit=100", "state=killed&limit=100"):
+        assert (
+            listing(watched.app, "dreadnode", query).value["items"] == listing(fresh, "dreadnode", query).value["items"]
+        )
+    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 1)
+    watched.edit("dreadnode.yaml", lambda text: text.replace("share: 80", "share: 70"))
+    (line,) = watched.look()
+    assert line.startswith("not reloaded, the old one is served on: dreadnode has ")
+    assert listing(watched.app, "dreadnode").status == 200
+
+
 def test_a_file_that_is_being_written_is_not_read(watched: Watched) -> None:
     """A look that sees another change waits for the next."""
     watched.edit("prime.yaml", lambda text: "callers: [")
