@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cache
+from importlib.metadata import version
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
@@ -143,7 +144,9 @@ def test_a_redirect_quotes_what_a_path_may_not_hold() -> None:
     target = "/api/v1/org/a%20%3F%23%0D%0A%C3%BC%22/sandboxes"
     stock_, ours = ask("dreadnode", f"{target}/")
     assert ours.headers["location"] == f"/dreadnode{target}"
-    assert (ours.status, urlsplit(stock_.headers["location"]).path) == (stock_.status, target)
+    assert ours.status == stock_.status
+    if not version("starlette").startswith("0."):  # Those of before let a decoded question mark begin the query.
+        assert urlsplit(stock_.headers["location"]).path == target
     # Starlette leaves a percent sign as it is, which is then none of the path that was asked for.
     odd = "/dreadnode/api/v1/org/100%25/sandboxes"
     assert call(app(), f"{odd}/").headers["location"] == odd
