@@ -119,6 +119,7 @@ def test_other_answers_are_no_excuse(change: Callable[[str, bytes], Answered | N
     assert law in {outcome.law for outcome in report.failing}
 
 
+@pytest.mark.slow
 def test_conformance_knows_the_states_and_no_others() -> None:
     """Schemathesis tells one misfit of an answer; the others count all the same."""
     law = "listSandboxes: response_schema_conformance"

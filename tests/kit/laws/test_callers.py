@@ -40,6 +40,7 @@ def outcomes(slug: str, handler: Handler, **options: object) -> dict[str, Outcom
     return {outcome.law: outcome for outcome in session.outcomes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slug", "name", "law"), CAUGHT, ids=lambda part: part)
 def test_what_another_caller_shows_is_named(slug: str, name: str, law: str) -> None:
     """A mistake between callers is a broken promise of the law that speaks of it, in the default profile."""

@@ -132,6 +132,7 @@ SIZES: dict[str, dict[str, Callable[[Row], bool]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("slug", "rule"), [(slug, rule) for slug, rules in SIZES.items() for rule in rules])
 def test_sizes_go_together(slug: str, rule: str, seed: int) -> None:

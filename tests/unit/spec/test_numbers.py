@@ -52,6 +52,7 @@ def test_pydantics_slips_are_not_taken_over() -> None:
     assert {by_us(text) for text in slips} == {"int_parsing"}
 
 
+@pytest.mark.slow
 def test_every_character_beside_a_digit_is_read_as_pydantic_reads_it() -> None:
     """White space is stripped, all of Unicode's and no more."""
     characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
