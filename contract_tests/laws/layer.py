@@ -61,10 +61,11 @@ def run_all(check: Check, laws: Sequence[Law]) -> None:
     waiting = list(laws)
     while waiting:
         # A list that wavers costs every law more requests; if it is two replicas that take turns, this one tells.
-        early = next((law for law in waiting if check.confirmation.wavers and law.name == ONE_ORDER), waiting[0])
-        waiting.remove(early)
+        early = (law for law in waiting if law.name == ONE_ORDER and check.confirmation.wavers)
+        law = next(early, waiting[0])
+        waiting.remove(law)
         try:
-            check.run(early)
+            check.run(law)
         except BudgetExhausted as reason:
             ended = ended or reason
             check.reasons.ended = Lack.BUDGET, str(ended)

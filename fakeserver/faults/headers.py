@@ -16,7 +16,11 @@ MAX_RETRY_DIGITS = 10
 MAX_HEADERS = 20
 """Headers that one request may ask for."""
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-TEXT = re.compile(r"[ -~]{0,1024}")
+MAX_TEXT = 1_024
+"""Characters of a header that a request asks for."""
+MAX_SHOWN = 100
+"""Characters of its name that a refusal repeats."""
+TEXT = re.compile(rf"[ -~]{{0,{MAX_TEXT}}}")
 PREFIX = "header."
 """What stands in front of a header's name where a request asks for it: `header.Retry-After=30`."""
 
@@ -42,8 +46,9 @@ def read_headers(preferences: Mapping[str, str]) -> dict[str, str]:
         if NAME.fullmatch(name) is None:
             objection = "is not the name of a header"
         elif TEXT.fullmatch(text) is None:
-            objection = "must be at most 1024 printable ASCII characters"
+            objection = f"must be at most {MAX_TEXT} printable ASCII characters"
         if objection is not None:
-            raise FakeProblem(400, f"{preference[:100]} {objection}", field=preference[:100])
+            shown = preference[:MAX_SHOWN]
+            raise FakeProblem(400, f"{shown} {objection}", field=shown)
         found[name] = text
     return found

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.loops import new_loop
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
+from fakeserver.spec.parameters import UNESCAPED
 
 LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
 AtOnce = Callable[[Scope], Answer | None]
@@ -24,7 +25,6 @@ AtOnce = Callable[[Scope], Answer | None]
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
 REQUEST_LINE = re.compile(rb"(?m)^([A-Z]{1,16}) (/[^\r\n?]*?)(?:\?([^\r\n]*?))?(?: HTTP/1\.[01]\r\n|\Z)")
-UNESCAPED = re.compile(rb"[^!-~]")
 
 
 def server_config(
