@@ -16,6 +16,7 @@ from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
 from fakeserver.instants import SECOND, at, instant, naive
+from fakeserver.lifecycle.machine import ABSENT, GONE, Life, Machine, Moment, Transition, on_clock
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -39,6 +40,9 @@ from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
 from fakeserver.listing.scope import Scope, TenantRule
+from fakeserver.operations.calls import Call
+from fakeserver.operations.kinds import Ground, Kind
+from fakeserver.operations.records import Record, find_record, fire, mint
 from fakeserver.problems import (
     Document,
     Issue,
@@ -62,15 +66,17 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 __all__ = [
+    "ABSENT",
     "BARE",
+    "GONE",
     "NEWEST_FIRST",
     "OLDEST_FIRST",
     "SECOND",
     "STARLETTE",
-    "Age",
     "AllOf",
     "AnyOf",
     "Asked",
+    "Call",
     "Caller",
     "Change",
     "Choice",
@@ -97,16 +103,21 @@ __all__ = [
     "Filter",
     "First",
     "Form",
+    "Ground",
     "Index",
     "Issue",
     "Json",
     "Key",
     "KeyFunction",
+    "Kind",
+    "Life",
     "Limit",
     "Listing",
+    "Machine",
     "Make",
     "Meaning",
     "Member",
+    "Moment",
     "Neighbours",
     "Number",
     "Numbered",
@@ -121,6 +132,7 @@ __all__ = [
     "Provider",
     "Put",
     "Reading",
+    "Record",
     "Remove",
     "Result",
     "Routing",
@@ -128,6 +140,7 @@ __all__ = [
     "Scope",
     "Switches",
     "TenantRule",
+    "Transition",
     "ValueRefused",
     "View",
     "Window",
@@ -139,20 +152,22 @@ __all__ = [
     "elements",
     "entries",
     "fastapi_detail",
+    "find_record",
+    "fire",
     "forbidden",
     "instant",
     "invalid",
     "issue_rows",
     "itself",
+    "mint",
     "naive",
     "not_found",
+    "on_clock",
     "paths",
     "unserved",
 ]
 
 Switches = Mapping[str, Any]
-
-Age = Callable[[Document, int, int], Document | None]
 
 ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 """A problem in the provider's words: status and body."""
@@ -165,9 +180,10 @@ class Provider:
     documents, by their ids alone where `created` is empty; `try_path` is the request that the start screen shows; `sdk`
     names the environment variables that its SDK reads, and `sdk_note` what to write where it reads none.
 
-    `make` counts dates from `draw.epoch`, on which nothing else may depend. `age(document, then, now)` says how time
-    changes a document (None: it is gone); only documents with the field and values in `ages` are asked. `switches` are
-    the choices that a fixture has, the default first; an empty text in a parameter of `optional_text` counts as absent.
+    `make` counts dates from `draw.epoch`, on which nothing else may depend. `machine` has the states of its documents,
+    and what leads from one to another; without one they never change by themselves. `kinds` are the documents of other
+    kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first; an empty
+    text in a parameter of `optional_text` counts as absent.
     `unserved` are operations that the provider is known to have beside those of its spec: a request for one is told so,
     and does not look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds
     operations where its spec leaves that open, and `media_type` what it calls its JSON."""
@@ -183,8 +199,8 @@ class Provider:
     default_tenant: str
     try_path: str
     sdk: Mapping[str, str]
-    age: Age | None = None
-    ages: tuple[str | None, frozenset[str]] = (None, frozenset())
+    machine: Machine | None = None
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -201,6 +217,10 @@ class Provider:
                 raise TypeError(f"{name} must be a file as importlib.resources finds it, not {path!r}")
         if not isinstance(self.operations, Mapping):
             raise TypeError(f"operations must be a mapping by operation id, not {self.operations!r}")
+
+    def kind(self, name: str) -> Kind:
+        """One of its kinds; the one without a name is that of its sandboxes."""
+        return self.kinds[name] if name else Kind(self.created, self.identity, self.machine)
 
     def environment(self, base_url: str, key: str) -> dict[str, str]:
         """The environment variables that point the provider's SDK at a base URL. ValueError: `sdk` asks for more."""

@@ -32,7 +32,8 @@ from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec import parameters, reader
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.reader import Operation, Spec
-from fakeserver.worlds.world import SeededDocuments, Seeding, World
+from fakeserver.worlds.documents import SeededDocuments, Seeding
+from fakeserver.worlds.world import World
 
 Handler = Callable[[str, str, bytes, dict[str, str]], tuple[int, Mapping[str, str], bytes]]
 """Method, path, query and lower-case headers → status, headers and body."""

@@ -30,8 +30,8 @@ from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
+from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.world import SeededDocuments
 
 NOTHING = 204
 

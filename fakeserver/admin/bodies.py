@@ -15,6 +15,7 @@ from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
+from fakeserver.operations.kinds import Kind
 from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Issue, Json
@@ -36,8 +37,9 @@ EFFECTS = ("code", "example", "fault", "delay_ms", "delayDistribution", "chunked
 # Documents
 
 
-def check_documents(value: Json, service: Service) -> Iterator[None]:
-    """Hold a body against the provider's spec: a list of documents in its wire shape, each with an id of its own.
+def check_documents(value: Json, service: Service, kind: str = "") -> Iterator[None]:
+    """Hold a body against the provider's spec: a list of documents of a kind in their wire shape, each with an id of
+    its own.
 
     Many of them take a second, so whoever runs this gets the word after every `CHUNK_DOCUMENTS`. A FakeProblem names
     every document that is wrong."""
@@ -46,18 +48,18 @@ def check_documents(value: Json, service: Service) -> Iterator[None]:
     # The validator is loaded when it is needed: no provider request uses it, and start is faster without it.
     from fakeserver.recipes.schema import DocumentSchema
 
-    schema = DocumentSchema(service.provider, service.spec)
+    schema, ordered = DocumentSchema(service.provider, service.spec, kind), service.provider.kind(kind)
     issues: list[Document] = []
     known: dict[Json, int] = {}
     for index, document in enumerate(value):
         if index % CHUNK_DOCUMENTS == 0:
             yield
-        found = document_issues(document, schema, service.provider, known)
+        found = document_issues(document, schema, ordered, known)
         issues += [{"document": index, "field": field, "detail": detail} for field, detail in found]
         if found and len(issues) >= MAX_ISSUES:
             break
         if not found:
-            known[document[service.provider.identity]] = index
+            known[document[ordered.identity]] = index
     if issues:
         raise refused_documents(issues)
 
@@ -89,7 +91,7 @@ def unwritable_documents(issues: Iterable[Issue]) -> FakeProblem:
 
 
 def document_issues(
-    document: Json, schema: DocumentSchema, provider: Provider, known: Mapping[Json, int]
+    document: Json, schema: DocumentSchema, kind: Kind, known: Mapping[Json, int]
 ) -> list[tuple[str, str]]:
     """What is wrong with a document, as (field, why); `known` has the ids of those before it."""
     if deeper(document, MAX_DEPTH):
@@ -101,16 +103,16 @@ def document_issues(
     found = [(name, "is too large a number") for name, member in document.items() if immense(member)]
     if found:
         return found
-    if provider.created:
+    if kind.created:
         try:
-            instant(document.get(provider.created, ""))
+            instant(document.get(kind.created, ""))
         except (TypeError, ValueError, OverflowError):
-            return [(provider.created, "is not a date and time")]
-    identity = document.get(provider.identity)
+            return [(kind.created, "is not a date and time")]
+    identity = document.get(kind.identity)
     if not isinstance(identity, str | int):
-        return [(provider.identity, "is neither text nor a whole number")]
+        return [(kind.identity, "is neither text nor a whole number")]
     same = known.get(identity)
-    return [] if same is None else [(provider.identity, f"is the same as that of document {same}")]
+    return [] if same is None else [(kind.identity, f"is the same as that of document {same}")]
 
 
 def immense(value: Json) -> bool:
@@ -269,4 +271,5 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
         journal=asked.get("journal", old.journal),
         rate_limits={**old.rate_limits, **modes},
         switches={slug: {**chosen, **(switches.get(slug) or {})} for slug, chosen in old.switches.items()},
+        transitions=asked.get("transitions", old.transitions),
     )

@@ -11,7 +11,8 @@ from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document
 from fakeserver.spec.declared import Parameter
 from fakeserver.spec.reader import Operation
-from fakeserver.worlds.world import SeededDocuments, World
+from fakeserver.worlds.documents import SeededDocuments
+from fakeserver.worlds.world import World
 
 NOBODY = "nobody"
 

@@ -22,11 +22,13 @@ from fakeserver.parts import Part as AnyPart
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
-from fakeserver.worlds.world import Seeding, World
+from fakeserver.worlds.documents import Seeding
+from fakeserver.worlds.world import World
 
-VERSION = 5
-"""5: the clock says how far it is ahead of the seeded documents. 4: the journal says what was asked for and is not
-served. 3: a member for each part of a world, written by the part. 2: stored documents over hidden ones."""
+VERSION = 6
+"""6: what is kept beside stored documents, documents of other kinds, and how passing states end. 5: the clock says how
+far it is ahead of the seeded documents. 4: the journal says what was asked for and is not served. 3: a member for each
+part of a world, written by the part. 2: stored documents over hidden ones."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
 
@@ -58,12 +60,12 @@ class Serving:
         with inside(part.place):
             return bodies.fault_rule(part.rest(), self.services, lambda: identity)
 
-    def check(self, slug: str) -> Check:
-        """What refuses documents that the spec does not allow."""
+    def check(self, slug: str, kind: str = "") -> Check:
+        """What refuses documents of a kind that the spec does not allow."""
 
         def check(documents: list[Document], stored: AnyPart) -> None:
             try:
-                for _ in bodies.check_documents(documents, self.services[slug]):
+                for _ in bodies.check_documents(documents, self.services[slug], kind):
                     pass
             except FakeProblem as problem:
                 first = problem.body["errors"][0]

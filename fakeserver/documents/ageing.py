@@ -11,12 +11,18 @@ from fakeserver.documents.dues import Dues, Lifetimes, find_dues, is_passing
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import EMPTY, FIRST
+from fakeserver.instants import LAST_INSTANT
+from fakeserver.lifecycle.machine import BEHIND, Life
 from fakeserver.problems import Document
+
+NEVER = 2 * LAST_INSTANT
+"""Beyond the calendar, after whatever epoch."""
 
 
 class Ageing:
     """The documents that are not as they were stored, as they are when the seeded ones are `at` microseconds older, and
-    those that were stored see a clock that is `lead` ahead of that.
+    those that were stored see a clock that is `lead` ahead of that. Those of which something is kept live by the
+    running clock, which is at `now` microseconds after the epoch.
 
     Under a live clock (`dues`) they are those that were due by then; what else time changes of a document, and nobody
     looks up, is worked out when it is read (`read`)."""
@@ -28,7 +34,7 @@ class Ageing:
         """A heap: when documents that were stored are due, after the epoch, with their ids."""
         self._passing: set[str] = set()
         """The ids of those of them that change in between."""
-        self.at = self.lead = 0
+        self.at = self.lead = self.now = 0
         self.aged: dict[int, Document | None] = {}
         """By rank; None for a document that is gone."""
         self.gone = EMPTY
@@ -37,7 +43,8 @@ class Ageing:
         """The same, for somebody who will change it."""
         new = Ageing(self.lifetimes, self.dues)
         new._stored_dues, new._passing = [*self._stored_dues], set(self._passing)
-        new.at, new.lead, new.aged, new.gone = self.at, self.lead, dict(self.aged), self.gone
+        new.at, new.lead, new.now = self.at, self.lead, self.now
+        new.aged, new.gone = dict(self.aged), self.gone
         return new
 
     def candidates(self, overlay: Overlay) -> BitMap:
@@ -56,12 +63,11 @@ class Ageing:
             changeable |= overlay.layout.lay_out(seeded - overlay.hidden)
         return changeable
 
-    def advance(self, overlay: Overlay, at: int, lead: int = 0) -> None:
-        """Look at the documents when the seeded ones are `at` microseconds older, and those that were stored by `lead`
-        more."""
-        aged = dict(self._age(overlay, at, lead))
+    def advance(self, overlay: Overlay, at: int, lead: int, now: int) -> None:
+        """Look at all documents when it is that late."""
+        aged = dict(self._age(overlay, at, lead, now))
         # All at once and last, so that the view is never half of one instant and half of another.
-        self.at, self.lead, self.aged = at, lead, aged
+        self.at, self.lead, self.now, self.aged = at, lead, now, aged
         self.gone = BitMap(rank for rank, document in aged.items() if document is None)
 
     def clear(self) -> None:
@@ -80,49 +86,69 @@ class Ageing:
             self.aged = {moved.get(rank, rank): document for rank, document in self.aged.items()}
             self.gone = BitMap(rank for rank, document in self.aged.items() if document is None)
 
-    def _age(self, overlay: Overlay, at: int, lead: int) -> Iterator[tuple[int, Document | None]]:
+    def _age(self, overlay: Overlay, at: int, lead: int, now: int) -> Iterator[tuple[int, Document | None]]:
         # At the epoch the seeded ones, who may be many, are as they were made.
         for rank in self.candidates(overlay) if at else [*overlay.stored]:
             before = overlay.document(rank)
-            after = self._look(overlay, rank, before, at, lead)
+            after = self._look(overlay, rank, before, at, lead, now)
             if after is not before:
                 yield rank, after
 
-    def _look(self, overlay: Overlay, rank: int, before: Document, at: int, lead: int) -> Document | None:
+    def _look(self, overlay: Overlay, rank: int, before: Document, at: int, lead: int, now: int) -> Document | None:
         """What a document, which was stored as `before`, is by then; the same one if nothing changed."""
         assert self.lifetimes is not None
-        stored, then = overlay.stored.get(rank), self.lifetimes.epoch
-        stored_at, now = (0, at) if stored is None else (stored.stored_at, at + lead)
-        if stored_at >= now or not self.lifetimes.may_change(before):
+        stored, epoch = overlay.stored.get(rank), self.lifetimes.epoch
+        if stored is not None and stored.kept is not None:
+            life = self.lifetimes.live(Life(before, stored.kept), epoch + stored.stored_at, epoch + now)
+            return None if life is None else life.document
+        stored_at, then = (0, at) if stored is None else (stored.stored_at, at + lead)
+        if stored_at >= then or not self.lifetimes.may_change(before):
             # What was stored at this instant, or later, is as it was stored.
             return before
-        return self.lifetimes.look(before, then + stored_at, then + now)
+        return self.lifetimes.look(before, epoch + stored_at, epoch + then)
+
+    def life(self, overlay: Overlay, rank: int, now: int) -> Life | None:
+        """The document at a rank with what is kept of it, as it lives by the running clock from `now` on; None if it is
+        gone by then."""
+        stored, document = overlay.stored.get(rank), overlay.document(rank)
+        if self.lifetimes is None:
+            return Life(document, {} if stored is None else stored.kept or {})
+        epoch = self.lifetimes.epoch
+        if stored is not None and stored.kept is not None:
+            return self.lifetimes.live(Life(document, stored.kept), epoch + stored.stored_at, epoch + now)
+        stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
+        life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + max(then, stored_at))
+        return None if life is None else Life(life.document, {**life.kept, BEHIND: max(0, now - max(then, stored_at))})
 
     # Under a live clock
 
-    def is_due(self, at: int, lead: int) -> bool:
-        """Whether by then a document is due that was not by now."""
-        assert self.dues is not None
-        return self.dues.next(self.at) <= at or bool(self._stored_dues and self._stored_dues[0][0] <= at + lead)
+    @property
+    def next_due(self) -> int:
+        """When the next of the documents is due that somebody stored."""
+        return self._stored_dues[0][0] if self._stored_dues else NEVER
 
-    def take_due(self, overlay: Overlay, at: int, lead: int) -> list[int]:
+    def is_due(self, at: int, now: int) -> bool:
+        """Whether by then a document is due that was not by now."""
+        return self.next_due <= now or (self.dues is not None and self.dues.next(self.at) <= at)
+
+    def take_due(self, overlay: Overlay, at: int, now: int) -> list[int]:
         """The ranks of the documents that are due by then and were not by now."""
-        assert self.dues is not None
-        ordinals = set(self.dues.between(self.at, at)) if overlay.source is not None else set[int]()
+        seeded = self.dues is not None and overlay.source is not None
+        ordinals = set(self.dues.between(self.at, at)) if seeded and self.dues is not None else set[int]()
         ranks = {overlay.layout.rank(each) for each in ordinals if FIRST + each not in overlay.hidden}
-        while self._stored_dues and self._stored_dues[0][0] <= at + lead:
+        while self.next_due <= now:
             rank = overlay.find(heapq.heappop(self._stored_dues)[1])
             if rank is not None:
                 ranks.add(rank)
         return sorted(ranks)
 
-    def look_at(self, overlay: Overlay, ranks: Iterable[int], at: int, lead: int) -> None:
+    def look_at(self, overlay: Overlay, ranks: Iterable[int], at: int, lead: int, now: int) -> None:
         """It is that late, and these are all the documents that are due."""
-        self.at, self.lead = at, lead
+        self.at, self.lead, self.now = at, lead, now
         gone = set[int]()
         for rank in ranks:
             before = overlay.document(rank)
-            after = self._look(overlay, rank, before, at, lead)
+            after = self._look(overlay, rank, before, at, lead, now)
             if after is not before:
                 self.aged[rank] = after
                 if after is None:
@@ -132,29 +158,35 @@ class Ageing:
 
     def is_passing(self, overlay: Overlay, rank: int, filed: Document) -> bool:
         """Whether a document changes by itself before it is next due; `filed` is what it was when it was last."""
-        if self.dues is None or self.lifetimes is None or not self.lifetimes.may_change(filed):
+        if self.lifetimes is None or not self.lifetimes.may_change(filed):
             return False
         stored = overlay.stored.get(rank)
         if stored is not None:
             return stored.place[1] in self._passing
-        return overlay.layout.ordinal(rank) in self.dues.passing
+        return self.dues is not None and overlay.layout.ordinal(rank) in self.dues.passing
 
     def read(self, overlay: Overlay, rank: int) -> Document:
         """Such a document as it is by now."""
         stored = overlay.document(rank)
-        return self._look(overlay, rank, stored, self.at, self.lead) or stored
+        return self._look(overlay, rank, stored, self.at, self.lead, self.now) or stored
 
     def schedule(self, stored: Stored) -> None:
         """Remember when a document is due that was stored just now."""
-        if self.dues is None or self.lifetimes is None or not self.lifetimes.may_change(stored.document):
+        if self.lifetimes is None or (self.dues is None and stored.kept is None):
             return
         epoch, identity = self.lifetimes.epoch, stored.place[1]
         then = epoch + stored.stored_at
-        dues = [*find_dues(stored.document, then, self.lifetimes)]
+        if stored.kept is not None:
+            dues, passes = self.lifetimes.dues_of(Life(stored.document, stored.kept), then)
+        elif self.lifetimes.may_change(stored.document):
+            dues = [*find_dues(stored.document, then, self.lifetimes)]
+            passes = is_passing(stored.document, then, dues, self.lifetimes)
+        else:
+            return
         for due in dues:
-            if due - epoch > self.at + self.lead:
+            if due - epoch > self.now:
                 heapq.heappush(self._stored_dues, (due - epoch, identity))
-        if is_passing(stored.document, then, dues, self.lifetimes):
+        if passes:
             self._passing.add(identity)
         else:
             self._passing.discard(identity)

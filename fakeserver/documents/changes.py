@@ -27,6 +27,9 @@ class Put:
     document: Document
     owner: str
     ordinal: int | None = None
+    kept: Document | None = None
+    """What the server keeps of a document beside it. One of which something is kept lives by the running clock; any
+    other is as it was put until the clock is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,13 @@ def dump(change: Change) -> Document:
         return {"change": "clear"}
     place = {} if change.ordinal is None else {"ordinal": change.ordinal}
     if isinstance(change, Put):
-        return {"change": "put", "document": change.document, "owner": change.owner, **place}
+        kept = {} if change.kept is None else {"kept": change.kept}
+        return {"change": "put", "document": change.document, "owner": change.owner, **place, **kept}
     return {"change": "remove", "identity": change.identity, **place}
 
 
 MEMBERS = {"clear": frozenset(), "put": frozenset({"document", "owner"}), "remove": frozenset({"identity"})}
+OPTIONAL = {"clear": frozenset[str](), "put": frozenset({"ordinal", "kept"}), "remove": frozenset({"ordinal"})}
 
 
 def load(value: Json) -> Change:
@@ -68,7 +73,7 @@ def load(value: Json) -> Change:
         raise ChangeError(f"must be one of {', '.join(MEMBERS)}", "change")
     for name in sorted(members - value.keys()):
         raise ChangeError("is missing", name)
-    for name in value.keys() - members - {"change"} - ({"ordinal"} if members else set()):
+    for name in value.keys() - members - {"change"} - OPTIONAL[str(kind)]:
         raise ChangeError("is not a member of this change", str(name))
     ordinal = value.get("ordinal")
     if ordinal is not None and (not isinstance(ordinal, int) or isinstance(ordinal, bool) or ordinal < 0):
@@ -82,4 +87,7 @@ def load(value: Json) -> Change:
         return Remove(value["identity"], ordinal)
     if not isinstance(value["document"], dict):
         raise ChangeError("must be an object", "document")
-    return Put(value["document"], value["owner"], ordinal)
+    kept = value.get("kept")
+    if kept is not None and not isinstance(kept, dict):
+        raise ChangeError("must be an object", "kept")
+    return Put(value["document"], value["owner"], ordinal, kept)

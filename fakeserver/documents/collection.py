@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
-from fakeserver.documents.ageing import Ageing
+from fakeserver.documents.ageing import NEVER, Ageing
 from fakeserver.documents.answers import Answers, Shown
 from fakeserver.documents.changes import Change, Clear, Put, Remove
 from fakeserver.documents.dues import Dues, Lifetimes
-from fakeserver.documents.effects import Effects, effects_of
+from fakeserver.documents.effects import Effects, carried, effects_of
 from fakeserver.documents.index import Index
 from fakeserver.documents.keys import Key, KeyFunction, itself
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Check, Overlay, Stored
 from fakeserver.documents.ranks import LAST
-from fakeserver.documents.seeded import FIRST, MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
+from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
 from fakeserver.instants import SECOND
+from fakeserver.lifecycle.machine import Life
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 
@@ -46,13 +47,17 @@ class Collection:
         self._shared = False
         self.version = 0
         """Raised by every write."""
+        self.writes = 0
+        """How many writes there were since it was seeded, those before a snapshot counted."""
         self.answers = Answers()
 
     @classmethod
-    def of(cls, documents: Iterable[tuple[Document, str]], order: Order) -> Collection:
+    def of(
+        cls, documents: Iterable[tuple[Document, str]], order: Order, lifetimes: Lifetimes | None = None
+    ) -> Collection:
         """These documents, each with its owner. Nothing is asked of them but a place in the order: two may have the
         same id, as another server's may."""
-        new = cls(None, order)
+        new = cls(None, order, lifetimes)
         new._fill(Stored(document, owner, 0, order(document)) for document, owner in documents)
         return new
 
@@ -107,6 +112,11 @@ class Collection:
             return self._filed(rank).get(field)
         return self._overlay.seeded.value(self._overlay.ordinal(rank), field)
 
+    def life(self, rank: int, now: int) -> Life | None:
+        """The document at a rank with what is kept of it, as it lives by the running clock from `now` on (microseconds
+        after the epoch); None if it is gone by then."""
+        return self._ageing.life(self._overlay, rank, now)
+
     def owner(self, rank: int) -> str:
         return self._overlay.owner(rank)
 
@@ -126,7 +136,7 @@ class Collection:
 
     def _encode(self, rank: int) -> bytes:
         overlay, ageing = self._overlay, self._ageing
-        if ageing.dues is not None and ageing.is_passing(overlay, rank, self._filed(rank)):
+        if ageing.is_passing(overlay, rank, self._filed(rank)):
             self._passing.add(rank)
             return encode(ageing.read(overlay, rank))
         return encode(self._filed(rank)) if rank in ageing.aged else overlay.body(rank)
@@ -172,29 +182,37 @@ class Collection:
 
     # Time
 
-    def advance_to(self, at: int, lead: int = 0) -> None:
-        """Show the documents as they are when the seeded ones are `at` microseconds older, and those that were stored
-        by `lead` more."""
-        if (at, lead) == (self._ageing.at, self._ageing.lead) or self._ageing.lifetimes is None:
+    def advance_to(self, at: int, lead: int = 0, now: int | None = None) -> None:
+        """Show the documents as they are when the seeded ones are `at` microseconds older, those that were put in by
+        `lead` more, and those that live by the running clock when that is at `now` (None: as for the others)."""
+        ageing, now = self._ageing, at + lead if now is None else now
+        if ageing.lifetimes is None or (at, lead, now) == (ageing.at, ageing.lead, ageing.now):
             return
-        ageing = self._ageing
-        if ageing.dues is not None and at >= ageing.at and at + lead >= ageing.at + ageing.lead:
-            if at - ageing.at >= SECOND or lead != ageing.lead or ageing.is_due(at, lead):
+        moved = (at, lead) != (ageing.at, ageing.lead)
+        by_itself = ageing.dues is not None and at >= ageing.at and at + lead >= ageing.at + ageing.lead
+        if now >= ageing.now and (by_itself or not moved):
+            if at - ageing.at >= SECOND or lead != ageing.lead or now >= self.wakes or ageing.is_due(at, now):
                 self._unshare()
-                self._pass(at, lead)
+                self._pass(at, lead, now)
             return
         self._unshare()
-        self._ageing.advance(self._overlay, at, lead)
+        self._ageing.advance(self._overlay, at, lead, now)
         self._ageing.schedule_all(self._overlay)
         self._show_anew()
 
-    def _pass(self, at: int, lead: int) -> None:
+    @property
+    def wakes(self) -> int:
+        """When the running clock next changes something that is shown."""
+        passing = self._ageing.now + SECOND if self._passing else NEVER
+        return min(self._ageing.next_due, passing)
+
+    def _pass(self, at: int, lead: int, now: int) -> None:
         """Time has passed by itself: look at what is due, and leave the rest to whoever reads it."""
         ageing, overlay = self._ageing, self._overlay
-        due = ageing.take_due(overlay, at, lead)
+        due = ageing.take_due(overlay, at, now)
         few = len(due) <= MAX_REFILED
         before = {rank: self.shown(rank) for rank in due} if few else {}
-        ageing.look_at(overlay, due, at, lead)
+        ageing.look_at(overlay, due, at, lead, now)
         for rank in self._passing:
             self._bodies.pop(rank, None)
         self._passing = set()
@@ -212,11 +230,19 @@ class Collection:
     def apply(self, changes: Iterable[Change], at: int | None = None) -> None:
         """Make these changes as one, `at` microseconds after the epoch (None: as of what is shown); if one of them
         cannot be made, a `ChangeError` says so and nothing has changed."""
-        effects = effects_of(changes, self._overlay, self._ageing.at + self._ageing.lead if at is None else at)
+        self.commit(self.effects_of(changes, at))
+
+    def effects_of(self, changes: Iterable[Change], at: int | None = None) -> Effects:
+        """What `apply` would do, so that several collections can be changed as one."""
+        return effects_of(changes, self._overlay, self._ageing.at + self._ageing.lead if at is None else at)
+
+    def commit(self, effects: Effects) -> None:
+        """Do it, before anything else has changed here."""
         if not effects.cleared and not effects.documents:
             return
         self._unshare()
         self.version += 1
+        self.writes += 1
         if effects.cleared:
             self._fill(effects.stored)
         else:
@@ -335,43 +361,28 @@ class Collection:
     def carry(self, old: Collection, refuse: Callable[[Document], str | None]) -> list[str]:
         """Take over what was stored and removed in a collection of the same seed but another recipe, as far as it fits;
         for what does not, its id and the reason that `refuse` has."""
-        overlay, before = self._overlay, old._overlay
-        effects, refused = Effects(cleared=before.source is None), []
-        for rank in before.hidden:
-            identity = before.seeded.place(rank - FIRST)[1]
-            same = overlay.find(identity, rank - FIRST)
-            if same is not None:
-                effects.documents[identity] = same, None
-        for stored in before.stored.values():
-            reason = refuse(stored.document)
-            if reason is not None:
-                refused.append(f"{stored.place[1]}: {reason}")
-                continue
-            place = overlay.order(stored.document)
-            same, _ = effects.documents.get(place[1], (None, None))
-            effects.documents[place[1]] = same, stored._replace(place=place)
-        if effects.cleared or effects.documents:
-            self.version += 1
-            if effects.cleared:
-                self._fill(effects.stored)
-            else:
-                self._write(effects)
+        effects, refused = carried(self._overlay, old._overlay, refuse)
+        self.commit(effects)
         return refused
 
     # Snapshots
 
     def dump(self) -> Document:
         """What `load` needs to make the same collection from the same seed."""
-        return self._overlay.dump()
+        return {"writes": self.writes, **self._overlay.dump()}
 
     def load(self, part: Part, check: Check) -> None:
         """Become what `dump` wrote, or refuse it and change nothing; `check` refuses documents that the provider would
         not have."""
-        overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check)
+        writes = part.count("writes")
+        machine = None if self._ageing.lifetimes is None else self._ageing.lifetimes.machine
+        object_to = None if machine is None else machine.object_to
+        overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, object_to)
         self._unshare()
         self._overlay = overlay
-        self.version += 1
-        if self._ageing.at or self._ageing.lead:
-            self._ageing.advance(overlay, self._ageing.at, self._ageing.lead)
+        self.version, self.writes = self.version + 1, writes
+        ageing = self._ageing
+        if ageing.at or ageing.lead or ageing.now:
+            ageing.advance(overlay, ageing.at, ageing.lead, ageing.now)
         self._ageing.schedule_all(overlay)
         self._show_anew()

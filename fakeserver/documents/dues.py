@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.instants import LAST_INSTANT, SECOND
+from fakeserver.lifecycle.machine import Life, Machine
 from fakeserver.problems import Document, Json
 
 MAX_DUES = 8
@@ -33,6 +34,12 @@ class Lifetimes:
     epoch: int
     field: str | None = None
     values: frozenset[str] = frozenset()
+    machine: Machine | None = None
+    """By whose table documents live of which something is kept."""
+
+    @classmethod
+    def of(cls, machine: Machine, epoch: int) -> Lifetimes:
+        return cls(machine.age, epoch, machine.field, machine.moving, machine)
 
     def may_change(self, document: Document) -> bool:
         """Whether time can change a document."""
@@ -44,6 +51,24 @@ class Lifetimes:
             return self.age(document, then, now)
         except UNREADABLE:
             return document
+
+    def live(self, life: Life, then: int, now: int) -> Life | None:
+        """The same with what is kept beside the document."""
+        if self.machine is None:
+            return life
+        try:
+            return self.machine.live(life, then, now)
+        except UNREADABLE:
+            return life
+
+    def dues_of(self, life: Life, then: int) -> tuple[list[int], bool]:
+        """When such a document is due, and whether it changes in between."""
+        if self.machine is None:
+            return [], False
+        try:
+            return [*self.machine.dues(life, then)], bool(self.machine.meters)
+        except UNREADABLE:
+            return [], False
 
     def value(self, document: Document, then: int, now: int) -> Json:
         """What the field of a document is at an instant."""

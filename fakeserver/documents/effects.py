@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fakeserver.documents.changes import Change, ChangeError, Clear, Remove
 from fakeserver.documents.order import OrderKey
 from fakeserver.documents.overlay import Overlay, Stored
-from fakeserver.documents.seeded import encode
+from fakeserver.documents.seeded import FIRST, encode
 from fakeserver.problems import Document
 
 MAX_SHOWN = 64
@@ -41,7 +41,7 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
             identity = change.identity
         else:
             place, body = _encode(change.document, overlay, number)
-            identity, stored = place[1], Stored(change.document, change.owner, at, place, body)
+            identity, stored = place[1], Stored(change.document, change.owner, at, place, body, change.kept)
         rank, exists = _find(identity, change.ordinal, effects, overlay)
         if not exists and (stored is None or change.ordinal is not None):
             raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
@@ -49,6 +49,26 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
     if not effects.cleared and not overlay.has_room(len(effects.stored)):
         raise ChangeError("no ranks are left between the seeded documents")
     return effects
+
+
+def carried(overlay: Overlay, before: Overlay, refuse: Callable[[Document], str | None]) -> tuple[Effects, list[str]]:
+    """What makes an overlay of another recipe have what one of the same seed stored and removed, as far as it fits;
+    and for what does not, its id and the reason that `refuse` has."""
+    effects, refused = Effects(cleared=before.source is None), []
+    for rank in before.hidden:
+        identity = before.seeded.place(rank - FIRST)[1]
+        same = overlay.find(identity, rank - FIRST)
+        if same is not None:
+            effects.documents[identity] = same, None
+    for stored in before.stored.values():
+        reason = refuse(stored.document)
+        if reason is not None:
+            refused.append(f"{stored.place[1]}: {reason}")
+            continue
+        place = overlay.order(stored.document)
+        same, _ = effects.documents.get(place[1], (None, None))
+        effects.documents[place[1]] = same, stored._replace(place=place)
+    return effects, refused
 
 
 def _find(identity: str, ordinal: int | None, effects: Effects, overlay: Overlay) -> tuple[int | None, bool]:

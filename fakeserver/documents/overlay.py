@@ -18,6 +18,11 @@ from fakeserver.problems import Document
 
 Check = Callable[[list[Document], Part], None]
 """Refuses documents that are not the provider's, each in the name of its place in the part."""
+KeptCheck = Callable[[Document], str | None]
+"""The first member of what is kept beside a document that cannot be kept there."""
+
+
+NO_PLACE: OrderKey = 0, ""
 
 
 class Stored(NamedTuple):
@@ -29,6 +34,8 @@ class Stored(NamedTuple):
     place: OrderKey
     body: bytes | None = None
     """The document as JSON, where whoever stored it has encoded it."""
+    kept: Document | None = None
+    """What the server keeps of it beside; see `changes.Put`."""
 
 
 class Overlay:
@@ -181,12 +188,18 @@ class Overlay:
             "gaps": [list(gap) for gap in self.layout.gaps],
             "hidden": [rank - FIRST for rank in self.hidden],
             "last": self._last,
-            "stored": [[rank, stored.owner, stored.stored_at, stored.document] for rank, stored in self.stored.items()],
+            "stored": [
+                [rank, stored.owner, stored.stored_at, stored.document, stored.kept]
+                for rank, stored in self.stored.items()
+            ],
         }
 
     @classmethod
-    def load(cls, part: Part, source: Seeded | None, order: Order, check: Check) -> Overlay:
-        """What `dump` wrote, over the same source; what is wrong is refused in the name of its place."""
+    def load(
+        cls, part: Part, source: Seeded | None, order: Order, check: Check, object_to: KeptCheck | None = None
+    ) -> Overlay:
+        """What `dump` wrote, over the same source; what is wrong is refused in the name of its place. `object_to` says
+        which member of what is kept beside a document cannot be."""
         new = cls(source if part.boolean("seeded") else None, order)
         size = new.source.size if new.source else 0
         new.layout = layout_of(_gaps(part.elements("gaps"), size))
@@ -195,11 +208,9 @@ class Overlay:
         new._last = part.integer("last", 0, LAST)
         stored = part.elements("stored")
         part.end()
-        rows = _rows(stored, new.ranks)
-        check([document for _, _, _, document in rows], stored)
-        new.stored = {
-            rank: Stored(document, owner, stored_at, order(document)) for rank, owner, stored_at, document in rows
-        }
+        rows = _rows(stored, new.ranks, object_to)
+        check([each.document for _, each in rows], stored)
+        new.stored = {rank: each._replace(place=order(each.document)) for rank, each in rows}
         new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
         new.ranks = new.ranks | BitMap(new.stored.keys())
         for index, rank in enumerate(new.stored):
@@ -245,13 +256,21 @@ def _hidden(part: Part, size: int) -> set[int]:
     return hidden
 
 
-def _rows(part: Part, seeded: BitMap) -> list[tuple[int, str, int, Document]]:
-    rows, known = [], set[int]()
+def _rows(part: Part, seeded: BitMap, object_to: KeptCheck | None) -> list[tuple[int, Stored]]:
+    """The stored documents by rank; their places are not known yet."""
+    rows, known = list[tuple[int, Stored]](), set[int]()
     for index in part.names():
-        row = part.row(index, ("rank", "owner", "stored_at", "document"))
+        row = part.row(index, ("rank", "owner", "stored_at", "document", "kept"))
         rank = row.integer("rank", 0, LAST - 1)
         if rank in known or rank in seeded:
             raise row.wrong("rank", "stands there twice, or is that of a seeded document")
         known.add(rank)
-        rows.append((rank, row.text("owner"), row.integer("stored_at", 0, LAST_INSTANT), row.members("document")))
+        stored_at = row.integer("stored_at", 0, LAST_INSTANT)
+        kept = row.anything("kept")
+        if not isinstance(kept, dict | None):
+            raise row.wrong("kept", "must be an object or null")
+        wrong = None if kept is None or object_to is None else object_to(kept)
+        if wrong is not None:
+            raise row.wrong(f"kept.{wrong}", "cannot be kept of such a document")
+        rows.append((rank, Stored(row.members("document"), row.text("owner"), stored_at, NO_PLACE, kept=kept)))
     return rows

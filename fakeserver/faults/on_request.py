@@ -41,12 +41,15 @@ class RequestedFault:
     after: int = 0
 
 
-def read_request(operation: Operation, headers: Headers, query: bytes) -> tuple[list[str], RequestedFault | None]:
-    """The credentials of a request without their suffixes, and the fault that it asks for; a FakeProblem where it
-    asks for something unknown. The header wins over the query, the query over the credential."""
+def read_request(
+    operation: Operation, headers: Headers, query: bytes, inside: str | None = None
+) -> tuple[list[str], RequestedFault | None]:
+    """The credentials of a request without their suffixes (`inside` is one in its body), and the fault that it asks
+    for; a FakeProblem where it asks for something unknown. The header wins over the query, the query over the
+    credential."""
     keys: list[str] = []
     preferences: Preferences = {}
-    for credential in credentials(operation, headers):
+    for credential in (*credentials(operation, headers), *(() if inside is None else (inside,))):
         if "+" in credential:
             credential, suffix = split_credential(credential)
             preferences |= suffix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Issuer(Protocol):
     def epoch(self) -> int: ...
     @property
     def as_of(self) -> int: ...
+    @property
+    def writes(self) -> int:
+        """How many writes its documents have seen."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +43,39 @@ class Asked:
     body: Json = None
 
 
+def no_kinds(name: str) -> Mapping[str, Collection]:
+    """The documents of other kinds, where there are none."""
+    raise KeyError(name)
+
+
 @dataclass(slots=True)
 class View:
-    """What an operation is shown: who asks, what every tenant of the provider owns as of `now` (microseconds since
-    1970), in whose world, and which choice is made of each of the provider's switches. An operation changes none of
-    it."""
+    """What an operation is shown: who asks (nobody where it is public: then without a name), what every tenant of the
+    provider owns as of `now` (microseconds since 1970), in whose world, and which choice is made of each of the
+    provider's switches. An operation changes none of it."""
 
     caller: Caller
     tenants: Mapping[str, Collection]
     issuer: Issuer
     now: int
     switches: Mapping[str, Json] = field(default_factory=dict)
+    transitions: str = "immediate"
+    """When passing states end, one of `machine.MODES`."""
+    outcome: str = ""
+    """How somebody wants the operation to turn out, one of its `outcomes`; empty where it is to succeed."""
+    kinds: Callable[[str], Mapping[str, Collection]] = no_kinds
+    """What every tenant owns of another kind, by the kind's name."""
+    words: Mapping[str, list[Json]] = field(default_factory=dict)
+    """The vocabularies that its seeded documents are made from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Changes of one tenant's documents, to be made as one."""
+    """Changes of one tenant's documents of one kind. All writes of an operation are made as one."""
 
     tenant: str
     changes: tuple[Change, ...]
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -68,7 +86,7 @@ class Result:
     status: int
     body: bytes | Iterator[bytes] | Json = b""
     headers: Mapping[str, str] | None = None
-    write: Write | None = None
+    writes: Sequence[Write] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,21 @@ class Meaning(Protocol):
     def body(self) -> bool:
         """Whether it reads the body of a request, which the spec must then declare."""
         return False
+
+    @property
+    def public(self) -> bool:
+        """Whether it asks for no credential; only then may its spec name none."""
+        return False
+
+    @property
+    def credential(self) -> str:
+        """The member of its body that may hold the credential, beside the places that its spec names."""
+        return ""
+
+    @property
+    def outcomes(self) -> Sequence[str]:
+        """How else than well it can turn out, if somebody asks for it."""
+        return ()
 
     def row(self, operation: Operation, document: Document) -> Document | None:
         """The schema of one of the provider's documents, if this operation's answer holds them; a `SpecError` if it

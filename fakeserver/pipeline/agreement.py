@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from fakeserver.arguments import near
+from fakeserver.lifecycle.machine import Machine
 from fakeserver.listing import objections
 from fakeserver.listing.meaning import Form, Meaning
 from fakeserver.problems import Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.spec.reader import Operation, Spec
-from fakeserver.spec.schemas import fields_of, types_of
+from fakeserver.spec.schemas import fields_of, keyword_of, types_of
 
 ORDERLY = {
     "created": (frozenset({"string"}), "text"),
@@ -36,7 +37,11 @@ def check_agreement(provider: Provider, spec: Spec) -> None:
             meaning = provider.operations[operation.id]
             for objection in chain(_to_operation(meaning, form), _to_choices(meaning, provider)):
                 raise SpecError(f"{operation.id}: {objection}")
-        for objection in (*_to_optional_text(provider, spec), *_to_unserved(provider, spec)):
+        for objection in (
+            *_to_optional_text(provider, spec),
+            *_to_unserved(provider, spec),
+            *_to_kinds(provider, spec),
+        ):
             raise SpecError(f"provider {provider.slug!r}: {objection}")
     except SpecError as error:
         raise SpecError(f"{spec.path}: {error}") from error
@@ -74,10 +79,33 @@ def _to_order(provider: Provider, form: Form) -> Iterator[str]:
         types = types_of(form.document, form.fields.get(field))
         if types and not types & orderly:
             yield f"the field {field!r} ({what}) is not {wanted}"
-    aged, values = provider.ages
-    if aged is not None:
-        yield from objections.to_field("ages", aged, form)
-        yield from objections.to_values("ages", aged, values, form)
+    if provider.machine is not None:
+        yield from _to_machine(provider.machine, form)
+
+
+def _to_machine(machine: Machine, form: Form) -> Iterator[str]:
+    """The table of states knows every state that the spec does."""
+    yield from objections.to_field("machine", machine.field, form)
+    shown = {machine.shown.get(state, state) for state in machine.states}
+    known = keyword_of(form.document, form.fields.get(machine.field), "enum")
+    for state in known if isinstance(known, list) else ():
+        if state not in shown:
+            yield f"the machine has no state {state!r}, which the field {machine.field!r} can have{near(state, shown)}"
+
+
+def _to_kinds(provider: Provider, spec: Spec) -> Iterator[str]:
+    """The schemas of documents of other kinds."""
+    named = spec.document.get("components", {}).get("schemas", {})
+    for name, kind in provider.kinds.items():
+        if kind.schema not in named:
+            yield f"the kind {name!r} is of the schema {kind.schema!r}, which components.schemas lacks"
+            continue
+        form = Form(next(iter(spec.operations.values())), spec.document, fields_of(spec.document, named[kind.schema]))
+        for what, field in (("created", kind.created), ("identity", kind.identity)):
+            if field:
+                yield from objections.to_field(f"the kind {name!r} ({what})", field, form)
+        if kind.machine is not None:
+            yield from _to_machine(kind.machine, form)
 
 
 def _to_operation(meaning: Meaning, form: Form) -> Iterator[str]:

@@ -63,6 +63,7 @@ class Progress:
     reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
+    outcome: str = ""
 
     def inject(self, phase: str) -> None:
         """Stop here if somebody wants another answer in this phase than the real one."""

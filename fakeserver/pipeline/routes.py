@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
+import orjson
+
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import Request
 from fakeserver.problems import Issue, Moved, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
+from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
 from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint, Operation, Spec
 from fakeserver.spec.routing import Routing
@@ -57,6 +60,18 @@ class Route:
         if asked is None or issues:
             raise invalid(issues)
         return replace(asked, body=body)
+
+    def credential_in(self, body: bytes) -> str | None:
+        """The credential that a body holds, where the operation looks for one in it."""
+        name = self.meaning.credential
+        if not name or not body or len(body) > MAX_BODY_BYTES:
+            return None
+        try:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        text = found.get(name) if isinstance(found, dict) else None
+        return text if isinstance(text, str) else None
 
     def pairs(self, query: bytes) -> Pairs:
         return query_pairs(query)

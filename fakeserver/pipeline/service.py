@@ -37,6 +37,9 @@ PATH_CHARACTERS = "/:@!$&'()*+,;="
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%[]"
 """What stands in a path, decoded, and in a query, as it came, for itself."""
 
+NOBODY = Caller("", "", "", {})
+"""Who asks a public operation."""
+
 log = logging.getLogger("fakeserver")
 
 
@@ -90,7 +93,7 @@ class Service:
         route, segments = self.find_route(request, progress, world)
         progress.operation = operation = route.operation
         check_query(request.query)
-        keys, requested = read_request(operation, request.headers, request.query)
+        keys, requested = read_request(operation, request.headers, request.query, route.credential_in(request.body))
         caller = progress.caller = self.find_caller(keys)
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if requested is not None or world.faults.rules:
@@ -98,29 +101,39 @@ class Service:
             self.count_request(meters, progress, world, keep=False)
             progress.inject("before")
         self.count_request(meters, progress, world)
-        if caller is None:
+        if caller is None and not route.meaning.public:
             self.check_suffixes(keys)
             raise unauthenticated()
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
         switches = world.settings.switches[self.provider.slug]
-        view = View(caller, world.advance(self.provider), world, progress.instant, switches)
+        view = View(
+            caller or NOBODY,
+            world.advance(self.provider, progress.instant),
+            world,
+            progress.instant,
+            switches,
+            world.settings.transitions,
+            progress.outcome,
+            world.kinds(self.provider, progress.instant),
+            self.fixture.vocabularies,
+        )
         result = route.meaning.answer(asked, view)
         body = result.body
         if not isinstance(body, bytes):
             body = encode_body(body)
-        if result.write is not None:
-            self.make(result.write, progress.effect, world)
+        if result.writes:
+            self.write(result.writes, progress, world)
         headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
         return Answer(result.status, body, headers, self.provider.media_type)
 
-    def make(self, write: Write, effect: Effect | None, world: World) -> None:
+    def write(self, writes: Sequence[Write], progress: Progress, world: World) -> None:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
         request is refused and nothing changes."""
-        if effect is not None and effect.comes_before:
+        if progress.effect is not None and progress.effect.comes_before:
             return
         try:
-            world.apply(self.provider, write.tenant, write.changes)
+            world.write(self.provider, writes, progress.instant)
         except ChangeError as error:
             raise conflict(f"The change cannot be made: {error}") from error
 

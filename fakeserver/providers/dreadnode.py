@@ -23,17 +23,21 @@ from fakeserver.provider import (
     Facet,
     Facets,
     Listing,
+    Machine,
+    Moment,
     Pages,
     Problem,
     Provider,
     Reading,
     Scope,
     Switches,
+    Transition,
     at,
     forbidden,
     instant,
     issue_rows,
     not_found,
+    on_clock,
     unserved,
 )
 from fakeserver.resources import resource
@@ -46,6 +50,8 @@ TYPES = {
     "internal": "server_error",
     "unserved": "server_error",
 }
+PAUSING = "e2b"
+"""The compute provider whose sandboxes can be paused."""
 CREDIT_SECONDS = 18
 """A thousand credits buy about five hours (Observed: the SDK's documentation)."""
 BILLING_SECONDS = 600
@@ -146,20 +152,56 @@ def account(earlier: int, started: int, until: int, *, running: bool) -> Documen
     }
 
 
-def age(document: Document, then: int, now: int) -> Document:
-    """A running sandbox earns credits until it expires; then e2b pauses it, and the other providers kill it."""
-    started_at, expires_at = document.get("last_started_at"), document.get("expires_at")
+def meter(document: Document, then: int, now: int) -> Document:
+    """A running sandbox costs credits."""
+    return {**document, **account_of(document, then, now, running=True)}
+
+
+def account_of(document: Document, then: int, now: int, *, running: bool) -> Document:
+    """The account of a sandbox at `now` whose figures were right `then`."""
+    started_at = document.get("last_started_at")
     if started_at is None:
-        return document
-    started, expires = instant(started_at), None if expires_at is None else instant(expires_at)
+        return {}
+    started = instant(started_at)
     earlier = max(0, document["total_runtime_seconds"] - max(0, then - started) // SECOND)
-    if expires is None or now < expires:
-        return {**document, **account(earlier, started, now, running=True)}
-    ended = at(expires)
-    document = {**document, **account(earlier, started, expires, running=False), "stopped_at": ended}
-    if document["provider"] == "e2b":
-        return {**document, "state": "paused", "pause_reason": "timeout"}
-    return {**document, "state": "killed", "killed_at": ended}
+    return account(earlier, started, now, running=running)
+
+
+def expiry(document: Document, kept: Document, since: int) -> int | None:
+    """When a sandbox that was ever started expires."""
+    expires = document.get("expires_at")
+    return None if expires is None or document.get("last_started_at") is None else on_clock(expires, kept)
+
+
+def expiry_to_pause(document: Document, kept: Document, since: int) -> int | None:
+    return expiry(document, kept, since) if document["provider"] == PAUSING else None
+
+
+def expiry_to_kill(document: Document, kept: Document, since: int) -> int | None:
+    return None if document["provider"] == PAUSING else expiry(document, kept, since)
+
+
+def stop(moment: Moment) -> Document:
+    account = account_of(moment.document, moment.now, moment.now, running=False)
+    return {**account, "stopped_at": at(moment.now)}
+
+
+def time_out(moment: Moment) -> Document:
+    return {**stop(moment), "pause_reason": "timeout"}
+
+
+def kill(moment: Moment) -> Document:
+    return {**stop(moment), "killed_at": at(moment.now)}
+
+
+MACHINE = Machine(
+    "state",
+    (
+        Transition("expire", ("running",), "paused", time_out, due=expiry_to_pause, note="on e2b"),
+        Transition("expire", ("running",), "killed", kill, due=expiry_to_kill, note="elsewhere"),
+    ),
+    meters={"running": meter},
+)
 
 
 def make(draw: Draw) -> Document:
@@ -258,8 +300,7 @@ PROVIDER = Provider(
         ),
     },
     make=make,
-    age=age,
-    ages=("state", frozenset({"running"})),
+    machine=MACHINE,
     switches={"admin_sees": ("org", "own"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,

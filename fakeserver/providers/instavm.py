@@ -15,15 +15,17 @@ from fakeserver.provider import (
     Draw,
     First,
     Listing,
+    Machine,
     Pages,
     Problem,
     Provider,
     Reading,
     Scope,
     Switches,
+    Transition,
     fastapi_detail,
-    instant,
     naive,
+    on_clock,
     unserved,
 )
 from fakeserver.resources import resource
@@ -101,14 +103,19 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def age(document: Document, then: int, now: int) -> Document:
-    """A VM that is being created gets ready; one whose time is up is killed."""
-    if document["status"] == "creating" and now - then >= READY_SECONDS * SECOND:
-        document = {**document, "status": "active"}
+def end_of(document: Document, kept: Document, since: int) -> int | None:
+    """When a VM's time is up."""
     end = document.get("end_at")
-    if document["status"] == "active" and end is not None and now >= instant(end):
-        return {**document, "status": "killed"}
-    return document
+    return None if end is None else on_clock(end, kept)
+
+
+MACHINE = Machine(
+    "status",
+    (
+        Transition("ready", ("creating",), "active", seconds=READY_SECONDS),
+        Transition("time is up", ("active",), "killed", due=end_of),
+    ),
+)
 
 
 PROVIDER = Provider(
@@ -125,8 +132,7 @@ PROVIDER = Provider(
         ),
     },
     make=make,
-    age=age,
-    ages=("status", frozenset({"active", "creating"})),
+    machine=MACHINE,
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,
     created="started_at",

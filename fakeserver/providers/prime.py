@@ -18,6 +18,8 @@ from fakeserver.provider import (
     Excluding,
     Limit,
     Listing,
+    Machine,
+    Moment,
     Numbered,
     Pages,
     Problem,
@@ -25,10 +27,11 @@ from fakeserver.provider import (
     Reading,
     Scope,
     Switches,
+    Transition,
     at,
     fastapi_detail,
     forbidden,
-    instant,
+    on_clock,
     unserved,
 )
 from fakeserver.resources import resource
@@ -198,25 +201,35 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def age(document: Document, then: int, now: int) -> Document:
-    """PENDING becomes PROVISIONING, then RUNNING; a running sandbox is terminated at its timeout, which is then
-    its error."""
-    status = document["status"]
-    if status == "PENDING" and now - then >= QUEUE_SECONDS * SECOND:
-        queued = then + QUEUE_SECONDS * SECOND
-        job = document.get("kubernetesJobId") or f"sandbox-{document['id'][-12:]}"
-        document = {**document, "status": "PROVISIONING", "updatedAt": at(queued), "kubernetesJobId": job}
-        status, then = "PROVISIONING", queued
-    if status == "PROVISIONING" and now - then >= BOOT_SECONDS * SECOND:
-        ready = at(then + BOOT_SECONDS * SECOND)
-        document = {**document, "status": "RUNNING", "startedAt": ready, "updatedAt": ready}
-    started = document.get("startedAt")
-    if document["status"] == "RUNNING" and started is not None and document["timeoutMinutes"] > 0:
-        deadline = instant(started) + document["timeoutMinutes"] * 60 * SECOND
-        if now >= deadline:
-            ended = at(deadline)
-            return {**document, "status": "TERMINATED", "terminatedAt": ended, "updatedAt": ended, **TIMED_OUT}
-    return document
+def place(moment: Moment) -> Document:
+    job = moment.document.get("kubernetesJobId") or f"sandbox-{moment.document['id'][-12:]}"
+    return {"updatedAt": at(moment.now), "kubernetesJobId": job}
+
+
+def start(moment: Moment) -> Document:
+    return {"startedAt": at(moment.now), "updatedAt": at(moment.now)}
+
+
+def time_out(moment: Moment) -> Document:
+    return {"terminatedAt": at(moment.now), "updatedAt": at(moment.now), **TIMED_OUT}
+
+
+def deadline(document: Document, kept: Document, since: int) -> int | None:
+    """When a running sandbox has run for as long as it may."""
+    started, minutes = document.get("startedAt"), document["timeoutMinutes"]
+    return None if started is None or minutes <= 0 else on_clock(started, kept) + minutes * 60 * SECOND
+
+
+MACHINE = Machine(
+    "status",
+    (
+        Transition("placed", ("PENDING",), "PROVISIONING", place, seconds=QUEUE_SECONDS),
+        Transition("booted", ("PROVISIONING",), "RUNNING", start, seconds=BOOT_SECONDS),
+        Transition("timed out", ("RUNNING",), "TERMINATED", time_out, due=deadline),
+        Transition("fail", ("RUNNING",), "ERROR", outcome="error"),
+        Transition("pause", ("RUNNING",), "PAUSED"),
+    ),
+)
 
 
 OPTIONAL = frozenset(
@@ -246,8 +259,7 @@ PROVIDER = Provider(
         ),
     },
     make=make,
-    age=age,
-    ages=("status", frozenset({"PENDING", "PROVISIONING", "RUNNING"})),
+    machine=MACHINE,
     limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
     switches={"validation_errors": ("detail", "published")},
     reading=Reading(numbers="pydantic"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID, uuid5
 
 from fakeserver.provider import (
+    GONE,
     SECOND,
     AnyOf,
     Caller,
@@ -18,6 +20,8 @@ from fakeserver.provider import (
     Issue,
     Limit,
     Listing,
+    Machine,
+    Moment,
     Pages,
     Pairs,
     Problem,
@@ -25,10 +29,12 @@ from fakeserver.provider import (
     Reading,
     Scope,
     Switches,
+    Transition,
     Window,
     Within,
     at,
-    instant,
+    conflict,
+    on_clock,
     unserved,
 )
 from fakeserver.resources import resource
@@ -68,8 +74,8 @@ MAX_NAME = 64
 """Characters (Observed: the provider's server)."""
 SIZES = ((1, 256), (1, 512), (1, 1_024), (1, 1_024), (2, 1_024), (2, 2_048), (2, 4_096), (4, 4_096))
 """vCPUs and MiB of memory: what a template may have (Observed: 1 to 4, 256 to 4,096)."""
-RESUME_SECONDS = 5
-"""Assumed: how long a restore takes."""
+BOOT_SECONDS, PAUSE_SECONDS, RESUME_SECONDS = 3, 2, 5
+"""Assumed: how long a sandbox starts, is paused, and is restored."""
 
 
 UNSERVED = unserved(
@@ -198,14 +204,49 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def age(document: Document, then: int, now: int) -> Document | None:
-    """A resuming sandbox gets active; one past its lifetime cap is gone from the list."""
-    cap = document.get("timeout_seconds")
-    if cap is not None and now >= instant(document["created_at"]) + cap * SECOND:
+def cap(document: Document, kept: Document, since: int) -> int | None:
+    """When an active sandbox has used up its time: from its creation, or from when it was last resumed."""
+    seconds: int | None = document.get("timeout_seconds")
+    if seconds is None:
         return None
-    if document["status"] == "resuming" and now - then >= RESUME_SECONDS * SECOND:
-        return {**document, "status": "active"}
-    return document
+    start: int = kept["activated"] if "activated" in kept else on_clock(document["created_at"], kept)
+    return start + seconds * SECOND
+
+
+def auto_deletion(document: Document, kept: Document, since: int) -> int | None:
+    """When a paused sandbox is deleted by itself."""
+    seconds: int | None = kept.get("auto_delete_seconds")
+    return None if seconds is None else since + seconds * SECOND
+
+
+def activate(moment: Moment) -> Document:
+    return {"activated": moment.now}
+
+
+def snapshot(moment: Moment) -> Document:
+    return {"snapshot_id": str(uuid5(UUID(moment.document["id"]), str(moment.now)))}
+
+
+MACHINE = Machine(
+    "status",
+    (
+        Transition("booted", ("starting",), "active", keeps=activate, seconds=BOOT_SECONDS),
+        Transition("boot failed", ("starting",), "failed", seconds=BOOT_SECONDS, outcome="boot_failed"),
+        Transition("pause", ("active",), "pausing"),
+        Transition("time out", ("active",), "pausing", due=cap),
+        Transition("paused", ("pausing",), "paused", snapshot, seconds=PAUSE_SECONDS),
+        Transition("pause failed", ("pausing",), "active", seconds=PAUSE_SECONDS, outcome="pause_failed"),
+        Transition("VM lost", ("pausing",), "failed", seconds=PAUSE_SECONDS, outcome="vm_lost"),
+        Transition("resume", ("paused",), "resuming"),
+        Transition("resumed", ("resuming",), "active", keeps=activate, seconds=RESUME_SECONDS),
+        Transition("resume failed", ("resuming",), "paused", seconds=RESUME_SECONDS, outcome="resume_failed"),
+        Transition("migrated", ("migrating",), "active", seconds=RESUME_SECONDS),
+        Transition("auto-delete", ("paused",), GONE, due=auto_deletion),
+        Transition("delete", tuple(state for state in STATES if state != "deleted"), GONE),
+    ),
+    conflict=lambda state, event: conflict("Sandbox is not in a valid state for this operation"),
+    facts={"activated": int, "auto_delete_seconds": int},
+)
 
 
 PROVIDER = Provider(
@@ -230,8 +271,7 @@ PROVIDER = Provider(
         ),
     },
     make=make,
-    age=age,
-    ages=("status", frozenset({"active", "paused", "resuming"})),
+    machine=MACHINE,
     # Observed: the buckets of the provider's server. They report themselves; settings can enforce them.
     limits=(
         Limit("address", capacity=100, seconds=2, by=("address",), bucket=True, headers=True, enforced=False),

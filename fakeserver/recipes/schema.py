@@ -4,10 +4,12 @@ validator, so whoever needs one imports this module then."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from jsonschema_rs import ValidationError
 
 from fakeserver.instants import instant
+from fakeserver.lifecycle.machine import Machine
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.spec.breaches import Breach, Validator
@@ -33,10 +35,11 @@ FORMATS = {"uuid": is_lower_case_uuid, "date-time": is_date_time}
 
 
 class DocumentSchema:
-    """The schema of one document of a provider, ready to hold documents against."""
+    """The schema of one document of a provider, or of another kind that it has, ready to hold documents against."""
 
-    def __init__(self, provider: Provider, contract: Spec) -> None:
-        item = item_schema(provider, contract)
+    def __init__(self, provider: Provider, contract: Spec, kind: str = "") -> None:
+        item = kind_schema(provider, contract, kind) if kind else item_schema(provider, contract)
+        item = with_states(item, provider.kind(kind).machine, contract)
         self.fields: Mapping[str, Json] = fields_of(contract.document, item)
         try:
             # References stay references, so that a schema may lead back to itself.
@@ -47,6 +50,23 @@ class DocumentSchema:
     def breaches(self, document: Json) -> Iterator[Breach]:
         """What is wrong with a document; nothing if it is as the spec says. ValueError: it holds what JSON cannot."""
         return self._validator.breaches(document)
+
+
+def kind_schema(provider: Provider, contract: Spec, kind: str) -> Document:
+    """The schema of a document of another kind."""
+    named = contract.document.get("components", {}).get("schemas", {})
+    return cast(Document, named[provider.kinds[kind].schema])
+
+
+def with_states(item: Document, machine: Machine | None, contract: Spec) -> Document:
+    """A schema of documents that may be in every state of their table: a page may know fewer, and then it is the
+    listing that shows no others."""
+    known = None if machine is None else fields_of(contract.document, item).get(machine.field)
+    if machine is None or not isinstance(known, dict) or "enum" not in known or "properties" not in item:
+        return item
+    shown = [machine.shown.get(state, state) for state in machine.states]
+    widened = {**known, "enum": [*dict.fromkeys([*known["enum"], *shown])]}
+    return {**item, "properties": {**item["properties"], machine.field: widened}}
 
 
 def item_schema(provider: Provider, contract: Spec) -> Document:

@@ -23,8 +23,9 @@ from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
+from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.world import SeededDocuments, Seeding, World
+from fakeserver.worlds.world import World
 
 ADMIN = "/__admin"
 BODILESS = frozenset({"GET", "HEAD"})

@@ -18,7 +18,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import VOCABULARIES
 from fakeserver.resources import resource
 from fakeserver.serving.app import App, load_services
-from fakeserver.worlds.world import Refuse, SeededDocuments
+from fakeserver.worlds.documents import Refuse, SeededDocuments
 
 if TYPE_CHECKING:
     from fakeserver.recipes.schema import DocumentSchema
@@ -135,7 +135,7 @@ class Renewal:
         """What refuses documents that the provider's spec does not allow."""
 
         def refuse(document: Document) -> str | None:
-            found = bodies.document_issues(document, self.schema(provider.slug), provider, {})
+            found = bodies.document_issues(document, self.schema(provider.slug), provider.kind(""), {})
             return " ".join(found[0]) if found else None
 
         return refuse

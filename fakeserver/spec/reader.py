@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
@@ -194,12 +194,28 @@ def _read(path: Traversable) -> tuple[str, Json]:
         raise SpecError(f"{path}: cannot be read as YAML: {say_unreadable(error)}") from error
 
 
-def load(path: Traversable, served: Collection[str]) -> Spec:
+class Served(Protocol):
+    """What the reader has to know of the meaning that a provider gives to an operation."""
+
+    @property
+    def public(self) -> bool:
+        """Whether it asks for no credential."""
+        ...
+
+    @property
+    def credential(self) -> str:
+        """The member of its body that may hold the credential."""
+        ...
+
+
+def load(path: Traversable, served: Collection[str] | Mapping[str, Served]) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served. `served` are the ids of the operations
-    that a provider gives a meaning to."""
+    that a provider gives a meaning to, with the meanings, if some of them need no credential in a header."""
     content, document = _read(path)
     try:
-        reader = Reader(_document_of(document), served)
+        meanings = served if isinstance(served, Mapping) else {}
+        public = [name for name, meaning in meanings.items() if meaning.public or meaning.credential]
+        reader = Reader(_document_of(document), served, public)
         for item_path, item in mapping(document.get("paths"), "paths").items():
             reader.read_path(item_path, item)
         reader.check_complete()
@@ -225,11 +241,12 @@ def _document_of(value: Json) -> Document:
 class Reader:
     """Reads the operations of one document that are served, and lists the others."""
 
-    def __init__(self, document: Document, served: Collection[str]) -> None:
+    def __init__(self, document: Document, served: Collection[str], public: Collection[str] = ()) -> None:
         self.operations: dict[str, Operation] = {}
         self.unserved: list[Endpoint] = []
         self._document = document
         self._served = served
+        self._public = public
         self._schemas = SchemaChecker(document)
 
     def read_path(self, path: str, item: Json) -> None:
@@ -276,7 +293,7 @@ class Reader:
                 endpoint.path,
                 _check_names(endpoint, tuple(parameters.values())),
                 {int(code): self._response(code, raw) for code, raw in responses.items() if _is_status(code)},
-                _security(self._document, body),
+                _security(self._document, body, public=endpoint.id in self._public),
                 read_request_body(self._document, body["requestBody"]) if "requestBody" in body else None,
             )
         except SpecError as error:
@@ -343,10 +360,10 @@ def _check_names(endpoint: Endpoint, parameters: tuple[Parameter, ...]) -> tuple
     return parameters
 
 
-def _security(document: Document, body: Mapping[str, Json]) -> tuple[SecurityScheme, ...]:
+def _security(document: Document, body: Mapping[str, Json], *, public: bool) -> tuple[SecurityScheme, ...]:
     """Where the credentials of an operation travel; any one of them is enough."""
     alternatives = sequence(body.get("security", document.get("security", [])), "security")
-    if not alternatives:
+    if not alternatives and not public:
         raise SpecError("security: an operation without a credential cannot be served: documents belong to callers")
     return tuple(_scheme(document, read_names(alternative, "security")) for alternative in alternatives)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from fakeserver.lifecycle.machine import MODES
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.provider import Provider
@@ -16,11 +17,13 @@ LIMIT_MODES = ("default", "enforced", "off")
 
 @dataclass(slots=True)
 class Settings:
-    """How a world behaves: whether it keeps a journal, what its rate limits do, and the providers' switches."""
+    """How a world behaves: whether it keeps a journal, what its rate limits do, the providers' switches, and when the
+    passing states of sandboxes end."""
 
     journal: bool
     rate_limits: dict[str, str]
     switches: dict[str, dict[str, Json]]
+    transitions: str = MODES[0]
     initial: Settings | None = field(default=None, compare=False, repr=False)
     """Those that the server was started with; None in those themselves."""
 
@@ -44,14 +47,21 @@ class Settings:
                 else:
                     lines.append(f"the switch {name} of {slug} can no longer be {choice!r}")
         modes = {slug: self.rate_limits.get(slug, mode) for slug, mode in initial.rate_limits.items()}
-        return replace(initial, journal=self.journal, rate_limits=modes, switches=switches), lines
+        kept = replace(initial, journal=self.journal, transitions=self.transitions)
+        return replace(kept, rate_limits=modes, switches=switches), lines
 
     def dump(self) -> Document:
-        return {"journal": self.journal, "rate_limits": self.rate_limits, "switches": self.switches}
+        return {
+            "journal": self.journal,
+            "rate_limits": self.rate_limits,
+            "switches": self.switches,
+            "transitions": self.transitions,
+        }
 
     def load(self, part: Part, served: Served) -> None:
         """Become what `dump` wrote, all of it: what a call leaves as it was would be another's here."""
         self.journal = part.boolean("journal")
+        self.transitions = part.choice("transitions", MODES)
         modes, switches = part.part("rate_limits"), part.part("switches")
         part.end()
         self.rate_limits = {slug: modes.choice(slug, LIMIT_MODES) for slug in self.rate_limits}

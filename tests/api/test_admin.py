@@ -258,7 +258,7 @@ def test_seeded_documents_can_be_put_back(app: App, slug: str) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"status": "failed"}, "status"),
+        ({"status": "broken"}, "status"),
         ({"status": None}, "status"),
         ({"id": "no-uuid"}, "id"),
         ({"created_at": "yesterday"}, "created_at"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 from typing import Any
 
@@ -19,10 +18,10 @@ from fakeserver.instants import at, instant
 from fakeserver.problems import FakeProblem
 from fakeserver.recipes.schema import DocumentSchema
 from fakeserver.serving.app import App
-from fakeserver.worlds.world import MAX_LIVE, WHOLE_STEP, SeededDocuments, Seeding, World
+from fakeserver.worlds.documents import MAX_LIVE
 from tests.api.test_clock import INDEXED, PRIME, SUPERSERVE, consistent, predicate_holds
 from tests.support.admin import SECOND, Machine, admin, done, listing, refused, small_app
-from tests.support.asgi import EPOCH, FACETS, SLUGS, call, credential, main_tenant, services, tenants
+from tests.support.asgi import EPOCH, FACETS, SLUGS, call, credential, main_tenant, tenants
 
 SIZE = 120
 WEEK = 7 * 86_400
@@ -52,9 +51,9 @@ def look(collection: Collection, field: str) -> tuple[Any, ...]:
 
 
 def field_of(app: App, slug: str) -> str:
-    field = app.services[slug].provider.ages[0]
-    assert field is not None
-    return field
+    machine = app.services[slug].provider.machine
+    assert machine is not None
+    return machine.field
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -158,6 +157,7 @@ def test_what_was_changed_is_not_taken_for_what_was_there(machine: Machine) -> N
     ordinals = [rank - FIRST for rank in capped[:3]]
     unlimited = {name: value for name, value in kept.items() if name != "timeout_seconds"}
     short: dict[str, Any] = {**SUPERSERVE, "id": "44444444-4444-4444-8444-444444444444", "timeout_seconds": 60}
+    short["status"] = "active"
     changes: list[Change] = [
         Remove(gone["id"], ordinals[0]),
         Put(unlimited, "x", ordinals[1]),
@@ -169,10 +169,12 @@ def test_what_was_changed_is_not_taken_for_what_was_there(machine: Machine) -> N
     app.world.apply(provider, "main", [Remove(short["id"])])
     machine.wait(60)
     app.world.apply(provider, "main", [Put({**short, "created_at": at(app.world.clock.now)}, "x")])
-    for wait, there in ((59.9, True), (0.1, False), (WEEK, False)):
+    for wait, state in ((59.9, "active"), (0.1, "pausing"), (WEEK, "paused")):
         machine.wait(wait)
-        ids = {each["id"] for each in main_tenant(app, "superserve").documents()}
-        assert (short["id"] in ids, unlimited["id"] in ids, gone["id"] in ids) == (there, True, False)
+        states = {each["id"]: each["status"] for each in main_tenant(app, "superserve").documents()}
+        assert states[short["id"]] == state
+        assert states[unlimited["id"]] == unlimited["status"]
+        assert gone["id"] not in states
 
 
 def test_a_request_looks_at_what_is_due_and_what_it_shows(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,25 +273,11 @@ def test_many_documents_that_are_due_at_once_are_filed_anew(
         consistent("dreadnode", each, app.world.clock.now)
 
 
-def test_without_a_field_all_documents_are_looked_at_now_and_then(machine: Machine) -> None:
-    """A provider may not say which of its documents time changes."""
-    service = services()["superserve"]
-    provider = dataclasses.replace(service.provider, ages=(None, frozenset()))
-    seeded = SeededDocuments(Seeding(0, SIZE, EPOCH), {provider.slug: service.fixture})
-    world = World(seeded, live=True)
-    before = len(world.advance(provider)["main"])
-    machine.instant += WEEK * SECOND + WHOLE_STEP
-    rows = list(world.advance(provider)["main"].documents())
-    assert len(rows) < before
-    for row in rows:
-        consistent("superserve", row, world.clock.now - WHOLE_STEP)
-
-
 # Limits
 
 
 def test_a_server_too_big_to_age_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 10)
+    monkeypatch.setattr("fakeserver.worlds.documents.MAX_LIVE", 10)
     with pytest.raises(FakeProblem, match="documents that time can change"):
         live_app()
     assert small_app(size=SIZE)
@@ -298,14 +286,14 @@ def test_a_server_too_big_to_age_does_not_start(monkeypatch: pytest.MonkeyPatch)
 def test_no_more_documents_are_put_in_than_can_age(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     app, stationary = live_app(), small_app(size=SIZE)
     rows = [{**PRIME, "id": f"sbx{number}"} for number in range(40)]
-    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 39)
+    monkeypatch.setattr("fakeserver.worlds.documents.MAX_LIVE", 39)
     refused(admin(app, "PUT", "/documents/prime/main", rows), 409, None)
     refused(admin(app, "POST", "/documents/prime/main", rows), 409, None)
     done(admin(stationary, "PUT", "/documents/prime/main", rows))
     refused(admin(app, "PUT", "/snapshot", done(admin(stationary, "GET", "/snapshot"))), 409, None)
     assert len(listing(app, "prime").value["sandboxes"]) > 40
     ended = [{**each, "status": "TERMINATED", "terminatedAt": each["createdAt"]} for each in rows]
-    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", MAX_LIVE)
+    monkeypatch.setattr("fakeserver.worlds.documents.MAX_LIVE", MAX_LIVE)
     done(admin(app, "PUT", "/documents/prime/main", ended))
 
 
@@ -313,7 +301,7 @@ def test_documents_that_are_replaced_are_not_counted_twice(machine: Machine, mon
     app = live_app()
     rows = [{**PRIME, "id": f"sbx{number}"} for number in range(40)]
     done(admin(app, "PUT", "/documents/prime/main", rows))
-    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 79)
+    monkeypatch.setattr("fakeserver.worlds.documents.MAX_LIVE", 79)
     done(admin(app, "PATCH", "/documents/prime/main", [{**each, "name": "other"} for each in rows]))
     more = [{**PRIME, "id": f"more{number}"} for number in range(40)]
     refused(admin(app, "POST", "/documents/prime/main", more), 409, None)

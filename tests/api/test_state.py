@@ -26,11 +26,12 @@ from fakeserver.serving.app import App
 from fakeserver.worlds import entries
 from fakeserver.worlds import world as worlds
 from fakeserver.worlds.clock import Clock
+from fakeserver.worlds.documents import Documents
 from fakeserver.worlds.entries import Entry
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 from fakeserver.worlds.settings import Settings
-from fakeserver.worlds.world import Documents, World
+from fakeserver.worlds.world import World
 from tests.support.admin import FREEZE, admin, done, listing, small_app
 from tests.support.asgi import SLUGS, call
 
@@ -158,7 +159,7 @@ def upset(app: App, ns: str) -> World:
     """A world of which every part has been used."""
     world = app.worlds.named(ns)
     change_documents(app, world)
-    done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "enforced"}}, ns=ns))
+    done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "enforced"}, "transitions": "clock"}, ns=ns))
     done(admin(app, "PUT", "/settings", {"switches": {"prime": {"validation_errors": "published"}}}, ns=ns))
     done(admin(app, "PUT", "/clock", {"action": "scale", "factor": 2}, ns=ns))
     done(admin(app, "PUT", "/clock", FREEZE, ns=ns))
@@ -188,9 +189,11 @@ def change_documents(app: App, world: World) -> None:
     world.apply(provider, "acme", [Put(front, "somebody"), Put(between, "somebody")])
     world.apply(provider, "acme", [Remove(seeded[5]["id"], 5), Put({**seeded[3], "build_ref": "x"}, "somebody", 3)])
     rows = done(admin(app, "GET", "/documents/superserve/main", ns=world.name))
-    # The first is gone by the time that the clock then shows.
-    rows = [{**rows[0], "timeout_seconds": 1}, rows[1]]
-    done(admin(app, "PUT", "/documents/superserve/main", rows, ns=world.name))
+    done(admin(app, "PUT", "/documents/superserve/main", rows[:1], ns=world.name))
+    # This one is gone by the time that the clock then shows.
+    paused = {**rows[1], "status": "paused"}
+    deleted = Put(paused, "somebody", kept={"auto_delete_seconds": 1})
+    world.apply(app.services["superserve"].provider, "main", [deleted])
     world.clock.advance(60 * 1_000_000)
     world.apply(provider, "acme", [Put({**front, "id": "00000000-0000-4000-8000-00000000000c"}, "somebody")])
 

@@ -19,7 +19,7 @@ from fakeserver.faults.on_request import NAMES
 from fakeserver.faults.scripts import CONNECTION_FAULTS
 from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
-from fakeserver.worlds.world import MAX_AGEING, MAX_LIVE
+from fakeserver.worlds.documents import MAX_AGEING, MAX_LIVE
 from tests.support.admin import Machine
 from tests.support.asgi import EPOCH, ROWS, SPECS, Row, app_of, get, tenants
 from tests.support.server import Live

@@ -71,12 +71,10 @@ class Tenant:
 
     def aged(self, each: Kept) -> Row | None:
         """One document as it is by now."""
-        name, values = self.provider.ages
-        ages = self.provider.age is not None and (name is None or each.document.get(name) in values)
-        if not ages or each.stored_at >= self.at:
+        machine = self.provider.machine
+        if machine is None or each.document.get(machine.field) not in machine.moving or each.stored_at >= self.at:
             return each.document
-        assert self.provider.age is not None
-        return self.provider.age(copy.deepcopy(each.document), EPOCH + each.stored_at, EPOCH + self.at)
+        return machine.age(copy.deepcopy(each.document), EPOCH + each.stored_at, EPOCH + self.at)
 
 
 def ordinal_of(collection: Collection, identity: str) -> int | None:

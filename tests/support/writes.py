@@ -63,7 +63,7 @@ class Create(Meaning):
         if asked.values["timeout_seconds"] is not None:
             document["timeout_seconds"] = asked.values["timeout_seconds"]
         write = Write(tenant, (Put(document, view.caller.user),))
-        return Result(201, document, {"Location": f"/sandboxes/{identity}"}, write)
+        return Result(201, document, {"Location": f"/sandboxes/{identity}"}, (write,))
 
 
 def found(asked: Asked, view: View) -> tuple[Collection, int]:
@@ -106,7 +106,7 @@ class Delete(Meaning):
         if not self.blind:
             collection, rank = found(asked, view)
             remove = Remove(identity, collection.ordinal(rank))
-        return Result(204, write=Write(view.caller.home, (remove,)))
+        return Result(204, writes=(Write(view.caller.home, (remove,)),))
 
 
 OPERATIONS: dict[str, Meaning] = {

@@ -18,7 +18,8 @@ from contract_tests.planted.witnesses import lacks
 from contract_tests.sending.ask import Ask
 from fakeserver.pipeline.exchange import Request
 from fakeserver.serving.app import load_services
-from fakeserver.worlds.world import SeededDocuments, Seeding, World
+from fakeserver.worlds.documents import SeededDocuments, Seeding
+from fakeserver.worlds.world import World
 from tests.support.counting import steps
 
 LEAST = {

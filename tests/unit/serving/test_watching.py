@@ -183,7 +183,7 @@ def test_a_live_clock_follows_the_new_recipe(tmp_path: Path, monkeypatch: pytest
         assert (
             listing(watched.app, "dreadnode", query).value["items"] == listing(fresh, "dreadnode", query).value["items"]
         )
-    monkeypatch.setattr("fakeserver.worlds.world.MAX_LIVE", 1)
+    monkeypatch.setattr("fakeserver.worlds.documents.MAX_LIVE", 1)
     watched.edit("dreadnode.yaml", lambda text: text.replace("share: 80", "share: 70"))
     (line,) = watched.look()
     assert line.startswith("not reloaded, the old one is served on: dreadnode has ")

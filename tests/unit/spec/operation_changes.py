@@ -213,7 +213,7 @@ OF_PRIME: Mapping[str, tuple[Change, tuple[str, ...]]] = {
     ),
     "a value that a field cannot have": (
         put("components/schemas/SandboxResponse/properties/status/enum", ["PENDING", "RUNNING", "ENDED"]),
-        ("prime", "status", "cannot have"),
+        ("prime", "status", "'ENDED'", "can have"),
     ),
 }
 

@@ -25,7 +25,8 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec import declared, parameters, reader, values
-from fakeserver.worlds.world import SeededDocuments, Seeding, World
+from fakeserver.worlds.documents import SeededDocuments, Seeding
+from fakeserver.worlds.world import World
 from tests.support.asgi import EPOCH, ROOT, SPECS, Row
 from tests.unit.spec.operation_changes import (
     bodied,
@@ -397,15 +398,17 @@ class Misspelt:
 def tables() -> Iterator[tuple[str, Misspelt]]:
     """Each name in each table, misspelt."""
     for slug, right in PROVIDERS.items():
-        state, aged = right.ages
+        machine = right.machine
+        assert machine is not None
+        state = machine.field
         wrong: dict[str, tuple[str, Provider]] = {
             "created": (right.created, replace(right, created=misspelt(right.created))),
             "identity": (right.identity, replace(right, identity=misspelt(right.identity))),
         }
-        if state is not None:
-            wrong["ages"] = state, replace(right, ages=(misspelt(state), aged))
-            if slug != "instavm":  # Its page leaves the states open.
-                wrong["aged state"] = min(aged), replace(right, ages=(state, frozenset({misspelt(min(aged))})))
+        wrong["state"] = state, replace(right, machine=replace(machine, field=misspelt(state)))
+        if slug != "instavm":  # Its page leaves the states open.
+            word = min(machine.moving)
+            wrong["a state"] = word, replace(right, machine=replace(machine, shown={word: misspelt(word)}))
         for word in sorted(right.optional_text):
             wrong[f"optional text {word}"] = word, replace(right, optional_text=frozenset({misspelt(word)}))
         for name, meaning in right.operations.items():

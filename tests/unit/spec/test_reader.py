@@ -21,7 +21,8 @@ from fakeserver.serving.app import Settings, create_app, load_services
 from fakeserver.serving.screen import start_screen
 from fakeserver.spec import reader
 from fakeserver.spec.reader import UNSERVED_KEY, Endpoint, Spec
-from fakeserver.worlds.world import SeededDocuments, Seeding, World
+from fakeserver.worlds.documents import SeededDocuments, Seeding
+from fakeserver.worlds.world import World
 from tests.support.asgi import ROOT, SLUGS, SPECS, Row, call
 
 LIST_PATHS = {slug: next(iter(SPECS[slug]["paths"])) for slug in SLUGS}

@@ -1,0 +1,258 @@
+"""State machines: the states of a document as one table, which operations, the clock and the documentation all read.
+
+A document lives by its table. Beside its fields stands what the server keeps of it and shows in no list (`kept`): the
+instant since which it is in its state, a state that its fields do not tell, and whatever else effects keep there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from fakeserver.instants import LAST_INSTANT, SECOND, instant
+from fakeserver.problems import Document, Json, Problem, conflict
+
+ABSENT: Final = object()
+"""What an effect sets a field to that is left out from then on."""
+GONE: Final = ""
+"""The target of a transition after which the document is no more."""
+MAX_STEPS = 16
+"""Transitions that one document makes by itself in one go; more than any table has on one way."""
+SINCE, STATE, HELD, OUTCOME, BEHIND = "since", "state", "held", "outcome", "behind"
+"""Members of `kept`: when the state was entered (microseconds since 1970), the state if the fields show another,
+whether passing states wait for somebody, which outcome somebody wants of the next transition that has several, and how
+far (microseconds) the running clock was ahead of the document when it began to live by it."""
+MODES = ("immediate", "clock", "manual")
+"""When passing states end: at once, so that only the answer to the call shows them; as the clock says; or when the
+admin API says so."""
+
+
+class Life(NamedTuple):
+    """A document and what the server keeps of it beside."""
+
+    document: Document
+    kept: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What an effect is shown: a document in the state before, at an instant (microseconds since 1970), and what the
+    event brought along."""
+
+    document: Document
+    kept: Document
+    now: int
+    given: Mapping[str, Json]
+
+
+def on_clock(text: str, kept: Document) -> int:
+    """An instant that a document names, on the clock that it lives by."""
+    behind: int = kept.get(BEHIND, 0)
+    return instant(text) + behind
+
+
+Fields = Mapping[str, Json]
+Effect = Callable[[Moment], Fields]
+"""The fields that change; `ABSENT` takes one away."""
+Due = Callable[[Document, Document, int], int | None]
+"""(document, kept, since) → the instant at which something happens by itself, or None."""
+Meter = Callable[[Document, int, int], Document]
+"""(document, then, now) → the document that was so then, with what a state uses up counted until now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of a table: in one of the states `source`, an `event` leads to the state `target`.
+
+    `effect` changes fields and `keeps` what is kept. One with `seconds` is how a passing state ends; one with `due`
+    happens by itself at an instant of its own. Of several with one event, those with an `outcome` happen if somebody
+    asked for it. `note` says, for people, who may or what else must be so."""
+
+    event: str
+    source: tuple[str, ...]
+    target: str
+    effect: Effect | None = None
+    keeps: Effect | None = None
+    seconds: int | None = None
+    due: Due | None = None
+    outcome: str = ""
+    note: str = ""
+
+
+class Step(NamedTuple):
+    """A transition at an instant."""
+
+    instant: int
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The table of one kind of document. `field` shows the state; `shown` says how, for states that it has no word for.
+    `conflict` is what the provider says to an event that does not fit a state; `meters` count what states use up."""
+
+    field: str
+    transitions: tuple[Transition, ...]
+    shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    conflict: Callable[[str, str], Problem] = lambda state, event: conflict(f"Cannot {event} while {state}")
+    meters: Mapping[str, Meter] = dataclasses.field(default_factory=dict)
+    facts: Mapping[str, type] = dataclasses.field(default_factory=dict)
+    """What effects keep, by name, and the type of each."""
+
+    def object_to(self, kept: Document) -> str | None:
+        """The first member of what is kept that this table cannot have kept."""
+        numbers = {SINCE: LAST_INSTANT, BEHIND: LAST_INSTANT}
+        for name, value in kept.items():
+            if name in numbers:
+                sound = type(value) is int and 0 <= value <= numbers[name]
+            elif name in (STATE, OUTCOME):
+                sound = value in (self.states if name == STATE else self.outcomes)
+            else:
+                sound = value is True if name == HELD else name in self.facts and type(value) is self.facts[name]
+            if not sound:
+                return name
+        return None
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Every state, in the order in which the table first names it."""
+        named = [state for row in self.transitions for state in (*row.source, row.target)]
+        return tuple(dict.fromkeys(state for state in named if state != GONE))
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What can be asked for."""
+        return tuple(dict.fromkeys(row.outcome for row in self.transitions if row.outcome))
+
+    @property
+    def moving(self) -> frozenset[str]:
+        """The values of the field in which time changes a document."""
+        alone = [state for row in self.transitions if row.seconds is not None or row.due for state in row.source]
+        return frozenset(self.shown.get(state, state) for state in (*alone, *self.meters))
+
+    def state_of(self, life: Life) -> str:
+        state: str = life.kept.get(STATE) or life.document[self.field]
+        return state
+
+    # Events
+
+    def fire(self, life: Life, event: str, now: int, outcome: str = "", given: Fields | None = None) -> Life | None:
+        """The document after an event; None if it is gone. A Problem where the event does not fit its state."""
+        state = self.state_of(life)
+        rows = [row for row in self.transitions if row.event == event and state in row.source]
+        if not rows:
+            raise self.conflict(state, event)
+        row = next((each for each in rows if each.outcome == outcome), None)
+        if row is not None and outcome:
+            return self._move(life, row, now, given or {})
+        row = row or next(each for each in rows if not each.outcome)
+        moved = self._move(life, row, now, given or {})
+        if moved is not None and outcome:
+            moved.kept[OUTCOME] = outcome
+        return moved
+
+    def settle(self, life: Life, now: int) -> Life | None:
+        """The document once its passing states have passed, all of them at this instant; None if it is gone."""
+        settled: Life | None = life
+        for _ in range(MAX_STEPS):
+            row = None if settled is None else self._passing(settled)
+            if settled is None or row is None:
+                break
+            settled = self._move(settled, row, now, {})
+        return settled
+
+    def hold(self, life: Life) -> Life:
+        """The document in a passing state that waits until somebody ends it."""
+        return Life(life.document, {**life.kept, HELD: True}) if self._passing(life) is not None else life
+
+    def release(self, life: Life, now: int) -> Life | None:
+        """The document one passing state further, or the same one if it is in none."""
+        row = self._passing(life)
+        return life if row is None else self._move(life, row, now, {})
+
+    def is_passing(self, life: Life) -> bool:
+        return self._passing(life) is not None
+
+    def _passing(self, life: Life) -> Transition | None:
+        """How the passing state ends that a document is in: in the outcome that somebody wants, if it has that."""
+        state, wanted = self.state_of(life), life.kept.get(OUTCOME, "")
+        rows = [row for row in self.transitions if row.seconds is not None and state in row.source]
+        plain = next((row for row in rows if not row.outcome), None)
+        return next((row for row in rows if row.outcome == wanted), plain)
+
+    def _move(self, life: Life, row: Transition, now: int, given: Fields) -> Life | None:
+        if row.target == GONE:
+            return None
+        moment = Moment(life.document, life.kept, now, given)
+        document, kept = {**life.document}, {**life.kept}
+        document[self.field] = self.shown.get(row.target, row.target)
+        for target, effect in ((document, row.effect), (kept, row.keeps)):
+            for name, value in () if effect is None else effect(moment).items():
+                if value is ABSENT:
+                    target.pop(name, None)
+                else:
+                    target[name] = value
+        kept[SINCE] = now
+        kept.pop(HELD, None)
+        if row.outcome and kept.get(OUTCOME) == row.outcome:
+            del kept[OUTCOME]
+        if row.target in self.shown:
+            kept[STATE] = row.target
+        else:
+            kept.pop(STATE, None)
+        return Life(document, kept)
+
+    # Time
+
+    def next_step(self, life: Life, then: int) -> Step | None:
+        """What happens next by itself to a document that was so then; None if nothing ever will."""
+        state, since = self.state_of(life), life.kept.get(SINCE, then)
+        steps = []
+        for row in self.transitions:
+            if state not in row.source or row.outcome or row.due is None:
+                continue
+            instant = row.due(life.document, life.kept, since)
+            if instant is not None:
+                steps.append(Step(instant, row))
+        passing = None if life.kept.get(HELD) else self._passing(life)
+        if passing is not None and passing.seconds is not None:
+            steps.append(Step(since + passing.seconds * SECOND, passing))
+        return min(steps, key=lambda step: step.instant, default=None)
+
+    def live(self, life: Life, then: int, now: int) -> Life | None:
+        """What a document that was so then is now; the same one if nothing changed, None if it is gone."""
+        for _ in range(MAX_STEPS):
+            step = self.next_step(life, then)
+            if step is None or step.instant > now:
+                break
+            moved = self._move(self._metered(life, then, step.instant), step.transition, step.instant, {})
+            if moved is None:
+                return None
+            life, then = moved, max(then, step.instant)
+        return self._metered(life, then, now)
+
+    def _metered(self, life: Life, then: int, now: int) -> Life:
+        meter = self.meters.get(self.state_of(life))
+        return life if meter is None or now <= then else Life(meter(life.document, then, now), life.kept)
+
+    def dues(self, life: Life, then: int) -> Iterator[int]:
+        """The instants after `then` at which a transition changes the document, in order."""
+        now = then
+        for _ in range(MAX_STEPS):
+            step = self.next_step(life, now)
+            if step is None:
+                return
+            moved = self._move(self._metered(life, now, step.instant), step.transition, step.instant, {})
+            now = max(now, step.instant)
+            if step.instant > then:
+                yield step.instant
+            if moved is None:
+                return
+            life = moved
+
+    def age(self, document: Document, then: int, now: int) -> Document | None:
+        """The same of a document of which nothing is kept: `live`, for those that were seeded or put in by hand."""
+        life = self.live(Life(document, {}), then, now)
+        return None if life is None else life.document

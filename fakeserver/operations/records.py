@@ -1,0 +1,115 @@
+"""Records: single documents as operations find, change and make them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from uuid import UUID
+
+from fakeserver.documents.changes import Put, Remove
+from fakeserver.lifecycle.machine import Fields, Life, Machine
+from fakeserver.listing.meaning import View, Write
+from fakeserver.problems import Document
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document of a tenant, with what the server keeps of it, and its owner. `ordinal` is that of a seeded one which
+    nobody has changed; `kind` is its kind's name."""
+
+    life: Life
+    owner: str
+    tenant: str
+    identity: str
+    ordinal: int | None = None
+    kind: str = ""
+
+    @property
+    def document(self) -> Document:
+        return self.life.document
+
+    @property
+    def kept(self) -> Document:
+        return self.life.kept
+
+    def after(self, life: Life) -> Record:
+        """The same document at another point of its life."""
+        return replace(self, life=life)
+
+    def put(self) -> Write:
+        """The write that stores it as it is here."""
+        return Write(self.tenant, (Put(self.document, self.owner, self.ordinal, self.kept),), self.kind)
+
+    def remove(self) -> Write:
+        return Write(self.tenant, (Remove(self.identity, self.ordinal),), self.kind)
+
+
+class Fired(NamedTuple):
+    """What an event makes of a document: what the answer shows, and what everybody sees from then on. None: gone."""
+
+    shown: Record | None
+    stored: Record | None
+    write: Write
+
+
+def find_record(view: View, tenant: str, identity: str, kind: str = "") -> Record | None:
+    """The document of a tenant that has this id, as of now; None if there is none."""
+    collection = (view.kinds(kind) if kind else view.tenants)[tenant]
+    rank = collection.locate(identity)
+    life = None if rank is None else collection.life(rank, view.now - view.issuer.epoch)
+    if rank is None or life is None:
+        return None
+    return Record(life, collection.owner(rank), tenant, identity, collection.ordinal(rank), kind)
+
+
+def fire(record: Record, machine: Machine, event: str, view: View, given: Fields | None = None) -> Fired:
+    """Let an event happen to a document, in the outcome that somebody wants, and let the passing states that follow
+    end when the world's settings say so; or the Problem that it does not fit the document's state."""
+    moved = machine.fire(record.life, event, view.now, view.outcome, given)
+    return follow(record, machine, moved, view)
+
+
+def follow(record: Record, machine: Machine, moved: Life | None, view: View) -> Fired:
+    """The same for a document that has just come into a state."""
+    stored = moved
+    if moved is not None and view.transitions == "immediate":
+        stored = machine.settle(moved, view.now)
+    elif moved is not None and view.transitions == "manual":
+        stored = machine.hold(moved)
+    shown = None if moved is None else record.after(moved)
+    if stored is None:
+        return Fired(shown, None, record.remove())
+    kept = record.after(stored)
+    return Fired(shown, kept, kept.put())
+
+
+class Mint:
+    """Texts for new documents: nobody can guess them, and the same requests in the same world come to the same ones."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+
+    def _bytes(self, field: str, size: int) -> bytes:
+        return hashlib.shake_256(self._seed + field.encode()).digest(size)
+
+    def uuid(self, field: str) -> str:
+        return str(UUID(bytes=self._bytes(field, 16), version=4))
+
+    def letters(self, field: str, count: int) -> str:
+        """Lower-case letters and digits."""
+        return "".join(ALPHABET[byte % len(ALPHABET)] for byte in self._bytes(field, count))
+
+    def hex(self, field: str, digits: int) -> str:
+        return self._bytes(field, (digits + 1) // 2).hex()[:digits]
+
+    def below(self, field: str, limit: int) -> int:
+        return int.from_bytes(self._bytes(field, 8), "big") % limit
+
+
+def mint(view: View, tenant: str, *parts: str) -> Mint:
+    """The mint for the next document that is written for a tenant; `parts` tell apart what one request makes."""
+    name = "\x1f".join((tenant, str(view.issuer.writes), str(view.now), *parts))
+    return Mint(hashlib.blake2b(name.encode(), key=view.issuer.secret, digest_size=32).digest())
