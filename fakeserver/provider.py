@@ -15,8 +15,11 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
+from fakeserver.documents.states import ABSENT, GONE, Life, Machine, Moment, Transition, on_clock
 from fakeserver.instants import SECOND, at, instant, naive
-from fakeserver.lifecycle.machine import ABSENT, GONE, Life, Machine, Moment, Transition, on_clock
+from fakeserver.lifecycle.calls import Call
+from fakeserver.lifecycle.kinds import Ground, Kind
+from fakeserver.lifecycle.records import Record, find_record, fire, mint
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -40,9 +43,6 @@ from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
 from fakeserver.listing.scope import Scope, TenantRule
-from fakeserver.operations.calls import Call
-from fakeserver.operations.kinds import Ground, Kind
-from fakeserver.operations.records import Record, find_record, fire, mint
 from fakeserver.problems import (
     Document,
     Issue,

@@ -110,9 +110,15 @@ def load_private(sources: Mapping[str, Any]) -> dict[str, ModuleType]:
     return private
 
 
+def path_of(module: str) -> Path:
+    """The file of a module of the fake; a package's is its own."""
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 @functools.cache
 def _code(name: str) -> Any:
-    path = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    path = path_of(name.removeprefix("fakeserver."))
     return compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True)
 
 
@@ -122,7 +128,7 @@ def parts(mutation: Mutation, slug: str) -> Parts:
     changed = f"fakeserver.{mutation.module}"
     above = (*BUILT_ON[mutation.module], "provider") if mutation.module in BUILT_ON else ()
     names = dict.fromkeys([changed, *(f"fakeserver.{each}" for each in above), f"fakeserver.providers.{slug}"])
-    path = PACKAGE.joinpath(*changed.split(".")[1:]).with_suffix(".py")
+    path = path_of(mutation.module)
     sources = {name: _code(name) for name in names}
     sources[changed] = compile(mutation.tree, str(path), "exec", dont_inherit=True)
     private = load_private(sources)
@@ -141,11 +147,11 @@ def everything() -> tuple[Mutation, ...]:
     """Every change, equivalent or not, of a function that some provider's requests reach."""
     found: list[Mutation] = []
     for module in BUILT_ON:
-        source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        source = path_of(module).read_text(encoding="utf-8")
         # A spec may use keywords that none of these does, and nobody can tell what is wrong with their checks.
         found += mutations(module, source, functools.partial(is_reached, module))
     for slug, rules in RULES.items():
-        source = (PACKAGE / "providers" / f"{slug}.py").read_text(encoding="utf-8")
+        source = path_of(f"providers.{slug}").read_text(encoding="utf-8")
         found += mutations(f"providers.{slug}", source, frozenset(rules).__contains__)
     return tuple(found)
 
@@ -158,6 +164,7 @@ def trace_functions(slug: str) -> frozenset[tuple[str, str]]:
     def note(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
             module = Path(frame.f_code.co_filename).relative_to(PACKAGE).with_suffix("")
+            module = module.parent if module.name == "__init__" else module
             seen.add((".".join(module.parts), frame.f_code.co_qualname.replace(".<locals>", "")))
 
     backend = unfiled(load(slug))

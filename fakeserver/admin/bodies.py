@@ -15,7 +15,7 @@ from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
-from fakeserver.operations.kinds import Kind
+from fakeserver.lifecycle.kinds import Kind
 from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Issue, Json

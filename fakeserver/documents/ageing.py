@@ -11,8 +11,8 @@ from fakeserver.documents.dues import Dues, Lifetimes, find_dues, is_passing
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import EMPTY, FIRST
+from fakeserver.documents.states import BEHIND, Life
 from fakeserver.instants import LAST_INSTANT
-from fakeserver.lifecycle.machine import BEHIND, Life
 from fakeserver.problems import Document
 
 NEVER = 2 * LAST_INSTANT

@@ -18,8 +18,8 @@ from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Check, Overlay, Stored
 from fakeserver.documents.ranks import LAST
 from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
+from fakeserver.documents.states import Life
 from fakeserver.instants import SECOND
-from fakeserver.lifecycle.machine import Life
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 

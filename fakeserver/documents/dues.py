@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fakeserver.documents.seeded import FIRST, Seeded
+from fakeserver.documents.states import Life, Machine
 from fakeserver.instants import LAST_INSTANT, SECOND
-from fakeserver.lifecycle.machine import Life, Machine
 from fakeserver.problems import Document, Json
 
 MAX_DUES = 8

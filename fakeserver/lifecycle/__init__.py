@@ -1,1 +1,1 @@
-"""How a document lives: its states, what leads from one to another, and when that happens by itself."""
+"""Operations on single documents: what they find, make and change, and what else than sandboxes there is."""

@@ -60,7 +60,7 @@ class View:
     now: int
     switches: Mapping[str, Json] = field(default_factory=dict)
     transitions: str = "immediate"
-    """When passing states end, one of `machine.MODES`."""
+    """When passing states end, one of `states.MODES`."""
     outcome: str = ""
     """How somebody wants the operation to turn out, one of its `outcomes`; empty where it is to succeed."""
     kinds: Callable[[str], Mapping[str, Collection]] = no_kinds

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from fakeserver.arguments import near
-from fakeserver.lifecycle.machine import Machine
+from fakeserver.documents.states import Machine
 from fakeserver.listing import objections
 from fakeserver.listing.meaning import Form, Meaning
 from fakeserver.problems import Json, SpecError

@@ -8,8 +8,8 @@ from typing import cast
 
 from jsonschema_rs import ValidationError
 
+from fakeserver.documents.states import Machine
 from fakeserver.instants import instant
-from fakeserver.lifecycle.machine import Machine
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.provider import Provider
 from fakeserver.spec.breaches import Breach, Validator

@@ -11,7 +11,7 @@ from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.instants import SECOND
-from fakeserver.operations.kinds import Ground
+from fakeserver.lifecycle.kinds import Ground
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider

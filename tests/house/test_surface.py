@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.house.test_architecture import KIT, PACKAGE, imported
-from tests.support.asgi import SLUGS
+from tests.support.asgi import ROOT, SLUGS
 
 OWN_FILES = "fakeserver.resources"
 """Where ours find their files; those of another package are found by `importlib.resources`."""
 SURFACES = {"fakeserver.provider": PACKAGE / "providers", "contract_tests.promises": KIT / "promises"}
-ALIASES = {"fakeserver.provider": {"Switches", "Age", "ErrorDialect"}, "contract_tests.promises": set()}
+ALIASES = {"fakeserver.provider": {"Switches", "ErrorDialect"}, "contract_tests.promises": set()}
 """Names that the surface itself makes of others."""
 
 
@@ -22,10 +22,13 @@ ALIASES = {"fakeserver.provider": {"Switches", "Age", "ErrorDialect"}, "contract
 @pytest.mark.parametrize("surface", SURFACES)
 def test_ours_import_the_one_surface_alone(surface: str, slug: str) -> None:
     """Another package could bring this provider, or these promises, and import from nothing that is not kept."""
+    place = SURFACES[surface] / slug
+    own = ".".join(place.relative_to(ROOT).parts)
     modules = {
         name
-        for name in imported(SURFACES[surface] / f"{slug}.py")
-        if name.split(".")[0] in ("fakeserver", "contract_tests")
+        for path in (place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")])
+        for name in imported(path)
+        if name.split(".")[0] in ("fakeserver", "contract_tests") and not name.startswith(own)
     }
     promised = {f"{surface}.{name}" for name in importlib.import_module(surface).__all__}
     assert {name for name in modules if not name.startswith(OWN_FILES)} - {surface} <= promised

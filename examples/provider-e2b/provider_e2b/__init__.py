@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from fakeserver.provider import (
+    GONE,
     NEWEST_FIRST,
     OLDEST_FIRST,
     SECOND,
@@ -20,6 +21,7 @@ from fakeserver.provider import (
     Draw,
     Envelope,
     Listing,
+    Machine,
     OrderParameter,
     Pages,
     Pairs,
@@ -27,9 +29,10 @@ from fakeserver.provider import (
     Provider,
     Scope,
     Switches,
+    Transition,
     ValueRefused,
     at,
-    instant,
+    on_clock,
 )
 
 STATUSES = {"invalid": 400}
@@ -60,9 +63,18 @@ def pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple({unescape(key): unescape(value) for key, value in found}.items())
 
 
-def age(document: Document, then: int, now: int) -> Document | None:
-    """A running sandbox whose time is up is killed, and gone from the list."""
-    return None if now >= instant(document["endAt"]) else document
+def end(document: Document, kept: Document, since: int) -> int:
+    return on_clock(document["endAt"], kept)
+
+
+MACHINE = Machine(
+    "state",
+    (
+        Transition("pause", ("running",), "paused"),
+        Transition("resume", ("paused",), "running"),
+        Transition("time out", ("running",), GONE, due=end, note="it is killed, and in no list any more"),
+    ),
+)
 
 
 def make(draw: Draw) -> Document:
@@ -107,8 +119,7 @@ PROVIDER = Provider(
         ),
     },
     make=make,
-    age=age,
-    ages=("state", frozenset({"running"})),
+    machine=MACHINE,
     created="startedAt",
     identity="sandboxID",
     default_tenant="main",

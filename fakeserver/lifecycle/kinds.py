@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.lifecycle.machine import Machine
+from fakeserver.documents.states import Machine
 from fakeserver.problems import Document, Json
 from fakeserver.spec.credentials import Caller
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fakeserver.documents.changes import Put, Remove
-from fakeserver.lifecycle.machine import Fields, Life, Machine
+from fakeserver.documents.states import Fields, Life, Machine
 from fakeserver.listing.meaning import View, Write
 from fakeserver.problems import Document
 
