@@ -26,6 +26,7 @@ class Issuer:
     secret: bytes = b"secret"
     epoch: int = 0
     as_of: int = 1_000_000
+    writes: int = 0
 
 
 def filters_of(meaning: Meaning) -> tuple[Filter, ...]:
