@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, contract, directory, errors, snapshots
-from fakeserver.admin.contract import check_query
+from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put
@@ -30,8 +30,10 @@ from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.provider import Provider
+from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.transitions import end_passing
 
 NOTHING = 204
 
@@ -219,7 +221,17 @@ class Admin:
     async def unmatched_requests(self, request: Request) -> Response:
         return respond({"requests": world_of(request).journal.unmatched()})
 
-    # Settings and namespaces
+    # Settings, transitions and namespaces
+
+    async def post_transitions(self, request: Request) -> Response:
+        world, ending = world_of(request), bodies.ending(await json_body(request), self.services)
+        tenants = world.collections(ending.provider, ending.kind, world.clock.now)
+        if ending.tenant is not None and ending.tenant not in tenants:
+            raise refusal("tenant", f"Input should be {alternatives([*tenants])}")
+        for collection in tenants.values() if ending.identity is not None else ():
+            for _ in collection.file_identities():
+                await asyncio.sleep(0)
+        return respond({"moved": end_passing(world, ending)})
 
     async def get_settings(self, request: Request) -> Response:
         return respond(world_of(request).settings.dump())
@@ -274,6 +286,7 @@ class Admin:
             ("GET", "/requests/unmatched", self.unmatched_requests),
             ("GET", "/settings", self.get_settings),
             ("PUT", "/settings", self.put_settings),
+            ("POST", "/transitions", self.post_transitions),
             ("GET", "/namespaces", self.get_namespaces),
             ("DELETE", "/namespaces/{name}", self.delete_namespace),
         ]

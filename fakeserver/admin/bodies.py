@@ -25,13 +25,14 @@ from fakeserver.spec.strict_json import MAX_ISSUES
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.settings import Settings
+from fakeserver.worlds.transitions import Ending
 
 if TYPE_CHECKING:
     from fakeserver.recipes.schema import DocumentSchema
 
 CHUNK_DOCUMENTS = 500
 """Documents that are held against the spec in one go; it takes some 10 ms."""
-EFFECTS = ("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay", "headers")
+EFFECTS = ("code", "example", "fault", "delay_ms", "delayDistribution", "chunkedDribbleDelay", "headers", "outcome")
 
 
 # Documents
@@ -131,14 +132,17 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     wrong = [*faults_in(asked, services)]
     if wrong:
         raise refusal_of_fields(wrong)
-    operations = services[asked["provider"]].spec.operations
+    operations = {route.operation.id: route.operation for route in services[asked["provider"]].routes}
     named = [asked["operation"]] if "operation" in asked else [*operations]
+    if "outcome" in asked and "operation" not in asked:
+        # Not every operation can turn out so; it is about those that can.
+        named = [name for name in named if asked["outcome"] in operations[name].outcomes] or named
     try:
         effects = {name: effect_of(operations[name], asked) for name in named}
     except FakeProblem as problem:
         raise refusal_of_fields([(problem.body["field"], problem.body["detail"])]) from problem
     identity = next_id()
-    parts = [f"{name}={asked[name]}" for name in ("code", "example", "fault") if asked.get(name)]
+    parts = [f"{name}={asked[name]}" for name in ("code", "example", "fault", "outcome") if asked.get(name)]
     parts += ["delay"] if delay_of(asked) else []
     label = f"{identity}: {', '.join(parts) or 'dribble'}"
     match = asked.get("match", {})
@@ -167,6 +171,7 @@ def effect_of(operation: Operation, asked: Document) -> Effect:
         dribble=dribble_of(asked),
         fault=asked.get("fault"),
         phase=asked.get("phase", "before"),
+        outcome=asked.get("outcome", ""),
         lenient=asked.get("handling") == "lenient",
     )
 
@@ -247,6 +252,26 @@ def clock_move(value: Json) -> ClockMove:
 
 
 # Settings
+
+
+def ending(value: Json, services: Mapping[str, Service]) -> Ending:
+    """The transitions that a body such as {"provider": "prime", "id": "sbx…"} asks for."""
+    asked = {name: member for name, member in check_body("postTransitions", value).items() if member is not None}
+    service = services.get(asked["provider"])
+    if service is None:
+        raise refusal("provider", f"Input should be {alternatives([*services])}")
+    kind = asked.get("kind", "")
+    if kind not in ("", *service.provider.kinds):
+        known = [*service.provider.kinds]
+        raise refusal("kind", f"Input should be {alternatives(known)}" if known else "this provider has no kinds")
+    identity = asked.get("id")
+    return Ending(
+        service.provider,
+        kind,
+        asked.get("tenant"),
+        None if identity is None else text_of(identity),
+        asked.get("outcome", ""),
+    )
 
 
 def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Settings:

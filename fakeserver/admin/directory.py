@@ -11,13 +11,18 @@ from fakeserver.problems import Document
 def describe(service: Service, tenants: Iterable[str] | None = None) -> Document:
     """A provider as JSON. `tenants` are those of a world; without them, those of the recipe."""
     provider, fixture = service.provider, service.fixture
-    scheme = service.routes[0].operation.security[0]
+    scheme = service.schemes[0]
     return {
         "provider": provider.slug,
         "base_path": f"/{provider.slug}",
         "header": f"{scheme.header.title()}: {'Bearer ' if scheme.prefix else ''}<credential>",
         "operations": [
-            {"id": route.operation.id, "method": route.operation.method, "path": route.operation.path}
+            {
+                "id": route.operation.id,
+                "method": route.operation.method,
+                "path": route.operation.path,
+                "outcomes": [*route.operation.outcomes],
+            }
             for route in service.routes
         ],
         "unserved": [
@@ -37,7 +42,8 @@ def lines_of(found: Document) -> Iterator[str]:
     """The same for people."""
     yield f"{found['provider']}   {found['base_path']}   {found['header']}"
     for each in found["operations"]:
-        yield f"  {each['method']} {each['path']}   {each['id']}"
+        outcomes = f"   outcomes: {', '.join(each['outcomes'])}" if each["outcomes"] else ""
+        yield f"  {each['method']} {each['path']}   {each['id']}{outcomes}"
     width = max((len(each["credential"]) for each in found["callers"]), default=0)
     for each in found["callers"]:
         roles = ", ".join(f"{tenant} ({role})" for tenant, role in each["tenants"].items())

@@ -64,7 +64,7 @@ def natural_causes(service: Service, route: Route, world: World) -> dict[int, st
 
 def usual_mistakes(service: Service, operation: Operation) -> Iterator[tuple[str, str, str, str]]:
     """Requests as they go wrong most often, and right ones: (header, credential, path, query)."""
-    scheme = operation.security[0]
+    scheme = next(iter(operation.security or service.schemes))
     header = "X-API-Key" if scheme.header == "x-api-key" else scheme.header.title()
     prefix = "Bearer " if scheme.prefix else ""
     path = operation.path

@@ -112,6 +112,11 @@ class Collection:
             return self._filed(rank).get(field)
         return self._overlay.seeded.value(self._overlay.ordinal(rank), field)
 
+    @property
+    def living(self) -> list[int]:
+        """The ranks of the documents that live by the running clock."""
+        return [rank for rank, stored in self._overlay.stored.items() if stored.kept is not None and self.shows(rank)]
+
     def life(self, rank: int, now: int) -> Life | None:
         """The document at a rank with what is kept of it, as it lives by the running clock from `now` on (microseconds
         after the epoch); None if it is gone by then."""

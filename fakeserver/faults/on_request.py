@@ -14,7 +14,9 @@ from fakeserver.spec.credentials import Headers, credentials
 from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
-NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "handling")
+NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "outcome", "handling")
+WHAT = dict.fromkeys(("code", "example", "delay", "fault", "outcome"))
+"""Those that say what is done to an answer; the others say how."""
 MAX_NAME = 100
 """Characters of an unknown name that a refusal repeats."""
 QUERY_FORMS = {f"__{name}": name for name in NAMES}
@@ -23,7 +25,7 @@ QUERY_PREFIX = "__"
 REGISTERED = frozenset({"respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"})
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 PREFERENCE = re.compile(rf'\s*([^\s=;,"]+)\s*(?:=\s*({QUOTED}|[^\s;,"]*))?\s*(?:;(?:[^,"]|{QUOTED})*)?')
-SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase|header\.[^=+]{1,64})=)")
+SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase|outcome|header\.[^=+]{1,64})=)")
 DELAY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s)?")
 
 Preferences = dict[str, str]
@@ -117,12 +119,10 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     if unknown and handling != "lenient":
         raise unknown_preference(unknown[0])
     wanted = {name: preferences[name] for name in NAMES if name in preferences and name != "handling"} | named
-    if not named and not wanted.keys() & {"code", "example", "delay", "fault"}:
+    if not named and not wanted.keys() & WHAT:
         if wanted:
             name = next(iter(wanted))
-            raise FakeProblem(
-                400, f"{name} says how, but not what: add code, example, delay, fault or a header", field=name
-            )
+            raise FakeProblem(400, f"{name} says how, but not what: add {', '.join(WHAT)} or a header", field=name)
         return None
     text = ", ".join(f"{name}={value}" for name, value in wanted.items())
     effect = make_effect(
@@ -135,6 +135,7 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
         delay=Fixed(read_delay(wanted["delay"])) if "delay" in wanted else None,
         fault=wanted.get("fault"),
         phase=wanted.get("phase", "before"),
+        outcome=wanted.get("outcome", ""),
         lenient=handling == "lenient",
     )
     times = read_number("times", wanted["times"]) if "times" in wanted else None

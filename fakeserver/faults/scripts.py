@@ -15,6 +15,7 @@ from typing import Literal, Protocol, get_args
 
 import orjson
 
+from fakeserver.arguments import near
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.spec.parameters import query_pairs
@@ -37,6 +38,8 @@ ID = re.compile(r"fault-([1-9][0-9]{0,14})")
 DIGEST = re.compile(r"[0-9a-f]{32}")
 MAX_DELAY_SECONDS = 600.0
 MAX_FAULTS = 1_000
+MAX_SHOWN = 100
+"""Characters of an unknown name that a refusal repeats."""
 MAX_COUNTED = 10_000
 """Requested faults that are counted; the oldest counter makes room."""
 
@@ -92,11 +95,13 @@ class Effect:
     dribble: Dribble | None = None
     fault: str | None = None
     phase: str = "before"
+    outcome: str = ""
+    """How the operation turns out, which its answer then shows."""
 
     @property
     def acts(self) -> bool:
         """Whether it does anything: a documented success that is asked for does not."""
-        return any((self.status, self.headers, self.delay, self.dribble, self.fault))
+        return any((self.status, self.headers, self.delay, self.dribble, self.fault, self.outcome))
 
     @property
     def comes_before(self) -> bool:
@@ -115,6 +120,7 @@ def make_effect(
     dribble: Dribble | None = None,
     fault: str | None = None,
     phase: str = "before",
+    outcome: str = "",
     lenient: bool = False,
 ) -> Effect:
     """An effect that the operation documents; anything else is a FakeProblem with the field that is wrong."""
@@ -128,7 +134,14 @@ def make_effect(
         raise FakeProblem(400, "phase must be before or after", field="phase")
     if isinstance(delay, Fixed) and not 0 <= delay.seconds <= MAX_DELAY_SECONDS:
         raise FakeProblem(400, f"a delay is 0 to {MAX_DELAY_SECONDS:g} seconds", field="delay")
-    return Effect(label, status, body, dict(headers or {}), delay, dribble, fault, phase)
+    if outcome and outcome not in operation.outcomes:
+        known = ", ".join(operation.outcomes) or "none"
+        raise FakeProblem(
+            400,
+            f"{operation.id} has no outcome {outcome[:MAX_SHOWN]!r}{near(outcome, operation.outcomes)}; it has {known}",
+            field="outcome",
+        )
+    return Effect(label, status, body, dict(headers or {}), delay, dribble, fault, phase, outcome)
 
 
 def _find_example(

@@ -159,4 +159,4 @@ def route_of(provider: Provider, operation: Operation) -> Route:
     decoding = decoder(
         operation.parameters, optional_text=provider.optional_text, checks=meaning.checks, reading=provider.reading
     )
-    return Route(operation, meaning, decoding)
+    return Route(replace(operation, outcomes=tuple(meaning.outcomes)), meaning, decoding)

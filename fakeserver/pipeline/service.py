@@ -53,6 +53,8 @@ class Service:
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
         self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved), provider.routing)
+        self.schemes = next(route.operation.security for route in self.routes if route.operation.security)
+        """Where credentials travel, as the first operation has it that wants one."""
         self.meters = functools.lru_cache(MAX_METERS)(self._meters)
 
     def _meters(self, address: str, caller: str | None, tenant: str | None) -> tuple[Meter, ...]:
@@ -100,6 +102,7 @@ class Service:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
             self.count_request(meters, progress, world, keep=False)
             progress.inject("before")
+            progress.outcome = "" if progress.effect is None else progress.effect.outcome
         self.count_request(meters, progress, world)
         if caller is None and not route.meaning.public:
             self.check_suffixes(keys)

@@ -58,7 +58,7 @@ def start_screen(app: App, base_urls: Sequence[str], local: bool, uds: Path | No
         )
     first = next(iter(app.services.values()))
     key = first.fixture.credential
-    header = first.routes[0].operation.security[0]
+    header = first.schemes[0]
     credential = f"Authorization: Bearer {key}" if header.prefix else f"{header.header}: {key}"
     way = "" if uds is None else f"--unix-socket {quote(str(uds))} "
     lines += [

@@ -101,12 +101,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Endpoint):
-    """An endpoint that is served. Without a `body`, that of a request is ignored."""
+    """An endpoint that is served. Without a `body`, that of a request is ignored. `outcomes` is how else than well it
+    can turn out; the spec does not say that, but the meaning that a provider gives to it."""
 
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
     body: RequestBody | None = None
+    outcomes: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> re.Pattern[str]:

@@ -142,9 +142,10 @@ class World:
 
     def advance(self, provider: Provider, now: int | None = None) -> dict[str, Collection]:
         """Let the provider's documents follow the clock; its tenants, as of now."""
-        return self._advance(provider, "", self.clock.now if now is None else now)
+        return self.collections(provider, "", self.clock.now if now is None else now)
 
-    def _advance(self, provider: Provider, kind: str, now: int) -> dict[str, Collection]:
+    def collections(self, provider: Provider, kind: str, now: int) -> dict[str, Collection]:
+        """What every tenant owns of a kind, as of now."""
         at, lead = self.clock.stepped, self.clock.lead + self._since_dated
         return self.documents.advance(provider, kind, at, lead, now - self.seeding.dated)
 
@@ -155,7 +156,7 @@ class World:
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:
         """What every tenant owns of another kind, by the kind's name, as of now."""
-        return lambda kind: self._advance(provider, kind, now)
+        return lambda kind: self.collections(provider, kind, now)
 
     def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
@@ -165,7 +166,7 @@ class World:
         """Make all writes as one, as of an instant that is not before any other, or raise a `ChangeError` and change
         nothing."""
         at = now - self.seeding.dated
-        pending = [(self._advance(provider, each.kind, now)[each.tenant], each.changes) for each in writes]
+        pending = [(self.collections(provider, each.kind, now)[each.tenant], each.changes) for each in writes]
         effects = [(collection, collection.effects_of(changes, at)) for collection, changes in pending]
         for collection, effect in effects:
             collection.commit(effect)
