@@ -180,9 +180,9 @@ class Collection:
         source = self._overlay.source
         return iter(()) if source is None else source.file_identities()
 
-    def locate(self, identity: str) -> int | None:
-        """The rank of the document with this id."""
-        rank = self._overlay.locate(identity)
+    def locate(self, identity: str, field: str | None = None) -> int | None:
+        """The rank of the document with this id, or with this text in another field that names it."""
+        rank = self._overlay.locate(identity) if field is None else self._overlay.locate_by(field, identity)
         return rank if rank is not None and self.shows(rank) else None
 
     # Time

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import compress, pairwise
 from typing import Any, TypeVar
 
+from fakeserver.documents import tags
 from fakeserver.instants import SECOND
 from fakeserver.problems import Json
 
@@ -223,8 +224,7 @@ class Draw:
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits, as in generated identifiers."""
-        alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-        return "".join(alphabet[byte % 36] for byte in draw_bytes(self._key, field, self.ordinal, count))
+        return "".join(tags.ALPHABET[byte % 36] for byte in draw_bytes(self._key, field, self.ordinal, count))
 
     def uuid(self, field: str) -> str:
         return str(uuid.UUID(bytes=draw_bytes(self._key, field, self.ordinal, 16), version=4))
@@ -252,12 +252,39 @@ class Draw:
         return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
 
     def identity(self, make: Callable[[Draw], str]) -> str:
-        """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants."""
+        """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants. The
+        last letters or the UUID in it are tagged with an ordinal of the batch, by which the document is found."""
         batch = self.batch
         if batch is None:
-            return make(self)
-        siblings = (
-            Draw(self._key, batch * BATCH + index, self.epoch, self._columns, self.vocabularies)
-            for index in range(BATCH)
-        )
-        return sorted(make(sibling) for sibling in siblings)[self.ordinal % BATCH]
+            return make(self._tagged(self.ordinal))
+        return sorted(make(self._tagged(batch * BATCH + index)) for index in range(BATCH))[self.ordinal % BATCH]
+
+    def reference(self, make: Callable[[Draw], str]) -> str:
+        """Another text by which the document is found, as `identity`, but in no order."""
+        return make(self._tagged(self.ordinal))
+
+    def _tagged(self, ordinal: int) -> Draw:
+        return TaggedDraw(self._key, ordinal, self.epoch, self._columns, self.vocabularies)
+
+
+class TaggedDraw(Draw):
+    """Draws for an id: what is long enough for it ends in the tag of the ordinal."""
+
+    __slots__ = ()
+
+    def letters(self, field: str, count: int) -> str:
+        text = super().letters(field, count)
+        return text if count < tags.LETTERS else text[: -tags.LETTERS] + tags.in_letters(self._key, self.ordinal)
+
+    def uuid(self, field: str) -> str:
+        return super().uuid(field)[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
+
+    def hex(self, field: str, digits: int) -> str:
+        text = super().hex(field, digits)
+        return text if digits < tags.DIGITS else text[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
+
+
+def siblings(ordinal: int) -> range:
+    """The ordinals of the batch that a document may have been created in."""
+    start = ordinal // BATCH * BATCH
+    return range(start, start + BATCH)

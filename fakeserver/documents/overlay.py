@@ -52,6 +52,8 @@ class Overlay:
         """Of all documents. Once it is this overlay's own, it is changed in place: what is to last has to be a copy."""
         self._own = False
         self._identities: dict[str, int] = {}
+        self._references: dict[str, dict[str, int]] = {}
+        """The ranks of stored documents by other fields that name them, as far as somebody looked for one."""
         self._last = LAST
         """The rank of the document that was stored most recently: the next one is likely to stand beside it."""
 
@@ -106,8 +108,30 @@ class Overlay:
         return rank if self.place(rank)[1] == identity else None
 
     def locate(self, identity: str) -> int | None:
-        """The same by the id alone, once the source has filed its own."""
-        return self.find(identity, None if self.source is None else self.source.find(identity))
+        """The same by the id alone."""
+        rank = self._identities.get(identity)
+        if rank is not None or self.source is None:
+            return rank
+        return self.find(identity, self.source.find(identity))
+
+    def locate_by(self, field: str, text: str) -> int | None:
+        """The rank of a document by another field that names it, among the seeded ones by the tag in it."""
+        if field not in self._references:
+            self._references[field] = {}
+            for rank, stored in self.stored.items():
+                self._refer(rank, stored, field)
+        known = self._references[field].get(text, NOWHERE)
+        there = self.stored.get(known)
+        if there is not None and there.document.get(field) == text:
+            return known
+        ordinal = None if self.source is None else self.source.find_by(field, text)
+        return None if ordinal is None or FIRST + ordinal in self.hidden else self.layout.rank(ordinal)
+
+    def _refer(self, rank: int, stored: Stored, *fields: str) -> None:
+        for field in fields:
+            text = stored.document.get(field)
+            if isinstance(text, str):
+                self._references[field][text] = rank
 
     def index_of(self, place: OrderKey) -> int:
         """How many documents stand before this place."""
@@ -134,10 +158,12 @@ class Overlay:
         self.ranks, self._own = (self.ranks - raised) | raised.shift(width), True
         self._last += width if start <= self._last < LAST else 0
         self.stored = {rank + width if rank >= start else rank: stored for rank, stored in self.stored.items()}
+        self._references = {}
         self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
 
     def move(self, moved: dict[int, int]) -> None:
         """Give stored documents other ranks, in the same order."""
+        self._references = {}
         leaving = [(new, self.stored.pop(old)) for old, new in moved.items()]
         for rank, stored in leaving:
             self.stored[rank] = stored
@@ -156,6 +182,7 @@ class Overlay:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
         self.stored[rank] = stored
         self._identities[stored.place[1]] = rank
+        self._refer(rank, stored, *self._references)
 
     def remove(self, rank: int) -> None:
         stored = self.stored.pop(rank, None)
@@ -170,6 +197,7 @@ class Overlay:
         ordered = sorted(documents, key=lambda stored: stored.place)
         step = min(STEP, (LAST - FIRST) // (len(ordered) + 1))
         self.source, self.layout, self.hidden, self._last = None, Layout(), EMPTY, LAST
+        self._references = {}
         self.stored = {FIRST + step * index: stored for index, stored in enumerate(ordered)}
         self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
         self.ranks, self._own = BitMap(self.stored.keys()), True

@@ -6,14 +6,16 @@ A document's place in the order of a listing is its *rank*, ascending from the n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import orjson
 from pyroaring import BitMap
 
+from fakeserver.documents import tags
 from fakeserver.documents.cache import Cache
-from fakeserver.documents.draws import UNIQUE, Column, Draw, substitute
+from fakeserver.documents.draws import UNIQUE, Column, Draw, siblings, substitute
 from fakeserver.documents.keys import Key, KeyFunction
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.redating import Places, find_dates, may_be_dated, redate
@@ -166,8 +168,10 @@ class Seeded:
         return place
 
     def file_identities(self) -> Iterator[None]:
-        """File all ids, in pieces: a million of them take many seconds."""
+        """File all ids, in pieces, since a million of them take many seconds; nothing if they say it themselves."""
         known = self._identities
+        if self.tagged:
+            return
         while known.filed < self.size:
             end = min(known.filed + FILED_AT_ONCE, self.size)
             for ordinal in range(known.filed, end):
@@ -176,8 +180,31 @@ class Seeded:
             yield
 
     def find(self, identity: str) -> int | None:
-        """The ordinal of a document by its id, once all are filed."""
-        return self._identities.ordinals.get(identity)
+        """The ordinal of a document by its id: by the tag in it, or else once all are filed."""
+        found = self._find_tagged(identity)
+        if found is None and not self.tagged:
+            for _ in self.file_identities():
+                pass
+            found = self._identities.ordinals.get(identity)
+        return found
+
+    def _find_tagged(self, identity: str) -> int | None:
+        return next((each for each in self._meant(identity) if self.place(each)[1] == identity), None)
+
+    @functools.cached_property
+    def tagged(self) -> bool:
+        """Whether the ids say which documents they are of."""
+        drawn = next((each for each in range(self.size) if each not in self._pins), None)
+        return drawn is None or self._find_tagged(self.place(drawn)[1]) == drawn
+
+    def find_by(self, field: str, text: str) -> int | None:
+        """The ordinal of a document by another field that has a tag in it (`Draw.reference`)."""
+        return next((each for each in self._meant(text) if self.document(each).get(field) == text), None)
+
+    def _meant(self, text: str) -> Iterator[int]:
+        """The ordinals that a text may be an id of. Pins are few, and may have been given ids by hand."""
+        meant = [ordinal for tagged in tags.ordinals_in(self._key, text) for ordinal in siblings(tagged)]
+        return (ordinal for ordinal in dict.fromkeys([*meant, *self._pins]) if ordinal < self.size)
 
     def owner(self, ordinal: int) -> str:
         pin = self._pins.get(ordinal)

@@ -55,14 +55,15 @@ class Fired(NamedTuple):
     write: Write
 
 
-def find_record(view: View, tenant: str, identity: str, kind: str = "") -> Record | None:
-    """The document of a tenant that has this id, as of now; None if there is none."""
+def find_record(view: View, tenant: str, identity: str, kind: str = "", *, field: str | None = None) -> Record | None:
+    """The document of a tenant that has this id, as of now; None if there is none. Another `field` may name documents
+    as well, if `make` draws it by `draw.reference`."""
     collection = (view.kinds(kind) if kind else view.tenants)[tenant]
-    rank = collection.locate(identity)
+    rank = collection.locate(identity, field)
     life = None if rank is None else collection.life(rank, view.now - view.issuer.epoch)
     if rank is None or life is None:
         return None
-    return Record(life, collection.owner(rank), tenant, identity, collection.ordinal(rank), kind)
+    return Record(life, collection.owner(rank), tenant, collection.order(rank)[1], collection.ordinal(rank), kind)
 
 
 def fire(record: Record, machine: Machine, event: str, view: View, given: Fields | None = None) -> Fired:

@@ -96,6 +96,8 @@ class SeededDocuments:
         """File everything that the provider's operations look up, so that no request has to wait for it."""
         for collection in self.collections(provider).values():
             collection.owned_by("")
+            for _ in collection.file_identities():
+                pass
             for meaning in provider.operations.values():
                 meaning.prepare(collection)
 

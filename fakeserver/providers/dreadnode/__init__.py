@@ -238,7 +238,7 @@ def make(draw: Draw) -> Document:
         "provider": "e2b"
         if state == "paused"
         else draw.pick("provider", ("e2b", "e2b", "e2b", "docker", "opensandbox")),
-        "provider_sandbox_id": "i" + draw.letters("provider_sandbox_id", 20),
+        "provider_sandbox_id": draw.reference(lambda each: "i" + each.letters("provider_sandbox_id", 20)),
         "sandbox_kind": draw.pick(
             "sandbox_kind", ("runtime", "runtime", "runtime", "task", "task", "evaluation", "world")
         ),

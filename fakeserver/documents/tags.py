@@ -1,0 +1,71 @@
+"""Tags: the end of a seeded document's id says which ordinal it has, to whoever knows the key.
+
+So a document is found by its id among a million, of which nobody keeps a list. To everybody else a tag looks as random
+as the rest of the id.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterator
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+LETTERS = 7
+"""Letters and digits of a tag: enough for 32 bits."""
+DIGITS = 8
+"""Hexadecimal digits of a tag."""
+WORD = 2**32
+FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B1, 0x85EBCA6B
+"""Odd, so that a multiplication can be undone; otherwise chosen for how well they mix."""
+RUN = re.compile(rf"[a-z0-9]{{{LETTERS},}}")
+
+
+@functools.lru_cache(maxsize=4_096)
+def _mask(key: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(b"tag", key=key, digest_size=4).digest(), "big")
+
+
+def tag(key: bytes, ordinal: int) -> int:
+    """The ordinal as a number of 32 bits that tells nobody else."""
+    word = (ordinal ^ _mask(key)) * FIRST_FACTOR % WORD
+    word ^= word >> 16
+    word = word * SECOND_FACTOR % WORD
+    return word ^ word >> 16
+
+
+def untag(key: bytes, word: int) -> int:
+    """The ordinal that has this tag."""
+    word ^= word >> 16
+    word = word * pow(SECOND_FACTOR, -1, WORD) % WORD
+    word ^= word >> 16
+    return (word * pow(FIRST_FACTOR, -1, WORD) % WORD) ^ _mask(key)
+
+
+def in_letters(key: bytes, ordinal: int) -> str:
+    """The tag as letters and digits."""
+    word, text = tag(key, ordinal), ""
+    for _ in range(LETTERS):
+        word, place = divmod(word, len(ALPHABET))
+        text = ALPHABET[place] + text
+    return text
+
+
+def in_digits(key: bytes, ordinal: int) -> str:
+    """The tag as hexadecimal digits."""
+    return f"{tag(key, ordinal):0{DIGITS}x}"
+
+
+def ordinals_in(key: bytes, text: str) -> Iterator[int]:
+    """Every ordinal that an id may be the tagged one of."""
+    for run in RUN.findall(text):
+        word = 0
+        for letter in run[-LETTERS:]:
+            word = word * len(ALPHABET) + ALPHABET.index(letter)
+        if word < WORD:
+            yield untag(key, word)
+        try:
+            yield untag(key, int(run[-DIGITS:], 16))
+        except ValueError:
+            continue
