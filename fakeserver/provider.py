@@ -15,7 +15,7 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
-from fakeserver.documents.states import ABSENT, GONE, Life, Machine, Moment, Transition, on_clock
+from fakeserver.documents.states import ABSENT, GONE, Instant, Life, Machine, Moment, Transition, on_clock
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
@@ -105,6 +105,7 @@ __all__ = [
     "Form",
     "Ground",
     "Index",
+    "Instant",
     "Issue",
     "Json",
     "Key",

@@ -33,7 +33,7 @@ from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.transitions import end_passing
+from fakeserver.worlds.transitions import end_passing, go_on
 
 NOTHING = 204
 
@@ -238,7 +238,11 @@ class Admin:
 
     async def put_settings(self, request: Request) -> Response:
         world = world_of(request)
+        before = world.settings.transitions
         world.settings = bodies.settings(await json_body(request), world.settings, self.services)
+        if before == "manual" != world.settings.transitions:
+            for service in self.services.values():
+                go_on(world, service.provider, world.settings.transitions)
         return respond(world.settings.dump())
 
     async def get_namespaces(self, request: Request) -> Response:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
-from fakeserver.documents.dues import Dues, Lifetimes, find_dues, is_passing
+from fakeserver.documents.dues import MAX_DUES, Dues, Lifetimes, find_dues, is_passing
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import EMPTY, FIRST
-from fakeserver.documents.states import BEHIND, Life
+from fakeserver.documents.states import SINCE, Life
 from fakeserver.instants import LAST_INSTANT
 from fakeserver.problems import Document
 
+SPARE_DUES = 1_000
+"""Dues that may stand beside those of the documents that there are."""
 NEVER = 2 * LAST_INSTANT
 """Beyond the calendar, after whatever epoch."""
 
@@ -115,10 +117,14 @@ class Ageing:
             return Life(document, {} if stored is None else stored.kept or {})
         epoch = self.lifetimes.epoch
         if stored is not None and stored.kept is not None:
-            return self.lifetimes.live(Life(document, stored.kept), epoch + stored.stored_at, epoch + now)
+            kept = {SINCE: epoch + stored.stored_at, **stored.kept}
+            return self.lifetimes.live(Life(document, kept), epoch + stored.stored_at, epoch + now)
         stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
-        life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + max(then, stored_at))
-        return None if life is None else Life(life.document, {**life.kept, BEHIND: max(0, now - max(then, stored_at))})
+        seen = max(then, stored_at)
+        life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
+        if life is None or self.lifetimes.machine is None:
+            return life
+        return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
 
     # Under a live clock
 
@@ -190,6 +196,11 @@ class Ageing:
             self._passing.add(identity)
         else:
             self._passing.discard(identity)
+
+    def tidy(self, overlay: Overlay) -> None:
+        """Forget what was due of documents that have been stored anew since, once that is most of it."""
+        if len(self._stored_dues) > MAX_DUES * len(overlay.stored) + SPARE_DUES:
+            self.schedule_all(overlay)
 
     def schedule_all(self, overlay: Overlay) -> None:
         """The same for all documents, when it is another instant or others are stored."""

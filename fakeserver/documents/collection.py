@@ -300,6 +300,7 @@ class Collection:
             self._note(before, (placement.rank,))
             overlay.put(placement.rank, stored)
             ageing.schedule(stored)
+        ageing.tidy(overlay)
         if before is None or len(before) > MAX_REFILED:
             self._show_anew()
         else:

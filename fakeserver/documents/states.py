@@ -29,6 +29,10 @@ MODES = ("immediate", "clock", "manual")
 admin API says so."""
 
 
+class Instant(int):
+    """The type of a fact that is an instant."""
+
+
 class Life(NamedTuple):
     """A document and what the server keeps of it beside."""
 
@@ -99,7 +103,7 @@ class Machine:
     conflict: Callable[[str, str], Problem] = lambda state, event: conflict(f"Cannot {event} while {state}")
     meters: Mapping[str, Meter] = dataclasses.field(default_factory=dict)
     facts: Mapping[str, type] = dataclasses.field(default_factory=dict)
-    """What effects keep, by name, and the type of each."""
+    """What effects keep, by name, and the type of each; `Instant` for one in microseconds since 1970."""
 
     def object_to(self, kept: Document) -> str | None:
         """The first member of what is kept that this table cannot have kept."""
@@ -110,7 +114,8 @@ class Machine:
             elif name in (STATE, OUTCOME):
                 sound = value in (self.states if name == STATE else self.outcomes)
             else:
-                sound = value is True if name == HELD else name in self.facts and type(value) is self.facts[name]
+                kind = self.facts.get(name)
+                sound = value is True if name == HELD else type(value) is (int if kind is Instant else kind)
             if not sound:
                 return name
         return None
@@ -136,6 +141,14 @@ class Machine:
         state: str = life.kept.get(STATE) or life.document[self.field]
         return state
 
+    def put_on_clock(self, life: Life, then: int, behind: int) -> Life:
+        """A document that came into its state `then` by a time of its own, as it lives by the running clock from now
+        on, which is ahead of that time by `behind`."""
+        kept = {SINCE: then, **life.kept}
+        for name in (SINCE, *(name for name, kind in self.facts.items() if kind is Instant and name in kept)):
+            kept[name] += behind
+        return Life(life.document, {**kept, BEHIND: behind})
+
     # Events
 
     def fire(self, life: Life, event: str, now: int, outcome: str = "", given: Fields | None = None) -> Life | None:
@@ -149,7 +162,7 @@ class Machine:
             return self._move(life, row, now, given or {})
         row = row or next(each for each in rows if not each.outcome)
         moved = self._move(life, row, now, given or {})
-        if moved is not None and outcome:
+        if moved is not None and outcome and self.is_passing(moved):
             moved.kept[OUTCOME] = outcome
         return moved
 
@@ -163,9 +176,10 @@ class Machine:
             settled = self._move(settled, row, now, {})
         return settled
 
-    def hold(self, life: Life) -> Life:
-        """The document in a passing state that waits until somebody ends it."""
-        return Life(life.document, {**life.kept, HELD: True}) if self._passing(life) is not None else life
+    def hold(self, life: Life, *, held: bool = True) -> Life:
+        """The document whose passing states wait until somebody ends them, or no longer do."""
+        kept = {name: member for name, member in life.kept.items() if name != HELD}
+        return Life(life.document, {**kept, HELD: True} if held else kept)
 
     def release(self, life: Life, now: int) -> Life | None:
         """The document one passing state further, or the same one if it is in none."""
@@ -195,14 +209,15 @@ class Machine:
                 else:
                     target[name] = value
         kept[SINCE] = now
-        kept.pop(HELD, None)
-        if row.outcome and kept.get(OUTCOME) == row.outcome:
-            del kept[OUTCOME]
         if row.target in self.shown:
             kept[STATE] = row.target
         else:
             kept.pop(STATE, None)
-        return Life(document, kept)
+        moved = Life(document, kept)
+        if OUTCOME in kept and not self.is_passing(moved):
+            # It came about, or nothing is left that could turn out so.
+            del kept[OUTCOME]
+        return moved
 
     # Time
 

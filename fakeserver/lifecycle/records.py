@@ -75,11 +75,9 @@ def fire(record: Record, machine: Machine, event: str, view: View, given: Fields
 
 def follow(record: Record, machine: Machine, moved: Life | None, view: View) -> Fired:
     """The same for a document that has just come into a state."""
-    stored = moved
-    if moved is not None and view.transitions == "immediate":
-        stored = machine.settle(moved, view.now)
-    elif moved is not None and view.transitions == "manual":
-        stored = machine.hold(moved)
+    stored = None if moved is None else machine.hold(moved, held=view.transitions == "manual")
+    if stored is not None and view.transitions == "immediate":
+        stored = machine.settle(stored, view.now)
     shown = None if moved is None else record.after(moved)
     if stored is None:
         return Fired(shown, None, record.remove())

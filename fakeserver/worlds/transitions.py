@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.states import OUTCOME, Life, Machine
+from fakeserver.documents.states import HELD, OUTCOME, Life, Machine
 from fakeserver.lifecycle.records import Record
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
@@ -49,6 +49,26 @@ def end_passing(world: World, ending: Ending) -> list[Document]:
         moved.append({"tenant": record.tenant, "id": record.identity, "from": before, "to": after})
     world.write(ending.provider, writes, now)
     return moved
+
+
+def go_on(world: World, provider: Provider, mode: str) -> None:
+    """Under another mode than `manual`, let nothing wait any more; under `immediate`, passing states end as of now."""
+    now = world.clock.now
+    for kind in ("", *provider.kinds):
+        machine = provider.kind(kind).machine
+        writes = []
+        for tenant, collection in world.collections(provider, kind, now).items() if machine is not None else ():
+            for rank in collection.living:
+                life = collection.life(rank, now - world.epoch)
+                if machine is None or life is None or HELD not in life.kept:
+                    continue
+                after: Life | None = machine.hold(life, held=False)
+                if mode == "immediate" and after is not None:
+                    after = machine.settle(after, now)
+                owner, identity = collection.owner(rank), collection.order(rank)[1]
+                record = Record(life, owner, tenant, identity, collection.ordinal(rank), kind)
+                writes.append(record.remove() if after is None else record.after(after).put())
+        world.write(provider, writes, now)
 
 
 def find_passing(world: World, ending: Ending, machine: Machine, now: int) -> list[Record]:

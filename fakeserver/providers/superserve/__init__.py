@@ -17,6 +17,7 @@ from fakeserver.provider import (
     Draw,
     Envelope,
     FieldOrders,
+    Instant,
     Issue,
     Limit,
     Listing,
@@ -245,7 +246,7 @@ MACHINE = Machine(
         Transition("delete", tuple(state for state in STATES if state != "deleted"), GONE),
     ),
     conflict=lambda state, event: conflict("Sandbox is not in a valid state for this operation"),
-    facts={"activated": int, "auto_delete_seconds": int},
+    facts={"activated": Instant, "auto_delete_seconds": int},
 )
 
 
