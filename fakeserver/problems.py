@@ -36,7 +36,8 @@ class Issue:
 
 
 class Problem(Exception):
-    """A refusal by the provider's API. `kind` is what happened; the provider's dialect says it in its own words."""
+    """A refusal by the provider's API. `kind` is what happened; the provider's dialect says it in its own words. The
+    journal warns of the client with a `remark`."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Problem(Exception):
         *,
         issues: Sequence[Issue] = (),
         headers: Mapping[str, str] | None = None,
+        remark: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -53,6 +55,7 @@ class Problem(Exception):
         self.detail = detail
         self.issues = tuple(issues)
         self.headers = dict(headers or {})
+        self.remark = remark
 
 
 class FakeProblem(Exception):

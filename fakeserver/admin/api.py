@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import orjson
 from starlette.applications import Starlette
@@ -33,9 +34,11 @@ from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.transitions import end_passing, go_on
+from fakeserver.worlds.transitions import end_passing, find_left, go_on
 
 NOTHING = 204
+MAX_LEFT = 100
+"""Sandboxes that nobody ended which the journal names."""
 
 
 def respond(value: Json, status: int = 200) -> Response:
@@ -202,8 +205,10 @@ class Admin:
 
     async def get_requests(self, request: Request) -> Response:
         limit = check_query("getRequests", request.scope["query_string"])["limit"]
-        journal = world_of(request).journal
-        return respond({"requests": journal.rows(limit), "meta": {"total": journal.total}})
+        world = world_of(request)
+        left = (each for service in self.services.values() for each in find_left(world, service.provider))
+        meta = {"total": world.journal.total, "left": [*islice(left, MAX_LEFT)]}
+        return respond({"requests": world.journal.rows(limit), "meta": meta})
 
     async def delete_requests(self, request: Request) -> Response:
         await no_body(request)

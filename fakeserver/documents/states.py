@@ -102,6 +102,8 @@ class Machine:
     shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     conflict: Callable[[str, str], Problem] = lambda state, event: conflict(f"Cannot {event} while {state}")
     meters: Mapping[str, Meter] = dataclasses.field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
+    """The states in which nothing is left that anybody would have to end."""
     facts: Mapping[str, type] = dataclasses.field(default_factory=dict)
     """What effects keep, by name, and the type of each; `Instant` for one in microseconds since 1970."""
 
@@ -156,7 +158,9 @@ class Machine:
         state = self.state_of(life)
         rows = [row for row in self.transitions if row.event == event and state in row.source]
         if not rows:
-            raise self.conflict(state, event)
+            problem = self.conflict(state, event)
+            problem.remark = f"{event!r} was asked of what is {state}; it can be while {self._sources(event)}"
+            raise problem
         row = next((each for each in rows if each.outcome == outcome), None)
         if row is not None and outcome:
             return self._move(life, row, now, given or {})
@@ -165,6 +169,11 @@ class Machine:
         if moved is not None and outcome and self.is_passing(moved):
             moved.kept[OUTCOME] = outcome
         return moved
+
+    def _sources(self, event: str) -> str:
+        """The states in which an event can happen, in words."""
+        sources = [state for row in self.transitions if row.event == event for state in row.source]
+        return " or ".join(dict.fromkeys(sources)) or "nothing"
 
     def settle(self, life: Life, now: int) -> Life | None:
         """The document once its passing states have passed, all of them at this instant; None if it is gone."""

@@ -15,7 +15,8 @@ Respond = Callable[[Asked, View], Result]
 @dataclass(frozen=True, slots=True)
 class Call(Meaning):
     """An operation that `respond` answers; it reads these parameters of path and query, and the body if `body` is set.
-    A `public` one asks for no credential; one with a `credential` also takes it from that member of the body."""
+    A `public` one asks for no credential; one with a `credential` also takes it from that member of the body. By
+    `poll_seconds` and `idempotency` the journal knows a client that polls too fast, or creates twice."""
 
     respond: Respond
     reads: tuple[str, ...] = ()
@@ -23,6 +24,8 @@ class Call(Meaning):
     public: bool = False
     credential: str = ""
     outcomes: tuple[str, ...] = ()
+    poll_seconds: float = 0
+    idempotency: str = ""
     choices: tuple[Choice, ...] = ()
     checks: tuple[ValuesCheck, ...] = ()
 

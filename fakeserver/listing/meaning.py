@@ -138,6 +138,16 @@ class Meaning(Protocol):
         return ""
 
     @property
+    def poll_seconds(self) -> float:
+        """How long the provider's SDK waits before it asks the same again, if it waits for something by this."""
+        return 0
+
+    @property
+    def idempotency(self) -> str:
+        """The member of its body by which a creation that is sent twice makes one document."""
+        return ""
+
+    @property
     def outcomes(self) -> Sequence[str]:
         """How else than well it can turn out, if somebody asks for it."""
         return ()

@@ -9,6 +9,7 @@ import orjson
 
 from fakeserver import loopback
 from fakeserver.faults.scripts import Dribble, Effect, Faults
+from fakeserver.listing.meaning import Meaning
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
@@ -63,6 +64,8 @@ class Progress:
     reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
+    meaning: Meaning | None = None
+    remark: str = ""
     outcome: str = ""
 
     def inject(self, phase: str) -> None:

@@ -12,7 +12,7 @@ import orjson
 from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import View, Write
+from fakeserver.listing.meaning import Meaning, View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal, unauthenticated
@@ -93,7 +93,7 @@ class Service:
         if len(request.headers) > MAX_HEADERS:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
         route, segments = self.find_route(request, progress, world)
-        progress.operation = operation = route.operation
+        progress.operation, progress.meaning = operation, meaning = route.operation, route.meaning
         check_query(request.query)
         keys, requested = read_request(operation, request.headers, request.query, route.credential_in(request.body))
         caller = progress.caller = self.find_caller(keys)
@@ -104,7 +104,7 @@ class Service:
             progress.inject("before")
             progress.outcome = "" if progress.effect is None else progress.effect.outcome
         self.count_request(meters, progress, world)
-        if caller is None and not route.meaning.public:
+        if caller is None and not meaning.public:
             self.check_suffixes(keys)
             raise unauthenticated()
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
@@ -121,7 +121,7 @@ class Service:
             world.kinds(self.provider, progress.instant),
             self.fixture.vocabularies,
         )
-        result = route.meaning.answer(asked, view)
+        result = meaning.answer(asked, view)
         body = result.body
         if not isinstance(body, bytes):
             body = encode_body(body)
@@ -198,6 +198,7 @@ class Service:
         if not isinstance(error, Problem):
             log.error("%s %s: unforeseen", self.provider.slug, request.method, exc_info=error)
             error = internal()
+        progress.remark = error.remark
         return self.refusal(error, progress, world)
 
     def refusal(self, problem: Problem, progress: Progress, world: World) -> Answer:
@@ -229,6 +230,7 @@ class Service:
         if len(query) > MAX_QUERY_BYTES:
             # It was refused, and three bytes a character are more than the journal shows.
             query = query[: 3 * MAX_TEXT]
+        meaning = progress.meaning
         world.journal.add(
             Exchange(
                 progress.instant,
@@ -243,8 +245,17 @@ class Service:
                 None if progress.effect is None else progress.effect.label,
                 answer.headers.get("Retry-After"),
                 answer.headers.get(UNSERVED_HEADER),
+                0 if meaning is None else meaning.poll_seconds,
+                None if meaning is None else creation_of(meaning, request.body),
+                (progress.remark,) if progress.remark else (),
             )
         )
+
+
+def creation_of(meaning: Meaning, body: bytes) -> int | None:
+    """What tells a creation from others, if nothing in it says that it may be sent twice."""
+    name = meaning.idempotency
+    return None if not name or f'"{name}"'.encode() in body else hash(body)
 
 
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:

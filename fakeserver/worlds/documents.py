@@ -173,6 +173,10 @@ class Documents:
         grounds = self.seeded.grounds(provider, self.seeding, name)
         return {ground.tenant: Collection.of(kind.seed(ground), order, lifetimes) for ground in grounds}
 
+    def has(self, provider: Provider) -> bool:
+        """Whether somebody has asked for the provider's documents."""
+        return (provider.slug, "") in self._tenants
+
     def advance(self, provider: Provider, kind: str, at: int, lead: int, now: int) -> dict[str, Collection]:
         """The same, when the seeded ones are `at` microseconds older, the clock is `lead` ahead of them, and the
         running clock is at `now` after the epoch."""

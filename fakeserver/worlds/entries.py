@@ -22,7 +22,7 @@ MAX_WARNINGS = 20
 """Warnings about what one request sends; the journal adds those about what it repeats."""
 
 LEAST_STATUS, MOST_STATUS = 100, 599
-NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
+NOT_FOUND, METHOD_NOT_ALLOWED, TOO_MANY, SERVER_ERROR = 404, 405, 429, 500
 MAX_LABEL = 2**17
 """Characters of a fault's label, which repeats what a request asked for in its headers."""
 
@@ -32,7 +32,8 @@ class Exchange:
     """One request and its answer, as it happened. `path` stands behind the provider's prefix, `caller` is a name,
     `fault` an effect's label; `operation` and `values` are None where the request was refused before they were known,
     `unserved` is an operation that the provider has and the fake has not, and `remarks` are warnings that come from
-    what was asked before."""
+    what was asked before, or from what is there. `poll_seconds` are those that the SDK waits before it asks the same
+    again; `creation` tells one from others that nothing protects from being made twice."""
 
     # Nobody changes it. Every request makes one, and `frozen` would make that four times as dear.
     instant: int
@@ -47,7 +48,14 @@ class Exchange:
     fault: str | None
     retry_after: str | None
     unserved: str | None = None
+    poll_seconds: float = 0
+    creation: int | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a client may send it again."""
+        return self.status >= SERVER_ERROR or self.status == TOO_MANY or self.fault is not None
 
 
 @dataclass(slots=True)

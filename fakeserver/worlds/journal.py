@@ -24,6 +24,9 @@ LATEST_RETRY = LAST_INSTANT + 10**MAX_RETRY_DIGITS * SECOND
 LOOP = 5
 """So many equal requests for a page in a row look like a client that never turns it."""
 
+HASTE = 0.75
+"""Less than this part of the SDK's wait is too soon: SDKs shorten it a little by chance."""
+
 Client = tuple[str | None, str | None]
 """A provider, and the name of a caller of it."""
 
@@ -54,18 +57,27 @@ class Journal:
         self.total += 1
         last, self._last = self._last, exchange
         self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
-        if self._repeated == LOOP or self._retry_at:
-            exchange = replace(exchange, remarks=tuple(self._find_remarks(exchange)))
+        again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation is not None)
+        if again or self._retry_at:
+            exchange = replace(exchange, remarks=(*exchange.remarks, *self._find_remarks(exchange, last)))
         if exchange.retry_after is not None and exchange.retry_after.isdigit():
             self._retry_at[exchange.provider, exchange.caller] = exchange.instant + int(exchange.retry_after) * SECOND
         self._ring.append(exchange)
 
-    def _find_remarks(self, exchange: Exchange) -> Iterator[str]:
+    def _find_remarks(self, exchange: Exchange, last: Exchange | Entry | None) -> Iterator[str]:
         retry_at = self._retry_at.pop((exchange.provider, exchange.caller), None)
         if retry_at is not None and exchange.instant < retry_at:
             yield f"Retry-After was ignored: {(retry_at - exchange.instant) / SECOND:.1f} s too early"
-        if self._repeated == LOOP and exchange.values is not None:
+        if self._repeated == LOOP and exchange.poll_seconds and isinstance(last, Exchange):
+            waited = (exchange.instant - last.instant) / SECOND
+            if waited < exchange.poll_seconds * HASTE:
+                told = f"asked again after {waited:.2f} s"
+                yield f"the same was {told}, {LOOP} times in a row; the SDK waits {exchange.poll_seconds:g} s"
+        elif self._repeated == LOOP and exchange.values is not None and exchange.method == "GET":
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
+        sent = last.creation if isinstance(last, Exchange) and last.failed else None
+        if sent is not None and sent == exchange.creation:
+            yield "a creation that failed was sent again and had no key for that: both may have taken effect"
 
     def entries(self) -> Iterator[Entry]:
         """Newest first."""

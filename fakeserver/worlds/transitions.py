@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.states import HELD, OUTCOME, Life, Machine
+from fakeserver.documents.states import BEHIND, HELD, OUTCOME, Life, Machine
 from fakeserver.lifecycle.records import Record
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
@@ -69,6 +69,23 @@ def go_on(world: World, provider: Provider, mode: str) -> None:
                 record = Record(life, owner, tenant, identity, collection.ordinal(rank), kind)
                 writes.append(record.remove() if after is None else record.after(after).put())
         world.write(provider, writes, now)
+
+
+def find_left(world: World, provider: Provider) -> Iterator[Document]:
+    """The sandboxes that somebody created through the provider's API and nobody ended so far."""
+    now, machine = world.clock.now, provider.machine
+    if machine is None or not world.documents.has(provider):
+        return
+    for tenant, collection in world.advance(provider, now).items():
+        for rank in collection.living:
+            life = collection.life(rank, now - world.epoch)
+            # What was there before somebody changed it was behind the running clock then.
+            if life is None or BEHIND in life.kept:
+                continue
+            state = machine.state_of(life)
+            if state not in machine.ended:
+                identity = collection.order(rank)[1]
+                yield {"provider": provider.slug, "tenant": tenant, "id": identity, "state": state}
 
 
 def find_passing(world: World, ending: Ending, machine: Machine, now: int) -> list[Record]:
