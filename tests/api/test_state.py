@@ -76,6 +76,7 @@ EXCEPTED: dict[Key, str] = {
     ("Collection", "version"): "only rises, as that of the world",
     ("Overlay", "order"): CONSTANT,
     ("Overlay", "_own"): "whether nobody else holds the ranks",
+    ("Overlay", "_references"): WORKED_OUT,
     ("Stored", "body"): WORKED_OUT,
     ("Ageing", "lifetimes"): CONSTANT,
     ("Ageing", "dues"): CONSTANT,
