@@ -166,6 +166,17 @@ def providers(arguments: Sequence[str], out: TextIO) -> int:
     return 0
 
 
+def states(arguments: Sequence[str], out: TextIO) -> int:
+    """The states of the providers' sandboxes, with diagrams, as Markdown."""
+    from fakeserver.states import draw_provider
+
+    parser = parser_of("states")
+    parser.add_argument("providers", type=provider, nargs="*", metavar="SLUG", help="only these (default: all)")
+    found = parser.parse_args(arguments).providers or [provider(slug) for slug in PROVIDERS]
+    out.write("\n".join(draw_provider(each) for each in found))
+    return 0
+
+
 def new(arguments: Sequence[str], out: TextIO) -> int:
     from fakeserver.scaffold import command
 
@@ -210,6 +221,7 @@ COMMANDS = {
         Command("serve", "serve the fakes", serve),
         Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("providers", "slugs, operations, callers and tenants", providers),
+        Command("states", "the states of sandboxes and what leads from one to another", states),
         Command("openapi", "a provider's spec on stdout", openapi),
         Command("check", "check a deployment against its contract", check),
         Command("fixtures", "the built-in recipes and vocabularies, to begin from", fixtures),
