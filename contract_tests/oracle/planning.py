@@ -68,6 +68,8 @@ class Planner:
     candidates: Sequence[OracleQuestion]
     servers: Servers
     _right: dict[OracleQuestion, object] = field(default_factory=dict)
+    _handlers: Mapping[str, Handler] = field(default_factory=dict)
+    _told: dict[tuple[str, OracleQuestion], bool] = field(default_factory=dict)
 
     def chosen(self, always: Sequence[OracleQuestion], budget: int) -> list[OracleQuestion]:
         """Again and again the candidate that tells most bugs, per request, which no earlier one told.
@@ -79,21 +81,25 @@ class Planner:
         rows = {scope or home: sample(snapshot.rows) for scope, snapshot in self.snapshots.items()}
         plan = list(always)
         try:
-            server, handlers = self.servers(self.promises.slug, rows)
+            server, self._handlers = self.servers(self.promises.slug, rows)
         except UNFIT:
             return plan  # Rows that cannot be ordered by date can be asked about, but not planned for.
-        self._right = {query: self.answer(server, query) for query in [*always, *self.candidates]}
-        missed = list(handlers)
+        self._right = {query: self.answer(server, query) for query in dict.fromkeys([*always, *self.candidates])}
+        missed = list(self._handlers)
         for _ in range(ROUNDS):
-            missed = [name for name in missed if not any(self.tells(query, handlers[name]) for query in plan)]
+            missed = [name for name in missed if not any(self.tells(query, name) for query in plan)]
             step = max(1, len(missed) // BUGS_AT_ONCE)
             some = missed[::step][:BUGS_AT_ONCE]
-            told = {query: {name for name in some if self.tells(query, handlers[name])} for query in self.candidates}
+            told = {query: {name for name in some if self.tells(query, name)} for query in self.candidates}
             plan += greedy(told, set(some), budget - sum(query.cost for query in plan))
         return plan
 
-    def tells(self, query: OracleQuestion, handler: Handler) -> bool:
-        return self.answer(handler, query) != self._right[query]
+    def tells(self, query: OracleQuestion, name: str) -> bool:
+        """Whether a question tells this bug. No bug is asked the same twice: most of a check's time is spent here."""
+        told = self._told.get((name, query))
+        if told is None:
+            told = self._told[name, query] = self.answer(self._handlers[name], query) != self._right[query]
+        return told
 
     def answer(self, handler: Handler, query: OracleQuestion) -> object:
         """What a server in process answers; compared as it stands, since both sides are ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,12 @@ IN_QUERY = "!$%&'()*+,-./:;=?@[\\]^_`{|}~"
 GLOBBED = frozenset("[]{}")
 """What curl takes for a pattern, unless it is told otherwise."""
 MAX_NAME = 160
+MAX_ENCODED = 4_096
+"""Texts whose encoded form is kept at hand: planning asks the same of every bug."""
 HTML = (b"<!doctype html", b"<html")
 
 
+@functools.lru_cache(MAX_ENCODED)
 def encode(text: str) -> str:
     """Percent-encoded for a query; lone surrogates stand for bytes that are not UTF-8."""
     return quote(text, safe="", errors="surrogateescape")

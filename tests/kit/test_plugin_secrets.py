@@ -95,6 +95,7 @@ httpx.Client.send = send
 """
 TALKATIVE = ("-vv", "--showlocals", "--tb=long", "--full-trace", "-rA", "--capture=no", "--log-cli-level=DEBUG")
 SHORT = ("-q", "--tb=short", "-rA", "--showlocals")
+SPREAD = ("unreachable", "echo")
 SEVERAL = ("-p", "xdist", "-n", "2", "-rA", "--showlocals", "-vv")
 
 
@@ -179,8 +180,18 @@ def shown(folder: Path, done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [TALKATIVE, SHORT, SEVERAL], ids=["talkative", "short", "several"])
-@pytest.mark.parametrize("weather", WEATHER)
+@pytest.mark.parametrize(
+    ("weather", "arguments"),
+    [
+        *(pytest.param(each, TALKATIVE, id=f"{each}-talkative") for each in WEATHER),
+        *(pytest.param(each, SHORT, id=f"{each}-short") for each in WEATHER),
+        # Several processes tell only whether somebody answers them; the rest waits for a soak.
+        *(
+            pytest.param(each, SEVERAL, id=f"{each}-several", marks=() if each in SPREAD else pytest.mark.soak)
+            for each in WEATHER
+        ),
+    ],
+)
 def test_no_weather_shows_a_credential(tmp_path: Path, weather: str, arguments: tuple[str, ...]) -> None:
     """The packaged laws and a team's own, whose tracebacks show every variable; the cache of pytest included."""
     (tmp_path / "test_ours.py").write_text(OURS)

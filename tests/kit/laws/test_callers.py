@@ -73,6 +73,7 @@ def test_a_token_that_is_refused_convicts_nobody(slug: str) -> None:
     assert not any(each.verdict is Verdict.BROKEN for name, each in found.items() if name.startswith("colleagues."))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", BY_SLUG)
 def test_two_orders_for_one_request_break_a_promise(slug: str) -> None:
     """Rows of one instant that come in another order each time are told, whatever the page says of the order."""

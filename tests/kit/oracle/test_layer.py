@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from contract_tests.judging.target import target
 from contract_tests.oracle import layer
 from contract_tests.oracle.differences import differences
+from contract_tests.oracle.planning import Planner, Servers
 from contract_tests.oracle.sides import Side
 from contract_tests.outcome import Context, Outcome, Snapshot, Verdict
 from contract_tests.planted import BUGS, correct, servers
@@ -17,7 +19,9 @@ from contract_tests.planted.bug import Bug
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.questions import OracleQuestion
 from contract_tests.sending.ask import Ask
+from contract_tests.sending.in_process import Handler
 from tests.support.moving import ORGS, moving, reader
+from tests.support.plans import Plans
 
 SLUGS = ("dreadnode", "instavm", "prime", "superserve")
 CHURNS = (0.0, 0.1, 1.0)
@@ -108,6 +112,38 @@ def test_equal_seeds_ask_the_same() -> None:
         compare(reader("dreadnode", each, seed=5))
     assert first.lines
     assert first.lines == second.lines
+
+
+def test_no_bug_is_asked_the_same_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning is what most of a check's time goes to."""
+    asked = Counter[tuple[Handler, OracleQuestion]]()
+    answer = Planner.answer
+
+    def counted(self: Planner, handler: Handler, query: OracleQuestion) -> object:
+        asked[handler, query] += 1
+        return answer(self, handler, query)
+
+    monkeypatch.setattr(Planner, "answer", counted)
+    compare(reader("prime", correct("prime", size=120)))
+    assert len({handler for handler, _ in asked}) > 50
+    assert set(asked.values()) == {1}
+
+
+def test_plans_that_tests_share_are_those_of_the_same_rows() -> None:
+    """Other rows, another seed or another budget is planned anew."""
+    planned: list[list[OracleQuestion]] = []
+
+    def noted(context: Context, snapshots: Mapping[str, Snapshot], budget: int, _: Servers) -> list[OracleQuestion]:
+        planned.append([OracleQuestion("", ((str(len(planned)), ""),))])
+        return planned[-1]
+
+    shared = Plans(noted)
+    for count, (size, seed, budget) in enumerate(((40, 1, 9), (41, 1, 9), (40, 2, 9), (40, 1, 8)), 1):
+        for _ in range(2):
+            context = reader("superserve", correct("superserve", size=size), seed=seed)
+            snapshots = {scope: context.snapshot(scope) for scope in context.scopes}
+            assert shared(context, snapshots, budget, servers) == planned[-1]
+        assert len(planned) == count
 
 
 class Listener:
