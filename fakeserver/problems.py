@@ -21,13 +21,15 @@ UNKNOWN: Json = object()
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One reason why an input was refused: where it stands, what is wrong, and a machine-readable type; the input as it
-    came and what the message was made of, where they are known, for dialects that repeat them."""
+    came and what the message was made of, where they are known, for dialects that repeat them; and of a member that
+    is not known, the names of those that are (`known`)."""
 
     loc: tuple[str | int, ...]
     msg: str
     type: str
     input: Json = field(default=UNKNOWN, compare=False, repr=False)
     context: Mapping[str, Json] = field(default_factory=dict, compare=False)
+    known: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def field(self) -> str:

@@ -22,6 +22,7 @@ from fakeserver.admin import bodies, contract, directory, errors, snapshots
 from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
+from fakeserver.arguments import near
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import text_of
@@ -263,10 +264,12 @@ class Admin:
         slug, tenant = request.path_params["slug"], request.path_params["tenant"]
         service = self.services.get(slug)
         if service is None:
-            raise FakeProblem(404, f"Provider {slug[:64]!r} is not served", field="slug")
+            hint = near(slug[:64], self.services)
+            raise FakeProblem(404, f"Provider {slug[:64]!r} is not served{hint}", field="slug")
         tenants = world_of(request).tenants(service.provider)
         if tenant not in tenants:
-            raise FakeProblem(404, f"{slug} has no tenant {tenant[:64]!r}; it has {', '.join(tenants)}", field="tenant")
+            hint = near(tenant[:64], tenants)
+            raise FakeProblem(404, f"{slug} has no tenant {tenant[:64]!r}{hint}", field="tenant")
         return service, tenant
 
     def routes(self) -> list[Route]:

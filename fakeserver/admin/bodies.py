@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
+from fakeserver.arguments import near
 from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
@@ -137,13 +138,14 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     if "outcome" in asked and "operation" not in asked:
         # Not every operation can turn out so; it is about those that can.
         named = [name for name in named if asked["outcome"] in operations[name].outcomes] or named
+    delay, dribble = delay_of(asked), dribble_of(asked)
     try:
-        effects = {name: effect_of(operations[name], asked) for name in named}
+        effects = {name: effect_of(operations[name], asked, delay, dribble) for name in named}
     except FakeProblem as problem:
         raise refusal_of_fields([(problem.body["field"], problem.body["detail"])]) from problem
     identity = next_id()
     parts = [f"{name}={asked[name]}" for name in ("code", "example", "fault", "outcome") if asked.get(name)]
-    parts += ["delay"] if delay_of(asked) else []
+    parts += ["delay"] if delay else []
     label = f"{identity}: {', '.join(parts) or 'dribble'}"
     match = asked.get("match", {})
     return FaultRule(
@@ -159,7 +161,7 @@ def fault_rule(value: Json, services: Mapping[str, Service], next_id: Callable[[
     )
 
 
-def effect_of(operation: Operation, asked: Document) -> Effect:
+def effect_of(operation: Operation, asked: Document, delay: Delay | None, dribble: Dribble | None) -> Effect:
     """What a script does to the answers of one operation, which has to document it."""
     return make_effect(
         operation,
@@ -167,8 +169,8 @@ def effect_of(operation: Operation, asked: Document) -> Effect:
         code=asked.get("code"),
         example=asked.get("example"),
         headers=asked.get("headers", {}),
-        delay=delay_of(asked),
-        dribble=dribble_of(asked),
+        delay=delay,
+        dribble=dribble,
         fault=asked.get("fault"),
         phase=asked.get("phase", "before"),
         outcome=asked.get("outcome", ""),
@@ -278,15 +280,16 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
     """The settings with what the body changes; what it does not name stays."""
     asked = {name: member for name, member in check_body("putSettings", value).items() if member is not None}
     modes, switches = asked.get("rate_limits", {}), asked.get("switches", {})
-    wrong = [(f"rate_limits.{slug}", "is not a provider") for slug in modes if slug not in services]
+    slugs = [*(("rate_limits", slug) for slug in modes), *(("switches", slug) for slug in switches)]
+    unknown = [(name, slug) for name, slug in slugs if slug not in services]
+    wrong = [(f"{name}.{slug}", f"is not a provider{near(slug, services)}") for name, slug in unknown]
     for slug, chosen in switches.items():
         if slug not in services:
-            wrong.append((f"switches.{slug}", "is not a provider"))
             continue
         known = services[slug].provider.switches
         for switch, choice in (chosen or {}).items():
             if switch not in known:
-                wrong.append((f"switches.{slug}.{switch}", "is not a switch of this provider"))
+                wrong.append((f"switches.{slug}.{switch}", f"is not a switch of this provider{near(switch, known)}"))
             elif choice not in known[switch]:
                 wrong.append((f"switches.{slug}.{switch}", f"Input should be {alternatives([*known[switch]])}"))
     if wrong:

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterable
 from pathlib import Path
 
+from fakeserver.arguments import near
 from fakeserver.problems import FakeProblem, Issue, Json, Problem
 from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import read_parameter
@@ -73,7 +74,9 @@ def refusal(field: str, detail: str) -> FakeProblem:
 
 
 def refusal_of_issues(issues: Iterable[Issue]) -> FakeProblem:
-    return refusal_of_fields((issue.field, issue.msg) for issue in issues)
+    return refusal_of_fields(
+        (issue.field, issue.msg + (near(issue.loc[-1], issue.known) if issue.known else "")) for issue in issues
+    )
 
 
 def refusal_of_fields(faults: Iterable[tuple[str, str]]) -> FakeProblem:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from fakeserver.admin.contract import refusal
+from fakeserver.arguments import near
 from fakeserver.parts import MAX_COUNT
 from fakeserver.problems import FakeProblem, Json
 
@@ -24,6 +25,7 @@ class Part:
         if not isinstance(value, dict):
             raise refusal(where or "body", "must be an object")
         self.left = dict(value)
+        self._taken: list[str] = []
         self.where = f"{where}." if where else ""
 
     @property
@@ -33,6 +35,7 @@ class Part:
     def take(self, name: str) -> Any:
         if name not in self.left:
             raise refusal(f"{self.where}{name}", "is missing")
+        self._taken.append(name)
         return self.left.pop(name)
 
     def text(self, name: str, most: int = MAX_TEXT) -> Any:
@@ -70,7 +73,8 @@ class Part:
 
     def end(self) -> None:
         if self.left:
-            raise self.wrong(next(iter(self.left)), "is not a known field")
+            name = next(iter(self.left))
+            raise self.wrong(name, f"is not a known field{near(name[:MAX_NAME], self._taken)}")
 
     def count(self, name: str, least: int = 0) -> int:
         """A whole number of what was counted."""

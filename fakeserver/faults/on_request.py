@@ -70,7 +70,7 @@ def read_request(
     ]
     if misspelt and preferences.get("handling") != "lenient":
         name = misspelt[0][:MAX_NAME]
-        raise FakeProblem(400, f"Query parameter {name!r} is not known{near(name, QUERY_FORMS)}", field=name)
+        raise FakeProblem(400, f"Query parameter {name!r} is not known{near_form(name, QUERY_PREFIX)}", field=name)
     return keys, read_preferences(preferences, operation)
 
 
@@ -145,7 +145,13 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
 def unknown_preference(name: str) -> FakeProblem:
     """The refusal of a name that asks for nothing, with the one that was probably meant."""
     name = name[:MAX_NAME]
-    return FakeProblem(400, f"Preference {name!r} is not known{near(name, NAMES)}", field=name)
+    return FakeProblem(400, f"Preference {name!r} is not known{near_form(name)}", field=name)
+
+
+def near_form(name: str, prefix: str = "") -> str:
+    """What was probably meant by an unknown name; where it has a point, a header of that name may have been."""
+    _, _, header = name.partition(".")
+    return near(name, (*(f"{prefix}{each}" for each in NAMES), f"{prefix}{PREFIX}{header or 'NAME'}"))
 
 
 def read_number(name: str, text: str) -> int:

@@ -68,11 +68,12 @@ class Progress:
     remark: str = ""
     outcome: str = ""
 
-    def inject(self, phase: str) -> None:
-        """Stop here if somebody wants another answer in this phase than the real one."""
+    def injected(self, phase: str) -> Injected | None:
+        """The other answer than the real one that somebody wants in this phase, to be raised."""
         effect, operation = self.effect, self.operation
         if effect is not None and operation is not None and effect.status is not None and effect.phase == phase:
-            raise Injected(effect.status, effect.body, operation)
+            return Injected(effect.status, effect.body, operation)
+        return None
 
 
 class Injected(Exception):

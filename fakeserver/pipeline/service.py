@@ -71,8 +71,8 @@ class Service:
         progress = Progress(world.clock.now)
         try:
             answer = self.respond(request, world, progress)
-            if progress.effect is not None:
-                progress.inject("after")
+            if (injected := progress.injected("after")) is not None:
+                answer = self.substitute(injected, progress, world)
         except Injected as injected:
             answer = self.substitute(injected, progress, world)
         except Exception as error:
@@ -100,8 +100,10 @@ class Service:
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if requested is not None or world.faults.rules:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
-            self.count_request(meters, progress, world, keep=False)
-            progress.inject("before")
+            injected = progress.injected("before")
+            if injected is not None:
+                self.count_request(meters, progress, world, keep=False)
+                raise injected
             progress.outcome = "" if progress.effect is None else progress.effect.outcome
         self.count_request(meters, progress, world)
         if caller is None and not meaning.public:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import orjson
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from fakeserver.pipeline.exchange import PROBLEM_JSON, Answer
 from fakeserver.problems import FakeProblem
@@ -144,5 +145,5 @@ async def wait_for_disconnect(receive: Receive) -> None:
 
 def raw_head(answer: Answer, scope: Scope, framing: bytes) -> bytes:
     headers = [*head_of(answer), *scope.get(CORS_HEADERS, ())]
-    lines = [b"HTTP/1.1 %d Fault" % answer.status, *(b"%s: %s" % each for each in headers), framing]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    lines = [*(b"%s: %s" % each for each in headers), framing]
+    return STATUS_LINE[answer.status] + b"\r\n".join(lines) + b"\r\n\r\n"

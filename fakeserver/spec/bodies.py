@@ -134,7 +134,7 @@ def defaults_of(schema: Document) -> Iterator[tuple[str, Json]]:
 
 def issue_of(breach: Breach) -> Issue:
     refused = refusal(breach.keyword, breach.wanted, breach.value)
-    return Issue((*BODY, *map(short, breach.path)), refused.msg, refused.type)
+    return Issue((*BODY, *map(short, breach.path)), refused.msg, refused.type, known=breach.known)
 
 
 def tell(breaches: Iterable[Breach]) -> list[Breach]:

@@ -3,8 +3,8 @@ needs one imports this module then."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
@@ -40,6 +40,8 @@ class Breach:
     wanted: Json
     value: Json
     forms: tuple[tuple[Breach, ...], ...] = ()
+    known: tuple[str, ...] = field(default=(), compare=False)
+    """Of a member that the schema does not know, the names of those that it knows."""
 
     @property
     def field(self) -> str:
@@ -89,8 +91,9 @@ class Validator:
             case ValidationErrorKind.Required(name):
                 yield Breach((*path, name), "required", True, None)
             case ValidationErrorKind.AdditionalProperties(names):
+                known = tuple(self._at([*error.schema_path][:-1]).get("properties", ()))
                 for name in names:
-                    yield Breach((*path, name), "additionalProperties", False, value[name])
+                    yield Breach((*path, name), "additionalProperties", False, value[name], known=known)
             case ValidationErrorKind.PropertyNames(inner):
                 for breach in self._of(inner):
                     yield Breach((*path, str(inner.instance)), breach.keyword, breach.wanted, inner.instance)
@@ -102,8 +105,12 @@ class Validator:
 
     def _value_of_keyword(self, error: ValidationError) -> Json:
         """The keyword's value as the schema has it; the validator sorts some."""
+        return self._at(error.schema_path)
+
+    def _at(self, path: Iterable[str | int]) -> Any:
+        """A part of the schema."""
         found: Any = self._schema
-        for part in error.schema_path:
+        for part in path:
             # The validator takes a name such as "1" for an index.
             found = found[str(part) if isinstance(found, dict) else part]
         return found

@@ -22,26 +22,31 @@ from fakeserver.testing.admin import AdminError as AdminError
 from fakeserver.testing.building import Builder
 from fakeserver.testing.documents import Documents
 from fakeserver.testing.faults import DribbleDelay, FaultName, LogNormal, Match, Milliseconds, Uniform, script
+from fakeserver.testing.suggesting import SuggestsAttributes, suggests_arguments
 from fakeserver.testing.values import seconds as seconds_of
 from fakeserver.testing.values import text_of
 
 
-class ClockHandle:
+class ClockHandle(SuggestsAttributes):
     """The world's clock. Durations are seconds or a timedelta; instants are RFC 3339 or a datetime with a time zone:
     one without is a ValueError, since it could be any of several instants."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
+    @suggests_arguments
     def advance(self, seconds: float | timedelta) -> Document:
         return self._move(action="advance", seconds=seconds_of(seconds))
 
+    @suggests_arguments
     def freeze(self, instant: str | datetime | None = None) -> Document:
         return self._move(action="freeze", **({} if instant is None else {"instant": text_of(instant)}))
 
+    @suggests_arguments
     def set(self, instant: str | datetime) -> Document:
         return self._move(action="set", instant=text_of(instant))
 
+    @suggests_arguments
     def scale(self, factor: float) -> Document:
         return self._move(action="scale", factor=factor)
 
@@ -58,7 +63,7 @@ class ClockHandle:
         return status
 
 
-class ProviderHandle:
+class ProviderHandle(SuggestsAttributes):
     """One provider in one world. `credentials` has each caller's credential by the caller's name in the recipe."""
 
     def __init__(self, admin: Admin, app: App, slug: str) -> None:
@@ -102,6 +107,7 @@ class ProviderHandle:
         """A document of the default tenant with these fields, and the rest of what it needs; it is stored nowhere."""
         return self.documents.build(document, **fields)
 
+    @suggests_arguments
     def fault(
         self,
         *,
@@ -151,7 +157,7 @@ class ProviderHandle:
         return found[::-1]
 
 
-class World:
+class World(SuggestsAttributes):
     """A world of its own: documents, faults, clock, limits and journal that no other test sees.
 
     The built-in providers are attributes; `provider(slug)` is for any other. LookupError: it is not served here."""

@@ -222,6 +222,9 @@ def test_quoted_and_spaced_preferences() -> None:
         ("__code=429&__tims=2", None, "__tims", "did you mean '__times'?"),
         ("__" + "x" * 5_000, None, "__" + "x" * 98, "known are __code"),
         ("", "cod=429", "cod", "did you mean 'code'?"),
+        ("", "heder.Retry-After=3", "heder.retry-after", "did you mean 'header.retry-after'?"),
+        ("__heder.Retry-After=3", None, "__heder.Retry-After", "did you mean '__header.Retry-After'?"),
+        ("", "nothing=1", "nothing", "handling, header.NAME"),
     ],
 )
 def test_a_misspelt_wish_is_refused_with_what_was_meant(query: str, prefer: str | None, field: str, says: str) -> None:

@@ -479,6 +479,21 @@ def test_malformed_chunk(world: World) -> None:
     assert b"sandboxes" not in body
 
 
+@pytest.mark.parametrize(
+    ("prefer", "line"),
+    [
+        ("fault=TRUNCATED_BODY", b"HTTP/1.1 200 OK"),
+        ("fault=MALFORMED_RESPONSE_CHUNK", b"HTTP/1.1 200 OK"),
+        ("code=401, fault=TRUNCATED_BODY", b"HTTP/1.1 401 Unauthorized"),
+        ("code=503, handling=lenient, fault=TRUNCATED_BODY", b"HTTP/1.1 503 Service Unavailable"),
+        ("code=299, handling=lenient", b"HTTP/1.1 299 "),
+        ("code=599, handling=lenient, fault=TRUNCATED_BODY", b"HTTP/1.1 599 "),
+    ],
+)
+def test_a_broken_answer_begins_as_a_whole_one_does(world: World, prefer: str, line: bytes) -> None:
+    assert received(world, prefer).partition(b"\r\n")[0] == line
+
+
 def test_truncated_body(world: World) -> None:
     """TRUNCATED_BODY promises the whole length and sends half."""
     head, _, body = received(world, "fault=TRUNCATED_BODY").partition(HEAD_END)

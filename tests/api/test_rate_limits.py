@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,6 +153,37 @@ def test_a_429_on_request_reports_the_limit(machine: Machine, *, rate_limits: bo
     assert reported(arrive(app, f"/superserve{PATHS['superserve']}", prefer="code=429"))[:2] == ("100", "0")
     assert reported(listing(app, "superserve", prefer="code=500")) == ("40", "39", "1")
     assert reported(listing(app, "superserve")) == ("40", "39", "1")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "kept"),
+    [
+        ("", True),
+        ("delay=1ms", True),
+        ("header.X-Mine=1", True),
+        ("code=200", True),
+        ("code=503, phase=after", True),
+        ("code=503", False),
+        ("code=503, times=1, after=5", True),
+    ],
+)
+@pytest.mark.parametrize("scripted", [False, True])
+def test_a_request_is_counted_once(
+    app: App, machine: Machine, monkeypatch: pytest.MonkeyPatch, *, scripted: bool, prefer: str, kept: bool
+) -> None:
+    """Whatever it asks for; and not at all where it gets a failure in the place of its answer."""
+    counted: list[bool] = []
+    take = Limits.take
+
+    def counting(self: Limits, *args: Any, keep: bool = True, **more: Any) -> dict[str, str]:
+        counted.append(keep)
+        return take(self, *args, keep=keep, **more)
+
+    monkeypatch.setattr(Limits, "take", counting)
+    if scripted:
+        done(admin(app, "POST", "/faults", {"provider": "superserve", "delay_ms": 0, "times": 1, "after": 1}))
+    listing(app, "superserve", **({"prefer": prefer} if prefer else {}))
+    assert counted == [kept]
 
 
 def test_settings_switch_limits_off(app: App) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakeserver.admin import bodies
-from fakeserver.admin.part import MAX_DEPTH
+from fakeserver.admin.part import MAX_DEPTH, Part
 from fakeserver.instants import SECOND
 from fakeserver.parts import MAX_COUNT
 from fakeserver.pipeline.service import Service
@@ -36,6 +36,69 @@ def refusal(read: Callable[[], object]) -> Row:
         read()
     assert caught.value.status == 422
     return caught.value.body
+
+
+# Suggestions
+
+
+@pytest.mark.parametrize(
+    ("read", "field", "end"),
+    [
+        (lambda: fault({"provider": "prime", "cod": 503}), "cod", "did you mean 'code'?"),
+        (lambda: fault({"provider": "prime", "code": 503, "match": {"callr": "x"}}), "match.callr", "'caller'?"),
+        (
+            lambda: fault({"provider": "prime", "delayDistribution": {"type": "uniform", "lower": 1, "uper": 2}}),
+            "delayDistribution.uper",
+            "did you mean 'upper'?",
+        ),
+        (lambda: bodies.clock_move({"action": "advance", "secnds": 5}), "secnds", "did you mean 'seconds'?"),
+        (lambda: bodies.clock_move({"action": "freeze", "x": 5}), "x", "; known are action, instant"),
+        (lambda: switched({"jurnal": True}), "jurnal", "did you mean 'journal'?"),
+        (lambda: switched({"rate_limits": {"prme": "off"}}), "rate_limits.prme", "did you mean 'prime'?"),
+        (lambda: switched({"switches": {"prme": {}}}), "switches.prme", "did you mean 'prime'?"),
+        (
+            lambda: switched({"switches": {"dreadnode": {"admin_see": "own"}}}),
+            "switches.dreadnode.admin_see",
+            "did you mean 'admin_sees'?",
+        ),
+        (lambda: ended({"recipe": 1, "recipes": 2}, "recipe"), "recipes", "did you mean 'recipe'?"),
+    ],
+)
+def test_what_was_probably_meant_is_said(read: Callable[[], object], field: str, end: str) -> None:
+    """Of every member that a call does not know; the words in front stay those of the spec."""
+    issue = next(each for each in refusal(read)["errors"] if each["field"] == field)
+    assert issue["detail"].endswith(end)
+
+
+def fault(body: Row) -> object:
+    return bodies.fault_rule(body, services(), lambda: "fault-1")
+
+
+def switched(body: Row) -> object:
+    return bodies.settings(body, Settings(True, {}, {}), services())
+
+
+def ended(members: Row, name: str) -> None:
+    """A snapshot's object of which one member was taken, at its end."""
+    part = Part(members)
+    part.take(name)
+    part.end()
+
+
+def test_a_script_works_out_its_delay_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many operations it is about."""
+    asked: list[Row] = []
+    delay_of = bodies.delay_of
+
+    def counted(body: Row) -> object:
+        asked.append(body)
+        return delay_of(body)
+
+    monkeypatch.setattr(bodies, "delay_of", counted)
+    rule = bodies.fault_rule({"provider": "dreadnode", "delay_ms": 5}, services(), lambda: "fault-1")
+    assert len(rule.effects) > 1
+    assert all(effect.delay is not None and effect.label == "fault-1: delay" for effect in rule.effects.values())
+    assert len(asked) == 1
 
 
 # Documents
