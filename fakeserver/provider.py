@@ -6,7 +6,7 @@ version takes away or changes is in the changelog. Every other module of this pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ from fakeserver.problems import (
     invalid,
     issue_rows,
     not_found,
+    unauthenticated,
 )
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.reader import Endpoint, unserved
@@ -139,6 +140,7 @@ __all__ = [
     "Routing",
     "Rows",
     "Scope",
+    "StrangerRule",
     "Switches",
     "TenantRule",
     "Transition",
@@ -165,6 +167,7 @@ __all__ = [
     "not_found",
     "on_clock",
     "paths",
+    "unauthenticated",
     "unserved",
 ]
 
@@ -172,6 +175,14 @@ Switches = Mapping[str, Any]
 
 ErrorDialect = Callable[[Problem, Switches], tuple[int, Document]]
 """A problem in the provider's words: status and body."""
+
+StrangerRule = Callable[[Sequence[str], Switches], Problem]
+"""The refusal of a request that carries these credentials, none of which is anybody's."""
+
+
+def _any_stranger(credentials: Sequence[str], switches: Switches) -> Problem:
+    """A credential that is missing and one that nobody has are refused alike."""
+    return unauthenticated()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +195,10 @@ class Provider:
     `make` counts dates from `draw.epoch`, on which nothing else may depend. `machine` has the states of its documents,
     and what leads from one to another; without one they never change by themselves. `kinds` are the documents of other
     kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first; an empty
-    text in a parameter of `optional_text` counts as absent.
-    `unserved` are operations that the provider is known to have beside those of its spec: a request for one is told so,
-    and does not look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds
-    operations where its spec leaves that open, and `media_type` what it calls its JSON."""
+    text in a parameter of `optional_text` counts as absent. `stranger` refuses who is not known. `unserved` are
+    operations that the provider is known to have beside those of its spec: a request for one is told so, and does not
+    look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds operations where its
+    spec leaves that open, and `media_type` what it calls its JSON."""
 
     slug: str
     spec: Traversable
@@ -206,6 +217,7 @@ class Provider:
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
+    stranger: StrangerRule = _any_stranger
     unserved: tuple[Endpoint, ...] = ()
     sdk_note: str = ""
     reading: Reading = field(default_factory=Reading)

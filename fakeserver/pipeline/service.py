@@ -15,7 +15,7 @@ from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import Meaning, View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
-from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal, unauthenticated
+from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
@@ -108,7 +108,7 @@ class Service:
         self.count_request(meters, progress, world)
         if caller is None and not meaning.public:
             self.check_suffixes(keys)
-            raise unauthenticated()
+            raise self.provider.stranger(keys, world.settings.switches[self.provider.slug])
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
         switches = world.settings.switches[self.provider.slug]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from fakeserver.providers import PROVIDERS
 from fakeserver.providers.superserve import written
+from fakeserver.serving.app import Settings, create_app
+from tests.support.admin import admin, done
 from tests.support.asgi import EPOCH, PATHS, app_of, call, get, main_tenant
 
 STATES = "starting, active, pausing, paused, resuming, migrating, failed, deleted"
@@ -54,6 +58,58 @@ def test_a_missing_key_and_an_unknown_one_are_answered_alike(headers: dict[str, 
     reply = call(app(), f"/superserve{PATHS['superserve']}", headers=headers)
     expected = {"code": "auth_failed", "message": "Invalid or missing X-API-Key header."}
     assert (reply.status, reply.value["error"]) == (401, expected)
+
+
+ELSEWHERE = (
+    "this API key belongs to region '{region}'; use that region's endpoint ({endpoint}) or upgrade your SDK, which "
+    "routes automatically"
+)
+EAST, WEST = "https://api.superserve.ai", "https://api-usw.superserve.ai"
+
+
+def test_a_key_of_another_region_is_told_where_to_go() -> None:
+    """Which region the server stands for is a switch; a key that the recipe has is good whatever it is called."""
+    served = app_of(size=2)
+    expected = {"code": "wrong_region", "message": ELSEWHERE.format(region="usw", endpoint=WEST)}
+    reply = call(served, f"/superserve{PATHS['superserve']}", headers={"x-api-key": "ss_live_usw_k3TQ_xV"})
+    assert (reply.status, reply.value["error"]) == (401, expected)
+    assert "k3TQ" not in reply.body.decode()
+    done(admin(served, "PUT", "/settings", {"switches": {"superserve": {"region": "usw"}}}))
+    assert said_to(served, "ss_live_usw_k3TQ_xV")["code"] == "auth_failed"
+    expected["message"] = ELSEWHERE.format(region="use", endpoint=EAST)
+    assert said_to(served, "ss_live_use_k3TQ") == expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("ss_live_use_own", "ss_live_abc_older", "ss_live_usw_", "ss_live_usw", "ss_live_USW_x", "ss_test_usw_x"),
+        *("xss_live_usw_x", "ss_live__usw_x", f"ss_live_{'w' * 18}_x", "ss_live_us\u00adw_x"),
+    ],
+)
+def test_a_key_of_no_other_known_region_is_any_strangers(key: str) -> None:
+    """The server's own region, one that it does not know, and what only looks like a region."""
+    assert said_to(app(), key) == {"code": "auth_failed", "message": "Invalid or missing X-API-Key header."}
+
+
+def test_a_wrong_region_can_be_asked_for() -> None:
+    """The example has the sentence that a key gets."""
+    reply = get(app(), "superserve", prefer="example=wrong_region")
+    assert (reply.status, reply.value["error"]) == (401, said_to(app(), "ss_live_usw_x"))
+
+
+def test_a_recipes_own_key_may_name_any_region(tmp_path: Path) -> None:
+    recipe = PROVIDERS["superserve"].recipe.read_text("utf-8").replace("superserve-admin-key", "ss_live_usw_mine")
+    (tmp_path / "superserve.yaml").write_text(recipe, "utf-8")
+    served = create_app(Settings(size=2, only=("superserve",), fixtures=tmp_path))
+    assert call(served, f"/superserve{PATHS['superserve']}", headers={"x-api-key": "ss_live_usw_mine"}).status == 200
+
+
+def said_to(served: Any, key: str) -> Any:
+    """The error that somebody with this key gets."""
+    reply = call(served, f"/superserve{PATHS['superserve']}", headers={"x-api-key": key})
+    assert reply.status == 401
+    return reply.value["error"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -36,6 +37,7 @@ from fakeserver.provider import (
     at,
     conflict,
     on_clock,
+    unauthenticated,
     unserved,
 )
 from fakeserver.resources import resource
@@ -70,6 +72,10 @@ MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 2_048
 MAX_METADATA_BYTES = 16_384
 RESERVED = ("superserve.", "_superserve")
+REGIONS = {"use": "https://api.superserve.ai", "usw": "https://api-usw.superserve.ai"}
+"""Observed: the provider's server, its regions and their endpoints; the first one's keys need not name it."""
+REGIONAL_KEY = re.compile(r"ss_live_([a-z0-9]{1,17})_.+")
+"""Observed: the provider's server, a key that names the region which it is of."""
 MAX_PAGE = 200
 MAX_NAME = 64
 """Characters (Observed: the provider's server)."""
@@ -142,6 +148,18 @@ def place_of(order: list[str], parameter: str) -> int:
 
 def quote(key: str) -> str:
     return json.dumps(key, ensure_ascii=False)
+
+
+def stranger(credentials: Sequence[str], switches: Switches) -> Problem:
+    """Observed: the provider's server. Whose key names another region is told where that is; of a region that it does
+    not know the server says nothing, since older keys may look as if they had one."""
+    for each in credentials:
+        key = REGIONAL_KEY.fullmatch(each)
+        region = key and key[1]
+        if region in REGIONS and region != switches["region"]:
+            told = f"use that region's endpoint ({REGIONS[region]}) or upgrade your SDK, which routes automatically"
+            return Problem(401, "wrong_region", f"this API key belongs to region '{region}'; {told}")
+    return unauthenticated()
 
 
 def own_team(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
@@ -255,6 +273,8 @@ PROVIDER = Provider(
     spec=resource("openapi/superserve.yaml"),
     recipe=resource("fixtures/superserve.yaml"),
     errors=errors,
+    stranger=stranger,
+    switches={"region": (*REGIONS,)},
     unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
