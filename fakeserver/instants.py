@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000
@@ -31,6 +32,17 @@ def instant(text: str) -> int:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - EPOCH_1970
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def read_rfc3339(text: str) -> int:
+    """Microseconds since 1970 of an RFC 3339 instant. ValueError or OverflowError: it is none, such as a date alone or
+    a time without an offset, which could be any of several instants."""
+    if RFC_3339.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not an RFC 3339 instant")
+    return instant(text.upper())
 
 
 EARLIEST_EPOCH, LATEST_EPOCH = instant("1990-01-01T00:00:00Z"), instant("2200-01-01T00:00:00Z")

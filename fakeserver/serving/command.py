@@ -17,7 +17,7 @@ import uvicorn
 
 from fakeserver.arguments import INSTALL, MAX_SEED, Parser, UsageError, integer, one_of
 from fakeserver.documents.seeded import MAX_SIZE
-from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, instant
+from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, read_rfc3339
 from fakeserver.loopback import ADDRESS, NAME, PORT, is_loopback
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
@@ -124,7 +124,7 @@ def add_worlds(parser: Parser) -> None:
 def moment(text: str) -> int:
     """An argparse type for the instant that dates are counted from."""
     try:
-        found = instant(text)
+        found = read_rfc3339(text)
         if not EARLIEST_EPOCH <= found <= LATEST_EPOCH:
             raise ValueError
     except (ValueError, OverflowError):

@@ -396,6 +396,14 @@ def test_broken_specs(tmp_path: Path, name: str) -> None:
         ("serve --tls-key x", ["--tls-cert"]),
         ("serve --epoch yesterday", ["yesterday", "RFC 3339"]),
         ("serve --epoch 2026-02-30T00:00:00Z", ["--epoch"]),
+        *(
+            (f"serve --epoch {text}", ["--epoch", repr(text), "RFC 3339", "2026-01-18T10:30:00Z"])
+            for text in (
+                *("2026-01-18", "20260118T103000Z", "2026-W03-7", "2026-01-18T10:30:00", "2026-01-18T10:30Z"),
+                *("2026-01-18T10:30:00+02", "2026-01-18T10:30:00+0200", "2026-01-18T10:30:00,5Z", "2026-01-18T10Z"),
+                *("1768732200", "2026-01-18T10:30:00+25:00", "٢٠٢٦-01-18T10:30:00Z", "1989-12-31T23:59:59Z"),
+            )
+        ),
     ],
 )
 def test_wrong_usage(tmp_path: Path, line: str, causes: list[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND, at, instant, naive
+from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND, at, instant, naive, read_rfc3339
 
 MOMENT = 1_768_732_200_123_456
 """2026-01-18 10:30:00.123456 in UTC."""
@@ -49,6 +49,21 @@ def test_digits_unless_somebody_asks() -> None:
 def test_one_instant_in_many_ways(text: str) -> None:
     """Without an offset it is UTC."""
     assert instant(text) == MOMENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-18T10:30:00.123456Z", "2026-01-18t10:30:00.123456z", "2026-01-18T12:30:00.123456789+02:00"],
+)
+def test_rfc_3339_is_read(text: str) -> None:
+    assert read_rfc3339(text) == MOMENT
+
+
+@pytest.mark.parametrize("text", ["2026-01-18", "2026-01-18 10:30:00Z", "2026-01-18T10:30:00", "2026-W03-7", ""])
+def test_other_spellings_are_no_rfc_3339(text: str) -> None:
+    """A date alone, and a time that could be any of several instants."""
+    with pytest.raises(ValueError, match="RFC 3339"):
+        read_rfc3339(text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-02-30T00:00:00Z", "2026-01-18T25:00:00Z", "1768732200"])
