@@ -47,7 +47,7 @@ GPU_SIZES = (
     ("RTX4090_24GB", 1, 4, 16, 100), ("A100_80GB", 1, 8, 32, 200), ("H100_80GB", 1, 8, 48, 200),
     ("H100_80GB", 2, 12, 64, 500), ("H100_80GB", 8, 16, 64, 1_000),
 )  # fmt: skip
-"""The same behind the kind of GPU and how many there are. Assumed: only VMs have any."""
+"""The same behind the kind of GPU and how many there are. Observed: the provider's OpenAPI, only VMs have any."""
 VARIABLES: tuple[Document | None, ...] = ({}, {}, None, {"CI": "true"}, {"LOG_LEVEL": "debug"})
 GPU_VARIABLES: tuple[Document | None, ...] = ({"HF_HOME": "/cache/hf"}, {"WANDB_MODE": "offline"}, {})
 MAX_NAME = 100
@@ -117,9 +117,8 @@ def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapp
     return Scope(team or caller.home)
 
 
-def size_of(draw: Draw, labels: Any) -> Document:
-    """What the sandbox is made of, and what it runs on that: what is labelled `gpu` has one."""
-    gpu = (isinstance(labels, list) and "gpu" in labels) or draw.chance("gpus", 8)
+def make_machine(draw: Draw, status: str, *, gpu: bool) -> Document:
+    """What the sandbox runs, and what on, in the order of a row."""
     size: tuple[str | None, int, float, int, int] = (
         draw.pick("size", GPU_SIZES) if gpu else (draw.pick("cpu", ("CPU_NODE", None)), 0, *draw.pick("size", SIZES))
     )
@@ -131,14 +130,15 @@ def size_of(draw: Draw, labels: Any) -> Document:
     return {
         "name": draw.long_name("long name", "services", MAX_NAME) if draw.chance("at length", 2) else name,
         "dockerImage": draw.word("image", "gpu_images" if gpu else "images"),
+        "startCommand": None,
         "cpuCores": cores,
         "memoryGB": memory,
         "diskSizeGB": disk,
+        "diskMountPath": "/sandbox-workspace",
         "gpuCount": gpus,
         "gpuType": kind,
-        "vm": gpu or draw.chance("vm", 40),
-        "environmentVars": draw.pick("env", GPU_VARIABLES if gpu else VARIABLES),
-        "advancedConfigs": draw.pick("advanced", ({"shm_size_gb": 8}, None) if gpu else ({}, None, None)),
+        # Observed: the provider's documentation, only VM sandboxes can be paused.
+        "vm": gpu or draw.chance("vm", 40) or status == "PAUSED",
     }
 
 
@@ -156,25 +156,16 @@ def make(draw: Draw) -> Document:
         FAILURES[draw.below("failure", len(FAILURES))] if status == "ERROR" else (None,) * 3
     )
     labels = draw.column("labels")
-    size = size_of(draw, labels)
+    # What is labelled so has a GPU, and some others have.
+    gpu = (isinstance(labels, list) and "gpu" in labels) or draw.chance("gpus", 8)
     document = {
         "id": draw.identity(lambda each: "sbx" + each.letters("id", 21)),
-        "name": size["name"],
-        "dockerImage": size["dockerImage"],
-        "startCommand": None,
-        "cpuCores": size["cpuCores"],
-        "memoryGB": size["memoryGB"],
-        "diskSizeGB": size["diskSizeGB"],
-        "diskMountPath": "/sandbox-workspace",
-        "gpuCount": size["gpuCount"],
-        "gpuType": size["gpuType"],
-        # Observed: the provider's documentation, only VM sandboxes can be paused.
-        "vm": size["vm"] or status == "PAUSED",
+        **make_machine(draw, status, gpu=gpu),
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,
         "timeoutMinutes": timeout,
-        "environmentVars": size["environmentVars"],
-        "advancedConfigs": size["advancedConfigs"],
+        "environmentVars": draw.pick("env", GPU_VARIABLES if gpu else VARIABLES),
+        "advancedConfigs": draw.pick("advanced", ({"shm_size_gb": 8}, None) if gpu else ({}, None, None)),
         "labels": labels,
         "createdAt": at(created),
         "updatedAt": at(started or created),
