@@ -12,11 +12,13 @@ class Reading:
     is a value like any other and an empty piece of a list none (`refused`); or, as Go's handlers have it, a parameter
     that is an empty text counts as absent, and an empty piece of a list is a value like any other (`absent`).
     `numbers`: whole numbers are digits behind a sign (`plain`), or what pydantic takes for them as well, `1.0`, `1_000`
-    and ` 5 `, of any size (`pydantic`)."""
+    and ` 5 `, of any size (`pydantic`). `uuids`: five groups of digits (`plain`), or what pydantic takes for them as
+    well, all digits in a row, and the groups in braces or behind `urn:uuid:` (`pydantic`)."""
 
     repeated: Literal["first", "last"] = "last"
     empty: Literal["refused", "absent"] = "refused"
     numbers: Literal["plain", "pydantic"] = "plain"
+    uuids: Literal["plain", "pydantic"] = "plain"
 
 
 AS_WRITTEN = Reading()

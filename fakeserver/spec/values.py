@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID as UUIDValue
 
 from fakeserver.problems import Document, Json, SpecError
 from fakeserver.spec.keywords import refuse_keywords, show
@@ -21,6 +22,7 @@ from fakeserver.spec.reading import AS_WRITTEN, Reading
 from fakeserver.spec.wording import ValueRefused, refusal
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PYDANTIC_UUID = re.compile(rf"([0-9a-fA-F]{{32}})|\{{({UUID.pattern})\}}|urn:uuid:({UUID.pattern})")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DATE_TIME = re.compile(DATE.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
@@ -74,6 +76,14 @@ def read_uuid(text: str) -> str:
     if UUID.fullmatch(text) is None:
         raise ValueRefused("Input should be a valid UUID", "uuid_parsing")
     return text.lower()
+
+
+def read_pydantic_uuid(text: str) -> str:
+    """A UUID in any spelling that pydantic takes, spelt as documents spell it."""
+    match = PYDANTIC_UUID.fullmatch(text)
+    if match is None:
+        return read_uuid(text)
+    return str(UUIDValue(match[1] or match[2] or match[3]))
 
 
 def read_date(text: str) -> str:
@@ -305,6 +315,8 @@ def check_after(read: Read, checks: Sequence[Check]) -> Read:
     return read_with_two
 
 
+UUID_READERS: Mapping[str, Read] = {"plain": read_uuid, "pydantic": read_pydantic_uuid}
+"""By `Reading.uuids`."""
 INTEGERS = Kind("a whole number", read_integer, int, {**CHOICES, **BOUNDS})
 KINDS: Mapping[tuple[str, str], Kind] = {
     ("string", ""): Kind("text", read_text, str, {**CHOICES, **LENGTHS}),
@@ -353,6 +365,8 @@ def reader_of(schema: Document, reading: Reading = AS_WRITTEN, also: str = "") -
     kind = None
     if isinstance(type_, str) and isinstance(format_, str):
         kind = KINDS.get((type_, format_)) or INTEGER_KINDS[reading.numbers].get((type_, format_))
+    if kind is KINDS["string", "uuid"]:
+        kind = replace(kind, read=UUID_READERS[reading.uuids])
     if kind is None:
         of_format = f" of the format {show(format_)}" if format_ else ""
         raise SpecError(f"a value of the type {show(type_)}{of_format} cannot be decoded")

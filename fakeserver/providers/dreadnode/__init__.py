@@ -302,7 +302,7 @@ PROVIDER = Provider(
     make=make,
     machine=MACHINE,
     switches={"admin_sees": ("org", "own"), "fields": ("page", "sdk")},
-    reading=Reading(numbers="pydantic"),
+    reading=Reading(numbers="pydantic", uuids="pydantic"),
     routing=STARLETTE,
     created="created_at",
     identity="id",
