@@ -305,10 +305,21 @@ SWITCHED_FIELDS = {
         "workload_context": "{kind: string?, evaluation_name: string?, evaluation_id: string?, "
         "evaluation_item_position: integer?, sandbox_role: string?, task_name: string?, model: string?, "
         "agent_type: string?}?",
-    }
+    },
 }
-FRAMEWORK_FIELDS = {"instavm": {"ValidationError": {"input": "string?", "ctx": "object of anything"}}}
-"""What the provider's framework adds to a schema of its page."""
+PRIME_SDK_FIELDS = {
+    "networkAllowlist": "[string]?",
+    "networkDenylist": "[string]?",
+    "idleTimeoutMinutes": "integer?",
+    "terminationReason": "string?",
+    "secrets": "object of anything?",
+    "pendingImageBuildId": "string?",
+}
+BEYOND_FIELDS = {
+    "instavm": {"ValidationError": {"input": "string?", "ctx": "object of anything"}},
+    "prime": {"SandboxResponse": PRIME_SDK_FIELDS},
+}
+"""What the provider's framework, or its SDK behind a switch, adds to a schema of its page."""
 ADDED_FIELDS: dict[str, dict[str, dict[str, str]]] = {
     "dreadnode": {},
     "instavm": {"HTTPError": {"*detail": "string"}},
@@ -527,7 +538,7 @@ def test_schemas_are_those_of_the_page(slug: str) -> None:
         required = schema.get("required", [])
         assert set(required) <= set(schema["properties"])
         found[name] = {("*" if x in required else "") + x: told(each) for x, each in schema["properties"].items()}
-    beyond = SWITCHED_FIELDS | FRAMEWORK_FIELDS.get(slug, {})
+    beyond = SWITCHED_FIELDS | BEYOND_FIELDS.get(slug, {})
     on_pages = {name: fields | beyond.get(name, {}) for name, fields in FIELDS[slug].items()}
     assert found == on_pages | ADDED_FIELDS[slug]
 

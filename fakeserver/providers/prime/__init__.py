@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from fakeserver.provider import (
@@ -10,12 +11,14 @@ from fakeserver.provider import (
     STARLETTE,
     AllOf,
     Caller,
+    Choice,
     Collection,
     Document,
     Draw,
     Envelope,
     Equal,
     Excluding,
+    Extras,
     Limit,
     Listing,
     Machine,
@@ -50,6 +53,8 @@ GPU_SIZES = (
 """The same behind the kind of GPU and how many there are. Observed: the provider's OpenAPI, only VMs have any."""
 VARIABLES: tuple[Document | None, ...] = ({}, {}, None, {"CI": "true"}, {"LOG_LEVEL": "debug"})
 GPU_VARIABLES: tuple[Document | None, ...] = ({"HF_HOME": "/cache/hf"}, {"WANDB_MODE": "offline"}, {})
+IDLE_MINUTES = 30
+MASKED = "********"
 MAX_NAME = 100
 """Characters (Observed: the provider's OpenAPI)."""
 QUEUE_SECONDS = 20
@@ -192,6 +197,28 @@ def make(draw: Draw) -> Document:
     return document
 
 
+def observed(document: Document) -> Document:
+    """What prime-sandboxes 0.5.1 reads of a row and the page has not. Observed: a list of nobody for who may reach no
+    network, and a build for an image that is still made while a sandbox is PENDING. Assumed: which sandboxes have an
+    idle timeout or secrets, how these are masked, and that a reason for the end is the type of its error."""
+    chance = blake2b(document["id"].encode(), digest_size=4).digest()
+    timeout = document["timeoutMinutes"]
+    ended = document["status"] == "TERMINATED"
+    return {
+        "networkAllowlist": None if document["networkAccess"] else [],
+        "networkDenylist": None,
+        "idleTimeoutMinutes": min(IDLE_MINUTES, timeout) if chance[0] % 4 == 0 and timeout > 0 else None,
+        "terminationReason": document.get("errorType") if ended else None,
+        # Observed: the provider's OpenAPI, VM sandboxes have none.
+        "secrets": {"API_TOKEN": MASKED} if chance[1] % 5 == 0 and not document.get("vm", False) else None,
+        "pendingImageBuildId": build_of(chance) if document["status"] == "PENDING" and chance[2] % 2 else None,
+    }
+
+
+def build_of(chance: bytes) -> str:
+    return f"build-{chance.hex()}"
+
+
 def place(moment: Moment) -> Document:
     job = moment.document.get("kubernetesJobId") or f"sandbox-{moment.document['id'][-12:]}"
     return {"updatedAt": at(moment.now), "kubernetesJobId": job}
@@ -227,6 +254,15 @@ OPTIONAL = frozenset(
     {"gpuType", "vm", "labels", "exitCode", "errorType", "errorMessage", "region", "registryCredentialsId"}
 )
 
+EXTRAS = Extras(
+    Choice("fields", "sdk"),
+    (
+        *("networkAllowlist", "networkDenylist", "idleTimeoutMinutes", "terminationReason", "secrets"),
+        "pendingImageBuildId",
+    ),
+    observed,
+)
+
 PROVIDER = Provider(
     slug="prime",
     spec=resource("openapi/prime.yaml"),
@@ -236,6 +272,7 @@ PROVIDER = Provider(
     operations={
         "listSandboxes": Listing(
             tenant=own_or_administered,
+            extras=EXTRAS,
             filters=(
                 Equal("team_id", field="teamId"),
                 Equal("user_id", field="userId"),
@@ -252,7 +289,7 @@ PROVIDER = Provider(
     make=make,
     machine=MACHINE,
     limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
-    switches={"validation_errors": ("detail", "published")},
+    switches={"validation_errors": ("detail", "published"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,
     created="createdAt",

@@ -584,7 +584,10 @@ def test_no_recipe_starts_a_server_that_fails(tmp_path: Path, slug: str) -> None
 def test_switches_that_are_left_out_have_the_first_choice(tmp_path: Path) -> None:
     folder = recipes(tmp_path)
     damaged(folder, "prime", put("switches"))
-    assert load_services(["prime"], folder)["prime"].fixture.switches == {"validation_errors": "detail"}
+    assert load_services(["prime"], folder)["prime"].fixture.switches == {
+        "validation_errors": "detail",
+        "fields": "page",
+    }
 
 
 def test_a_mistake_in_a_recipe_that_is_not_served_does_not_matter(tmp_path: Path) -> None:
