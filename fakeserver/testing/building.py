@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 
 from fakeserver.arguments import near
@@ -12,7 +13,7 @@ from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, Json
 from fakeserver.recipes.trial import EPOCH
-from fakeserver.testing.values import WriteDate, date_writer, to_json
+from fakeserver.testing.values import WriteDate, check_whole, date_writer, to_json
 
 SAMPLES = 12
 """Documents from which is learnt how a provider writes dates."""
@@ -32,14 +33,14 @@ class Builder:
         return self._service.provider.identity
 
     @cached_property
-    def _fields(self) -> frozenset[str]:
-        """The fields that the spec declares for a document."""
+    def _fields(self) -> Mapping[str, Json]:
+        """The fields that the spec declares for a document, with their schemas."""
         # The validator behind it is loaded by those who build something, since a start does not need it.
         from fakeserver.recipes.schema import item_schema
         from fakeserver.spec.schemas import fields_of
 
         spec = self._service.spec
-        return frozenset(fields_of(spec.document, item_schema(self._service.provider, spec)))
+        return fields_of(spec.document, item_schema(self._service.provider, spec))
 
     @cached_property
     def write_date(self) -> WriteDate:
@@ -55,8 +56,22 @@ class Builder:
             if self._fields and name not in self._fields:
                 known = sorted(self._fields)
                 raise TypeError(f"no document of {self._service.provider.slug} has a field {name!r}{near(name, known)}")
-        fields: Document = to_json(given, self.write_date)
-        return fields
+        return self.write(given)
+
+    def write(self, given: Mapping[str, Json], place: str = "") -> Document:
+        """What somebody gives as JSON, which is sent as it is: the server knows what is wrong with it. TypeError or
+        ValueError: it cannot be written; the message begins with its place."""
+        for name, value in given.items():
+            if isinstance(value, timedelta) and self._is_whole(name):
+                check_whole(value, name, f"{place}.{name}".lstrip("."))
+        document: Document = to_json(given, self.write_date, place=place)
+        return document
+
+    def _is_whole(self, field: str) -> bool:
+        from fakeserver.spec.schemas import types_of
+
+        types = types_of(self._service.spec.document, self._fields.get(field, {}))
+        return "integer" in types and "number" not in types
 
     def build(self, tenant: str, given: Mapping[str, Json], *, seed: int, now: int) -> Document:
         """A document with these fields. All others go with them as the recipe has it, as of `now` (microseconds since

@@ -9,7 +9,6 @@ from fakeserver.instants import SECOND, instant
 from fakeserver.problems import Document, Json
 from fakeserver.testing.admin import Admin
 from fakeserver.testing.building import Builder
-from fakeserver.testing.values import to_json
 
 IN_PLACE = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"})
 """What a list has, and would do to nobody but itself."""
@@ -108,7 +107,7 @@ class Documents(Sequence[Document]):
 
     def _send(self, method: str, documents: Sequence[Mapping[str, Json]]) -> list[Document]:
         sent = [
-            to_json(document, self._builder.write_date, place="" if len(documents) == 1 else f"document {index}")
+            self._builder.write(document, "" if len(documents) == 1 else f"document {index}")
             for index, document in enumerate(documents)
         ]
         self._admin.call(method, self._path, sent)

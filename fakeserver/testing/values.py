@@ -55,6 +55,14 @@ def number_of(duration: timedelta, field: str) -> float:
     return int(number) if number.is_integer() else number
 
 
+def check_whole(duration: timedelta, field: str, place: str) -> None:
+    """ValueError: the duration is no whole number in the unit of a field that takes no other. TypeError: as above."""
+    number = number_of(duration, field)
+    if not isinstance(number, int):
+        unit = re.findall("[A-Z]?[a-z]+", field)[-1].lower()
+        raise ValueError(f"{place}: {duration!r} is {number:g} {unit}, and the field takes whole {unit}")
+
+
 def to_json(value: Json, write_date: WriteDate, field: str = "", place: str = "") -> Json:
     """The value as JSON has it: instants as the provider writes them, durations in the unit of the field that they are
     in. TypeError or ValueError: it cannot be written; the message begins with its place."""

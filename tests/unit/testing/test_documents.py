@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import delitem, setitem
@@ -90,6 +91,37 @@ def test_dates_and_durations(world: World) -> None:
         chunkedDribbleDelay={"numberOfChunks": 2, "totalDuration": timedelta(seconds=1)},
     )
     assert (fault["delay_ms"], fault["chunkedDribbleDelay"]["totalDuration"]) == (250, 1000)
+
+
+@pytest.mark.parametrize(
+    ("slug", "field", "duration", "sentence"),
+    [
+        ("prime", "timeoutMinutes", timedelta(seconds=90), "is 1.5 minutes, and the field takes whole minutes"),
+        ("prime", "idleTimeoutMinutes", timedelta(seconds=15), "is 0.25 minutes, and the field takes whole minutes"),
+        (
+            "superserve",
+            "timeout_seconds",
+            timedelta(milliseconds=1),
+            "is 0.001 seconds, and the field takes whole seconds",
+        ),
+    ],
+)
+def test_a_duration_that_is_not_whole_says_what_is_taken(
+    world: World, slug: str, field: str, duration: timedelta, sentence: str
+) -> None:
+    """However it gets there: added, built, changed, or one of many that replace all."""
+    documents = world.provider(slug).documents
+    row = documents.add()
+    told = re.escape(f"{field}: {duration!r} {sentence}")
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        documents.add({field: duration})
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        documents.build({field: duration})
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        documents.update(row[documents._builder.identity], **{field: duration})
+    with pytest.raises(ValueError, match=rf"^document 1\.{told}$"):
+        documents.replace([row, {**row, field: duration}])
+    assert documents.add({field: timedelta(minutes=2)})[field] in (2, 120)
 
 
 def test_values_outside_of_the_vocabulary_reach_the_spec(world: World) -> None:
