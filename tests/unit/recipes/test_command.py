@@ -13,6 +13,7 @@ import yaml
 from jsonschema_rs import Draft202012Validator
 
 from fakeserver import cli
+from fakeserver.recipes import words
 from fakeserver.recipes.drawing import draw_vocabularies, write_vocabularies
 from fakeserver.recipes.fixture import FixtureError, load_vocabularies
 from fakeserver.recipes.words import hides_unfit, is_unfit
@@ -105,6 +106,16 @@ def test_another_seed_draws_other_words() -> None:
     assert seven["projects"] != eight["projects"]
     french = draw_vocabularies("fr_FR", 7)
     assert {name for name in seven if seven[name] != french[name]} == BY_LOCALE
+
+
+def test_cities_stay_under_a_locale() -> None:
+    """They are in labels for their scripts and spaces, and a locale has but one script."""
+    labels = load_services(("prime",), locale="de_DE", seed=7)["prime"].fixture.tenants["main"].columns["labels"].values
+    sites = {each[0].removeprefix("site:") for each in labels if each and each[0].startswith("site:")}
+    assert sites <= {*words.split(words.CITIES)}
+    assert len(sites) == 8
+    assert any(not site.isascii() for site in sites)
+    assert sites == {*draw_vocabularies("fr_FR", 7)["cities"][:8]}
 
 
 def test_the_packaged_ones_are_drawn_by_the_command() -> None:
