@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
-from fakeserver.documents.dues import MAX_DUES, Dues, Lifetimes, find_dues, is_passing
+from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import EMPTY, FIRST
-from fakeserver.documents.states import SINCE, Life
+from fakeserver.documents.states import MAX_STEPS, SINCE, Life
 from fakeserver.instants import LAST_INSTANT
 from fakeserver.problems import Document
 
@@ -53,9 +53,7 @@ class Ageing:
         """The stored documents that time can change."""
         if self.lifetimes is None:
             return EMPTY
-        field, values = self.lifetimes.field, self.lifetimes.values
-        if field is None:
-            return overlay.ranks
+        field, values = self.lifetimes.machine.field, self.lifetimes.machine.moving
         changeable = BitMap(
             rank for rank, stored in overlay.stored.items() if self.lifetimes.may_change(stored.document)
         )
@@ -122,8 +120,8 @@ class Ageing:
         stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
         seen = max(then, stored_at)
         life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
-        if life is None or self.lifetimes.machine is None:
-            return life
+        if life is None:
+            return None
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
 
     # Under a live clock
@@ -182,13 +180,9 @@ class Ageing:
             return
         epoch, identity = self.lifetimes.epoch, stored.place[1]
         then = epoch + stored.stored_at
-        if stored.kept is not None:
-            dues, passes = self.lifetimes.dues_of(Life(stored.document, stored.kept), then)
-        elif self.lifetimes.may_change(stored.document):
-            dues = [*find_dues(stored.document, then, self.lifetimes)]
-            passes = is_passing(stored.document, then, dues, self.lifetimes)
-        else:
+        if stored.kept is None and not self.lifetimes.may_change(stored.document):
             return
+        dues, passes = self.lifetimes.dues_of(Life(stored.document, stored.kept or {}), then)
         for due in dues:
             if due - epoch > self.now:
                 heapq.heappush(self._stored_dues, (due - epoch, identity))
@@ -199,7 +193,7 @@ class Ageing:
 
     def tidy(self, overlay: Overlay) -> None:
         """Forget what was due of documents that have been stored anew since, once that is most of it."""
-        if len(self._stored_dues) > MAX_DUES * len(overlay.stored) + SPARE_DUES:
+        if len(self._stored_dues) > MAX_STEPS * len(overlay.stored) + SPARE_DUES:
             self.schedule_all(overlay)
 
     def schedule_all(self, overlay: Overlay) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
-from fakeserver.documents.ageing import NEVER, Ageing
+from fakeserver.documents.ageing import Ageing
 from fakeserver.documents.answers import Answers, Shown
 from fakeserver.documents.changes import Change, Clear, Put, Remove
 from fakeserver.documents.dues import Dues, Lifetimes
@@ -208,8 +208,7 @@ class Collection:
     @property
     def wakes(self) -> int:
         """When the running clock next changes something that is shown."""
-        passing = self._ageing.now + SECOND if self._passing else NEVER
-        return min(self._ageing.next_due, passing)
+        return self._ageing.now + 1 if self._passing else self._ageing.next_due
 
     def _pass(self, at: int, lead: int, now: int) -> None:
         """Time has passed by itself: look at what is due, and leave the rest to whoever reads it."""
@@ -381,8 +380,8 @@ class Collection:
         """Become what `dump` wrote, or refuse it and change nothing; `check` refuses documents that the provider would
         not have."""
         writes = part.count("writes")
-        machine = None if self._ageing.lifetimes is None else self._ageing.lifetimes.machine
-        object_to = None if machine is None else machine.object_to
+        lifetimes = self._ageing.lifetimes
+        object_to = None if lifetimes is None else lifetimes.machine.object_to
         overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, object_to)
         self._unshare()
         self._overlay = overlay

@@ -269,9 +269,9 @@ class Machine:
             if step is None:
                 return
             moved = self._move(self._metered(life, now, step.instant), step.transition, step.instant, {})
+            # What should have happened before it was stored happens right afterwards.
             now = max(now, step.instant)
-            if step.instant > then:
-                yield step.instant
+            yield max(step.instant, then + 1)
             if moved is None:
                 return
             life = moved

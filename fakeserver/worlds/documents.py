@@ -63,7 +63,7 @@ class SeededDocuments:
         if sources is None:
             sources = self._sources[provider.slug] = self._seed(provider)
         order = newest_first(provider.created, provider.identity)
-        lifetimes = None if provider.machine is None else Lifetimes.of(provider.machine, dated)
+        lifetimes = None if provider.machine is None else Lifetimes(provider.machine, dated)
         dues = self.dues(provider) if live else {}
         return {
             name: Collection(source.dated(dated), order, lifetimes, dues.get(name)) for name, source in sources.items()
@@ -76,7 +76,7 @@ class SeededDocuments:
             dues = {}
             if provider.machine is None:
                 return dues
-            lifetimes = Lifetimes.of(provider.machine, self.seeding.dated)
+            lifetimes = Lifetimes(provider.machine, self.seeding.dated)
             candidates = {name: each.candidates() for name, each in self.collections(provider).items()}
             limit_ageing(provider, sum(map(len, candidates.values())), live=True)
             for name, ranks in candidates.items():
@@ -169,7 +169,7 @@ class Documents:
         """The documents of another kind that the world begins with."""
         kind = provider.kinds[name]
         order = newest_first(kind.created, kind.identity)
-        lifetimes = None if kind.machine is None else Lifetimes.of(kind.machine, self.seeding.dated)
+        lifetimes = None if kind.machine is None else Lifetimes(kind.machine, self.seeding.dated)
         grounds = self.seeded.grounds(provider, self.seeding, name)
         return {ground.tenant: Collection.of(kind.seed(ground), order, lifetimes) for ground in grounds}
 

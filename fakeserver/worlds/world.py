@@ -184,7 +184,7 @@ class World:
         """Refuse to store more documents than a live clock can change, in the place of these of a tenant's, or of all
         (None)."""
         if self.live and provider.machine is not None:
-            lifetimes = Lifetimes.of(provider.machine, self.seeding.dated)
+            lifetimes = Lifetimes(provider.machine, self.seeding.dated)
             count = sum(map(lifetimes.may_change, documents))
             if replaced is not None:
                 there = len(self.tenants(provider)[tenant].candidates())

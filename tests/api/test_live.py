@@ -11,7 +11,6 @@ import pytest
 from fakeserver.documents.ageing import Ageing
 from fakeserver.documents.changes import Change, Clear, Put, Remove
 from fakeserver.documents.collection import Collection
-from fakeserver.documents.dues import GONE, Lifetimes, find_dues
 from fakeserver.documents.keys import itself
 from fakeserver.documents.seeded import FIRST
 from fakeserver.instants import at, instant
@@ -308,33 +307,6 @@ def test_documents_that_are_replaced_are_not_counted_twice(machine: Machine, mon
 
 
 # Dues
-
-
-def test_dues_are_the_instants_at_which_the_field_changes() -> None:
-    """Also where a document changes all the time, is over from the start, ends never, or cannot be read."""
-
-    def age(document: dict[str, Any], then: int, now: int) -> dict[str, Any] | None:
-        passed = document["passed"] + now - then
-        if passed >= document["gone"]:
-            return None
-        states = [state for state, since in document["states"] if passed >= since]
-        return {**document, "passed": passed, "state": states[-1] if states else document["state"]}
-
-    lifetimes = Lifetimes(age, EPOCH, "state", frozenset({"a", "b"}))
-    day = 86_400 * SECOND
-
-    def dues(state: str, gone: int = 10**18, *states: tuple[str, Any]) -> list[int]:
-        document = {"state": state, "passed": 0, "gone": gone, "states": states}
-        return [due - EPOCH for due in find_dues(document, EPOCH, lifetimes)]
-
-    assert dues("a") == dues("z", 5) == dues("a", 10**18, ("b", "unreadable")) == []
-    assert dues("a", 0) == [1]
-    assert dues("a", 7) == [7]
-    assert dues("a", 10**18, ("b", 1), ("z", 3 * day + 1)) == [1, 3 * day + 1]
-    assert dues("a", day, ("b", SECOND), ("a", SECOND + 1)) == [SECOND, SECOND + 1, day]
-    assert dues("a", day, ("z", 4 * SECOND)) == [4 * SECOND]
-    document = {"state": "a", "passed": 0, "gone": 1, "states": ()}
-    assert lifetimes.value(document, EPOCH, EPOCH + 1) == GONE
 
 
 def test_clear_forgets_what_was_due(machine: Machine) -> None:

@@ -6,7 +6,6 @@ import copy
 import json
 from itertools import pairwise
 
-import pytest
 from pyroaring import BitMap
 
 from fakeserver.documents.changes import Put, Remove
@@ -15,6 +14,7 @@ from fakeserver.documents.dues import Lifetimes
 from fakeserver.documents.keys import itself
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import FIRST, Seeded
+from fakeserver.documents.states import GONE, Due, Machine, Transition
 from fakeserver.instants import at
 from fakeserver.problems import Document
 from tests.support.asgi import EPOCH, Row
@@ -23,14 +23,31 @@ ORDER = newest_first("created", "id")
 SIZE = 12
 
 
-def age(document: Document, then: int, now: int) -> Document | None:
-    """Running documents count what passes, end after 100 and are gone after 200; some cannot be read."""
-    if document["id"].startswith("broken"):
-        raise ValueError(document["id"])
-    passed = document["passed"] + now - then
-    if passed >= 200:
-        return None
-    return {**document, "passed": passed, "state": "ended" if passed >= 100 else "running"}
+def passed(document: Document, then: int, now: int) -> Document:
+    return {**document, "passed": document["passed"] + now - then}
+
+
+def after(limit: int) -> Due:
+    def due(document: Document, kept: Document, since: int) -> int:
+        asked.append(document["id"])
+        if document["id"].startswith("broken"):
+            raise ValueError(document["id"])
+        return since + limit - int(document["passed"])
+
+    return due
+
+
+asked: list[str] = []
+TABLE = Machine(
+    "state",
+    (
+        Transition("end", ("running",), "ended", due=after(100)),
+        Transition("leave", ("ended",), GONE, due=after(200)),
+        Transition("kill", ("running",), "killed"),
+    ),
+    meters={"running": passed, "ended": passed},
+)
+"""Running documents count what passes, end after 100 and are gone after 200; some cannot be read."""
 
 
 def seeded() -> Seeded:
@@ -55,7 +72,7 @@ def seeded() -> Seeded:
 
 
 def tenant() -> Collection:
-    return Collection(seeded(), ORDER, Lifetimes(age, EPOCH, "state", frozenset({"running"})))
+    return Collection(seeded(), ORDER, Lifetimes(TABLE, EPOCH))
 
 
 def new(identity: str, passed: int = 0, state: str = "running") -> Row:
@@ -122,13 +139,7 @@ def test_what_is_stored_ages_from_then_on() -> None:
 
 def test_a_write_leaves_the_view_of_the_others_alone() -> None:
     """Nobody else is asked for its age again, and the one that was written is as it was written."""
-    asked: list[str] = []
-
-    def counting(document: Document, then: int, now: int) -> Document | None:
-        asked.append(document["id"])
-        return age(document, then, now)
-
-    collection = Collection(seeded(), ORDER, Lifetimes(counting, EPOCH, "state", frozenset({"running"})))
+    collection = Collection(seeded(), ORDER, Lifetimes(TABLE, EPOCH))
     collection.advance_to(60)
     before = by_id(collection)
     asked.clear()
@@ -206,12 +217,3 @@ def test_time_passes_for_a_restored_collection() -> None:
         restored.advance_to(aged)
         collection.advance_to(aged)
         assert look(restored) == look(collection)
-
-
-@pytest.mark.parametrize("field", [None, "state"])
-def test_without_a_field_everything_may_change(field: str | None) -> None:
-    """A provider that names no field has every document asked."""
-    collection = Collection(seeded(), ORDER, Lifetimes(age, EPOCH, field, frozenset({"running"})))
-    assert len(collection.candidates()) == (SIZE if field is None else SIZE - SIZE // 3)
-    collection.advance_to(10**6)
-    assert len(collection) == (0 if field is None else SIZE // 3)

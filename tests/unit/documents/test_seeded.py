@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from fakeserver.listing.listing import Listing
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.fixture import Fixture, load, load_vocabularies
 from fakeserver.serving.app import App
@@ -205,7 +206,13 @@ def holders(slug: str, path: tuple[str, ...], seed: int) -> list[Row]:
     return found
 
 
-SWITCHED = {("dreadnode", "updated_at"), ("dreadnode", "workload_context")}
+SWITCHED = {
+    (slug, field)
+    for slug in SLUGS
+    for meaning in PROVIDERS[slug].operations.values()
+    if isinstance(meaning, Listing) and meaning.extras is not None
+    for field in meaning.extras.fields
+}
 """What a switch adds to rows when they are shown, and no document has."""
 FIELDS = [
     (slug, path, schema, required)
