@@ -174,22 +174,31 @@ class Ageing:
         stored = overlay.document(rank)
         return self._look(overlay, rank, stored, self.at, self.lead, self.now) or stored
 
-    def schedule(self, stored: Stored) -> None:
-        """Remember when a document is due that was stored just now."""
+    def schedule(self, rank: int, stored: Stored, overlay: Overlay) -> None:
+        """Remember when a document is due that was stored just now; one that lives by the running clock may be at once,
+        where any other stays for that instant as it was stored."""
+        if self._remember(stored) and stored.kept is not None:
+            self.look_at(overlay, (rank,), self.at, self.lead, max(self.now, stored.stored_at))
+
+    def _remember(self, stored: Stored) -> bool:
+        """Whether a document was due when it was stored."""
         if self.lifetimes is None or (self.dues is None and stored.kept is None):
-            return
+            return False
         epoch, identity = self.lifetimes.epoch, stored.place[1]
         then = epoch + stored.stored_at
         if stored.kept is None and not self.lifetimes.may_change(stored.document):
-            return
+            return False
         dues, passes = self.lifetimes.dues_of(Life(stored.document, stored.kept or {}), then)
         for due in dues:
-            if due - epoch > self.now:
-                heapq.heappush(self._stored_dues, (due - epoch, identity))
+            # What is stored by hand stays for that instant as it was stored.
+            offset = max(due, then + 1) - epoch if stored.kept is None else due - epoch
+            if offset > self.now:
+                heapq.heappush(self._stored_dues, (offset, identity))
         if passes:
             self._passing.add(identity)
         else:
             self._passing.discard(identity)
+        return bool(dues) and dues[0] <= then
 
     def tidy(self, overlay: Overlay) -> None:
         """Forget what was due of documents that have been stored anew since, once that is most of it."""
@@ -200,4 +209,4 @@ class Ageing:
         """The same for all documents, when it is another instant or others are stored."""
         self._stored_dues, self._passing = [], set()
         for stored in overlay.stored.values():
-            self.schedule(stored)
+            self._remember(stored)

@@ -280,7 +280,7 @@ class Collection:
                 ageing.renew(rank)
                 if stored is not None and stored.place == overlay.place(rank):
                     overlay.put(rank, stored)
-                    ageing.schedule(stored)
+                    ageing.schedule(rank, stored, overlay)
                     continue
                 overlay.remove(rank)
             if stored is not None:
@@ -298,7 +298,7 @@ class Collection:
                 overlay.move(placement.moved)
             self._note(before, (placement.rank,))
             overlay.put(placement.rank, stored)
-            ageing.schedule(stored)
+            ageing.schedule(placement.rank, stored, overlay)
         ageing.tidy(overlay)
         if before is None or len(before) > MAX_REFILED:
             self._show_anew()

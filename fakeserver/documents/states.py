@@ -262,16 +262,16 @@ class Machine:
         return life if meter is None or now <= then else Life(meter(life.document, then, now), life.kept)
 
     def dues(self, life: Life, then: int) -> Iterator[int]:
-        """The instants after `then` at which a transition changes the document, in order."""
+        """The instants from `then` on at which a transition changes the document, in order; what should have happened
+        before happens then."""
         now = then
         for _ in range(MAX_STEPS):
             step = self.next_step(life, now)
             if step is None:
                 return
             moved = self._move(self._metered(life, now, step.instant), step.transition, step.instant, {})
-            # What should have happened before it was stored happens right afterwards.
             now = max(now, step.instant)
-            yield max(step.instant, then + 1)
+            yield now
             if moved is None:
                 return
             life = moved
