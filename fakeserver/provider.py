@@ -15,11 +15,22 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
-from fakeserver.documents.states import ABSENT, GONE, Instant, Life, Machine, Moment, Transition, on_clock
+from fakeserver.documents.states import (
+    ABSENT,
+    BEHIND,
+    GONE,
+    SINCE,
+    Instant,
+    Life,
+    Machine,
+    Moment,
+    Transition,
+    on_clock,
+)
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
-from fakeserver.lifecycle.records import Record, find_record, fire, mint
+from fakeserver.lifecycle.records import Fired, Mint, Record, find_record, fire, follow, mint
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -69,10 +80,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "BARE",
+    "BEHIND",
     "GONE",
     "NEWEST_FIRST",
     "OLDEST_FIRST",
     "SECOND",
+    "SINCE",
     "STARLETTE",
     "AllOf",
     "AnyOf",
@@ -102,6 +115,7 @@ __all__ = [
     "FieldFilter",
     "FieldOrders",
     "Filter",
+    "Fired",
     "First",
     "Form",
     "Ground",
@@ -119,6 +133,7 @@ __all__ = [
     "Make",
     "Meaning",
     "Member",
+    "Mint",
     "Moment",
     "Neighbours",
     "Number",
@@ -157,6 +172,7 @@ __all__ = [
     "fastapi_detail",
     "find_record",
     "fire",
+    "follow",
     "forbidden",
     "instant",
     "invalid",

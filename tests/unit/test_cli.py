@@ -441,7 +441,7 @@ def test_env_prints_exports_only(tmp_path: Path, slug: str) -> None:
 
 def test_env_says_what_to_write_where_an_sdk_reads_no_variable(tmp_path: Path) -> None:
     """A comment of the shell; other readers are not given it."""
-    note = "InstaVM('instavm-admin-key', base_url='http://127.0.0.1:8000/instavm', auto_start_session=False)"
+    note = "InstaVM('instavm-admin-key', base_url='http://127.0.0.1:8000/instavm'), which starts a session"
     assert note in run(tmp_path, "env", "instavm").stdout.splitlines()[0]
     assert note not in run(tmp_path, "env", "instavm", "--format", "json").stdout
 

@@ -15,48 +15,32 @@ from fakeserver.provider import (
     Draw,
     First,
     Listing,
-    Machine,
     Pages,
     Problem,
     Provider,
     Reading,
     Scope,
     Switches,
-    Transition,
     fastapi_detail,
     naive,
-    on_clock,
     unserved,
 )
+from fakeserver.providers.instavm import sessions, snapshots, vms
+from fakeserver.providers.instavm.records import SESSION_KIND, SESSIONS
+from fakeserver.providers.instavm.snapshots import BUILDS, SNAPSHOT, SNAPSHOT_KIND, name_of
+from fakeserver.providers.instavm.states import MACHINE
 from fakeserver.resources import resource
-
-READY_SECONDS = 15
-"""Assumed: how long a VM takes to be ready."""
-
 
 UNSERVED = unserved(
     "instavm 0.26.1",
-    "POST /v1/sessions/session",
-    "GET /v1/sessions/session/{id}",
-    "GET /v1/sessions/status/{id}",
-    "GET /v1/sessions/usage/{id}",
-    "GET /v1/sessions/app-url/{id}",
-    "GET /v1/vms",
-    "POST /v1/vms",
-    "GET /v1/vms/",
-    "GET /v1/vms/{id}",
-    "PATCH /v1/vms/{id}",
-    "DELETE /v1/vms/{id}",
-    "POST /v1/vms/{id}/suspend",
-    "POST /v1/vms/{id}/resume",
-    "POST /v1/vms/{id}/clone",
-    "POST /v1/vms/{id}/snapshot",
-    "GET /v1/snapshots",
-    "GET /v1/users/me",
+    "POST /v1/vms/{id}/stage-env",
+    "GET /v1/vms/{id}/volumes",
+    "POST /v1/vms/{id}/volumes",
+    "DELETE /v1/vms/{id}/volumes/{volume}",
+    "POST /v1/snapshots",
     "POST /execute",
     "POST /execute_async",
     "GET /v1/executions/{id}",
-    "POST /kill",
     "POST /upload",
     "POST /download",
 )
@@ -83,7 +67,7 @@ def make(draw: Draw) -> Document:
     elif status == "killed":
         end = started + min(age, lifetime, draw.between("ran", 5, lifetime)) * SECOND
     snapshot = (
-        f"snap-{draw.word('snapshot', 'services')}-{draw.between('build', 1, 9)}"
+        name_of(draw.word("snapshot", "services"), draw.between("build", 1, BUILDS))
         if draw.chance("snapshot", 60)
         else None
     )
@@ -103,21 +87,6 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def end_of(document: Document, kept: Document, since: int) -> int | None:
-    """When a VM's time is up."""
-    end = document.get("end_at")
-    return None if end is None else on_clock(end, kept)
-
-
-MACHINE = Machine(
-    "status",
-    (
-        Transition("ready", ("creating",), "active", seconds=READY_SECONDS),
-        Transition("time is up", ("active",), "killed", due=end_of),
-    ),
-)
-
-
 PROVIDER = Provider(
     slug="instavm",
     spec=resource("openapi/instavm.yaml"),
@@ -130,9 +99,13 @@ PROVIDER = Provider(
             filters=(Containing("metadata", field="metadata"),),
             pages=Pages(First()),
         ),
+        **sessions.OPERATIONS,
+        **vms.OPERATIONS,
+        **snapshots.OPERATIONS,
     },
     make=make,
     machine=MACHINE,
+    kinds={SESSIONS: SESSION_KIND, SNAPSHOT: SNAPSHOT_KIND},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,
     created="started_at",
@@ -141,5 +114,5 @@ PROVIDER = Provider(
     try_path="/v1/sessions/sandboxes?limit=2",
     sdk={"INSTAVM_BASE_URL": "{base_url}", "INSTAVM_API_KEY": "{key}"},
     sdk_note="The command line reads these; the library reads none: "
-    "InstaVM({key!r}, base_url={base_url!r}, auto_start_session=False), since a session would be a sandbox that runs",
+    "InstaVM({key!r}, base_url={base_url!r}), which starts a session; auto_start_session=False keeps it from that",
 )

@@ -286,7 +286,7 @@ def test_a_request_to_an_operation_that_is_not_served(slug: str, tmp_path: Path)
     """It is a 501 in the provider's dialect, and a header says which operation the fake lacks."""
 
     def change(document: Row) -> None:
-        document["paths"][LIST_PATHS[slug]]["post"] = {"operationId": "createSandbox"}
+        document["paths"][LIST_PATHS[slug]]["post"] = {"operationId": "ofNobody"}
         document["paths"]["/über/{a}"] = {"get": {}}
 
     service = serve(load(tmp_path, slug, change))

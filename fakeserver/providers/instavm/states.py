@@ -1,0 +1,137 @@
+"""The states of InstaVM's machines and snapshots, and what leads from one to another."""
+
+from __future__ import annotations
+
+from fakeserver.provider import (
+    ABSENT,
+    BEHIND,
+    SECOND,
+    SINCE,
+    Document,
+    Json,
+    Machine,
+    Moment,
+    Problem,
+    Transition,
+    conflict,
+    instant,
+    naive,
+    on_clock,
+)
+
+READY_SECONDS = 15
+"""Assumed: how long a VM takes to be ready."""
+SUSPEND_SECONDS, RESUME_SECONDS = 5, 3
+"""Assumed: how long it takes to write memory and disk to a snapshot, and to read them back."""
+BUILD_SECONDS = 30
+"""Assumed: how long a snapshot takes to be built."""
+DEFAULT_LIFETIME_SECONDS = 300
+"""Observed: the lifetime that instavm 0.26.1 asks for by default."""
+
+RUNNING = ("creating", "active", "suspending", "resuming")
+"""The states of a VM that takes up a host."""
+ENDED = "killed"
+
+
+def lifetime_of(document: Document, kept: Document) -> int:
+    """The seconds that a VM may run: those that were asked for, or those between its dates."""
+    known: int | None = kept.get("lifetime")
+    if known is not None:
+        return known
+    end = document.get("end_at")
+    if end is None or document["status"] == ENDED:
+        return DEFAULT_LIFETIME_SECONDS
+    return max(0, instant(end) - instant(document["started_at"])) // SECOND
+
+
+def run_time(document: Document, kept: Document, now: int) -> int:
+    """The microseconds that a VM has been active, over all times that it was suspended in between."""
+    before: int = kept.get("ran", 0)
+    if document["status"] == ENDED and "ran" not in kept and document.get("end_at") is not None:
+        return max(0, instant(document["end_at"]) - instant(document["started_at"]))
+    if document["status"] != "active":
+        return before
+    since: int = kept.get(SINCE, on_clock(document["started_at"], kept))
+    return before + max(0, now - since)
+
+
+def end_of(document: Document, kept: Document, since: int) -> int | None:
+    """When a VM's time is up."""
+    end = document.get("end_at")
+    return None if end is None else on_clock(end, kept)
+
+
+def killed_at(document: Document, kept: Document, since: int) -> int | None:
+    return None if kept.get("auto_suspend") else end_of(document, kept, since)
+
+
+def parked_at(document: Document, kept: Document, since: int) -> int | None:
+    return end_of(document, kept, since) if kept.get("auto_suspend") else None
+
+
+def ended(moment: Moment) -> Document:
+    return {"end_at": naive(moment.now)}
+
+
+def parked(moment: Moment) -> Document:
+    return {"end_at": None}
+
+
+def count_run(moment: Moment) -> Document:
+    return {"ran": run_time(moment.document, moment.kept, moment.now)}
+
+
+def awake(moment: Moment) -> Document:
+    """A VM that starts again from its memory, with an id of its own and its whole lifetime before it."""
+    end = moment.now + lifetime_of(moment.document, moment.kept) * SECOND
+    return {"sandbox_id": moment.given["vm_id"], "started_at": naive(moment.now), "end_at": naive(end)}
+
+
+def awake_kept(moment: Moment) -> Document:
+    # Its dates are new, so they are those of the running clock.
+    return {BEHIND: ABSENT, "lifetime": lifetime_of(moment.document, moment.kept)}
+
+
+def park_kept(moment: Moment) -> Document:
+    return {**count_run(moment), "lifetime": lifetime_of(moment.document, moment.kept)}
+
+
+def refuse(state: str, event: str) -> Problem:
+    return conflict(f"Cannot {event} a VM that is {state}")
+
+
+FACTS: dict[str, type[Json]] = {
+    "session": str,
+    "lifetime": int,
+    "ran": int,
+    "memory_mb": int,
+    "vcpu_count": int,
+    "image_variant": str,
+    "auto_suspend": bool,
+    "auto_resume": bool,
+    "snapshot_on_terminate": bool,
+    "snapshot_name": str,
+    "volumes": list,
+    "vault_ids": list,
+}
+"""What is kept of a VM beside its row in the listing. Environment variables are not: they may be secrets."""
+
+MACHINE = Machine(
+    "status",
+    (
+        Transition("ready", ("creating",), "active", seconds=READY_SECONDS),
+        Transition("time is up", ("active",), ENDED, keeps=count_run, due=killed_at, note="without auto_suspend"),
+        Transition(
+            "time is up", ("active",), "suspended", effect=parked, keeps=park_kept, due=parked_at, note="auto_suspend"
+        ),
+        Transition("suspend", ("active",), "suspending", effect=parked, keeps=park_kept, note="the account"),
+        Transition("suspended", ("suspending",), "suspended", seconds=SUSPEND_SECONDS),
+        Transition("resume", ("suspended",), "resuming", effect=awake, keeps=awake_kept, note="a new vm_id"),
+        Transition("resumed", ("resuming",), "active", seconds=RESUME_SECONDS),
+        Transition("kill", (*RUNNING, "suspended"), ENDED, effect=ended, keeps=count_run, note="DELETE or POST /kill"),
+    ),
+    conflict=refuse,
+    facts=FACTS,
+)
+
+SNAPSHOTS = Machine("status", (Transition("built", ("building",), "ready", seconds=BUILD_SECONDS),))
