@@ -1,7 +1,7 @@
 """`instavm` from PyPI lists against the live fake.
 
-Its constructor starts a session by `POST /v1/sessions/session`, which the reference page does not document;
-every client here is therefore made with `auto_start_session=False`, the SDK's own switch for management calls.
+Its constructor starts a session, which is a sandbox in the list; every client here is therefore made with
+`auto_start_session=False`, the SDK's own switch for management calls. `test_instavm_life.py` has the others.
 """
 
 from __future__ import annotations
