@@ -15,11 +15,11 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
-from fakeserver.documents.states import ABSENT, GONE, Instant, Life, Machine, Moment, Transition, on_clock
+from fakeserver.documents.states import ABSENT, GONE, SINCE, Instant, Life, Machine, Moment, Transition, on_clock
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
-from fakeserver.lifecycle.records import Record, find_record, fire, mint
+from fakeserver.lifecycle.records import Fired, Record, begin, find_record, fire, mint
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -73,6 +73,7 @@ __all__ = [
     "NEWEST_FIRST",
     "OLDEST_FIRST",
     "SECOND",
+    "SINCE",
     "STARLETTE",
     "AllOf",
     "AnyOf",
@@ -102,6 +103,7 @@ __all__ = [
     "FieldFilter",
     "FieldOrders",
     "Filter",
+    "Fired",
     "First",
     "Form",
     "Ground",
@@ -151,6 +153,7 @@ __all__ = [
     "Write",
     "at",
     "bad_cursor",
+    "begin",
     "conflict",
     "elements",
     "entries",
