@@ -317,7 +317,7 @@ PRIME_SDK_FIELDS = {
 }
 BEYOND_FIELDS = {
     "instavm": {"ValidationError": {"input": "string?", "ctx": "object of anything"}},
-    "prime": {"SandboxResponse": PRIME_SDK_FIELDS},
+    "prime": {"SandboxResponse": PRIME_SDK_FIELDS | {"*startCommand": "string or object?"}},
 }
 """What the provider's framework, or its SDK behind a switch, adds to a schema of its page."""
 ADDED_FIELDS: dict[str, dict[str, dict[str, str]]] = {
@@ -439,7 +439,9 @@ def told(schema: Node) -> str:
     if "anyOf" in schema:
         return " or ".join(told(each) for each in schema["anyOf"])
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    (kind,) = (each for each in types if each != "null")
+    kind, *others = (each for each in types if each != "null")
+    if others:
+        return " or ".join((kind, *others)) + ("?" if "null" in types else "")
     nullable = "null" in types
     if "enum" in schema:
         values = [each for each in schema["enum"] if each is not None]
@@ -462,6 +464,19 @@ def told(schema: Node) -> str:
     line += f" >= {schema['minimum']}" if "minimum" in schema else ""
     line += f" = {schema['default']}" if "default" in schema else ""
     return line + ("?" if nullable else "")
+
+
+def schemas_of_pages(slug: str) -> dict[str, Node]:
+    """The schemas that answers of operations with a reference page refer to, at whatever distance."""
+    found: dict[str, Node] = {}
+    waiting: list[Any] = [responses(key) for key in OPERATIONS if key[0] == slug]
+    while waiting:
+        for word, value in walk(waiting.pop()):
+            name = str(value).removeprefix("#/components/schemas/")
+            if word == "$ref" and name != value and name not in found:
+                found[name] = SPECS[slug]["components"]["schemas"][name]
+                waiting.append(found[name])
+    return found
 
 
 def said_to_be_ours(description: str) -> bool:
@@ -534,7 +549,7 @@ def test_statuses_are_those_of_the_page(key: tuple[str, str]) -> None:
 def test_schemas_are_those_of_the_page(slug: str) -> None:
     """Every schema has the fields of the page: required or not, type, null, format, values and default."""
     found = {}
-    for name, schema in SPECS[slug]["components"]["schemas"].items():
+    for name, schema in schemas_of_pages(slug).items():
         required = schema.get("required", [])
         assert set(required) <= set(schema["properties"])
         found[name] = {("*" if x in required else "") + x: told(each) for x, each in schema["properties"].items()}
@@ -546,7 +561,7 @@ def test_schemas_are_those_of_the_page(slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_schemas_leave_room_for_new_fields(slug: str) -> None:
     """A field that a provider adds later breaks no response schema."""
-    refused = [word for word, value in walk(SPECS[slug]["components"]["schemas"]) if value is False]
+    refused = [word for word, value in walk(schemas_of_pages(slug)) if value is False]
     assert "additionalProperties" not in refused
 
 
@@ -741,6 +756,16 @@ def test_added_schemas_and_schemes_say_so(slug: str) -> None:
         if not on_page:
             described.append(scheme["description"])
     assert [each for each in described if not said_to_be_ours(each)] == []
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_operations_without_a_page_name_their_source(slug: str) -> None:
+    """They are tagged `observed`, and their descriptions say where each was seen."""
+    found = [
+        each for item in SPECS[slug]["paths"].values() for each in item.values() if "documented" not in each["tags"]
+    ]
+    assert [each["tags"] for each in found if each["tags"] != ["observed"]] == []
+    assert [each["operationId"] for each in found if not re.match(r"Observed: \S", each["description"])] == []
 
 
 @pytest.mark.parametrize(
