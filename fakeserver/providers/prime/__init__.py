@@ -43,7 +43,7 @@ from fakeserver.providers.prime.exposures import (
     list_exposures,
 )
 from fakeserver.providers.prime.policies import get_policy, put_policy
-from fakeserver.providers.prime.reports import get_error_context, get_logs, get_token
+from fakeserver.providers.prime.reports import GATEWAY, get_error_context, get_logs, get_token
 from fakeserver.providers.prime.rows import EXTRAS, SDK
 from fakeserver.providers.prime.sandboxes import (
     KEY_KIND,
@@ -85,6 +85,18 @@ UNSERVED = (
         "POST /api/v1/sandbox/{id}/ssh-session",
         "DELETE /api/v1/sandbox/{id}/ssh-session/{session_id}",
     ),
+    # Behind the gateway, where commands run and files are.
+    *unserved(
+        "prime-sandboxes 0.5.1",
+        *(
+            f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/command_session.CommandSession/{name}"
+            for name in ("Start", "Connect", "SendInput", "SendSignal", "Update", "List")
+        ),
+        f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/upload",
+        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/download",
+        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/read-file",
+    ),
+    *unserved("prime-sandboxes 0.2.39", f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/exec"),
 )
 
 
