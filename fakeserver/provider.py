@@ -30,7 +30,7 @@ from fakeserver.documents.states import (
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
-from fakeserver.lifecycle.records import Fired, Mint, Record, find_record, fire, follow, mint
+from fakeserver.lifecycle.records import Fired, Mint, Record, begin, find_record, fire, follow, mint
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -166,6 +166,7 @@ __all__ = [
     "Write",
     "at",
     "bad_cursor",
+    "begin",
     "conflict",
     "elements",
     "entries",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fakeserver.documents.changes import Put, Remove
-from fakeserver.documents.states import Fields, Life, Machine
+from fakeserver.documents.states import OUTCOME, SINCE, Fields, Life, Machine
 from fakeserver.listing.meaning import View, Write
 from fakeserver.problems import Document
 
@@ -83,6 +83,15 @@ def follow(record: Record, machine: Machine, moved: Life | None, view: View) -> 
         return Fired(shown, None, record.remove())
     kept = record.after(stored)
     return Fired(shown, kept, kept.put())
+
+
+def begin(record: Record, machine: Machine, view: View) -> Fired:
+    """The same for a document that was made just now: it lives by the running clock, in the outcome that somebody
+    wants."""
+    kept = {**record.kept, SINCE: view.now}
+    if view.outcome:
+        kept[OUTCOME] = view.outcome
+    return follow(record, machine, Life(record.document, kept), view)
 
 
 class Mint:

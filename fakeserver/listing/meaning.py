@@ -10,6 +10,7 @@ from typing import Protocol
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.choices import Choice
+from fakeserver.machine import time
 from fakeserver.problems import Document, Json
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values, ValuesCheck
@@ -48,6 +49,16 @@ def no_kinds(name: str) -> Mapping[str, Collection]:
     raise KeyError(name)
 
 
+def wall_clock() -> int:
+    """Microseconds since 1970, by the machine's own clock."""
+    return time.time_ns() // 1_000
+
+
+def no_base_url() -> str:
+    """Where the provider answers, where nobody asked over HTTP."""
+    return ""
+
+
 @dataclass(slots=True)
 class View:
     """What an operation is shown: who asks (nobody where it is public: then without a name), what every tenant of the
@@ -67,6 +78,11 @@ class View:
     """What every tenant owns of another kind, by the kind's name."""
     words: Mapping[str, list[Json]] = field(default_factory=dict)
     """The vocabularies that its seeded documents are made from."""
+    base_url: Callable[[], str] = no_base_url
+    """Where the provider answers, as the client names it, for answers that say where else to go."""
+    wall: Callable[[], int] = wall_clock
+    """Microseconds since 1970 by the machine's clock, for instants that an SDK compares with its own; `now` is the
+    world's, which somebody may have moved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Request:
     address: str = loopback.ADDRESS
     body: bytes = b""
     prefix: str = ""
+    scheme: str = "http"
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from fakeserver import loopback
 from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
@@ -36,6 +37,8 @@ MODES = {"default": None, "enforced": True, "off": False}
 PATH_CHARACTERS = "/:@!$&'()*+,;="
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%[]"
 """What stands in a path, decoded, and in a query, as it came, for itself."""
+HOST_CHARACTERS = ":[]"
+"""What stands in a host for itself, beside letters, digits, dots and dashes."""
 
 NOBODY = Caller("", "", "", {})
 """Who asks a public operation."""
@@ -122,6 +125,7 @@ class Service:
             progress.outcome,
             world.kinds(self.provider, progress.instant),
             self.fixture.vocabularies,
+            functools.partial(base_url_of, request),
         )
         result = meaning.answer(asked, view)
         body = result.body
@@ -270,6 +274,13 @@ def location_of(request: Request, path: str) -> str:
     that ends TLS or answers elsewhere."""
     query = b"?" + request.query if request.query else b""
     return quote(request.prefix + path, safe=PATH_CHARACTERS) + quote(query, safe=QUERY_CHARACTERS)
+
+
+def base_url_of(request: Request) -> str:
+    """Where the client found the provider. A body has no other way to say it than with a host: that of the request,
+    which whoever sent it can reach."""
+    host = request.headers.get("host") or f"{loopback.NAME}:{loopback.PORT}"
+    return f"{request.scheme}://{quote(host, safe=HOST_CHARACTERS)}{quote(request.prefix, safe=PATH_CHARACTERS)}"
 
 
 def challenge(operation: Operation | None, status: int) -> dict[str, str]:

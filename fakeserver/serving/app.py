@@ -205,7 +205,8 @@ class App:
         client = scope["client"]
         address = client[0] if client else ""
         prefix = scope["path"].removesuffix(path)
-        request = Request(scope["method"], path, scope["query_string"], headers, address, body, prefix)
+        scheme = scope.get("scheme", "http")
+        request = Request(scope["method"], path, scope["query_string"], headers, address, body, prefix, scheme)
         return service.answer(request, world)
 
 

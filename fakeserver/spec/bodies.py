@@ -76,6 +76,7 @@ class RequestBody:
         self.required = required
         self._validator: Validator | None = None
         self._defaults = dict(defaults_of(schema))
+        self._shapes = Shapes(schema)
 
     def decode(self, raw: bytes, content_type: str) -> Json:
         """What the bytes say, None where an optional body is empty. A Problem has every issue, each with its place in
@@ -107,7 +108,7 @@ class RequestBody:
             find = self._validator.first if has_more(value, MAX_VALUES) else self._validator.breaches
             found = dict.fromkeys(issue_of(breach) for breach in tell(find(value)))
             raise invalid(tuple(found)[:MAX_ISSUES])
-        return shape(value, self.schema, self.schema)
+        return self._shapes.shape(value, self.schema)
 
 
 def has_more(value: Json, most: int) -> bool:
@@ -191,41 +192,57 @@ def choices_of(breach: Breach) -> list[Json]:
 # The value as the schema has it
 
 
-def shape(value: Json, schema: Json, document: Document) -> Json:
-    """A sound value without the members that its schema does not know, and with whole numbers where it wants them."""
-    if isinstance(value, float):
-        return int(value) if is_whole(value, schema, document) else value
-    if not isinstance(value, dict | list):
-        return value
-    parts = list(parts_of(document, schema))
-    if isinstance(value, list):
-        items = next((part["items"] for part in parts if "items" in part), True)
-        return [shape(each, items, document) for each in value]
-    members: Document = {}
-    known = fields_of(document, schema)
-    patterns = [
-        (values.compile_pattern(pattern), each)
-        for part in parts
-        for pattern, each in part.get("patternProperties", {}).items()
-    ]
-    others = next(
-        (part["additionalProperties"] for part in parts if part.get("additionalProperties") is not None), None
-    )
-    if others is None:
-        others = not (known or patterns) or any(part.keys() & OPEN for part in parts)
-    for name, member in value.items():
-        fitting = known.get(name)
-        if fitting is None:
-            fitting = next((each for pattern, each in patterns if pattern.search(name)), others)
-        if fitting is not False:
-            members[name] = shape(member, fitting, document)
-    return members
+class Form:
+    """What a schema says of the values that `Shapes` changes: what is in a list, the members of an object by name and
+    by pattern, all others, and whether it wants whole numbers."""
+
+    def __init__(self, schema: Json, document: Document) -> None:
+        parts = [*parts_of(document, schema)]
+        self.whole = "integer" in types_of(document, schema)
+        self.items: Json = next((part["items"] for part in parts if "items" in part), True)
+        self.known = fields_of(document, schema)
+        self.patterns = [
+            (values.compile_pattern(pattern), each)
+            for part in parts
+            for pattern, each in part.get("patternProperties", {}).items()
+        ]
+        others = next(
+            (part["additionalProperties"] for part in parts if part.get("additionalProperties") is not None), None
+        )
+        if others is None:
+            others = not (self.known or self.patterns) or any(part.keys() & OPEN for part in parts)
+        self.others: Json = others
+
+    def fitting(self, name: str) -> Json:
+        """The schema of a member; False if there is none of this name."""
+        found = self.known.get(name)
+        if found is None:
+            found = next((each for pattern, each in self.patterns if pattern.search(name)), self.others)
+        return found
+
+
+class Shapes:
+    """Gives sound values the shape that a document's schemas have; each schema is read once."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._forms: dict[int, Form] = {}
+
+    def shape(self, value: Json, schema: Json) -> Json:
+        """A sound value without the members that its schema does not know, and with whole numbers where it wants
+        them."""
+        if not isinstance(value, float | dict | list):
+            return value
+        form = self._forms.get(id(schema))
+        if form is None:
+            form = self._forms[id(schema)] = Form(schema, self._document)
+        if isinstance(value, float):
+            return int(value) if form.whole and value.is_integer() else value
+        if isinstance(value, list):
+            return [self.shape(each, form.items) for each in value]
+        fitting = ((name, member, form.fitting(name)) for name, member in value.items())
+        return {name: self.shape(member, each) for name, member, each in fitting if each is not False}
 
 
 OPEN = {"unevaluatedProperties", "dependentSchemas", "if", "then", "else"}
 """Keywords with which an object may have members that are declared nowhere else."""
-
-
-def is_whole(value: float, schema: Json, document: Document) -> bool:
-    """Whether a number that is written with a point stands where a whole number is wanted."""
-    return value.is_integer() and "integer" in types_of(document, schema)

@@ -7,7 +7,8 @@ from typing import Any
 
 from prime_sandboxes import Sandbox
 
-from fakeserver.providers.prime import EXTRAS, GPU_SIZES
+from fakeserver.providers.prime import GPU_SIZES
+from fakeserver.providers.prime.rows import EXTRAS
 from fakeserver.serving.app import App
 from fakeserver.spec.breaches import Validator
 from tests.support.admin import admin, done

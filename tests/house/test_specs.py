@@ -317,7 +317,7 @@ PRIME_SDK_FIELDS = {
 }
 BEYOND_FIELDS = {
     "instavm": {"ValidationError": {"input": "string?", "ctx": "object of anything"}},
-    "prime": {"SandboxResponse": PRIME_SDK_FIELDS},
+    "prime": {"SandboxResponse": PRIME_SDK_FIELDS | {"*startCommand": "string or object?"}},
 }
 """What the provider's framework, or its SDK behind a switch, adds to a schema of its page."""
 ADDED_FIELDS: dict[str, dict[str, dict[str, str]]] = {

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any
 
 from fakeserver.provider import (
     SECOND,
     STARLETTE,
     AllOf,
+    Call,
     Caller,
-    Choice,
     Collection,
     Document,
     Draw,
     Envelope,
     Equal,
     Excluding,
-    Extras,
     Limit,
     Listing,
-    Machine,
-    Moment,
+    Meaning,
     Numbered,
     Pages,
     Problem,
@@ -30,13 +27,34 @@ from fakeserver.provider import (
     Reading,
     Scope,
     Switches,
-    Transition,
     at,
     fastapi_detail,
     forbidden,
-    on_clock,
     unserved,
 )
+from fakeserver.providers.prime.access import account_of
+from fakeserver.providers.prime.batches import delete_sandboxes, get_job_statuses, get_statuses
+from fakeserver.providers.prime.exposures import (
+    EXPOSURE_KIND,
+    EXPOSURES,
+    create_exposure,
+    delete_exposure,
+    list_all_exposures,
+    list_exposures,
+)
+from fakeserver.providers.prime.policies import get_policy, put_policy
+from fakeserver.providers.prime.reports import GATEWAY, get_error_context, get_logs, get_token
+from fakeserver.providers.prime.rows import EXTRAS, SDK
+from fakeserver.providers.prime.sandboxes import (
+    KEY_KIND,
+    KEYS,
+    create_sandbox,
+    delete_sandbox,
+    get_sandbox,
+    pause_sandbox,
+    resume_sandbox,
+)
+from fakeserver.providers.prime.states import FAILURES, MACHINE, TIMED_OUT
 from fakeserver.resources import resource
 
 TIMEOUTS = (30, 60, 120, 240, 720, 1_440)
@@ -53,55 +71,32 @@ GPU_SIZES = (
 """The same behind the kind of GPU and how many there are. Observed: the provider's OpenAPI, only VMs have any."""
 VARIABLES: tuple[Document | None, ...] = ({}, {}, None, {"CI": "true"}, {"LOG_LEVEL": "debug"})
 GPU_VARIABLES: tuple[Document | None, ...] = ({"HF_HOME": "/cache/hf"}, {"WANDB_MODE": "offline"}, {})
-IDLE_MINUTES = 30
-MASKED = "********"
 MAX_NAME = 100
 """Characters (Observed: the provider's OpenAPI)."""
-QUEUE_SECONDS = 20
-BOOT_SECONDS = 40
-"""Assumed: how long a sandbox waits for its place, and how long it boots."""
-FAILURES = (
-    ("OOM_KILLED", "The sandbox ran out of memory", 137),
-    ("IMAGE_PULL_FAILED", "The image could not be pulled", None),
-)
-"""Observed: the types that prime-sandboxes 0.5.1 knows of a sandbox that failed. Assumed: message and exit code."""
-TIMED_OUT = {"errorType": "TIMEOUT", "errorMessage": "The sandbox reached its timeout", "exitCode": None}
-"""Observed: the type that prime-sandboxes 0.5.1 takes for its timeout error. Assumed: the rest."""
-
 
 UNSERVED = (
     *unserved(
         "prime-sandboxes 0.5.1",
-        "POST /api/v1/sandbox",
-        "DELETE /api/v1/sandbox",
-        "GET /api/v1/sandbox/{id}",
-        "DELETE /api/v1/sandbox/{id}",
-        "POST /api/v1/sandbox/{id}/auth",
-        "GET /api/v1/sandbox/{id}/logs",
-        "GET /api/v1/sandbox/{id}/error-context",
-        "POST /api/v1/sandbox/{id}/pause",
-        "POST /api/v1/sandbox/{id}/resume",
-        "GET /api/v1/sandbox/{id}/egress-policy",
-        "PUT /api/v1/sandbox/{id}/egress-policy",
         "POST /api/v1/sandbox/{id}/checkpoints",
         "GET /api/v1/sandbox/{id}/checkpoints",
     ),
     *unserved(
         "its own OpenAPI, 2026-08",
-        "GET /api/v1/sandbox/expose/all",
-        "POST /api/v1/sandbox/{id}/expose",
-        "GET /api/v1/sandbox/{id}/expose",
-        "DELETE /api/v1/sandbox/{id}/expose/{exposure_id}",
         "POST /api/v1/sandbox/{id}/ssh-session",
         "DELETE /api/v1/sandbox/{id}/ssh-session/{session_id}",
     ),
-    # On a 404 the SDK asks for each sandbox by itself from then on.
+    # Behind the gateway, where commands run and files are.
     *unserved(
         "prime-sandboxes 0.5.1",
-        "POST /api/v1/sandbox/status:batchGet",
-        "POST /api/v1/sandbox/background-jobs/status:batchGet",
-        status=404,
+        *(
+            f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/command_session.CommandSession/{name}"
+            for name in ("Start", "Connect", "SendInput", "SendSignal", "Update", "List")
+        ),
+        f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/upload",
+        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/download",
+        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/read-file",
     ),
+    *unserved("prime-sandboxes 0.2.39", f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/exec"),
 )
 
 
@@ -113,13 +108,12 @@ def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
 
 def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
     """Page 003: another user's sandboxes are for an admin of the given team. Assumed: without a team, the caller's
-    personal account; a team that the caller is not in is refused, whether it exists or not."""
+    personal account."""
     team, user = values["team_id"], values["user_id"]
-    if team is not None and (team not in caller.tenants or team == caller.home):
-        raise forbidden("You are not a member of this team")
+    tenant = account_of(caller, team)
     if user is not None and user != caller.user and not (team and caller.administers(team)):
         raise forbidden("Only an admin of the given team may list another user's sandboxes")
-    return Scope(team or caller.home)
+    return Scope(tenant)
 
 
 def make_machine(draw: Draw, status: str, *, gpu: bool) -> Document:
@@ -197,71 +191,38 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def observed(document: Document) -> Document:
-    """What prime-sandboxes 0.5.1 reads of a row and the page has not. Observed: a list of nobody for who may reach no
-    network, and a build for an image that is still made while a sandbox is PENDING. Assumed: which sandboxes have an
-    idle timeout or secrets, how these are masked, and that a reason for the end is the type of its error."""
-    chance = blake2b(document["id"].encode(), digest_size=4).digest()
-    timeout = document["timeoutMinutes"]
-    ended = document["status"] == "TERMINATED"
-    return {
-        "networkAllowlist": None if document["networkAccess"] else [],
-        "networkDenylist": None,
-        "idleTimeoutMinutes": min(IDLE_MINUTES, timeout) if chance[0] % 4 == 0 and timeout > 0 else None,
-        "terminationReason": document.get("errorType") if ended else None,
-        # Observed: the provider's OpenAPI, VM sandboxes have none.
-        "secrets": {"API_TOKEN": MASKED} if chance[1] % 5 == 0 and not document.get("vm", False) else None,
-        "pendingImageBuildId": build_of(chance) if document["status"] == "PENDING" and chance[2] % 2 else None,
-    }
-
-
-def build_of(chance: bytes) -> str:
-    return f"build-{chance.hex()}"
-
-
-def place(moment: Moment) -> Document:
-    job = moment.document.get("kubernetesJobId") or f"sandbox-{moment.document['id'][-12:]}"
-    return {"updatedAt": at(moment.now), "kubernetesJobId": job}
-
-
-def start(moment: Moment) -> Document:
-    return {"startedAt": at(moment.now), "updatedAt": at(moment.now)}
-
-
-def time_out(moment: Moment) -> Document:
-    return {"terminatedAt": at(moment.now), "updatedAt": at(moment.now), **TIMED_OUT}
-
-
-def deadline(document: Document, kept: Document, since: int) -> int | None:
-    """When a running sandbox has run for as long as it may."""
-    started, minutes = document.get("startedAt"), document["timeoutMinutes"]
-    return None if started is None or minutes <= 0 else on_clock(started, kept) + minutes * 60 * SECOND
-
-
-MACHINE = Machine(
-    "status",
-    (
-        Transition("placed", ("PENDING",), "PROVISIONING", place, seconds=QUEUE_SECONDS),
-        Transition("booted", ("PROVISIONING",), "RUNNING", start, seconds=BOOT_SECONDS),
-        Transition("timed out", ("RUNNING",), "TERMINATED", time_out, due=deadline),
-        Transition("fail", ("RUNNING",), "ERROR", outcome="error"),
-        Transition("pause", ("RUNNING",), "PAUSED"),
-    ),
-)
-
-
 OPTIONAL = frozenset(
     {"gpuType", "vm", "labels", "exitCode", "errorType", "errorMessage", "region", "registryCredentialsId"}
 )
 
-EXTRAS = Extras(
-    Choice("fields", "sdk"),
-    (
-        *("networkAllowlist", "networkDenylist", "idleTimeoutMinutes", "terminationReason", "secrets"),
-        "pendingImageBuildId",
-    ),
-    observed,
-)
+SANDBOX = ("sandbox_id",)
+
+CREATION_POLL_SECONDS, JOB_POLL_SECONDS = 1, 3
+"""Observed: how long prime-sandboxes 0.5.1 waits at least before it asks again."""
+CREATED = ("image_not_found", "error", "unreachable", "timeout")
+"""How a new sandbox can turn out: its image is not there, it fails while it boots, it runs and no gateway leads there,
+or it has no time."""
+
+OBSERVED: Mapping[str, Meaning] = {
+    "createSandbox": Call(create_sandbox, body=True, outcomes=CREATED, choices=(SDK,), idempotency="idempotency_key"),
+    "getSandbox": Call(get_sandbox, SANDBOX, choices=(SDK,)),
+    "deleteSandbox": Call(delete_sandbox, SANDBOX),
+    "deleteSandboxes": Call(delete_sandboxes, body=True),
+    "pauseSandbox": Call(pause_sandbox, SANDBOX, outcomes=("pause_failed",), choices=(SDK,)),
+    "resumeSandbox": Call(resume_sandbox, SANDBOX, outcomes=("resume_failed", "lost"), choices=(SDK,)),
+    "getSandboxStatuses": Call(get_statuses, body=True, choices=(SDK,), poll_seconds=CREATION_POLL_SECONDS),
+    "getBackgroundJobStatuses": Call(get_job_statuses, body=True, poll_seconds=JOB_POLL_SECONDS),
+    "getSandboxAuth": Call(get_token, SANDBOX),
+    "getSandboxLogs": Call(get_logs, SANDBOX),
+    "getSandboxErrorContext": Call(get_error_context, SANDBOX),
+    "exposePort": Call(create_exposure, SANDBOX, body=True),
+    "listExposedPorts": Call(list_exposures, SANDBOX),
+    "listAllExposedPorts": Call(list_all_exposures),
+    "unexposePort": Call(delete_exposure, ("sandbox_id", "exposure_id")),
+    "getEgressPolicy": Call(get_policy, SANDBOX),
+    "putEgressPolicy": Call(put_policy, SANDBOX, body=True),
+}
+"""Operations that no reference page has."""
 
 PROVIDER = Provider(
     slug="prime",
@@ -285,9 +246,11 @@ PROVIDER = Provider(
                 Envelope("sandboxes", {"total": "total", "page": "page", "per_page": "size", "has_next": "has_next"}),
             ),
         ),
+        **OBSERVED,
     },
     make=make,
     machine=MACHINE,
+    kinds={KEYS: KEY_KIND, EXPOSURES: EXPOSURE_KIND},
     limits=(Limit("requests", capacity=1_000, seconds=60, by=("address", "caller")),),
     switches={"validation_errors": ("detail", "published"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic"),

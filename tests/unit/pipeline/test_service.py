@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
+from fakeserver.lifecycle.calls import Call
+from fakeserver.listing.meaning import Asked, Result, View
 from fakeserver.pipeline.exchange import FAULT_HEADER, PROBLEM_JSON, Answer, Request
+from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import MAX_HEADERS, Service
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.world import World
@@ -104,3 +108,38 @@ def test_what_the_fake_refuses_is_never_in_the_dialect() -> None:
     refusal = answer(services()["prime"], world(), prefer="code=999")
     assert refusal.media_type == PROBLEM_JSON
     assert orjson.loads(refusal.text())["field"] == "code"
+
+
+@pytest.mark.parametrize(
+    ("request_", "base_url"),
+    [
+        (
+            Request("GET", PATHS["prime"], headers={"host": "127.0.0.1:4000"}, prefix="/prime"),
+            "http://127.0.0.1:4000/prime",
+        ),
+        (Request("GET", PATHS["prime"], headers={"host": "[::1]:80"}, scheme="https"), "https://[::1]:80"),
+        (
+            Request("GET", PATHS["prime"], headers={"host": 'a b"/é'}, prefix="/ns/ü/prime"),
+            "http://a%20b%22%2F%C3%A9/ns/%C3%BC/prime",
+        ),
+        (Request("GET", PATHS["prime"], prefix="/prime"), "http://localhost:8000/prime"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_an_operation_knows_where_its_client_found_it(request_: Request, base_url: str) -> None:
+    """The host is the request's own, so it leads back here through whatever stands in between."""
+
+    def tell(asked: Asked, view: View) -> Result:
+        return Result(200, {"base_url": view.base_url(), "wall": view.wall()})
+
+    service, here = services()["prime"], world()
+    (listing,) = [route for route in service.routes if route.operation.id == "listSandboxes"]
+    telling = Route(listing.operation, Call(tell, reads=tuple(listing.meaning.parameters)), listing.decoder)
+    others = [route for route in service.routes if route is not listing]
+    changed = Service(service.provider, service.spec, service.fixture, [telling, *others])
+    here.clock.set(here.epoch)
+    asked = replace(request_, headers={**request_.headers, **credential("prime")})
+    before = time.time_ns() // 1_000
+    told = orjson.loads(changed.answer(asked, here).text())
+    assert told["base_url"] == base_url
+    assert before <= told["wall"] <= time.time_ns() // 1_000

@@ -426,6 +426,11 @@ def tables() -> Iterator[tuple[str, Misspelt]]:
 
 def misspelt_meanings(meaning: Any) -> Iterator[tuple[str, str, Any]]:
     """What is misspelt, the right word, and the operation's meaning with the wrong one."""
+    if isinstance(meaning, Call):
+        for word in meaning.reads:
+            reads = tuple(misspelt(each) if each == word else each for each in meaning.reads)
+            yield f"reads {word}", word, replace(meaning, reads=reads)
+        return
     for index, right in enumerate(meaning.filters):
         words = {part: getattr(right, part) for part in ("parameter", "field")}
         wrong = {part: replace(right, **{part: misspelt(word)}) for part, word in words.items()}
