@@ -15,11 +15,22 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
 from fakeserver.documents.keys import Index, Key, KeyFunction, elements, entries, itself, paths
 from fakeserver.documents.seeded import Make
-from fakeserver.documents.states import ABSENT, GONE, Instant, Life, Machine, Moment, Transition, on_clock
+from fakeserver.documents.states import (
+    ABSENT,
+    GONE,
+    OUTCOME,
+    SINCE,
+    Instant,
+    Life,
+    Machine,
+    Moment,
+    Transition,
+    on_clock,
+)
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
-from fakeserver.lifecycle.records import Record, find_record, fire, mint
+from fakeserver.lifecycle.records import Fired, Record, find_record, fire, follow, mint
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import BARE, Envelope, Fact, Member, Neighbours, Page
 from fakeserver.listing.facets import Facet
@@ -38,7 +49,7 @@ from fakeserver.listing.filters import (
     Within,
 )
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.listing import Facets, Listing, Only
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
@@ -72,7 +83,9 @@ __all__ = [
     "GONE",
     "NEWEST_FIRST",
     "OLDEST_FIRST",
+    "OUTCOME",
     "SECOND",
+    "SINCE",
     "STARLETTE",
     "AllOf",
     "AnyOf",
@@ -102,6 +115,7 @@ __all__ = [
     "FieldFilter",
     "FieldOrders",
     "Filter",
+    "Fired",
     "First",
     "Form",
     "Ground",
@@ -123,6 +137,7 @@ __all__ = [
     "Neighbours",
     "Number",
     "Numbered",
+    "Only",
     "Order",
     "OrderParameter",
     "Page",
@@ -157,6 +172,7 @@ __all__ = [
     "fastapi_detail",
     "find_record",
     "fire",
+    "follow",
     "forbidden",
     "instant",
     "invalid",
@@ -194,11 +210,12 @@ class Provider:
 
     `make` counts dates from `draw.epoch`, on which nothing else may depend. `machine` has the states of its documents,
     and what leads from one to another; without one they never change by themselves. `kinds` are the documents of other
-    kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first; an empty
-    text in a parameter of `optional_text` counts as absent. `stranger` refuses who is not known. `unserved` are
-    operations that the provider is known to have beside those of its spec: a request for one is told so, and does not
-    look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds operations where its
-    spec leaves that open, and `media_type` what it calls its JSON."""
+    kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first, and `caps`
+    the names of what it can limit per tenant; an empty text in a parameter of `optional_text` counts as absent.
+    `stranger` refuses who is not known. `unserved` are operations that the provider is known to have beside those of
+    its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how it reads
+    texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls its
+    JSON."""
 
     slug: str
     spec: Traversable
@@ -215,6 +232,7 @@ class Provider:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    caps: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
     stranger: StrangerRule = _any_stranger

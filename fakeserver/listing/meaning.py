@@ -67,6 +67,8 @@ class View:
     """What every tenant owns of another kind, by the kind's name."""
     words: Mapping[str, list[Json]] = field(default_factory=dict)
     """The vocabularies that its seeded documents are made from."""
+    caps: Mapping[str, int] = field(default_factory=dict)
+    """How much of something a tenant may have, by the provider's names of it; what is absent has no cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,14 @@ class Write:
 @dataclass(slots=True)
 class Result:
     """What an operation answers, and what it wants changed before the answer goes out. A body of bytes (whole, or in
-    pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends."""
+    pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends, and
+    `media_type` is for what is no JSON."""
 
     status: int
     body: bytes | Iterator[bytes] | Json = b""
     headers: Mapping[str, str] | None = None
     writes: Sequence[Write] = ()
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

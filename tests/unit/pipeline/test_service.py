@@ -10,6 +10,7 @@ import pytest
 
 from fakeserver.pipeline.exchange import FAULT_HEADER, PROBLEM_JSON, Answer, Request
 from fakeserver.pipeline.service import MAX_HEADERS, Service
+from fakeserver.provider import Document, Problem, Switches
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.world import World
 from tests.support.admin import small_app
@@ -104,3 +105,17 @@ def test_what_the_fake_refuses_is_never_in_the_dialect() -> None:
     refusal = answer(services()["prime"], world(), prefer="code=999")
     assert refusal.media_type == PROBLEM_JSON
     assert orjson.loads(refusal.text())["field"] == "code"
+
+
+def test_a_dialect_is_shown_whose_refusal_it_is() -> None:
+    """The operation's id, and nothing where none was found."""
+    service, seen = services()["dreadnode"], list[str]()
+
+    def noting(problem: Problem, switches: Switches) -> tuple[int, Document]:
+        seen.append(problem.operation)
+        return service.provider.errors(problem, switches)
+
+    changed = Service(replace(service.provider, errors=noting), service.spec, service.fixture)
+    for path in ("", FACETS, "/nowhere"):
+        answer(changed, world(), path=path)
+    assert seen == ["listSandboxes", "getSandboxFacets", ""]
