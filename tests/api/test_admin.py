@@ -615,7 +615,7 @@ def test_arrays_and_unknown_fields(app: App, method: str, path: str) -> None:
 WRONG_FAULTS: list[tuple[Node, str]] = [
     ({"provider": "nobody"}, "provider"),
     ({"provider": ["prime"]}, "provider"),
-    ({"operation": "createSandbox"}, "operation"),
+    ({"operation": "forkSandbox"}, "operation"),
     ({"operation": ["listSandboxes"]}, "operation"),
     ({"code": 199}, "code"),
     ({"code": 418}, "code"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from functools import cache
@@ -13,7 +14,6 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from tests.support.asgi import (
-    FACETS,
     PATHS,
     SLUGS,
     SPECS,
@@ -23,9 +23,9 @@ from tests.support.asgi import (
     call,
     credential,
     get,
-    operations,
     resolved,
     schema_of,
+    served,
 )
 
 OWN = "application/problem+json"
@@ -50,15 +50,15 @@ def examples(*, success: bool = False) -> list[tuple[str, str, int, str]]:
     return [
         (slug, operation["operationId"], int(code), name)
         for slug in SLUGS
-        for _, operation in operations(slug)
+        for _, _, operation in served(slug)
         for code, response in operation["responses"].items()
-        for name in resolved(slug, response)["content"]["application/json"]["examples"]
+        for name in resolved(slug, response).get("content", {}).get("application/json", {}).get("examples", ())
         if (int(code) < 400) is success
     ]
 
 
 def response_of(slug: str, operation: str, status: int) -> Row:
-    for _, each in operations(slug):
+    for _, _, each in served(slug):
         if each["operationId"] == operation:
             found: Row = resolved(slug, each["responses"][str(status)])
             return found
@@ -70,25 +70,34 @@ def example_of(slug: str, operation: str, status: int, name: str) -> Any:
     return resolved(slug, content["examples"][name])["value"]
 
 
-def path_of(operation: str) -> str:
-    return FACETS if operation == "getSandboxFacets" else ""
+def place_of(slug: str, operation: str) -> tuple[str, str]:
+    """The operation's method, and its path with something in the place of each parameter."""
+    method, path = next((method, path) for method, path, each in served(slug) if each["operationId"] == operation)
+    return method, re.sub(r"\{[a-z_]+\}", "acme", path)
 
 
 def ask(slug: str, operation: str, query: str = "", *, suffix: str = "", prefer: str | None = None) -> Reply:
     headers = credential(slug, suffix=suffix) | ({} if prefer is None else {"prefer": prefer})
-    path = path_of(operation) or PATHS[slug]
-    return call(app(), f"/{slug}{path}{'?' if query else ''}{query}", headers=headers)
+    method, path = place_of(slug, operation)
+    return call(app(), f"/{slug}{path}{'?' if query else ''}{query}", method=method, headers=headers)
 
 
 def ways(slug: str, operation: str, code: int | None, example: str | None) -> dict[str, Reply]:
-    """The three ways to ask for a failure."""
+    """The three ways to ask for a failure; two where nobody looks at credentials."""
     parts = {"code": code, "example": example}
     given = [f"{name}={value}" for name, value in parts.items() if value is not None]
-    return {
+    found = {
         "prefer": ask(slug, operation, prefer=", ".join(given)),
         "query": ask(slug, operation, "&".join(f"__{each}" for each in given)),
-        "credential": ask(slug, operation, suffix=f"+{','.join(given)}"),
     }
+    if not is_public(slug, operation):
+        found["credential"] = ask(slug, operation, suffix=f"+{','.join(given)}")
+    return found
+
+
+def is_public(slug: str, operation: str) -> bool:
+    """Whether an operation asks for no credential."""
+    return any(each["operationId"] == operation and each.get("security") == [] for _, _, each in served(slug))
 
 
 @pytest.mark.parametrize(("slug", "operation", "status", "name"), examples())
@@ -280,8 +289,9 @@ def test_every_recipe_works(position: int) -> None:
     replies = [
         ask(slug, row["operation"], prefer=text),
         ask(slug, row["operation"], recipes["query"]),
-        ask(slug, row["operation"], suffix=recipes["credential"].removeprefix(f"{slug}-admin-key")),
     ]
+    if not is_public(slug, row["operation"]):
+        replies.append(ask(slug, row["operation"], suffix=recipes["credential"].removeprefix(f"{slug}-admin-key")))
     assert name == "Prefer"
     assert all((reply.status, reply.value) == (row["code"], expected) for reply in replies)
 
@@ -303,14 +313,17 @@ def test_a_cause_can_be_pasted_into_a_shell() -> None:
 def run_curl(command: str) -> Reply:
     """A `curl` of the list, in process."""
     words = shlex.split(command.replace("$BASE_URL", "http://127.0.0.1:8000"))
-    assert words[0] == "curl"
-    url = urlsplit(words[1])
+    assert words.pop(0) == "curl"
+    method = "GET"
+    if words[0] == "-X":
+        method, words = words[1], words[2:]
+    url = urlsplit(words[0])
     headers = {}
-    for flag, value in zip(words[2::2], words[3::2], strict=True):
+    for flag, value in zip(words[1::2], words[2::2], strict=True):
         assert flag == "-H"
         name, _, text = value.partition(": ")
         headers[name.lower()] = text
-    return call(app(), url.path + (f"?{url.query}" if url.query else ""), headers=headers)
+    return call(app(), url.path + (f"?{url.query}" if url.query else ""), method=method, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -361,18 +374,24 @@ def test_every_error_type_of_dreadnode() -> None:
             assert statuses[word] == status
 
 
+def names_of(slug: str, operation: str) -> set[str]:
+    """The operation's parameters and the members of its body."""
+    path, found = next((path, each) for _, path, each in served(slug) if each["operationId"] == operation)
+    parameters = [*SPECS[slug]["paths"][path].get("parameters", ()), *found.get("parameters", ())]
+    names = {resolved(slug, each)["name"] for each in parameters}
+    if "requestBody" in found:
+        body = resolved(slug, found["requestBody"])["content"]["application/json"]["schema"]
+        names |= resolved(slug, body)["properties"].keys()
+    return names
+
+
 def test_bodies_match_their_causes() -> None:
     """A 422 on request names a parameter that the operation really has."""
     for slug, operation, status, name in examples():
         if status != 422:
             continue
         value = example_of(slug, operation, status, name)
-        declared = {
-            resolved(slug, each)["name"]
-            for _, each_operation in operations(slug)
-            if each_operation["operationId"] == operation
-            for each in each_operation["parameters"]
-        }
+        declared = names_of(slug, operation)
         found = value.get("errors") or value["detail"]
         assert {each["param"] if "param" in each else each["loc"][1] for each in found} <= declared, (slug, name)
 

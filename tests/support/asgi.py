@@ -193,8 +193,22 @@ def ids(slug: str, documents: Iterable[Row]) -> list[str]:
 
 
 def operations(slug: str) -> list[tuple[str, Row]]:
-    """(path, operation) for every operation of a spec; all of them are GETs."""
-    return [(path, methods["get"]) for path, methods in SPECS[slug]["paths"].items()]
+    """(path, operation) for every operation of a spec that has a reference page; all of them are GETs."""
+    return [
+        (path, methods["get"])
+        for path, methods in SPECS[slug]["paths"].items()
+        if "documented" in methods.get("get", {}).get("tags", ())
+    ]
+
+
+def served(slug: str) -> list[tuple[str, str, Row]]:
+    """(method, path, operation) for every operation of a spec, with or without a reference page."""
+    return [
+        (method.upper(), path, operation)
+        for path, methods in SPECS[slug]["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    ]
 
 
 def resolved(slug: str, value: Any) -> Any:

@@ -30,9 +30,8 @@ class Issuer:
 
 
 def filters_of(meaning: Meaning) -> tuple[Filter, ...]:
-    """The filters of a listing, or of facets."""
-    assert isinstance(meaning, Listing | Facets)
-    return meaning.filters
+    """The filters of a listing, or of facets; other operations have none."""
+    return meaning.filters if isinstance(meaning, Listing | Facets) else ()
 
 
 CONTEXT = Context(Issuer(), tenant="acme", question=b"listing of running ones")

@@ -20,7 +20,7 @@ from fakeserver.listing.listing import Facets
 from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Problem, SpecError
-from fakeserver.provider import Provider
+from fakeserver.provider import Call, Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.fixture import Fixture
@@ -73,7 +73,7 @@ def slim(slug: str) -> str:
     """The provider's spec without most of its errors."""
     document = deepcopy(SPECS[slug])
     for item in document["paths"].values():
-        for one in item.values():
+        for one in (each for each in item.values() if isinstance(each, dict)):
             one["responses"] = {code: response for code, response in one["responses"].items() if code in KEPT}
     return json.dumps(document)
 
@@ -422,6 +422,11 @@ def tables() -> Iterator[tuple[str, Misspelt]]:
 
 def misspelt_meanings(meaning: Any) -> Iterator[tuple[str, str, Any]]:
     """What is misspelt, the right word, and the operation's meaning with the wrong one."""
+    if isinstance(meaning, Call):
+        for word in meaning.reads:
+            reads = tuple(misspelt(name) if name == word else name for name in meaning.reads)
+            yield f"reads {word}", word, replace(meaning, reads=reads)
+        return
     for index, right in enumerate(meaning.filters):
         words = {part: getattr(right, part) for part in ("parameter", "field")}
         wrong = {part: replace(right, **{part: misspelt(word)}) for part, word in words.items()}
@@ -431,6 +436,10 @@ def misspelt_meanings(meaning: Any) -> Iterator[tuple[str, str, Any]]:
         for part, filter_ in wrong.items():
             filters = (*meaning.filters[:index], filter_, *meaning.filters[index + 1 :])
             yield f"{part} of {right.parameter}", words[part], replace(meaning, filters=filters)
+    only: Any = getattr(meaning, "only", None)
+    if only is not None:
+        word = only.filter.field
+        yield "only", word, replace(meaning, only=replace(only, filter=replace(only.filter, field=misspelt(word))))
     for word in meaning.path:
         yield f"path {word}", word, replace(meaning, path=(misspelt(word),))
     pages: Any = getattr(meaning, "pages", None)
