@@ -58,7 +58,9 @@ def cap(document: Document, kept: Document, since: int) -> int | None:
 
 
 def auto_deletion(document: Document, kept: Document, since: int) -> int | None:
-    """When a paused sandbox is deleted by itself."""
+    """When a paused sandbox is deleted by itself: as said, or else so long after it paused."""
+    if "auto_delete_at" not in kept and "auto_delete_seconds" in kept:
+        return since + int(kept["auto_delete_seconds"]) * SECOND
     instant: int | None = kept.get("auto_delete_at")
     return instant
 
