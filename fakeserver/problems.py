@@ -38,8 +38,11 @@ class Issue:
 
 
 class Problem(Exception):
-    """A refusal by the provider's API. `kind` is what happened; the provider's dialect says it in its own words. The
-    journal warns of the client with a `remark`."""
+    """A refusal by the provider's API. `kind` is what happened; the provider's dialect says it in its own words, for
+    which it is shown the id of the `operation` that refuses, where one was found. The journal warns of the client with
+    a `remark`."""
+
+    operation = ""
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from fakeserver.documents.states import (
     ABSENT,
     BEHIND,
     GONE,
+    OUTCOME,
     SINCE,
     Instant,
     Life,
@@ -49,7 +50,7 @@ from fakeserver.listing.filters import (
     Within,
 )
 from fakeserver.listing.limit import Limit
-from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.listing import Facets, Listing, Only
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
@@ -84,6 +85,7 @@ __all__ = [
     "GONE",
     "NEWEST_FIRST",
     "OLDEST_FIRST",
+    "OUTCOME",
     "SECOND",
     "SINCE",
     "STARLETTE",
@@ -138,6 +140,7 @@ __all__ = [
     "Neighbours",
     "Number",
     "Numbered",
+    "Only",
     "Order",
     "OrderParameter",
     "Page",
@@ -211,11 +214,12 @@ class Provider:
 
     `make` counts dates from `draw.epoch`, on which nothing else may depend. `machine` has the states of its documents,
     and what leads from one to another; without one they never change by themselves. `kinds` are the documents of other
-    kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first; an empty
-    text in a parameter of `optional_text` counts as absent. `stranger` refuses who is not known. `unserved` are
-    operations that the provider is known to have beside those of its spec: a request for one is told so, and does not
-    look like an answer of the provider. `reading` is how it reads texts and `routing` how it finds operations where its
-    spec leaves that open, and `media_type` what it calls its JSON."""
+    kinds that it has beside them, by name. `switches` are the choices that a fixture has, the default first, and `caps`
+    the names of what it can limit per tenant; an empty text in a parameter of `optional_text` counts as absent.
+    `stranger` refuses who is not known. `unserved` are operations that the provider is known to have beside those of
+    its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how it reads
+    texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls its
+    JSON."""
 
     slug: str
     spec: Traversable
@@ -232,6 +236,7 @@ class Provider:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     switches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    caps: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     optional_text: frozenset[str] = frozenset()
     stranger: StrangerRule = _any_stranger

@@ -32,8 +32,9 @@ def errors(services: Mapping[str, Service], seeded: SeededDocuments) -> list[Doc
                     recipes = {
                         "prefer": f"Prefer: {asked}",
                         "query": f"__code={response.status}&__example={example}",
-                        "credential": f"{key}+{asked.replace(' ', '')}",
                     }
+                    if route.operation.security:
+                        recipes["credential"] = f"{key}+{asked.replace(' ', '')}"
                     if position == 0 and response.status in causes:
                         recipes["cause"] = causes[response.status]
                     rows.append(

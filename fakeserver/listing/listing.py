@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing import objections
@@ -58,9 +59,19 @@ class Filtering(Meaning):
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """What a list is confined to under a choice, whatever it is asked for: the documents that `filter` lets through by
+    `value`. The filter's parameter is none of the spec's."""
+
+    choice: Choice
+    filter: Filter
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Filtering):
     """An operation that filters, orders and pages documents. `path` names the parameters of the path, which the tenant
-    rule reads; rows may have `extras`."""
+    rule reads; rows may have `extras`, and a list may show `only` some."""
 
     tenant: TenantRule
     pages: Pages
@@ -68,11 +79,16 @@ class Listing(Filtering):
     path: tuple[str, ...] = ()
     personal: Choice | None = None
     extras: Extras | None = None
+    only: Only | None = None
 
     @property
     def choices(self) -> Iterable[Choice]:
-        given = (self.personal, None if self.extras is None else self.extras.choice)
-        return [each for each in given if each is not None]
+        given = [] if self.personal is None else [self.personal]
+        return given + [each.choice for each in (self.extras, self.only) if each is not None]
+
+    @property
+    def looked_up(self) -> Iterable[Filter | Facet]:
+        return self.filters if self.only is None else (*self.filters, self.only.filter)
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -96,11 +112,16 @@ class Listing(Filtering):
         yield from objections.to_pages(self.pages, form)
         for name in () if self.extras is None else self.extras.fields:
             yield from objections.to_field("extras", name, form)
+        if self.only is not None:
+            yield from objections.to_field("only", self.only.filter.field, form)
 
     def answer(self, asked: Asked, view: View) -> Result:
         values, scope = asked.values, self.scope(asked, view)
         collection = view.tenants[scope.tenant]
-        ranks = find((scope.owner, asked.question), self.filters, collection, scope, values)
+        only = None if self.only is None or not self.only.choice.is_made(view.switches) else self.only
+        filters = self.filters if only is None else (*self.filters, only.filter)
+        sought = values if only is None else {**values, only.filter.parameter: only.value}
+        ranks = find((scope.owner, asked.question, only is None), filters, collection, scope, sought)
         context = Context(view.issuer, scope.tenant, asked.question, asked.query, owner=scope.owner)
         page = self.pages.page(ranks, values, collection, context)
         extras = self.extras

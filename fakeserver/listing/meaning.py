@@ -83,6 +83,8 @@ class View:
     wall: Callable[[], int] = wall_clock
     """Microseconds since 1970 by the machine's clock, for instants that an SDK compares with its own; `now` is the
     world's, which somebody may have moved."""
+    caps: Mapping[str, int] = field(default_factory=dict)
+    """How much of something a tenant may have, by the provider's names of it; what is absent has no cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,14 @@ class Write:
 @dataclass(slots=True)
 class Result:
     """What an operation answers, and what it wants changed before the answer goes out. A body of bytes (whole, or in
-    pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends."""
+    pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends, and
+    `media_type` is for what is no JSON."""
 
     status: int
     body: bytes | Iterator[bytes] | Json = b""
     headers: Mapping[str, str] | None = None
     writes: Sequence[Write] = ()
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

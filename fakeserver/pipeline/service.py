@@ -126,6 +126,7 @@ class Service:
             world.kinds(self.provider, progress.instant),
             self.fixture.vocabularies,
             functools.partial(base_url_of, request),
+            caps=self.fixture.caps,
         )
         result = meaning.answer(asked, view)
         body = result.body
@@ -134,7 +135,7 @@ class Service:
         if result.writes:
             self.write(result.writes, progress, world)
         headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
-        return Answer(result.status, body, headers, self.provider.media_type)
+        return Answer(result.status, body, headers, result.media_type or self.provider.media_type)
 
     def write(self, writes: Sequence[Write], progress: Progress, world: World) -> None:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
@@ -209,6 +210,8 @@ class Service:
 
     def refusal(self, problem: Problem, progress: Progress, world: World) -> Answer:
         """The problem in the provider's dialect."""
+        if progress.operation is not None:
+            problem.operation = progress.operation.id
         status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
         sent = {**self.provider.headers, **progress.reported, **problem.headers}
         return Answer(

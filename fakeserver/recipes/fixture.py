@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 VOCABULARIES = "vocabularies"
 CREDENTIAL = re.compile(r"[!-*,-~]{1,256}")
 """What a header carries as it is; behind a plus begins what a request asks for."""
-PARTS = ("callers", "tenants", "columns", "vocabularies", "switches")
+PARTS = ("callers", "tenants", "columns", "vocabularies", "switches", "caps")
 TENANT = ("share", "columns", "pins")
 CALLER = ("name", "user", "home", "tenants")
 ROLES = ("admin", "member")
@@ -64,6 +64,8 @@ class Fixture:
     vocabularies: Mapping[str, list[Json]]
     switches: Mapping[str, Json]
     digest: str
+    caps: Mapping[str, int]
+    """How much of something a tenant may have; what is absent has no cap."""
 
     @property
     def credential(self) -> str:
@@ -193,6 +195,9 @@ def _fixture(node: Located, vocabularies: Mapping[str, list[Json]], provider: Pr
         vocabularies=words,
         switches=_switches(parts.get("switches", NOTHING), provider),
         digest=hashlib.sha256(repr((node.value, sorted(words.items()))).encode()).hexdigest(),
+        caps={
+            name: cap.integer(0, MAX_SIZE) for name, cap in parts.get("caps", NOTHING).members(provider.caps).items()
+        },
     )
     return fixture, recipes
 

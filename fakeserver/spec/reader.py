@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
+REFUSED = 400
+"""From this status on, only JSON is sent; an operation of a provider's own may send events where it succeeds."""
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 PATH_ITEM = keywords(" ".join(("$ref", "parameters", *METHODS)), "summary description servers")
 OPERATION = keywords(
@@ -324,7 +327,7 @@ class Reader:
             schemas[media_type] = body.get("schema", {})
             self._schemas.check(schemas[media_type], f"{place}: schema")
             examples[media_type] = dict(self._examples(body.get("examples", {}), f"{place}: examples"))
-        if content and JSON not in content:
+        if content and JSON not in content and (int(code) >= REFUSED or EVENTS not in content):
             raise SpecError(f"{where}: only {JSON} can be sent, not {', '.join(content)}")
         return Response(int(code), description, schemas.get(JSON, {}), examples.get(JSON, {}), headers)
 

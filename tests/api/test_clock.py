@@ -17,7 +17,7 @@ from fakeserver.documents.collection import Collection
 from fakeserver.instants import at, instant
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
-from fakeserver.providers.superserve import RESUME_SECONDS
+from fakeserver.providers.superserve.states import RESUME_SECONDS
 from fakeserver.recipes.schema import DocumentSchema
 from fakeserver.serving.app import App
 from fakeserver.worlds.clock import LAST, Clock

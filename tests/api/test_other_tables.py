@@ -15,7 +15,7 @@ import yaml
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import Envelope
 from fakeserver.listing.filters import AnyOf, Equal, Pairs
-from fakeserver.listing.listing import Listing
+from fakeserver.listing.listing import Listing, Only
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, OrderParameter
 from fakeserver.listing.pages import Cursor, First, Numbered, Pages
 from fakeserver.pipeline.service import Service
@@ -247,7 +247,7 @@ WRONG: dict[str, tuple[Listing, dict[str, Row], str]] = {
     "a switch that the provider does not have": (
         Listing(RIGHT.tenant, Pages(First()), (STATUS,), personal=Choice("admin_sees", "own")),
         {"limit": LIMIT},
-        "it reads the switch 'admin_sees', which the provider does not have; known are none",
+        "it reads the switch 'admin_sees', which the provider does not have; known are region, states, created, pause",
     ),
     "extra fields that no row has": (
         Listing(RIGHT.tenant, Pages(First()), (STATUS,), extras=Extras(Choice("a", "b"), ("statu",), dict)),
@@ -299,3 +299,21 @@ def test_a_table_that_its_spec_does_not_bear_out_stops_the_start(name: str, tmp_
     with pytest.raises(SpecError) as error:
         service_of(tmp_path, meaning, parameters)
     assert str(error.value) == f"{tmp_path / 'superserve.yaml'}: listSandboxes: {sentence}"
+
+
+def test_a_list_shows_some_alone_under_a_choice(tmp_path: Path) -> None:
+    """Whatever it is asked for, in whichever order, and from the first request behind a change of the switch."""
+    only = Only(Choice("states", "page"), AnyOf("", field="status"), ("paused",))
+    one = app_of(tmp_path, replace(E2B, only=only))
+    documents = list(main_tenant(one, "superserve").documents())
+    paused = ids("superserve", [each for each in documents if each["status"] == "paused"])
+    for _ in range(2):
+        assert walk(one, "limit=7") == paused
+        assert walk(one, "limit=7&order=asc") == paused[::-1]
+        assert walk(one, "limit=7&status=active,paused") == paused
+        assert walk(one, "limit=7&status=active") == []
+        admin(one, "PUT", "/settings", {"switches": {"superserve": {"states": "server"}}})
+        assert walk(one, "limit=7") == ids("superserve", documents)
+        admin(one, "PUT", "/settings", {"switches": {"superserve": {"states": "page"}}})
+    with pytest.raises(SpecError, match="only reads the field 'state', which no row has"):
+        service_of(tmp_path, replace(E2B, only=replace(only, filter=AnyOf("", field="state"))), PARAMETERS)

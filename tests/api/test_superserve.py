@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from fakeserver.providers import PROVIDERS
-from fakeserver.providers.superserve import written
+from fakeserver.providers.superserve.states import written
 from fakeserver.serving.app import Settings, create_app
 from tests.support.admin import admin, done
 from tests.support.asgi import EPOCH, PATHS, app_of, call, get, main_tenant

@@ -197,7 +197,7 @@ def test_a_fault_behind_a_refusal_loses_nothing(app: App) -> None:
 def test_the_catalogue_says_how_to_cause_the_errors_of_writes(app: App) -> None:
     """A recipe names the method, and looking for it changes nothing."""
     listed = done(admin(app, "GET", "/errors"))
-    causes = {(each["operation"], each["code"]): each["recipes"].get("cause") for each in listed}
+    causes = {(each["operation"], each["code"]): each["recipes"].get("cause") for each in reversed(listed)}
     assert causes["createSandbox", 401] == "curl -X POST \"$BASE_URL\"'/superserve/sandboxes'"
     assert causes["deleteSandbox", 404].startswith('curl -X DELETE "$BASE_URL"\'/superserve/sandboxes/')
     assert causes["getSandbox", 404].startswith('curl "$BASE_URL"\'/superserve/sandboxes/')

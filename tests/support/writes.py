@@ -110,7 +110,7 @@ class Delete(Meaning):
 
 
 OPERATIONS: dict[str, Meaning] = {
-    **SUPERSERVE.operations,
+    "listSandboxes": SUPERSERVE.operations["listSandboxes"],
     "createSandbox": Create(),
     "getSandbox": Get(),
     "deleteSandbox": Delete(),
@@ -118,8 +118,9 @@ OPERATIONS: dict[str, Meaning] = {
 
 
 def document() -> Row:
-    """Superserve's spec with three operations more."""
+    """Superserve's list, with three operations that are not its own."""
     spec = deepcopy(SPECS["superserve"])
+    spec["paths"] = {"/sandboxes": spec["paths"]["/sandboxes"]}
     errors = spec["paths"]["/sandboxes"]["get"]["responses"]
     refusals = {status: errors[status] for status in ("400", "401", "404", "409", "500")}
     one = {"application/json": {"schema": {"$ref": "#/components/schemas/SandboxResponse"}}}
@@ -142,7 +143,7 @@ def service_of(folder: Path, **changed: Meaning) -> Service:
     """The provider, served; some of its operations may have another meaning."""
     path = folder / "superserve.yaml"
     path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
-    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=(), errors=all_issues)
+    provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=(), kinds={}, errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()
     return Service(provider, spec, fixture.load(provider, spec, words))

@@ -2,152 +2,74 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID, uuid5
 
 from fakeserver.provider import (
-    GONE,
     SECOND,
     AnyOf,
+    Asked,
+    Call,
     Caller,
+    Choice,
     Collection,
     Document,
     Draw,
     Envelope,
     FieldOrders,
-    Instant,
-    Issue,
     Limit,
     Listing,
-    Machine,
-    Moment,
+    Only,
     Pages,
     Pairs,
     Problem,
     Provider,
     Reading,
+    Result,
     Scope,
     Switches,
-    Transition,
+    View,
     Window,
     Within,
-    at,
-    conflict,
-    on_clock,
     unauthenticated,
     unserved,
 )
+from fakeserver.providers.superserve import sandboxes, snapshots, templates
+from fakeserver.providers.superserve.limits import metadata_limits
+from fakeserver.providers.superserve.refusals import errors
+from fakeserver.providers.superserve.states import MACHINE, written
 from fakeserver.resources import resource
 
-CODES = {
-    "invalid": "bad_request",
-    "unauthenticated": "auth_failed",
-    "internal": "internal_error",
-    "unserved": "not_implemented",
-    "method_not_allowed": "method_not_allowed",
-}
-STATES = ("starting", "active", "pausing", "paused", "resuming", "migrating", "failed", "deleted")
-# Observed: what the provider's server says, word for word.
-SENTENCES = {
-    "unauthenticated": "Invalid or missing X-API-Key header.",
-    "internal": "A problem occurred. Please try again, or contact the team if it persists.",
-    "rate_limited": "Rate limit exceeded. Please retry later.",
-}
-REFUSALS = {
-    "metadata": "",
-    "limit": "limit must be a positive integer",
-    "offset": "offset must be a non-negative integer",
-    "sort": "sort must be one of: created_at, name, status",
-    "order": "order must be 'asc' or 'desc'",
-    "status": f"status must be one or more of: {', '.join(STATES)}",
-}
-"""By parameter, in the order in which the server looks at them; of several that are wrong it names the first."""
-EMPTY_KEY = "metadata filter key cannot be empty"
-# Observed: the limits of the provider's server on metadata, which its filter obeys as well.
-MAX_PAIRS = 64
-MAX_KEY_BYTES = 256
-MAX_VALUE_BYTES = 2_048
-MAX_METADATA_BYTES = 16_384
-RESERVED = ("superserve.", "_superserve")
 REGIONS = {"use": "https://api.superserve.ai", "usw": "https://api-usw.superserve.ai"}
 """Observed: the provider's server, its regions and their endpoints; the first one's keys need not name it."""
 REGIONAL_KEY = re.compile(r"ss_live_([a-z0-9]{1,17})_.+")
 """Observed: the provider's server, a key that names the region which it is of."""
 MAX_PAGE = 200
-MAX_NAME = 64
-"""Characters (Observed: the provider's server)."""
 SIZES = ((1, 256), (1, 512), (1, 1_024), (1, 1_024), (2, 1_024), (2, 2_048), (2, 4_096), (4, 4_096))
 """vCPUs and MiB of memory: what a template may have (Observed: 1 to 4, 256 to 4,096)."""
-BOOT_SECONDS, PAUSE_SECONDS, RESUME_SECONDS = 3, 2, 5
-"""Assumed: how long a sandbox starts, is paused, and is restored."""
-
-
+PAGE_STATES = ("active", "paused", "resuming")
+"""The states that page 004 knows."""
 UNSERVED = unserved(
     "superserve 0.11.4",
-    "POST /sandboxes",
-    "GET /sandboxes/{id}",
-    "PATCH /sandboxes/{id}",
-    "DELETE /sandboxes/{id}",
-    "POST /sandboxes/{id}/activate",
-    "POST /sandboxes/{id}/pause",
-    "POST /sandboxes/{id}/resume",
     "POST /sandboxes/{id}/exec",
     "POST /sandboxes/{id}/exec/stream",
     "GET /sandboxes/{id}/files",
-    "POST /sandboxes/{id}/snapshot",
-    "GET /sandboxes/{id}/snapshots",
-    "GET /snapshots/{id}",
-    "PATCH /snapshots/{id}",
-    "DELETE /snapshots/{id}",
-    "GET /templates",
-    "POST /templates",
-    "GET /templates/{id}",
-    "DELETE /templates/{id}",
-    "GET /templates/{id}/builds",
-    "POST /templates/{id}/builds",
-    "GET /health",
+    "GET /sandboxes/{id}/network",
+    "POST /sandboxes/{id}/secrets",
+    "DELETE /sandboxes/{id}/secrets/{key}",
+    "GET /sandboxes/{id}/preview-ports",
+    "POST /sandboxes/{id}/preview-ports",
+    "DELETE /sandboxes/{id}/preview-ports/{port}",
+    "POST /sandboxes/{id}/preview-ports/{port}/token",
+    "POST /sandboxes/{id}/preview-ports/{port}/token/rotate",
+    "GET /secrets",
+    "POST /secrets",
+    "GET /secrets/{name}",
+    "PATCH /secrets/{name}",
+    "DELETE /secrets/{name}",
+    "GET /providers",
 )
-
-
-def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
-    """Bad input is a 400 here, and its message is about the first mistake alone."""
-    status, message = problem.status, SENTENCES.get(problem.kind, problem.detail)
-    if problem.kind == "invalid":
-        status, message = 400, sentence_of(problem)
-    return status, {"error": {"code": CODES.get(problem.kind, problem.kind), "message": message}}
-
-
-def sentence_of(problem: Problem) -> str:
-    """What the server says of a bad input."""
-    order = [*REFUSALS]
-    first = min(problem.issues, key=lambda issue: place_of(order, parameter_of(issue)), default=None)
-    if first is None:
-        return problem.detail
-    parameter = parameter_of(first)
-    if parameter != "metadata":
-        return REFUSALS.get(parameter, f"{first.field}: {first.msg}")
-    key = str(first.loc[1]).removeprefix("metadata.")
-    if first.type == "empty_key":
-        return EMPTY_KEY
-    if first.type == "repeated_key":
-        return f"metadata filter {quote(key)} has multiple values; only one allowed"
-    return first.msg if first.msg.startswith("metadata ") else f"{first.field}: {first.msg}"
-
-
-def parameter_of(issue: Issue) -> str:
-    """The parameter that an issue is about: pairs stand under the names of their keys."""
-    return str(issue.loc[1] if len(issue.loc) > 1 else issue.loc[0]).partition(".")[0]
-
-
-def place_of(order: list[str], parameter: str) -> int:
-    return order.index(parameter) if parameter in order else len(order)
-
-
-def quote(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False)
 
 
 def stranger(credentials: Sequence[str], switches: Switches) -> Problem:
@@ -166,30 +88,8 @@ def own_team(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Co
     return Scope(caller.home)
 
 
-def metadata_limits(pairs: tuple[tuple[str, str], ...]) -> Iterator[Issue]:
-    """The mistakes in the order in which the server looks for them, in its words."""
-    if len(pairs) > MAX_PAIRS:
-        yield Issue(("query", "metadata"), f"metadata has {len(pairs)} keys, max is {MAX_PAIRS}", "too_many_keys")
-    total = 0
-    for name, text in pairs:
-        loc, key = ("query", f"metadata.{name}"), quote(name)
-        key_bytes, value_bytes = len(name.encode()), len(text.encode())
-        total += key_bytes + value_bytes
-        if key_bytes > MAX_KEY_BYTES:
-            yield Issue(loc, f"metadata key {key} is {key_bytes} bytes, max is {MAX_KEY_BYTES}", "key_too_long")
-        if value_bytes > MAX_VALUE_BYTES:
-            told = f"metadata value for key {key} is {value_bytes} bytes, max is {MAX_VALUE_BYTES}"
-            yield Issue(loc, told, "value_too_long")
-        for prefix in RESERVED:
-            if name.lower().startswith(prefix):
-                yield Issue(loc, f"metadata key {key} uses reserved prefix {quote(prefix)}", "reserved_key")
-    if total > MAX_METADATA_BYTES:
-        yield Issue(("query", "metadata"), f"metadata exceeds {MAX_METADATA_BYTES} bytes total", "too_long")
-
-
-def written(instant: int) -> str:
-    """An instant as Go writes it: RFC 3339 without zeros at the end of the fraction, or without a fraction."""
-    return at(instant).rstrip("Z").rstrip("0").rstrip(".") + "Z"
+def health(asked: Asked, view: View) -> Result:
+    return Result(200, {"status": "ok", "version": "0.1.0"})
 
 
 def make(draw: Draw) -> Document:
@@ -223,58 +123,12 @@ def make(draw: Draw) -> Document:
     return document
 
 
-def cap(document: Document, kept: Document, since: int) -> int | None:
-    """When an active sandbox has used up its time: from its creation, or from when it was last resumed."""
-    seconds: int | None = document.get("timeout_seconds")
-    if seconds is None:
-        return None
-    start: int = kept["activated"] if "activated" in kept else on_clock(document["created_at"], kept)
-    return start + seconds * SECOND
-
-
-def auto_deletion(document: Document, kept: Document, since: int) -> int | None:
-    """When a paused sandbox is deleted by itself."""
-    seconds: int | None = kept.get("auto_delete_seconds")
-    return None if seconds is None else since + seconds * SECOND
-
-
-def activate(moment: Moment) -> Document:
-    return {"activated": moment.now}
-
-
-def snapshot(moment: Moment) -> Document:
-    return {"snapshot_id": str(uuid5(UUID(moment.document["id"]), str(moment.now)))}
-
-
-MACHINE = Machine(
-    "status",
-    (
-        Transition("booted", ("starting",), "active", keeps=activate, seconds=BOOT_SECONDS),
-        Transition("boot failed", ("starting",), "failed", seconds=BOOT_SECONDS, outcome="boot_failed"),
-        Transition("pause", ("active",), "pausing"),
-        Transition("time out", ("active",), "pausing", due=cap),
-        Transition("paused", ("pausing",), "paused", snapshot, seconds=PAUSE_SECONDS),
-        Transition("pause failed", ("pausing",), "active", seconds=PAUSE_SECONDS, outcome="pause_failed"),
-        Transition("VM lost", ("pausing",), "failed", seconds=PAUSE_SECONDS, outcome="vm_lost"),
-        Transition("resume", ("paused",), "resuming"),
-        Transition("resumed", ("resuming",), "active", keeps=activate, seconds=RESUME_SECONDS),
-        Transition("resume failed", ("resuming",), "paused", seconds=RESUME_SECONDS, outcome="resume_failed"),
-        Transition("migrated", ("migrating",), "active", seconds=RESUME_SECONDS),
-        Transition("auto-delete", ("paused",), GONE, due=auto_deletion),
-        Transition("delete", tuple(state for state in STATES if state != "deleted"), GONE),
-    ),
-    conflict=lambda state, event: conflict("Sandbox is not in a valid state for this operation"),
-    facts={"activated": Instant, "auto_delete_seconds": int},
-)
-
-
 PROVIDER = Provider(
     slug="superserve",
     spec=resource("openapi/superserve.yaml"),
     recipe=resource("fixtures/superserve.yaml"),
     errors=errors,
     stranger=stranger,
-    switches={"region": (*REGIONS,)},
     unserved=UNSERVED,
     operations={
         "listSandboxes": Listing(
@@ -289,10 +143,24 @@ PROVIDER = Provider(
                 Envelope(headers={"X-Total-Count": "total"}),
                 FieldOrders("sort", "order", {"created_at": None, "name": "name", "status": "status"}),
             ),
+            # Its server lists every state, and the page knows three.
+            only=Only(Choice("states", "page"), AnyOf("states", field="status"), PAGE_STATES),
         ),
+        **sandboxes.OPERATIONS,
+        **snapshots.OPERATIONS,
+        **templates.OPERATIONS,
+        "getHealth": Call(health, public=True),
     },
     make=make,
     machine=MACHINE,
+    kinds={**templates.KINDS, **snapshots.KINDS},
+    switches={
+        "region": (*REGIONS,),
+        "states": ("page", "server"),
+        "created": ("starting", "active"),
+        "pause": ("waited", "accepted"),
+    },
+    caps=("sandboxes", "templates", "builds", "snapshots"),
     # Observed: the buckets of the provider's server. They report themselves; settings can enforce them.
     limits=(
         Limit("address", capacity=100, seconds=2, by=("address",), bucket=True, headers=True, enforced=False),

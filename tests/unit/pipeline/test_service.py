@@ -14,6 +14,7 @@ from fakeserver.listing.meaning import Asked, Result, View
 from fakeserver.pipeline.exchange import FAULT_HEADER, PROBLEM_JSON, Answer, Request
 from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import MAX_HEADERS, Service
+from fakeserver.provider import Document, Problem, Switches
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.world import World
 from tests.support.admin import small_app
@@ -143,3 +144,17 @@ def test_an_operation_knows_where_its_client_found_it(request_: Request, base_ur
     told = orjson.loads(changed.answer(asked, here).text())
     assert told["base_url"] == base_url
     assert before <= told["wall"] <= time.time_ns() // 1_000
+
+
+def test_a_dialect_is_shown_whose_refusal_it_is() -> None:
+    """The operation's id, and nothing where none was found."""
+    service, seen = services()["dreadnode"], list[str]()
+
+    def noting(problem: Problem, switches: Switches) -> tuple[int, Document]:
+        seen.append(problem.operation)
+        return service.provider.errors(problem, switches)
+
+    changed = Service(replace(service.provider, errors=noting), service.spec, service.fixture)
+    for path in ("", FACETS, "/nowhere"):
+        answer(changed, world(), path=path)
+    assert seen == ["listSandboxes", "getSandboxFacets", ""]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from fakeserver.documents.draws import GAPS, slot_of
-from fakeserver.providers import PROVIDERS, prime, superserve
+from fakeserver.providers import PROVIDERS, prime
+from fakeserver.providers.superserve import limits as superserve
 from fakeserver.recipes import words
 from fakeserver.recipes.fixture import load_vocabularies
 from tests.support.asgi import SLUGS, Row, app_of, main_tenant, tenants

@@ -385,6 +385,7 @@ OTHERS: dict[str, tuple[str, Change, str]] = {
         "tenants.main.pins.4.set: network.allow_out must be of type array",
     ),
     "switch of a provider without": ("instavm", put("switches", value={"a": "b"}), "switches: unknown key 'a'"),
+    "cap of a provider without": ("instavm", put("caps", value={"boxes": 1}), "caps: unknown key 'boxes'"),
     "projects without ids": (
         "dreadnode",
         put("vocabularies", value={"projects": [{"key": "a"}]}),

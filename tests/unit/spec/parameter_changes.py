@@ -157,7 +157,8 @@ SAME = {("pairs", "patternProperties"), ("pairs", "additionalProperties"), ("pat
 def operation(document: Row) -> Row:
     """The listing of a spec."""
     found: Row
-    (found,) = (one for item in document["paths"].values() for one in item.values() if one.get("operationId") == LIST)
+    every = (one for item in document["paths"].values() for one in item.values() if isinstance(one, dict))
+    (found,) = (one for one in every if one.get("operationId") == LIST)
     return found
 
 

@@ -74,7 +74,7 @@ def slim(slug: str) -> str:
     """The provider's spec without most of its errors."""
     document = deepcopy(SPECS[slug])
     for item in document["paths"].values():
-        for one in item.values():
+        for one in (each for each in item.values() if isinstance(each, dict)):
             one["responses"] = {code: response for code, response in one["responses"].items() if code in KEPT}
     return json.dumps(document)
 
@@ -440,6 +440,10 @@ def misspelt_meanings(meaning: Any) -> Iterator[tuple[str, str, Any]]:
         for part, filter_ in wrong.items():
             filters = (*meaning.filters[:index], filter_, *meaning.filters[index + 1 :])
             yield f"{part} of {right.parameter}", words[part], replace(meaning, filters=filters)
+    only: Any = getattr(meaning, "only", None)
+    if only is not None:
+        word = only.filter.field
+        yield "only", word, replace(meaning, only=replace(only, filter=replace(only.filter, field=misspelt(word))))
     for word in meaning.path:
         yield f"path {word}", word, replace(meaning, path=(misspelt(word),))
     pages: Any = getattr(meaning, "pages", None)

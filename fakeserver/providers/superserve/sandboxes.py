@@ -1,0 +1,294 @@
+"""Superserve's operations on single sandboxes: who makes, finds, changes, pauses, resumes and deletes them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NamedTuple
+
+from fakeserver.provider import (
+    ABSENT,
+    OUTCOME,
+    SECOND,
+    SINCE,
+    Asked,
+    Call,
+    Document,
+    Issue,
+    Life,
+    Machine,
+    Problem,
+    Record,
+    Result,
+    View,
+    conflict,
+    find_record,
+    fire,
+    follow,
+    itself,
+    mint,
+    not_found,
+    on_clock,
+)
+from fakeserver.providers.superserve.limits import check, issues_in_sandbox, rules_of
+from fakeserver.providers.superserve.refusals import SUPPORT, broken, failure, quote, said, too_many
+from fakeserver.providers.superserve.states import MACHINE, PASSING, written
+from fakeserver.providers.superserve.templates import find_template, shown_template
+
+TOKEN_WINDOW = 3_600 * SECOND
+"""Observed: how long an access token stays the same; the data plane takes that of the window before as well."""
+STALE = 15 * 60 * SECOND
+"""Observed: how long a sandbox is in a passing state before it may be deleted all the same."""
+RETRY_AFTER = {"Retry-After": "1"}
+"""Observed: with a pause that is accepted and not done."""
+COUNTED = ("starting", "active", "pausing", "resuming", "migrating")
+"""The states of sandboxes that count towards the cap: paused ones do not (Observed: the newer of two generations)."""
+DEFAULT_TEMPLATE = "superserve/base"
+PATCHABLE = ("network", "metadata", "auto_delete_seconds", "timeout_seconds", "preview_access")
+LEGACY = "legacy_public"
+"""Who may see the previews of a sandbox that was made before there was a choice."""
+LOST = "Sandbox VM is no longer available and has been marked failed"
+
+
+class Source(NamedTuple):
+    """What a sandbox is made of: its size, and what it has of network rules, timeout and facts where the request says
+    nothing."""
+
+    vcpus: int
+    memory_mib: int
+    kept: Document
+    network: Document
+    timeout: int | None
+
+
+# What is found and shown
+
+
+def find_sandbox(asked: Asked, view: View) -> Record:
+    """The sandbox of the caller's team that the path names, or a Problem."""
+    record = find_record(view, view.caller.home, asked.values["sandbox_id"])
+    if record is None:
+        raise not_found("Sandbox not found")
+    return record
+
+
+def rested(record: Record, view: View, machine: Machine = MACHINE) -> Record:
+    """The document where nothing is on its way for long: in a world without transitions, a passing state that it was
+    seeded in is over when somebody does something to it."""
+    life = machine.settle(record.life, view.now) if view.transitions == "immediate" else record.life
+    return record if life is None else record.after(life)
+
+
+def token_of(identity: str, view: View) -> str:
+    """The access token of a sandbox in this hour."""
+    text = f"{identity}|{view.now // TOKEN_WINDOW}"
+    return hmac.digest(view.issuer.secret, text.encode(), "sha256").hex()
+
+
+def shown(record: Record, view: View) -> Document:
+    """A sandbox as everything but the list shows it."""
+    kept, document = record.kept, {**record.document}
+    document["access_token"] = token_of(record.identity, view)
+    document["preview_access"] = kept.get("preview_access", LEGACY)
+    if "source_snapshot" in kept:
+        document["source_snapshot_id"] = kept["source_snapshot"]
+    if "auto_delete_seconds" in kept:
+        document["auto_delete_seconds"] = kept["auto_delete_seconds"]
+    if document["status"] == "paused" and "auto_delete_at" in kept:
+        document["auto_delete_at"] = written(kept["auto_delete_at"])
+    return document
+
+
+def check_cap(view: View) -> None:
+    """Refuse one more sandbox that is not paused, where the recipe has a cap and the team has as many."""
+    most = view.caps.get("sandboxes")
+    if most is None:
+        return
+    collection = view.tenants[view.caller.home]
+    if sum(len(collection.filed("status", itself, state)) for state in COUNTED) >= most:
+        told = f"team has reached the limit of {most} sandboxes; delete some or {SUPPORT}"
+        raise too_many("too_many_sandboxes", told)
+
+
+# Operations
+
+
+def get(asked: Asked, view: View) -> Result:
+    return Result(200, shown(find_sandbox(asked, view), view))
+
+
+def create(asked: Asked, view: View) -> Result:
+    body, tenant = asked.body, view.caller.home
+    check(issues_in_sandbox(body))
+    source = source_of(body, view)
+    refuse_secrets(body.get("secrets") or {})
+    check_cap(view)
+    minted = mint(view, tenant, "sandbox")
+    document = {
+        "id": minted.uuid("id"),
+        "name": body["name"],
+        "status": "starting",
+        "vcpu_count": source.vcpus,
+        "memory_mib": source.memory_mib,
+        "created_at": written(view.now),
+        "metadata": body.get("metadata") or {},
+    }
+    timeout = source.timeout if body.get("timeout_seconds") is None else body["timeout_seconds"]
+    network = source.network if body.get("network") is None else rules_of(body["network"])
+    document |= {"timeout_seconds": timeout} if timeout is not None else {}
+    document |= {"network": network} if network else {}
+    kept = {**source.kept, SINCE: view.now, "preview_access": body.get("preview_access") or "public"}
+    if body.get("auto_delete_seconds") is not None:
+        kept["auto_delete_seconds"] = body["auto_delete_seconds"]
+    if view.outcome:
+        kept[OUTCOME] = view.outcome
+    record = Record(Life(document, kept), view.caller.user, tenant, document["id"])
+    made = follow(record, MACHINE, record.life, view)
+    if view.outcome:
+        return broken(made.write)
+    answer = shown(record, view)
+    if view.switches["created"] == "active":
+        answer["status"] = "active"
+    return Result(201, answer, writes=(made.write,))
+
+
+def source_of(body: Document, view: View) -> Source:
+    """The template or the snapshot that a sandbox is made of, or a Problem."""
+    if body.get("from_snapshot") is not None:
+        return source_in_snapshot(body["from_snapshot"].lower(), view)
+    reference = DEFAULT_TEMPLATE if body.get("from_template") is None else body["from_template"].strip()
+    template = find_template(view, reference)
+    if template is None:
+        raise not_found("Template not found")
+    document = shown_template(template, view)
+    if document["status"] != "ready":
+        raise conflict(f"template is not ready (status={document['status']})")
+    kept = {"template": template.identity, "disk_mib": document["disk_mib"]}
+    return Source(document["vcpu"], document["memory_mib"], kept, {}, None)
+
+
+def source_in_snapshot(identity: str, view: View) -> Source:
+    record = find_record(view, view.caller.home, identity, "snapshots")
+    if record is None or record.document["status"] == "deleting":
+        raise not_found("Snapshot not found")
+    document, kept = record.document, {"source_snapshot": identity}
+    if document["status"] != "ready":
+        # Assumed: the sentence. Observed: the status and the code.
+        raise conflict(f"snapshot is not ready (status={document['status']})")
+    resources = document["resources"]
+    kept |= {"disk_mib": resources["disk_mib"]}
+    if document["template_id"] is not None:
+        kept["template"] = document["template_id"]
+    inherited = record.kept
+    network, timeout = inherited.get("network", {}), inherited.get("timeout_seconds")
+    return Source(resources["vcpu_count"], resources["memory_mib"], kept, network, timeout)
+
+
+def refuse_secrets(secrets: Document) -> None:
+    """Assumed: no team has stored any."""
+    for name, secret in secrets.items():
+        told = f"secrets[{name}] references {quote(secret)}, which does not exist for this team"
+        raise Problem(400, "secret_not_found", told)
+
+
+def pause(asked: Asked, view: View) -> Result:
+    fired = fire(rested(find_sandbox(asked, view), view), MACHINE, "pause", view)
+    if view.switches["pause"] == "accepted":
+        return Result(202, {"status": "pausing"}, RETRY_AFTER, (fired.write,))
+    if view.outcome == "pause_failed":
+        return broken(fired.write)
+    if view.outcome == "vm_lost":
+        return failure(410, "gone", LOST, fired.write)
+    return Result(204, writes=(fired.write,))
+
+
+def resume(asked: Asked, view: View) -> Result:
+    record = rested(find_sandbox(asked, view), view)
+    fired = fire(record, MACHINE, "resume", view)
+    check_cap(view)
+    if view.outcome:
+        return broken(fired.write)
+    token = token_of(record.identity, view)
+    return Result(200, {"id": record.identity, "status": "active", "access_token": token}, writes=(fired.write,))
+
+
+def activate(asked: Asked, view: View) -> Result:
+    found = find_sandbox(asked, view)
+    record = rested(found, view)
+    match record.document["status"]:
+        case "active":
+            writes = () if record is found or record.life == found.life else (record.put(),)
+            return Result(200, shown(record, view), writes=writes)
+        case "pausing":
+            # Assumed: the sentence.
+            raise Problem(409, "sandbox_pausing", "Sandbox is still pausing")
+    fired = fire(record, MACHINE, "resume", view)
+    check_cap(view)
+    if view.outcome:
+        return broken(fired.write)
+    return Result(200, {**shown(record, view), "status": "active"}, writes=(fired.write,))
+
+
+def delete(asked: Asked, view: View) -> Result:
+    record = rested(find_sandbox(asked, view), view)
+    since = record.kept.get(SINCE) or on_clock(record.document["created_at"], record.kept)
+    stale = record.document["status"] in PASSING and view.now - since >= STALE
+    fired = fire(record, MACHINE, "delete stale" if stale else "delete", view)
+    return Result(204, writes=(fired.write,))
+
+
+def update(asked: Asked, view: View) -> Result:
+    body = asked.body
+    check(issues_in_change(body))
+    record = find_sandbox(asked, view)
+    if body.get("network") is not None:
+        record = rested(record, view)
+        if record.document["status"] != "active":
+            raise conflict("Sandbox must be active to update network config")
+    document, kept = {**record.document}, {**record.kept}
+    if body.get("network") is not None:
+        set_or_drop(document, "network", rules_of(body["network"]) or ABSENT)
+    if body.get("metadata") is not None:
+        document["metadata"] = body["metadata"]
+    if "timeout_seconds" in body:
+        set_or_drop(document, "timeout_seconds", ABSENT if body["timeout_seconds"] is None else body["timeout_seconds"])
+    if "auto_delete_seconds" in body:
+        set_auto_deletion(kept, document["status"], body["auto_delete_seconds"], view.now)
+    if body.get("preview_access") is not None:
+        kept["preview_access"] = body["preview_access"]
+    return Result(204, writes=(record.after(Life(document, kept)).put(),))
+
+
+def issues_in_change(body: Document) -> list[Issue]:
+    if not any(name in body if name.endswith("_seconds") else body.get(name) is not None for name in PATCHABLE):
+        return [said("", f"patch body must include at least one field ({', '.join(PATCHABLE)})")]
+    return [*issues_in_sandbox(body)]
+
+
+def set_or_drop(document: Document, name: str, value: object) -> None:
+    if value is ABSENT:
+        document.pop(name, None)
+    else:
+        document[name] = value
+
+
+def set_auto_deletion(kept: Document, status: str, seconds: int | None, now: int) -> None:
+    """Another time until a paused sandbox is deleted, or none; of one that is paused it counts from now."""
+    if seconds is None:
+        kept.pop("auto_delete_seconds", None)
+        kept.pop("auto_delete_at", None)
+        return
+    kept["auto_delete_seconds"] = seconds
+    if status == "paused":
+        kept["auto_delete_at"] = now + seconds * SECOND
+
+
+ID = ("sandbox_id",)
+OPERATIONS = {
+    "createSandbox": Call(create, body=True, outcomes=("boot_failed",)),
+    "getSandbox": Call(get, reads=ID),
+    "updateSandbox": Call(update, reads=ID, body=True),
+    "deleteSandbox": Call(delete, reads=ID),
+    "activateSandbox": Call(activate, reads=ID, outcomes=("resume_failed",)),
+    "pauseSandbox": Call(pause, reads=ID, outcomes=("pause_failed", "vm_lost")),
+    "resumeSandbox": Call(resume, reads=ID, outcomes=("resume_failed",)),
+}
