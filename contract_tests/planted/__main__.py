@@ -47,7 +47,12 @@ def by_laws(bug: Bug, handler: Handler, **more: object) -> tuple[str, ...]:
         session = exercise(bug.slug, handler, default_options(bug.slug, **more))
     except CouldNotCheck as reason:
         return (f"could not check ({reason})",)
-    return tuple(dict.fromkeys(outcome.law for outcome in failing(session.outcomes, strict=True)))
+    return tuple(dict.fromkeys(outcome.law for outcome in failing(session.outcomes, strict=session.options.strict)))
+
+
+def by_must(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The same with known ids, of those promises alone that a page states."""
+    return by_laws(bug, handler, known=known_ids(bug.slug), strict=False)
 
 
 def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
@@ -131,6 +136,12 @@ def summary(found: Sequence[Line]) -> str:
     return "\n".join([*rows, ""])
 
 
+def permitted(bugs: Sequence[Bug]) -> list[str]:
+    """The mutants that a page permits, each with the silence that does."""
+    rows = [f"{len(bugs)} change only what no page states:", ""]
+    return [*rows, *(f"- `{each.name}` ({', '.join(each.unstated)}): {each.summary}" for each in bugs), ""]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m contract_tests.planted", description=__doc__)
     parser.add_argument("report", nargs="?", type=Path, help="where the Markdown goes")
@@ -157,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if survey:
         left_out = f"{len(survey.equivalent)} changes cannot be told from the correct server"
         others = f"{len(survey.stillborn)} do not start, {len(survey.stuck)} never answer"
-        parts += [f"{left_out}; {others}.", ""]
+        parts += [f"{left_out}; {others}.", "", *permitted(survey.permitted)]
     report = options.report or REPORT.with_name("MUTANTS.md" if survey else REPORT.name)
     report.write_text("\n".join(parts), encoding="utf-8")
     missed = [each for each in found if not each.laws]
