@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from contract_tests.planted import correct, mutants
-from contract_tests.planted.__main__ import by_must
+from contract_tests.planted.__main__ import by_laws_with_known_ids, by_must
 from contract_tests.planted.backend import LIST
 from contract_tests.planted.bug import Bug
 from contract_tests.planted.mutations import Mutation
@@ -89,6 +89,22 @@ def test_a_mutant_is_stopped_though_one_alarm_is_lost() -> None:
             collect_and_wait()
     finally:
         gc.callbacks.remove(lose)
+
+
+@pytest.mark.parametrize("slug", BY_SLUG)
+def test_the_correct_server_is_acquitted_by_whoever_knows_its_ids(slug: str) -> None:
+    """What is known of it is true, so that a mutant is convicted for what it changes."""
+    itself = Bug("none", slug, LIST, "rows", "Nothing.", lambda backend, _: backend)
+    assert by_laws_with_known_ids(itself, correct(slug)) == ()
+
+
+def test_a_team_that_is_always_empty_is_told_by_ids_that_are_known() -> None:
+    """Its answers agree with each other, so that nothing else tells."""
+    (mutation,) = (each for each in mutants.everything() if each.name == "providers_prime_own_or_administered_25")
+    assert mutation.after == "caller.home"
+    placed = mutants.place(mutation)
+    assert isinstance(placed, Bug)
+    assert by_laws_with_known_ids(placed, placed.handler()) == ("rows.known",)
 
 
 @pytest.mark.slow
