@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 from benchmarks.machine import HERE, Machine, describe
 from contract_tests.planted import BUGS, false_alarms, mutants
-from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids
+from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids, by_must
 from contract_tests.planted.bug import Bug
 from contract_tests.promises import BY_SLUG
 from tests.kit.other_make import measure
@@ -37,7 +37,8 @@ PAGE = "SOAK.md"
 EXAMPLES = 20
 """Random examples, for each one of a usual run."""
 LEAST_MUTANTS = 0.95
-"""Share of the mutants that a run must catch. Some tell themselves by nothing that a law may rely on."""
+"""Share of the mutants that a run must catch, of those that a page contradicts. Some tell themselves by nothing that a
+law may rely on."""
 MOST_LINES = 60
 """Failures that the page names per part."""
 CHUNK = 4
@@ -96,11 +97,16 @@ def judge_bug(number: int) -> str:
 
 
 def judge_mutant(number: int) -> tuple[str, str]:
-    """What became of a mechanical change, and the mutant where no law caught it."""
+    """What became of a mechanical change, and the mutant where a law should have said otherwise: it was missed, or it
+    is convicted of what a page is taken to permit."""
     placed = mutants.place(mutants.everything()[number])
     if isinstance(placed, str):
         return placed, ""
-    return ("caught", "") if by_laws_with_known_ids(placed, placed.handler()) else ("missed", named(placed))
+    if not placed.unstated:
+        return ("caught", "") if by_laws_with_known_ids(placed, placed.handler()) else ("missed", named(placed))
+    if laws := by_must(placed, placed.handler()):
+        return "convicted", f"{named(placed)} A page permits it, and it is convicted all the same: {', '.join(laws)}."
+    return "noticed" if by_laws_with_known_ids(placed, placed.handler()) else "permitted", ""
 
 
 def judge_correct(trial: tuple[str, int, int, float]) -> str:
@@ -132,11 +138,20 @@ def mechanical(plan: Plan) -> Result:
     fates = Counter(fate for fate, _ in found)
     missed = tuple(line for _, line in found if line)
     live = fates["caught"] + fates["missed"]
+    silent = fates["noticed"] + fates["permitted"] + fates["convicted"]
+    told = fates["caught"] + fates["noticed"] + fates["convicted"]
     sentence = (
-        f"{fates['caught']} of {live} mutants caught; of the other changes {fates['equivalent']} change no answer, "
+        f"{fates['caught']} of {live} mutants caught ({share(fates['caught'], live)}); {silent} more change only what "
+        f"no page states, {fates['noticed']} of them are noticed: with these {told} of {live + silent} "
+        f"({share(told, live + silent)}); of the other changes {fates['equivalent']} change no answer, "
         f"{fates['stillborn']} do not start, {fates['stuck']} never answer"
     )
-    return Result("mechanical mutants", len(found), sentence, fates["caught"] >= LEAST_MUTANTS * live, missed)
+    passed = fates["caught"] >= LEAST_MUTANTS * live and not fates["convicted"]
+    return Result("mechanical mutants", len(found), sentence, passed, missed)
+
+
+def share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "none"
 
 
 def correct(plan: Plan) -> Result:

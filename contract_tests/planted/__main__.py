@@ -47,23 +47,31 @@ def by_laws(bug: Bug, handler: Handler, **more: object) -> tuple[str, ...]:
         session = exercise(bug.slug, handler, default_options(bug.slug, **more))
     except CouldNotCheck as reason:
         return (f"could not check ({reason})",)
-    return tuple(dict.fromkeys(outcome.law for outcome in failing(session.outcomes, strict=True)))
+    return tuple(dict.fromkeys(outcome.law for outcome in failing(session.outcomes, strict=session.options.strict)))
+
+
+def by_must(bug: Bug, handler: Handler) -> tuple[str, ...]:
+    """The same with known ids, of those promises alone that a page states."""
+    return by_laws(bug, handler, known=known_ids(bug.slug), strict=False)
 
 
 def by_laws_with_known_ids(bug: Bug, handler: Handler) -> tuple[str, ...]:
-    """The same for a caller who can name three sandboxes: a server that lies consistently is told by nothing else."""
+    """The same for a caller who can name three sandboxes of each list: a server that lies consistently, about a team
+    too, is told by nothing else."""
     return by_laws(bug, handler, known=known_ids(bug.slug))
 
 
 @functools.cache
 def known_ids(slug: str) -> tuple[str, ...]:
-    """Three sandboxes that the correct server shows, one near each end of the list and one between."""
-    promises = BY_SLUG[slug]
-    listing, scope = promises.listing, promises.home_scope
-    ask = Ask(promises.path(scope), (*promises.scopes.query(scope), *listing.paging.query(size=KNOWN_ROWS)))
-    body = listing.body_of(transport(slug, correct(slug)).send(ask))
-    assert body is not None
-    return tuple(str(body.rows[index][listing.identity]) for index in (0, len(body.rows) // 2, -1))
+    """Three sandboxes of each list that the correct server shows, one near each end and one between."""
+    promises, found = BY_SLUG[slug], list[str]()
+    listing, server = promises.listing, transport(slug, correct(slug))
+    for scope in promises.scopes.of(default_options(slug)):
+        ask = Ask(promises.path(scope), (*promises.scopes.query(scope), *listing.paging.query(size=KNOWN_ROWS)))
+        body = listing.body_of(server.send(ask))
+        assert body is not None
+        found += [str(body.rows[index][listing.identity]) for index in (0, len(body.rows) // 2, -1)]
+    return tuple(found)
 
 
 def by_probes(bug: Bug, handler: Handler) -> tuple[str, ...]:
@@ -143,6 +151,12 @@ def summary(found: Sequence[Line]) -> str:
     return "\n".join([*rows, ""])
 
 
+def permitted(bugs: Sequence[Bug]) -> list[str]:
+    """The mutants that a page permits, each with the silence that does."""
+    rows = [f"{len(bugs)} change only what no page states:", ""]
+    return [*rows, *(f"- `{each.name}` ({', '.join(each.unstated)}): {each.summary}" for each in bugs), ""]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m contract_tests.planted", description=__doc__)
     parser.add_argument("report", nargs="?", type=Path, help="where the Markdown goes")
@@ -169,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if survey:
         left_out = f"{len(survey.equivalent)} changes cannot be told from the correct server"
         others = f"{len(survey.stillborn)} do not start, {len(survey.stuck)} never answer"
-        parts += [f"{left_out}; {others}.", ""]
+        parts += [f"{left_out}; {others}.", "", *permitted(survey.permitted)]
     report = options.report or REPORT.with_name("MUTANTS.md" if survey else REPORT.name)
     report.write_text("\n".join(parts), encoding="utf-8")
     missed = [each for each in found if not each.laws]

@@ -34,6 +34,8 @@ class Bug:
     family: str
     summary: str
     plant: Plant
+    unstated: tuple[str, ...] = ()
+    """The silences of the pages that cover all that it changes; none where a page contradicts it."""
 
     def handler(self, documents: Rows | None = None, *, size: int = 1000, seed: int = 0) -> Handler:
         backend = load(self.slug, documents, size=size, seed=seed)

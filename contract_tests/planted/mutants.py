@@ -24,6 +24,7 @@ from contract_tests.planted.bug import Bug
 from contract_tests.planted.mutations import Mutation, mutations
 from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay
+from contract_tests.planted.unstated import unstated_grounds
 from contract_tests.promises import BY_SLUG
 from fakeserver.provider import Provider
 from fakeserver.spec import parameters
@@ -69,6 +70,7 @@ RULES = {
 }
 """The functions of the providers' modules that decide about requests; the others make documents."""
 MOST_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
 
 
 class Stuck(BaseException):
@@ -86,9 +88,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What became of all changes."""
+    """What became of all changes. The `live` are contradicted by a page, the `permitted` by none."""
 
     live: tuple[Bug, ...]
+    permitted: tuple[Bug, ...]
     equivalent: tuple[str, ...]
     stillborn: tuple[str, ...]
     stuck: tuple[str, ...]
@@ -207,7 +210,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise Stuck
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again, since what is raised while a callback of the garbage collector runs is lost.
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
     try:
         yield
     finally:
@@ -227,7 +231,9 @@ def bug(mutation: Mutation, slug: str, operation: str) -> Bug:
 
 
 def place(mutation: Mutation) -> Bug | str:
-    """The mutant as a bug of the first provider and operation in which it shows, or why there is none."""
+    """The mutant as a bug of the first provider and operation in which it shows, or why there is none. Where a page
+    contradicts it comes before where none does."""
+    permitted: Bug | None = None
     function = mutation.function.split(".<")[0]
     for slug in SLUGS:
         if mutation.module.startswith("providers.") and mutation.module != f"providers.{slug}":
@@ -238,25 +244,33 @@ def place(mutation: Mutation) -> Bug | str:
             with time_limit(MOST_SECONDS):
                 handler = apply_mutation(unfiled(load(slug)), mutation).handler()
                 for operation in operations_of(slug):
-                    if session(slug, operation).difference(Replay(slug, handler)) is not None:
+                    unstated = unstated_grounds(slug, operation, handler)
+                    if unstated is None:
                         return bug(mutation, slug, operation)
+                    if unstated:
+                        permitted = _widen(permitted or bug(mutation, slug, operation), unstated)
         except Stuck:
             return "stuck"
         except Exception:
             # It does not even start: nobody would deploy it.
             return "stillborn"
-    return "equivalent"
+    return permitted or "equivalent"
+
+
+def _widen(permitted: Bug, unstated: tuple[str, ...]) -> Bug:
+    return replace(permitted, unstated=tuple(dict.fromkeys((*permitted.unstated, *unstated))))
 
 
 @functools.cache
 def survey(every: int = 1) -> Survey:
     """All changes (or every n-th), told from the correct server by the probes."""
     live: list[Bug] = []
+    permitted: list[Bug] = []
     lost: dict[str, list[str]] = {"equivalent": [], "stillborn": [], "stuck": []}
     for mutation in everything()[::every]:
         found = place(mutation)
         if isinstance(found, Bug):
-            live.append(found)
+            (permitted if found.unstated else live).append(found)
         else:
             lost[found].append(f"{mutation.name}: {mutation.before} → {mutation.after}")
-    return Survey(tuple(live), *(tuple(each) for each in lost.values()))
+    return Survey(tuple(live), tuple(permitted), *(tuple(each) for each in lost.values()))

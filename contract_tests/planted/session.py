@@ -43,12 +43,15 @@ class Session:
 
     def difference(self, other: Replay) -> Ask | None:
         """The first request that the other server answers otherwise."""
+        return next((theirs.ask for _, theirs in self.differences(other)), None)
+
+    def differences(self, other: Replay) -> Iterator[tuple[Reply, Reply]]:
+        """Every recorded answer beside the other server's, where they are not the same."""
         for asks, replies in zip(self.steps, self.replies, strict=True):
             theirs = [other.send(asks[0], replies[0].body)] if len(asks) == 1 else other.together(asks)
             for reply, right in zip(theirs, replies, strict=True):
                 if not same(reply, right):
-                    return reply.ask
-        return None
+                    yield right, reply
 
 
 def common(probe: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.support.soak import FACTOR, every_pair, examples
 
 pytestmark = pytest.mark.slow
 
+PUT_ASIDE = ("noticed", "permitted", "equivalent", "stillborn", "stuck")
+SILENT = "spec_json_text_read_json_5"
 MACHINE = Machine(2, "a processor", 8, "Linux", "3.11", {})
 SOURCE = Source("0123abc", changed=False)
 SMALL = Plan(every=len(BUGS), jobs=1, seeds=1)
@@ -35,9 +38,34 @@ def test_a_mutant_is_judged_or_put_aside() -> None:
     """What changes no answer is neither caught nor missed."""
     numbers = range(len(mutants.everything()))[:: len(mutants.everything()) // 3]
     fates = [soak.judge_mutant(number) for number in numbers]
-    assert {fate for fate, _ in fates} <= {"caught", "missed", "equivalent", "stillborn", "stuck"}
+    assert {fate for fate, _ in fates} <= {"caught", "missed", *PUT_ASIDE}
     assert [bool(line) for _, line in fates] == [fate == "missed" for fate, _ in fates]
     assert "caught" in {fate for fate, _ in fates}
+
+
+def test_what_a_page_permits_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both figures are told; a law that convicts what no page states fails the run, however many are caught."""
+    fates = [("caught", "")] * 19 + [("missed", "it"), ("noticed", ""), ("permitted", ""), ("equivalent", "")]
+    monkeypatch.setattr(soak, "spread", lambda judge, units, plan: fates)
+    result = soak.mechanical(SMALL)
+    assert result.passed
+    assert result.outcome.startswith("19 of 20 mutants caught (95.0 %); 2 more change only what no page states, 1 of ")
+    assert "with these 20 of 22 (90.9 %)" in result.outcome
+    assert result.failures == ("it",)
+    fates.append(("convicted", "unjust"))
+    assert not soak.mechanical(SMALL).passed
+    assert soak.mechanical(SMALL).failures == ("it", "unjust")
+
+
+def test_a_conviction_of_what_a_page_permits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mutant that is put aside is judged all the same, by what the pages state."""
+    number = next(number for number, each in enumerate(mutants.everything()) if each.name == SILENT)
+    assert soak.judge_mutant(number) == ("permitted", "")
+    placed = replace(next(bug for bug in BUGS if bug.name == "status_ignored"), unstated=("repeated value",))
+    monkeypatch.setattr(mutants, "place", lambda mutation: placed)
+    fate, line = soak.judge_mutant(number)
+    assert fate == "convicted"
+    assert "status_ignored" in line
 
 
 def test_an_accusation_is_told_with_its_trial(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,12 +65,15 @@ def test_mutants_are_judged_by_a_caller_who_knows_some_ids(
         for mutation in mutants.everything()
         if mutation.function == "elements" and isinstance(placed := mutants.place(mutation), Bug)
     )
-    monkeypatch.setattr(mutants, "survey", lambda: mutants.Survey((live,), ("a", "b"), ("c",), ()))
+    silent = replace(live, name="silent", unstated=("repeated value",))
+    monkeypatch.setattr(mutants, "survey", lambda: mutants.Survey((live,), (silent,), ("a", "b"), ("c",), ()))
     report = tmp_path / "mutants.md"
     assert main([str(report), "--mutants"]) == 0
     text = report.read_text(encoding="utf-8")
     assert "1 of 1 caught." in text
     assert "2 changes cannot be told from the correct server; 1 do not start, 0 never answer." in text
+    assert "1 change only what no page states:" in text
+    assert "- `silent` (repeated value): " in text
 
 
 def test_false_alarms_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
