@@ -63,10 +63,13 @@ FAMILY = {
     "spec.parameters": "values",
 }
 RULES = {
-    "dreadnode": ("member_of_org", "project_of", "errors"),
-    "instavm": ("own_account", "errors"),
-    "prime": ("own_or_administered", "errors"),
-    "superserve": ("own_team", "metadata_limits", "errors"),
+    "providers.dreadnode": ("project_of", "errors"),
+    "providers.dreadnode.orgs": ("member_of_org",),
+    "providers.instavm": ("own_account", "errors"),
+    "providers.prime": ("own_or_administered", "errors"),
+    "providers.superserve": ("own_team",),
+    "providers.superserve.limits": ("metadata_limits",),
+    "providers.superserve.refusals": ("errors",),
 }
 """The functions of the providers' modules that decide about requests; the others make documents."""
 MOST_SECONDS = 5.0
@@ -153,9 +156,9 @@ def everything() -> tuple[Mutation, ...]:
         source = path_of(module).read_text(encoding="utf-8")
         # A spec may use keywords that none of these does, and nobody can tell what is wrong with their checks.
         found += mutations(module, source, functools.partial(is_reached, module))
-    for slug, rules in RULES.items():
-        source = path_of(f"providers.{slug}").read_text(encoding="utf-8")
-        found += mutations(f"providers.{slug}", source, frozenset(rules).__contains__)
+    for module, rules in RULES.items():
+        source = path_of(module).read_text(encoding="utf-8")
+        found += mutations(module, source, frozenset(rules).__contains__)
     return tuple(found)
 
 
@@ -236,7 +239,7 @@ def place(mutation: Mutation) -> Bug | str:
     permitted: Bug | None = None
     function = mutation.function.split(".<")[0]
     for slug in SLUGS:
-        if mutation.module.startswith("providers.") and mutation.module != f"providers.{slug}":
+        if mutation.module.startswith("providers.") and mutation.module.split(".")[1] != slug:
             continue
         if not reaches(slug, mutation.module, function):
             continue

@@ -18,7 +18,7 @@ from contract_tests.planted.probes import session
 from contract_tests.planted.replay import Replay, same
 from contract_tests.promises import BY_SLUG, Refusal
 from contract_tests.sending.ask import Ask, Reply
-from fakeserver.providers.superserve import MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_PAIRS, MAX_VALUE_BYTES
+from fakeserver.providers.superserve.limits import MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_PAIRS, MAX_VALUE_BYTES
 from fakeserver.spec.json_text import MAX_JSON_DEPTH
 
 SINGLE = {
