@@ -29,14 +29,6 @@ HORIZON = 40 * DAY
 SIZE = 120
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The machine's clock, in the hands of the test."""
-    machine = Machine()
-    monkeypatch.setattr("fakeserver.worlds.clock.time", machine)
-    return machine
-
-
 def move(app: App, **body: Any) -> Any:
     return done(admin(app, "PUT", "/clock", body))
 

@@ -15,14 +15,6 @@ CANARY = "canary-0f3a9c"
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The machine's clock, in the hands of the test."""
-    machine = Machine()
-    monkeypatch.setattr("fakeserver.worlds.clock.time", machine)
-    return machine
-
-
-@pytest.fixture
 def app(machine: Machine) -> App:
     """A server whose clock stands still until a test moves it."""
     return small_app(size=20)

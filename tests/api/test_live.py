@@ -26,14 +26,6 @@ SIZE = 120
 WEEK = 7 * 86_400
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The machine's clock, in the hands of the test."""
-    machine = Machine()
-    monkeypatch.setattr("fakeserver.worlds.clock.time", machine)
-    return machine
-
-
 def live_app(**more: Any) -> App:
     return small_app(live=True, **{"size": SIZE, **more})
 

@@ -19,14 +19,6 @@ WINDOW = 1_000
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The machine's clock, in the hands of the test."""
-    machine = Machine()
-    monkeypatch.setattr("fakeserver.worlds.clock.time", machine)
-    return machine
-
-
-@pytest.fixture
 def app(machine: Machine) -> App:
     """A server with its limits as they are by default."""
     return small_app(rate_limits=True, size=5)

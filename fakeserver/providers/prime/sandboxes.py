@@ -30,7 +30,7 @@ from fakeserver.providers.prime.rows import shown, wished_for
 from fakeserver.providers.prime.states import APPLIED, GENERATION, MACHINE, ORDERED, is_vm
 
 KEYS = "idempotency_keys"
-KEY_KIND = Kind(created="", identity="idempotency_key", schema="IdempotencyKey")
+KEY_KIND = Kind(created="", identity="idempotency_key", schema="UsedIdempotencyKey")
 """Which sandbox a create with an idempotency key has made."""
 
 Body = Document
