@@ -1,19 +1,14 @@
-"""Dreadnode: an org's sandboxes by cursor, and their facets (reference pages 000 and 001)."""
+"""Dreadnode: an org's sandboxes by cursor, and their facets (reference pages 000 and 001); and what its SDK and command
+line do with them, with runtimes and with environments."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from hashlib import blake2b
-from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 from fakeserver.provider import (
     SECOND,
     STARLETTE,
     AnyOf,
-    Caller,
+    Call,
     Choice,
-    Collection,
     Cursor,
     Document,
     Draw,
@@ -22,24 +17,22 @@ from fakeserver.provider import (
     Extras,
     Facet,
     Facets,
+    Json,
+    Kind,
     Listing,
-    Machine,
-    Moment,
     Pages,
     Problem,
     Provider,
     Reading,
-    Scope,
     Switches,
-    Transition,
     at,
-    forbidden,
-    instant,
     issue_rows,
-    not_found,
-    on_clock,
     unserved,
 )
+from fakeserver.providers.dreadnode import environments, orgs, runtimes, sandboxes
+from fakeserver.providers.dreadnode.orgs import ADMIN_SEES_OWN, ENVIRONMENTS, RUNTIMES, member_of_org, workspace_of
+from fakeserver.providers.dreadnode.runtimes import CURSOR_LIFE
+from fakeserver.providers.dreadnode.states import ENVIRONMENT, MACHINE, account
 from fakeserver.resources import resource
 
 TYPES = {
@@ -47,45 +40,15 @@ TYPES = {
     "unauthenticated": "authentication_error",
     "forbidden": "forbidden_error",
     "not_found": "not_found_error",
+    "conflict": "conflict_error",
+    "exists": "already_exists_error",
     "internal": "server_error",
     "unserved": "server_error",
 }
-PAUSING = "e2b"
-"""The compute provider whose sandboxes can be paused."""
-CREDIT_SECONDS = 18
-"""A thousand credits buy about five hours (Observed: the SDK's documentation)."""
-BILLING_SECONDS = 600
-MOMENTS = ("created_at", "last_started_at", "last_credit_deduction_at", "stopped_at", "killed_at")
-"""What changes a sandbox."""
-ROLES = ("agent", "environment")
-TASKS = ("web-login-bypass", "log-triage", "binary-patch", "report-summary", "dns-exfiltration")
-MODELS = ("openai/gpt-4.1", "anthropic/claude-sonnet-4", "meta/llama-3.3-70b")
-CURSOR_LIFE = 24 * 3600 * SECOND
-"""Assumed: a cursor may be used for a day."""
 
 
 UNSERVED = unserved(
     "dreadnode 2.0.51",
-    "GET /api/v1/org/{org}/sandboxes/usage",
-    "GET /api/v1/org/{org}/sandboxes/{provider_sandbox_id}",
-    "DELETE /api/v1/org/{org}/sandboxes/{provider_sandbox_id}",
-    "GET /api/v1/org/{org}/sandboxes/{provider_sandbox_id}/logs",
-    "GET /api/v1/org/{org}/ws/{workspace}/runtimes",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes",
-    "GET /api/v1/org/{org}/ws/{workspace}/runtimes/{id}",
-    "GET /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/config",
-    "PUT /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/config",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/start",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/pause",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/resume",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/reset",
-    "POST /api/v1/org/{org}/ws/{workspace}/runtimes/{id}/keepalive",
-    "GET /api/v1/org/{org}/ws/{workspace}/environments",
-    "POST /api/v1/org/{org}/ws/{workspace}/environments",
-    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}",
-    "DELETE /api/v1/org/{org}/ws/{workspace}/environments/{id}",
-    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}/status",
-    "GET /api/v1/org/{org}/ws/{workspace}/environments/{id}/logs",
     "POST /api/v1/org/{org}/ws/{workspace}/environments/{id}/execute",
 )
 
@@ -101,107 +64,16 @@ def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
     return problem.status, body
 
 
-def member_of_org(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str, Collection]) -> Scope:
-    """Assumed: an admin sees every sandbox of the org, a member their own; under `ADMIN_SEES_OWN` everybody does."""
-    org = values["org"]
-    if org not in tenants:
-        raise not_found("Organization not found")
-    if org not in caller.tenants:
-        raise forbidden("You are not a member of this organization")
-    return Scope(org, None if caller.administers(org) else caller.user)
-
-
-def observed(document: Document) -> Document:
-    """What the screen of dreadnode 2.0.51 reads of a row and no page has. Assumed: all values, and that a sandbox which
-    is of no task and no evaluation was made for nothing in particular."""
-    chance = blake2b(document["id"].encode(), digest_size=4).digest()
-    key, kind = document.get("project_key") or "default", document["sandbox_kind"]
-    context: Document | None = None
-    if kind in ("task", "evaluation"):
-        evaluation = f"{key}-nightly" if kind == "evaluation" else None
-        context = {
-            "kind": kind,
-            "evaluation_name": evaluation,
-            "evaluation_id": evaluation and str(uuid5(NAMESPACE_URL, evaluation)),
-            "evaluation_item_position": chance[0] if evaluation else None,
-            "sandbox_role": ROLES[chance[1] % len(ROLES)],
-            "task_name": TASKS[chance[2] % len(TASKS)],
-            "model": MODELS[chance[3] % len(MODELS)],
-            "agent_type": "tool-calling" if chance[3] % 2 else "react",
-        }
-    return {"workload_context": context, "updated_at": max(filter(None, map(document.get, MOMENTS)), key=instant)}
-
-
 def project_of(document: Document) -> Document:
     return {name: document.get(name) for name in ("project_id", "project_key", "project_name")}
 
 
-def account(earlier: int, started: int, until: int, *, running: bool) -> Document:
-    """Runtime and credits of a sandbox whose session began at `started`; credits are deducted every ten minutes and
-    at the end of a session."""
-    session = (until - started) // SECOND
-    settled = session // BILLING_SECONDS * BILLING_SECONDS if running else session
-    billed = (earlier + settled) // CREDIT_SECONDS
-    total = (earlier + session) // CREDIT_SECONDS
-    return {
-        "total_runtime_seconds": earlier + session,
-        "billed_credits": billed,
-        "running_credits": total - billed,
-        "estimated_total_credits": total,
-        "last_credit_deduction_at": at(started + settled * SECOND) if billed else None,
-    }
-
-
-def meter(document: Document, then: int, now: int) -> Document:
-    """A running sandbox costs credits."""
-    return {**document, **account_of(document, then, now, running=True)}
-
-
-def account_of(document: Document, then: int, now: int, *, running: bool) -> Document:
-    """The account of a sandbox at `now` whose figures were right `then`."""
-    started_at = document.get("last_started_at")
-    if started_at is None:
-        return {}
-    started = instant(started_at)
-    earlier = max(0, document["total_runtime_seconds"] - max(0, then - started) // SECOND)
-    return account(earlier, started, now, running=running)
-
-
-def expiry(document: Document, kept: Document, since: int) -> int | None:
-    """When a sandbox that was ever started expires."""
-    expires = document.get("expires_at")
-    return None if expires is None or document.get("last_started_at") is None else on_clock(expires, kept)
-
-
-def expiry_to_pause(document: Document, kept: Document, since: int) -> int | None:
-    return expiry(document, kept, since) if document["provider"] == PAUSING else None
-
-
-def expiry_to_kill(document: Document, kept: Document, since: int) -> int | None:
-    return None if document["provider"] == PAUSING else expiry(document, kept, since)
-
-
-def stop(moment: Moment) -> Document:
-    account = account_of(moment.document, moment.now, moment.now, running=False)
-    return {**account, "stopped_at": at(moment.now)}
-
-
-def time_out(moment: Moment) -> Document:
-    return {**stop(moment), "pause_reason": "timeout"}
-
-
-def kill(moment: Moment) -> Document:
-    return {**stop(moment), "killed_at": at(moment.now)}
-
-
-MACHINE = Machine(
-    "state",
-    (
-        Transition("expire", ("running",), "paused", time_out, due=expiry_to_pause, note="on e2b"),
-        Transition("expire", ("running",), "killed", kill, due=expiry_to_kill, note="elsewhere"),
-    ),
-    meters={"running": meter},
-)
+def draw_place(draw: Draw, project_id: Json) -> tuple[Document, Document]:
+    """A project with its workspace; without a project, a workspace or none."""
+    for index, each in enumerate(draw.vocabularies["projects"]):
+        if isinstance(each, dict) and each["id"] == project_id:
+            return each, workspace_of(index, draw.vocabularies)
+    return {}, draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
 
 
 def make(draw: Draw) -> Document:
@@ -222,8 +94,7 @@ def make(draw: Draw) -> Document:
     stopped = started if never_started else started + session * SECOND
     unlimited = draw.chance("unlimited", 6)
     project_id = draw.column("project_id")
-    project: Document = next((each for each in draw.vocabularies["projects"] if each["id"] == project_id), {})
-    workspace: Document = draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
+    project, workspace = draw_place(draw, project_id)
     reasons = (
         "timeout",
         "timeout",
@@ -269,9 +140,45 @@ REQUIRED = (
     "workspace_key", "created_at", "killed_at", "total_runtime_seconds",
 )  # fmt: skip
 
-EXTRAS = Extras(Choice("fields", "sdk"), ("workload_context", "updated_at"), observed)
-ADMIN_SEES_OWN = Choice("admin_sees", "own")
+EXTRAS = Extras(Choice("fields", "sdk"), ("workload_context", "updated_at"), sandboxes.observed)
 FILTERS = (AnyOf("state", field="state"), Equal("project_id", field="project_id"))
+
+POLL_SECONDS = 1
+"""Observed: dreadnode SDK 2.0.51, the least that it waits between two looks at an environment."""
+IN_ORG = ("org",)
+SANDBOX = (*IN_ORG, "provider_sandbox_id")
+IN_WORKSPACE = (*IN_ORG, "workspace")
+RUNTIME = (*IN_WORKSPACE, "runtime_id")
+ENVIRONMENT_PATH = (*IN_WORKSPACE, "environment_id")
+OPERATIONS = {
+    "getUser": Call(orgs.get_user),
+    "listUserOrganizations": Call(orgs.list_organizations),
+    "getOrganization": Call(orgs.get_organization, IN_ORG),
+    "listWorkspaces": Call(orgs.list_workspaces, IN_ORG),
+    "getWorkspace": Call(orgs.get_workspace, IN_WORKSPACE),
+    "listProjects": Call(orgs.list_projects, IN_WORKSPACE),
+    "getProject": Call(orgs.get_project, (*IN_WORKSPACE, "project")),
+    "getSandboxUsage": Call(sandboxes.get_usage, IN_ORG, choices=(ADMIN_SEES_OWN,)),
+    "getSandbox": Call(sandboxes.get_sandbox, SANDBOX, choices=(ADMIN_SEES_OWN,)),
+    "getSandboxLogs": Call(sandboxes.get_logs, SANDBOX, choices=(ADMIN_SEES_OWN,)),
+    "deleteSandbox": Call(sandboxes.delete_sandbox, SANDBOX, choices=(ADMIN_SEES_OWN,)),
+    "listRuntimes": Call(runtimes.list_runtimes, (*IN_WORKSPACE, "state", "project_id", "owner", "limit", "cursor")),
+    "ensureRuntime": Call(runtimes.ensure_runtime, IN_WORKSPACE, body=True),
+    "getRuntime": Call(runtimes.get_runtime, RUNTIME),
+    "getRuntimeConfig": Call(runtimes.get_config, RUNTIME),
+    "updateRuntimeConfig": Call(runtimes.put_config, RUNTIME, body=True),
+    "startRuntime": Call(runtimes.start_runtime, RUNTIME, body=True),
+    "pauseRuntime": Call(runtimes.pause_runtime, RUNTIME),
+    "resumeRuntime": Call(runtimes.resume_runtime, RUNTIME),
+    "resetRuntime": Call(runtimes.reset_runtime, RUNTIME),
+    "keepaliveRuntime": Call(runtimes.keep_alive, RUNTIME, body=True),
+    "listEnvironments": Call(environments.list_environments, (*IN_WORKSPACE, "state", "page", "limit")),
+    "createEnvironment": Call(environments.create_environment, IN_WORKSPACE, body=True, outcomes=ENVIRONMENT.outcomes),
+    "getEnvironment": Call(environments.get_environment, ENVIRONMENT_PATH),
+    "getEnvironmentStatus": Call(environments.get_status, ENVIRONMENT_PATH, poll_seconds=POLL_SECONDS),
+    "getEnvironmentLogs": Call(environments.get_logs, ENVIRONMENT_PATH),
+    "deleteEnvironment": Call(environments.delete_environment, ENVIRONMENT_PATH),
+}
 
 PROVIDER = Provider(
     slug="dreadnode",
@@ -280,6 +187,7 @@ PROVIDER = Provider(
     errors=errors,
     unserved=UNSERVED,
     operations={
+        **OPERATIONS,
         "listSandboxes": Listing(
             tenant=member_of_org,
             path=("org",),
@@ -301,6 +209,10 @@ PROVIDER = Provider(
     },
     make=make,
     machine=MACHINE,
+    kinds={
+        RUNTIMES: Kind("created_at", "id", schema="Runtime"),
+        ENVIRONMENTS: Kind("created_at", "id", ENVIRONMENT, schema="Environment"),
+    },
     switches={"admin_sees": ("org", "own"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic", uuids="pydantic"),
     routing=STARLETTE,
