@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from typing import Any
@@ -707,6 +708,47 @@ def test_a_seeded_vm_that_is_resumed_lives_by_the_new_dates(fake: Fake) -> None:
     assert fake.state(new["vm_id"]) == "active"
     fake.wait(1)
     assert fake.state(new["vm_id"]) == "killed"
+
+
+def step(fake: Fake, vm: Row, chance: random.Random) -> bool:
+    """Something that a client does with a VM, or time; whether there is one VM more thereafter."""
+    path, wait = f"/v1/vms/{vm['vm_id']}", chance.choice(("true", "false"))
+    kind = chance.choice(("create", "suspend", "resume", "resume", "delete", "clone", "change", "kill", "wait", "end"))
+    wish: Row = {"auto_suspend": chance.random() < 0.5}
+    if kind == "wait":
+        fake.wait(chance.choice((0.5, 5, 15, 60)))
+        return False
+    if kind == "end":
+        done(admin(fake.app, "POST", "/transitions", {"provider": "instavm"}))
+        return False
+    if kind == "create":
+        fake.vm(wait=wait == "true", vm_lifetime_seconds=chance.randint(20, 100), **wish)
+        return True
+    method, target, body, fits = {
+        "suspend": ("POST", f"{path}/suspend", {}, vm["status"] == "active"),
+        "resume": ("POST", f"{path}/resume?wait={wait}", {}, vm["status"] == "suspended"),
+        "delete": ("DELETE", path, {}, vm["status"] != "killed"),
+        "clone": ("POST", f"{path}/clone?wait={wait}", {}, vm["status"] in ("active", "suspended")),
+        "change": ("PATCH", path, wish, vm["status"] != "killed"),
+        "kill": ("POST", "/kill", {"session_id": vm["session_id"]}, vm["status"] != "killed"),
+    }[kind]
+    assert fake.ask(method, target, body).status == (200 if fits else 409), (kind, vm)
+    return kind == "clone" and fits
+
+
+@pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
+def test_whatever_clients_do_both_views_agree(transitions: str) -> None:
+    """No VM is lost or there twice, each has its session, and a session knows its VM."""
+    fake, chance = Fake(size=30, transitions=transitions), random.Random(transitions)
+    count = len(fake.listing())
+    for _ in range(50):
+        count += step(fake, chance.choice([*fake.records().values()]), chance)
+        fake.agree()
+        records = fake.records()
+        assert len(records) == count
+        assert len({each["session_id"] for each in records.values()}) == count
+        for each in records.values():
+            assert fake.done("GET", f"/v1/sessions/session/{each['session_id']}")["vm_id"] == each["vm_id"]
 
 
 # Failures, snapshots of worlds, and hostile bodies
