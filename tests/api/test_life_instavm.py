@@ -656,6 +656,43 @@ def test_passing_states_end_when_somebody_says_so() -> None:
 
 
 @pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
+def test_what_can_fail_does_if_somebody_asks_for_it(transitions: str) -> None:
+    """A VM that is not provisioned has failed; one that is not suspended runs on; one that is not resumed stays so."""
+    fake = Fake(transitions=transitions)
+
+    def end(vm_id: str) -> Row:
+        """The VM once its passing state has passed, in whatever mode."""
+        fake.wait(15)
+        done(admin(fake.app, "POST", "/transitions", {"provider": "instavm"}))
+        found: Row = fake.get(vm_id)
+        return found
+
+    def wanting(outcome: str, path: str, body: Any = b"") -> Any:
+        return fake.done("POST", path, body, prefer=f"outcome={outcome}")
+
+    like = end(fake.vm(vm_lifetime_seconds=600)["vm_id"])["vm_id"]
+    for wait, path in (("false", "/v1/vms"), ("true", "/v1/vms"), ("false", f"/v1/vms/{like}/clone")):
+        made = wanting("provisioning_failed", f"{path}?wait={wait}", {})
+        assert made["status"] == ("failed" if wait == "true" and transitions != "manual" else "creating")
+        failed = end(made["vm_id"])
+        assert (failed["status"], failed["ssh_host"]) == ("failed", None)
+        assert fake.done("GET", f"/v1/sessions/usage/{made['session_id']}")["runtime_seconds"] == 0
+        assert fake.done("GET", f"/v1/sessions/session/{made['session_id']}")["status"] == "terminated"
+        assert fake.refused(409, "DELETE", f"/v1/vms/{made['vm_id']}") == "Cannot kill a VM that is failed"
+        assert fake.refused(409, "PATCH", f"/v1/vms/{made['vm_id']}", {}) == "Cannot change a VM that is failed"
+    vm_id = end(fake.vm(vm_lifetime_seconds=600)["vm_id"])["vm_id"]
+    assert wanting("suspend_failed", f"/v1/vms/{vm_id}/suspend")["status"] == "suspending"
+    assert (end(vm_id)["status"], end(vm_id)["expires_at"] is None) == ("active", False)
+    fake.done("POST", f"/v1/vms/{vm_id}/suspend")
+    assert end(vm_id)["status"] == "suspended"
+    new = wanting("resume_failed", f"/v1/vms/{vm_id}/resume?wait=false")["vm_id"]
+    assert (end(new)["status"], end(new)["expires_at"]) == ("suspended", None)
+    live = fake.done("POST", f"/v1/vms/{new}/resume?wait=false")["vm_id"]
+    assert end(live)["status"] == "active"
+    fake.agree()
+
+
+@pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
 def test_a_vm_that_is_creating_can_be_killed(transitions: str) -> None:
     fake = Fake(transitions=transitions)
     vm_id = fake.vm(wait=False)["vm_id"]
