@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from typing import Any
@@ -655,6 +656,43 @@ def test_passing_states_end_when_somebody_says_so() -> None:
 
 
 @pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
+def test_what_can_fail_does_if_somebody_asks_for_it(transitions: str) -> None:
+    """A VM that is not provisioned has failed; one that is not suspended runs on; one that is not resumed stays so."""
+    fake = Fake(transitions=transitions)
+
+    def end(vm_id: str) -> Row:
+        """The VM once its passing state has passed, in whatever mode."""
+        fake.wait(15)
+        done(admin(fake.app, "POST", "/transitions", {"provider": "instavm"}))
+        found: Row = fake.get(vm_id)
+        return found
+
+    def wanting(outcome: str, path: str, body: Any = b"") -> Any:
+        return fake.done("POST", path, body, prefer=f"outcome={outcome}")
+
+    like = end(fake.vm(vm_lifetime_seconds=600)["vm_id"])["vm_id"]
+    for wait, path in (("false", "/v1/vms"), ("true", "/v1/vms"), ("false", f"/v1/vms/{like}/clone")):
+        made = wanting("provisioning_failed", f"{path}?wait={wait}", {})
+        assert made["status"] == ("failed" if wait == "true" and transitions != "manual" else "creating")
+        failed = end(made["vm_id"])
+        assert (failed["status"], failed["ssh_host"]) == ("failed", None)
+        assert fake.done("GET", f"/v1/sessions/usage/{made['session_id']}")["runtime_seconds"] == 0
+        assert fake.done("GET", f"/v1/sessions/session/{made['session_id']}")["status"] == "terminated"
+        assert fake.refused(409, "DELETE", f"/v1/vms/{made['vm_id']}") == "Cannot kill a VM that is failed"
+        assert fake.refused(409, "PATCH", f"/v1/vms/{made['vm_id']}", {}) == "Cannot change a VM that is failed"
+    vm_id = end(fake.vm(vm_lifetime_seconds=600)["vm_id"])["vm_id"]
+    assert wanting("suspend_failed", f"/v1/vms/{vm_id}/suspend")["status"] == "suspending"
+    assert (end(vm_id)["status"], end(vm_id)["expires_at"] is None) == ("active", False)
+    fake.done("POST", f"/v1/vms/{vm_id}/suspend")
+    assert end(vm_id)["status"] == "suspended"
+    new = wanting("resume_failed", f"/v1/vms/{vm_id}/resume?wait=false")["vm_id"]
+    assert (end(new)["status"], end(new)["expires_at"]) == ("suspended", None)
+    live = fake.done("POST", f"/v1/vms/{new}/resume?wait=false")["vm_id"]
+    assert end(live)["status"] == "active"
+    fake.agree()
+
+
+@pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
 def test_a_vm_that_is_creating_can_be_killed(transitions: str) -> None:
     fake = Fake(transitions=transitions)
     vm_id = fake.vm(wait=False)["vm_id"]
@@ -707,6 +745,47 @@ def test_a_seeded_vm_that_is_resumed_lives_by_the_new_dates(fake: Fake) -> None:
     assert fake.state(new["vm_id"]) == "active"
     fake.wait(1)
     assert fake.state(new["vm_id"]) == "killed"
+
+
+def step(fake: Fake, vm: Row, chance: random.Random) -> bool:
+    """Something that a client does with a VM, or time; whether there is one VM more thereafter."""
+    path, wait = f"/v1/vms/{vm['vm_id']}", chance.choice(("true", "false"))
+    kind = chance.choice(("create", "suspend", "resume", "resume", "delete", "clone", "change", "kill", "wait", "end"))
+    wish: Row = {"auto_suspend": chance.random() < 0.5}
+    if kind == "wait":
+        fake.wait(chance.choice((0.5, 5, 15, 60)))
+        return False
+    if kind == "end":
+        done(admin(fake.app, "POST", "/transitions", {"provider": "instavm"}))
+        return False
+    if kind == "create":
+        fake.vm(wait=wait == "true", vm_lifetime_seconds=chance.randint(20, 100), **wish)
+        return True
+    method, target, body, fits = {
+        "suspend": ("POST", f"{path}/suspend", {}, vm["status"] == "active"),
+        "resume": ("POST", f"{path}/resume?wait={wait}", {}, vm["status"] == "suspended"),
+        "delete": ("DELETE", path, {}, vm["status"] != "killed"),
+        "clone": ("POST", f"{path}/clone?wait={wait}", {}, vm["status"] in ("active", "suspended")),
+        "change": ("PATCH", path, wish, vm["status"] != "killed"),
+        "kill": ("POST", "/kill", {"session_id": vm["session_id"]}, vm["status"] != "killed"),
+    }[kind]
+    assert fake.ask(method, target, body).status == (200 if fits else 409), (kind, vm)
+    return kind == "clone" and fits
+
+
+@pytest.mark.parametrize("transitions", ["immediate", "clock", "manual"])
+def test_whatever_clients_do_both_views_agree(transitions: str) -> None:
+    """No VM is lost or there twice, each has its session, and a session knows its VM."""
+    fake, chance = Fake(size=30, transitions=transitions), random.Random(transitions)
+    count = len(fake.listing())
+    for _ in range(50):
+        count += step(fake, chance.choice([*fake.records().values()]), chance)
+        fake.agree()
+        records = fake.records()
+        assert len(records) == count
+        assert len({each["session_id"] for each in records.values()}) == count
+        for each in records.values():
+            assert fake.done("GET", f"/v1/sessions/session/{each['session_id']}")["vm_id"] == each["vm_id"]
 
 
 # Failures, snapshots of worlds, and hostile bodies

@@ -21,8 +21,11 @@ from instavm import (
     SessionError,
     sandbox_client,
 )
+from instavm._cookbook import _reattach_vm_after_timeout as reattach
 from instavm.cli import main
 
+from fakeserver.instants import SECOND
+from tests.support.asgi import EPOCH
 from tests.support.server import Live
 
 KEY = "instavm-admin-key"
@@ -174,6 +177,20 @@ def test_two_limits_of_a_plan(connect: Connect) -> None:
         client = connect(f"{KEY}+example={example}", auto_start_session=False)
         with pytest.raises(ForbiddenError, match=words):
             client.vms.create()
+
+
+def test_a_create_whose_answer_timed_out_is_found_again(connect: Connect) -> None:
+    """As the SDK's cookbooks do: the gateway gave up, and the newest VM since then is the one; or it has failed."""
+    client = connect(f"{KEY}+code=504,phase=after", auto_start_session=False)
+    with pytest.raises(NetworkError, match="504 Gateway Timeout"):
+        client.vms.create(metadata={"n": 1})
+    client.api_key = KEY
+    (row,) = client.list_sandboxes(metadata={"n": 1})
+    found = reattach(client, snapshot_id=None, started_at=EPOCH / SECOND)
+    assert found is not None
+    assert (found["vm_id"], found["status"]) == (row["sandbox_id"], "active")
+    failing = connect(f"{KEY}+outcome=provisioning_failed", auto_start_session=False)
+    assert failing.vms.create(wait=True)["status"] == "failed"
 
 
 # The command line

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fakeserver.provider import (
+    OUTCOME,
     SECOND,
     SINCE,
     Document,
@@ -30,7 +31,7 @@ from fakeserver.provider import (
     naive,
     not_found,
 )
-from fakeserver.providers.instavm.states import DEFAULT_LIFETIME_SECONDS, ENDED, FACTS, RUNNING, lifetime_of
+from fakeserver.providers.instavm.states import DEFAULT_LIFETIME_SECONDS, FACTS, OVER, RUNNING, lifetime_of
 
 HOSTS = 64
 """Assumed: the last part of a VM's id numbers a host."""
@@ -58,7 +59,7 @@ class Session(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        return self.vm is not None and self.vm.document["status"] != ENDED
+        return self.vm is not None and self.vm.document["status"] not in OVER
 
 
 # Ids
@@ -160,7 +161,10 @@ def begin_vm(view: View, wish: Document, session_id: str, *, template: str | Non
         "status": "creating",
     }
     kept = {name: wish[name] for name in FACTS if name in wish}
-    life = Life(document, {**kept, SINCE: view.now, "session": session_id, "lifetime": seconds})
+    kept |= {SINCE: view.now, "session": session_id, "lifetime": seconds}
+    if view.outcome:
+        kept[OUTCOME] = view.outcome
+    life = Life(document, kept)
     return Record(life, caller.user, caller.home, vm_id)
 
 

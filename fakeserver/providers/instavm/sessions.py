@@ -13,7 +13,7 @@ from fakeserver.providers.instavm.records import (
     known_session,
     show_vm,
 )
-from fakeserver.providers.instavm.states import ENDED, MACHINE, RUNNING, refuse, run_time
+from fakeserver.providers.instavm.states import KILLED, MACHINE, PROVISIONING_FAILED, RUNNING, refuse, run_time
 
 APP_DOMAIN = "instavm.invalid"
 """Assumed: a reserved name (RFC 6761), so that nobody who follows an address from here reaches the provider."""
@@ -96,7 +96,7 @@ def get_session_usage(asked: Asked, view: View) -> Result:
 def get_app_url(asked: Asked, view: View) -> Result:
     """The address at which a port of a session's VM would reach."""
     session = known_session(view, asked.values["session_id"])
-    state = ENDED if session.vm is None else session.vm.document["status"]
+    state = KILLED if session.vm is None else session.vm.document["status"]
     if session.vm is None or state not in RUNNING:
         raise refuse(state, "reach")
     port = asked.values["port"]
@@ -113,7 +113,7 @@ def get_current_user(asked: Asked, view: View) -> Result:
 
 
 OPERATIONS = {
-    "createSession": Call(create_session, body=True, credential="api_key"),
+    "createSession": Call(create_session, body=True, credential="api_key", outcomes=(PROVISIONING_FAILED,)),
     "getSession": Call(get_session, ("session_id",)),
     "getSessionStatus": Call(get_session_status, ("session_id",)),
     "getSessionUsage": Call(get_session_usage, ("session_id",)),

@@ -30,7 +30,12 @@ DEFAULT_LIFETIME_SECONDS = 300
 
 RUNNING = ("creating", "active", "suspending", "resuming")
 """The states of a VM that takes up a host."""
-ENDED = "killed"
+KILLED, FAILED = "killed", "failed"
+"""Observed: a VM that could not be provisioned has `failed`, for one, which instavm 0.26.1 gives up on."""
+OVER = (KILLED, FAILED)
+"""The states that nothing leads out of."""
+PROVISIONING_FAILED, SUSPEND_FAILED, RESUME_FAILED = "provisioning_failed", "suspend_failed", "resume_failed"
+"""How else than well it can turn out."""
 
 
 def lifetime_of(document: Document, kept: Document) -> int:
@@ -39,7 +44,7 @@ def lifetime_of(document: Document, kept: Document) -> int:
     if known is not None:
         return known
     end = document.get("end_at")
-    if end is None or document["status"] == ENDED:
+    if end is None or document["status"] in OVER:
         return DEFAULT_LIFETIME_SECONDS
     return max(0, instant(end) - instant(document["started_at"])) // SECOND
 
@@ -47,7 +52,7 @@ def lifetime_of(document: Document, kept: Document) -> int:
 def run_time(document: Document, kept: Document, now: int) -> int:
     """The microseconds that a VM has been active, over all times that it was suspended in between."""
     before: int = kept.get("ran", 0)
-    if document["status"] == ENDED and "ran" not in kept and document.get("end_at") is not None:
+    if document["status"] == KILLED and "ran" not in kept and document.get("end_at") is not None:
         return max(0, instant(document["end_at"]) - instant(document["started_at"]))
     if document["status"] != "active":
         return before
@@ -81,15 +86,23 @@ def count_run(moment: Moment) -> Document:
     return {"ran": run_time(moment.document, moment.kept, moment.now)}
 
 
+def begin_anew(moment: Moment) -> Document:
+    """Its whole lifetime is before it."""
+    return {"end_at": naive(moment.now + lifetime_of(moment.document, moment.kept) * SECOND)}
+
+
 def awake(moment: Moment) -> Document:
-    """A VM that starts again from its memory, with an id of its own and its whole lifetime before it."""
-    end = moment.now + lifetime_of(moment.document, moment.kept) * SECOND
-    return {"sandbox_id": moment.given["vm_id"], "started_at": naive(moment.now), "end_at": naive(end)}
+    """A VM that starts again from its memory, with an id of its own."""
+    return {"sandbox_id": moment.given["vm_id"], "started_at": naive(moment.now), **begin_anew(moment)}
+
+
+def off_clock(moment: Moment) -> Document:
+    # Its dates are new, so they are those of the running clock.
+    return {BEHIND: ABSENT}
 
 
 def awake_kept(moment: Moment) -> Document:
-    # Its dates are new, so they are those of the running clock.
-    return {BEHIND: ABSENT, "lifetime": lifetime_of(moment.document, moment.kept)}
+    return {**off_clock(moment), "lifetime": lifetime_of(moment.document, moment.kept)}
 
 
 def park_kept(moment: Moment) -> Document:
@@ -120,15 +133,26 @@ MACHINE = Machine(
     "status",
     (
         Transition("ready", ("creating",), "active", seconds=READY_SECONDS),
-        Transition("time is up", ("active",), ENDED, keeps=count_run, due=killed_at, note="without auto_suspend"),
+        Transition("ready", ("creating",), FAILED, effect=ended, seconds=READY_SECONDS, outcome=PROVISIONING_FAILED),
+        Transition("time is up", ("active",), KILLED, keeps=count_run, due=killed_at, note="without auto_suspend"),
         Transition(
             "time is up", ("active",), "suspended", effect=parked, keeps=park_kept, due=parked_at, note="auto_suspend"
         ),
         Transition("suspend", ("active",), "suspending", effect=parked, keeps=park_kept, note="the account"),
         Transition("suspended", ("suspending",), "suspended", seconds=SUSPEND_SECONDS),
+        Transition(
+            "suspended",
+            ("suspending",),
+            "active",
+            effect=begin_anew,
+            keeps=off_clock,
+            seconds=SUSPEND_SECONDS,
+            outcome=SUSPEND_FAILED,
+        ),
         Transition("resume", ("suspended",), "resuming", effect=awake, keeps=awake_kept, note="a new vm_id"),
         Transition("resumed", ("resuming",), "active", seconds=RESUME_SECONDS),
-        Transition("kill", (*RUNNING, "suspended"), ENDED, effect=ended, keeps=count_run, note="DELETE or POST /kill"),
+        Transition("resumed", ("resuming",), "suspended", effect=parked, seconds=RESUME_SECONDS, outcome=RESUME_FAILED),
+        Transition("kill", (*RUNNING, "suspended"), KILLED, effect=ended, keeps=count_run, note="DELETE or POST /kill"),
     ),
     conflict=refuse,
     facts=FACTS,

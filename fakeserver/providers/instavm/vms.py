@@ -37,7 +37,17 @@ from fakeserver.providers.instavm.records import (
     vm_id_of,
 )
 from fakeserver.providers.instavm.snapshots import find_snapshot, take
-from fakeserver.providers.instavm.states import ENDED, FACTS, MACHINE, RUNNING, lifetime_of, refuse
+from fakeserver.providers.instavm.states import (
+    FACTS,
+    MACHINE,
+    OVER,
+    PROVISIONING_FAILED,
+    RESUME_FAILED,
+    RUNNING,
+    SUSPEND_FAILED,
+    lifetime_of,
+    refuse,
+)
 
 MOST_RECORDS = 1_000
 """Assumed: records that one list of VMs has, as many as the listing of sandboxes at most."""
@@ -136,8 +146,8 @@ def clone_vm(asked: Asked, view: View) -> Result:
 def update_vm(asked: Asked, view: View) -> Result:
     """Change what is kept of a VM that has not ended."""
     record = find_vm(view, asked.values["vm_id"])
-    if record.document["status"] == ENDED:
-        raise refuse(ENDED, "change")
+    if record.document["status"] in OVER:
+        raise refuse(record.document["status"], "change")
     changed = record.after(Life(record.document, {**record.kept, **given_in(asked.body)}))
     return Result(200, show_vm(changed), writes=(changed.put(),))
 
@@ -195,12 +205,12 @@ def kill_session(asked: Asked, view: View) -> Result:
 OPERATIONS = {
     "listRunningSandboxes": Call(list_running),
     "listSandboxRecords": Call(list_records),
-    "createSandbox": Call(create_vm, ("wait",), body=True),
+    "createSandbox": Call(create_vm, ("wait",), body=True, outcomes=(PROVISIONING_FAILED,)),
     "getSandbox": Call(get_vm, ("vm_id",)),
     "updateSandbox": Call(update_vm, ("vm_id",), body=True),
     "deleteSandbox": Call(delete_vm, ("vm_id",)),
-    "pauseSandbox": Call(suspend_vm, ("vm_id",)),
-    "resumeSandbox": Call(resume_vm, ("vm_id", "wait")),
-    "cloneSandbox": Call(clone_vm, ("vm_id", "wait"), body=True),
+    "pauseSandbox": Call(suspend_vm, ("vm_id",), outcomes=(SUSPEND_FAILED,)),
+    "resumeSandbox": Call(resume_vm, ("vm_id", "wait"), outcomes=(RESUME_FAILED,)),
+    "cloneSandbox": Call(clone_vm, ("vm_id", "wait"), body=True, outcomes=(PROVISIONING_FAILED,)),
     "killSession": Call(kill_session, body=True),
 }
