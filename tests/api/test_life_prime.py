@@ -11,6 +11,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from fakeserver.instants import SECOND, instant
+from fakeserver.providers.prime import batches
 from fakeserver.serving.app import App
 from tests.support.admin import admin, done, small_app
 from tests.support.asgi import Reply, Row, call, credential, resolved, rows, schema_of, served
@@ -468,6 +469,20 @@ def test_many_are_deleted_by_labels(app: App) -> None:
     assert reply.value["succeeded"] == [both]
     assert (look(app, both)["status"], look(app, one)["status"]) == ("TERMINATED", "RUNNING")
     assert ask(app, "DELETE", "", {"labels": ["a", "b"]}).value["succeeded"] == []
+
+
+def test_a_scope_is_deleted_in_pieces(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, one request ends only so many, the newest."""
+    monkeypatch.setattr(batches, "MOST_DELETED", 2)
+    ids = []
+    for _ in range(3):
+        ids.append(create(app, labels=["l"])["id"])
+        advance(app, 1)
+    assert [ask(app, "DELETE", "", {"labels": ["l"]}).value["succeeded"] for _ in range(3)] == [
+        [ids[2], ids[1]],
+        [ids[0]],
+        [],
+    ]
 
 
 def test_many_are_deleted_by_team_and_user(app: App) -> None:

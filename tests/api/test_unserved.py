@@ -16,7 +16,7 @@ from tests.support.admin import admin
 from tests.support.asgi import SLUGS, app_of, call, credential, services
 
 KNOWN = [(slug, endpoint) for slug in SLUGS for endpoint in PROVIDERS[slug].unserved]
-FALLEN_BACK = {"POST /api/v1/sandbox/status:batchGet", "POST /api/v1/sandbox/background-jobs/status:batchGet"}
+FALLEN_BACK = {"POST /api/v1/sandbox/checkpoints:batchGet"}
 """Without these Prime's SDK goes on; it does so on a 404, and on no other answer."""
 
 

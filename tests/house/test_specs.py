@@ -779,10 +779,13 @@ def test_added_schemas_and_schemes_say_so(slug: str) -> None:
 def test_operations_without_a_page_name_their_source(slug: str) -> None:
     """They are tagged `observed`, and their descriptions say where each was seen."""
     found = [
-        each for item in SPECS[slug]["paths"].values() for each in item.values() if "documented" not in each["tags"]
+        each
+        for item in SPECS[slug]["paths"].values()
+        for method, each in item.items()
+        if method != "parameters" and "documented" not in each["tags"]
     ]
     assert [each["tags"] for each in found if each["tags"] != ["observed"]] == []
-    assert [each["operationId"] for each in found if not re.match(r"Observed: \S", each["description"])] == []
+    assert [each["operationId"] for each in found if "Observed: " not in each["description"]] == []
 
 
 @pytest.mark.parametrize(
