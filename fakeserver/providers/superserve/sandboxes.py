@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from fakeserver.provider import (
     ABSENT,
-    OUTCOME,
     SECOND,
     SINCE,
     Asked,
@@ -20,10 +19,10 @@ from fakeserver.provider import (
     Record,
     Result,
     View,
+    begin,
     conflict,
     find_record,
     fire,
-    follow,
     itself,
     mint,
     not_found,
@@ -136,13 +135,11 @@ def create(asked: Asked, view: View) -> Result:
     network = source.network if body.get("network") is None else rules_of(body["network"])
     document |= {"timeout_seconds": timeout} if timeout is not None else {}
     document |= {"network": network} if network else {}
-    kept = {**source.kept, SINCE: view.now, "preview_access": body.get("preview_access") or "public"}
+    kept = {**source.kept, "preview_access": body.get("preview_access") or "public"}
     if body.get("auto_delete_seconds") is not None:
         kept["auto_delete_seconds"] = body["auto_delete_seconds"]
-    if view.outcome:
-        kept[OUTCOME] = view.outcome
     record = Record(Life(document, kept), view.caller.user, tenant, document["id"])
-    made = follow(record, MACHINE, record.life, view)
+    made = begin(record, MACHINE, view)
     if view.outcome:
         return broken(made.write)
     answer = shown(record, view)

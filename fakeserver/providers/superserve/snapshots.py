@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from fakeserver.provider import (
-    OUTCOME,
-    SINCE,
     Asked,
     Call,
     Document,
@@ -15,10 +13,10 @@ from fakeserver.provider import (
     Record,
     Result,
     View,
+    begin,
     conflict,
     find_record,
     fire,
-    follow,
     itself,
     mint,
     not_found,
@@ -27,7 +25,7 @@ from fakeserver.providers.superserve.limits import MAX_NAME, check, size_of
 from fakeserver.providers.superserve.refusals import SUPPORT, failure, said, too_many
 from fakeserver.providers.superserve.sandboxes import find_sandbox, rested
 from fakeserver.providers.superserve.states import SNAPSHOTS, written
-from fakeserver.providers.superserve.templates import DEFAULT_DISK_MIB, records_of
+from fakeserver.providers.superserve.templates import DEFAULT_DISK_MIB, POLL_SECONDS, records_of
 
 KIND = "snapshots"
 KINDS = {KIND: Kind("created_at", "id", SNAPSHOTS, "Snapshot")}
@@ -77,7 +75,7 @@ def create(asked: Asked, view: View) -> Result:
         raise conflict(f"sandbox must be active or paused to snapshot; it is {state}")
     check_caps(view)
     record = captured_from(sandbox, body, view)
-    made = follow(record, SNAPSHOTS, record.life, view)
+    made = begin(record, SNAPSHOTS, view)
     if view.outcome and view.transitions == "immediate":
         # Assumed: the sentence. Observed: a host that refuses is a 409, and leaves a failed snapshot.
         return failure(409, "conflict", "the snapshot could not be taken", made.write)
@@ -96,7 +94,7 @@ def repeated(made: Record) -> Result:
 def captured_from(sandbox: Record, body: Document, view: View) -> Record:
     """The snapshot of a sandbox as it begins."""
     source = sandbox.document
-    kept: Document = {SINCE: view.now}
+    kept: Document = {name: source[name] for name in ("network", "timeout_seconds") if name in source}
     document: Document = {
         "id": mint(view, sandbox.tenant, "snapshot").uuid("id"),
         "sandbox_id": sandbox.identity,
@@ -113,11 +111,8 @@ def captured_from(sandbox: Record, body: Document, view: View) -> Record:
         "created_at": written(view.now),
         "ready_at": None,
     }
-    kept |= {name: source[name] for name in ("network", "timeout_seconds") if name in source}
     if body.get("idempotency_key") is not None:
         kept["idempotency_key"] = body["idempotency_key"]
-    if view.outcome:
-        kept[OUTCOME] = view.outcome
     return Record(Life(document, kept), view.caller.user, sandbox.tenant, document["id"], kind=KIND)
 
 
@@ -157,9 +152,11 @@ def delete(asked: Asked, view: View) -> Result:
 
 SANDBOX, ID = ("sandbox_id",), ("snapshot_id",)
 OPERATIONS = {
-    "createSnapshot": Call(create, reads=SANDBOX, body=True, outcomes=("capture_failed",)),
+    "createSnapshot": Call(
+        create, reads=SANDBOX, body=True, outcomes=("capture_failed",), idempotency="idempotency_key"
+    ),
     "listSnapshots": Call(list_all, reads=(*SANDBOX, "limit", "offset")),
-    "getSnapshot": Call(get, reads=ID),
+    "getSnapshot": Call(get, reads=ID, poll_seconds=POLL_SECONDS),
     "updateSnapshot": Call(update, reads=ID, body=True),
     "deleteSnapshot": Call(delete, reads=ID),
 }

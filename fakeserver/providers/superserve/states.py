@@ -96,7 +96,14 @@ MACHINE = Machine(
         Transition("pause failed", ("pausing",), "active", seconds=PAUSE_SECONDS, outcome="pause_failed"),
         Transition("VM lost", ("pausing",), "failed", seconds=PAUSE_SECONDS, outcome="vm_lost"),
         Transition("resume", ("paused",), "resuming"),
-        Transition("resumed", ("resuming",), "active", keeps=activate, seconds=RESUME_SECONDS, note="as above"),
+        Transition(
+            "resumed",
+            ("resuming",),
+            "active",
+            keeps=activate,
+            seconds=RESUME_SECONDS,
+            note="its timeout counts from here",
+        ),
         Transition("resume failed", ("resuming",), "paused", seconds=RESUME_SECONDS, outcome="resume_failed"),
         Transition("migrated", ("migrating",), "active", seconds=RESUME_SECONDS),
         Transition(

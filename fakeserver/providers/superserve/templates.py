@@ -9,9 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from fakeserver.provider import (
-    OUTCOME,
     SECOND,
-    SINCE,
     Asked,
     Call,
     Document,
@@ -22,10 +20,10 @@ from fakeserver.provider import (
     Result,
     View,
     Write,
+    begin,
     conflict,
     find_record,
     fire,
-    follow,
     itself,
     mint,
     not_found,
@@ -52,6 +50,8 @@ OWN = (
 """Observed: the provider's templates, with their vCPUs, MiB of memory and MiB of disk."""
 DEFAULT_VCPUS, DEFAULT_MEMORY_MIB, DEFAULT_DISK_MIB = 1, 1_024, 4_096
 """Observed: those of a template that does not say."""
+POLL_SECONDS = 2
+"""Observed: superserve 0.11.4, how long it waits before it looks again at a build or a snapshot."""
 EVENT_STREAM = "text/event-stream"
 BUILDS_KIND, TEMPLATES_KIND = "builds", "templates"
 
@@ -242,15 +242,12 @@ def begin_build(template: Record, number: int, view: View) -> tuple[Document, Wr
         "created_at": in_seconds(view.now),
     }
     kept = {
-        SINCE: view.now,
         "number": number,
         "image": template.kept.get("image", ""),
         "steps": template.kept.get("steps", 0),
     }
-    if view.outcome:
-        kept[OUTCOME] = view.outcome
     record = Record(Life(document, kept), view.caller.user, template.tenant, document["id"], kind=BUILDS_KIND)
-    return document, follow(record, BUILDS, record.life, view).write
+    return document, begin(record, BUILDS, view).write
 
 
 def list_builds(asked: Asked, view: View) -> Result:
@@ -316,7 +313,7 @@ OPERATIONS = {
     "deleteTemplate": Call(delete, reads=ID),
     "listTemplateBuilds": Call(list_builds, reads=(*ID, "limit")),
     "createTemplateBuild": Call(create_build, reads=ID, outcomes=("build_failed",)),
-    "getTemplateBuild": Call(get_build, reads=BUILD),
+    "getTemplateBuild": Call(get_build, reads=BUILD, poll_seconds=POLL_SECONDS),
     "cancelTemplateBuild": Call(cancel_build, reads=BUILD),
     "streamTemplateBuildLogs": Call(stream_logs, reads=BUILD),
 }
