@@ -168,7 +168,7 @@ def providers(arguments: Sequence[str], out: TextIO) -> int:
 
 def states(arguments: Sequence[str], out: TextIO) -> int:
     """The states of the providers' sandboxes, with diagrams, as Markdown."""
-    from fakeserver.states import draw_provider
+    from fakeserver.admin.diagrams import draw_provider
 
     parser = parser_of("states")
     parser.add_argument("providers", type=provider, nargs="*", metavar="SLUG", help="only these (default: all)")

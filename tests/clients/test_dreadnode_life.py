@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -64,10 +64,11 @@ def test_what_the_command_line_asks_first(client: ApiClient) -> None:
         for project in client.list_projects("acme", workspace.key):
             assert client.get_project("acme", workspace.key, project.key) == project
             assert project.workspace_id == workspace.id
-    for call in (
+    missing: tuple[Callable[[], Any], ...] = (
         lambda: client.get_workspace("acme", "nowhere"),
         lambda: client.get_project("acme", "main", "nowhere"),
-    ):
+    )
+    for call in missing:
         with pytest.raises(NotFoundError, match="404: "):
             call()
 

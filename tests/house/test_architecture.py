@@ -187,6 +187,6 @@ def test_every_module_says_what_it_is(path: Path) -> None:
 
 
 def test_the_glossary_is_short() -> None:
-    """A newcomer can keep it in mind: at most 25 words, each explained once."""
+    """A newcomer can keep it in mind: at most 28 words, each explained once."""
     words = re.findall(r"^\| ([a-z ]+) \| ", ARCHITECTURE.partition("## Words")[2], re.MULTILINE)[1:]
-    assert len(words) == len(set(words)) <= 25
+    assert len(words) == len(set(words)) <= 28

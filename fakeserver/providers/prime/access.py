@@ -52,7 +52,7 @@ def exists(view: View, identity: str) -> bool:
 def may_change(caller: Caller, record: Record) -> bool:
     """Observed: prime 0.18.0 (CLI), team admins may delete any sandbox of their team. Assumed: and change it; other
     members only their own."""
-    return caller.administers(record.tenant) or record.owner == caller.user
+    return caller.administers(record.tenant) or record.document.get("userId") == caller.user
 
 
 def find_changeable(view: View, identity: str) -> Record:
