@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fakeserver.instants import instant
-from tests.support.admin import SECOND, admin, done
-from tests.support.asgi import Row
-from tests.support.dreadnode import RUNTIMES, SANDBOXES, WORKSPACE, Caller, started, wait, world
+from tests.support.admin import SECOND, Machine, admin, done
+from tests.support.asgi import Row, app_of
+from tests.support.dreadnode import MANY, RUNTIMES, SANDBOXES, WORKSPACE, Caller, started, wait, world
 
 HOUR = 3_600
 LIMITS = "configured_runtime_limit_seconds", "configured_runtime_limit_source_level"
@@ -170,6 +170,24 @@ def test_a_killed_sandbox_stays_as_it_is() -> None:
     caller.ask("DELETE", path_of(row), status=204)
     after = caller.get(path_of(row))
     wait(caller, 100 * HOUR)
+    assert caller.get(path_of(row)) == after
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_seeded_sandbox_that_stood_still_ends_now(state: str, machine: Machine) -> None:
+    """In a world that nobody touched it does not age; deleted, its session has lasted until then, and is settled."""
+    caller = Caller(app_of(size=MANY))
+    row = first(caller, state=state)
+    machine.wait(HOUR)
+    assert first(caller, id=row["id"]) == row
+    caller.ask("DELETE", path_of(row), status=204)
+    after = caller.get(path_of(row))
+    ran = row["total_runtime_seconds"] + (HOUR if state == "running" else 0)
+    assert (after["total_runtime_seconds"], after["billed_credits"], after["running_credits"]) == (ran, ran // 18, 0)
+    assert instant(after["killed_at"]) >= instant(row["created_at"]) + HOUR * SECOND
+    assert state == "running" or after["stopped_at"] == row["stopped_at"]
+    assert state == "paused" or after["stopped_at"] == after["killed_at"]
+    machine.wait(HOUR)
     assert caller.get(path_of(row)) == after
 
 
