@@ -47,6 +47,7 @@ BASES: dict[str, list[Row]] = {
         {"action": "reset"},
     ],
     "putSettings": [{"rate_limits": {"prime": "off"}, "switches": {"prime": {}}}],
+    "postTransitions": [{"provider": "prime", "kind": "exposures", "tenant": "main", "id": "a", "outcome": "error"}],
     "countRequests": [{"queryParameters": {"page": {"equalTo": "1"}}}],
     "findRequests": [{"queryParameters": {"page": {"equalTo": "1"}}}],
 }
@@ -55,7 +56,7 @@ BASES: dict[str, list[Row]] = {
 
 def test_everything_can_be_honoured() -> None:
     """Each body and each query is read with the rule of the providers' specs, which refuses what nobody honours."""
-    assert len(CALLS) == 9
+    assert len(CALLS) == 10
     for name in CALLS:
         CONTRACT.body(name)
     assert CONTRACT.query("getRequests").query.keys() == {"limit"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,19 @@ def serve(loaded: Spec) -> Service:
     provider = PROVIDERS[loaded.path.name.removesuffix(".yaml")]
     words = fixture.load_vocabularies()
     return Service(provider, loaded, fixture.load(provider, loaded, words))
+
+
+def serve_list(tmp_path: Path, change: Callable[[Row], object]) -> Service:
+    """Prime with its list alone, so that nothing else is in the way of what is changed."""
+    document = deepcopy(SPECS["prime"])
+    document["paths"] = {LIST_PATHS["prime"]: {"get": operation(document, "prime")}}
+    change(document)
+    path = tmp_path / "prime.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    whole = PROVIDERS["prime"]
+    provider = replace(whole, operations={"listSandboxes": whole.operations["listSandboxes"]})
+    loaded = reader.load(path, provider.operations)
+    return Service(provider, loaded, fixture.load(provider, loaded, fixture.load_vocabularies()))
 
 
 def operation(document: Row, slug: str) -> Row:
@@ -270,7 +284,7 @@ UNSERVED: dict[str, Any] = {
 def test_an_operation_that_is_not_served(name: str, tmp_path: Path) -> None:
     """An operation that the provider's table lacks is listed with its method, path and id, and read no further."""
     item = {"post": UNSERVED[name], "x-more": 1, "unknown": 2}
-    service = serve(load(tmp_path, "prime", lambda document: document["paths"].update({"/api/v1/{other-id}": item})))
+    service = serve_list(tmp_path, lambda document: document["paths"].update({"/api/v1/{other-id}": item}))
     (endpoint,) = service.spec.unserved
     id_ = UNSERVED[name].get("operationId") if isinstance(UNSERVED[name], dict) else None
     assert endpoint == Endpoint(id_ if isinstance(id_, str) else "", "POST", "/api/v1/{other-id}")
@@ -282,7 +296,7 @@ def test_the_start_screen_names_what_is_not_served(tmp_path: Path) -> None:
         document["paths"] |= {f"/{number}": {"post": {"operationId": f"make{number}"}} for number in range(6)}
         document["paths"]["/0"]["get"] = {}
 
-    app = create_app(Settings(size=10), {"prime": serve(load(tmp_path, "prime", change))})
+    app = create_app(Settings(size=10), {"prime": serve_list(tmp_path, change)})
     line = "prime does not serve make0, GET /0, make1, make2, make3 and 2 more: each of them is a 501"
     assert line in start_screen(app, ["http://127.0.0.1:1"], True)
     assert "does not serve" not in start_screen(create_app(Settings(size=10)), ["http://127.0.0.1:1"], True)
@@ -387,7 +401,7 @@ def test_what_an_operation_says_of_a_parameter_replaces_what_its_path_says(tmp_p
         item["parameters"][-2]["schema"]["maximum"] = 60
         one["parameters"] = one["parameters"][-1:]
 
-    read = serve(load(tmp_path, "prime", change)).routes[0].read
+    read = serve_list(tmp_path, change).routes[0].read
     assert read({}, b"per_page=61").values["per_page"] == 61
     with pytest.raises(Problem):
         read({}, b"page=61")
@@ -411,7 +425,7 @@ def test_references_are_followed(tmp_path: Path) -> None:
             "get": {**one, "operationId": "again", "parameters": [{"$ref": f"#/paths/{path}/get/parameters/0"}]}
         }
 
-    read = serve(load(tmp_path, "prime", change)).routes[0].read
+    read = serve_list(tmp_path, change).routes[0].read
     assert read({}, b"").values["page"] == 2
     with pytest.raises(Problem):
         read({}, b"page=10")
