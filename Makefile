@@ -9,7 +9,7 @@ LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/
 COVERED := 95
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve quick test soak check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
+.PHONY: serve quick test soak docs check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -35,6 +35,11 @@ endif
 # What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.
 soak: $(VENV)/.dev $(NPM_PACKAGES)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+# The pages that are written by the tables of states and by the tests of the SDKs.
+docs: $(VENV)/.dev $(NPM_PACKAGES)
+	$(BIN)/python -m fakeserver states > docs/states.md
+	FAKESERVER_SDK_TABLE=docs/sdks.md $(BIN)/python -m pytest -q -n 0 tests/clients $(ARGS)
 
 check: lint types test
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.clients.table import VARIABLE, Table
+
 PREFIXES = ("PRIME_", "INSTAVM_", "SUPERSERVE_", "DREADNODE_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -88,3 +90,16 @@ def closed() -> str:
     """The root of a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+TABLE = Table()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    TABLE.note(report)
+
+
+def pytest_sessionfinish() -> None:
+    path = os.environ.get(VARIABLE)
+    if path:
+        TABLE.write(Path(path))

@@ -1,0 +1,76 @@
+"""Which SDK, in which version, does what on the fake: a page that the results of these tests write (`make docs`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tests.support.asgi import ROOT
+
+VARIABLE = "FAKESERVER_SDK_TABLE"
+"""Names the file that a run of these tests writes; nothing is written without it."""
+SDKS: Mapping[str, tuple[str, str]] = {
+    "test_dreadnode": ("dreadnode", "dreadnode"),
+    "test_instavm": ("instavm", "instavm"),
+    "test_prime": ("prime", "prime-sandboxes"),
+    "test_superserve": ("superserve", "superserve"),
+    "test_superserve_js": ("superserve", "@superserve/sdk"),
+    "test_dreadnode_life": ("dreadnode", "dreadnode"),
+    "test_instavm_life": ("instavm", "instavm"),
+    "test_prime_life": ("prime", "prime-sandboxes"),
+    "test_superserve_life": ("superserve", "superserve"),
+    "test_superserve_life_js": ("superserve", "@superserve/sdk"),
+}
+"""By the module of their tests: the provider, and the SDK's distribution (npm's begin with @)."""
+HEAD = """# SDKs
+
+What each provider's own SDK does on the fake. `make docs` writes this page from the results of the tests in
+`tests/clients`, where each line is a test of that name; those that take several forms count as one.
+"""
+WORST = ("failed", "skipped", "passed")
+"""Of several outcomes of one test, the first of these is told."""
+TOLD = {"passed": "works", "failed": "does not", "skipped": "not run"}
+
+
+def version_of(distribution: str) -> str:
+    """The version that is installed; empty if none is."""
+    if distribution.startswith("@"):
+        package = ROOT / "node_modules" / distribution / "package.json"
+        return str(json.loads(package.read_text("utf-8"))["version"]) if package.exists() else ""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def words_of(test: str) -> str:
+    """A test's name as words."""
+    return test.partition("[")[0].removeprefix("test_").replace("_", " ")
+
+
+class Table:
+    """The outcomes of one run."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[tuple[str, str], dict[str, set[str]]] = {}
+
+    def note(self, report: pytest.TestReport) -> None:
+        path, _, test = report.nodeid.rpartition("::")
+        sdk = SDKS.get(Path(path).stem)
+        if sdk is not None and (report.when == "call" or report.outcome != "passed"):
+            self.outcomes.setdefault(sdk, {}).setdefault(words_of(test), set()).add(report.outcome)
+
+    def lines(self) -> Iterable[str]:
+        for (slug, distribution), tests in sorted(self.outcomes.items()):
+            version = version_of(distribution) or "not installed"
+            yield f"\n## {slug}: `{distribution}` {version}\n"
+            yield "| what | on the fake |\n|---|---|"
+            for test, outcomes in tests.items():
+                yield f"| {test} | {TOLD[next(each for each in WORST if each in outcomes)]} |"
+
+    def write(self, path: Path) -> None:
+        path.write_text(HEAD + "\n".join(self.lines()) + "\n", encoding="utf-8")
