@@ -29,6 +29,7 @@ class Filtering(Meaning):
     tenant: TenantRule
     filters: tuple[Filter, ...]
     personal: Choice | None
+    whole = False
 
     @property
     def choices(self) -> Iterable[Choice]:

@@ -158,6 +158,11 @@ class Meaning(Protocol):
         return ""
 
     @property
+    def whole(self) -> bool:
+        """Whether it looks at more of a view than who asks for what in which tenants: other kinds, words, the wall."""
+        return True
+
+    @property
     def poll_seconds(self) -> float:
         """How long the provider's SDK waits before it asks the same again, if it waits for something by this."""
         return 0

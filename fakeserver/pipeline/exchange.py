@@ -9,7 +9,6 @@ import orjson
 
 from fakeserver import loopback
 from fakeserver.faults.scripts import Dribble, Effect, Faults
-from fakeserver.listing.meaning import Meaning
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
@@ -65,7 +64,8 @@ class Progress:
     reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
-    meaning: Meaning | None = None
+    client: tuple[float, str] = (0, "")
+    """What the journal knows clients by: the operation's `poll_seconds` and `idempotency`."""
     remark: str = ""
     outcome: str = ""
 

@@ -33,6 +33,9 @@ class Route:
         self.operation = operation
         self.meaning = meaning
         self.decoder = decoder
+        self.credential = meaning.credential
+        self.whole = meaning.whole
+        self.client = meaning.poll_seconds, meaning.idempotency
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
@@ -63,7 +66,7 @@ class Route:
 
     def credential_in(self, body: bytes) -> str | None:
         """The credential that a body holds, where the operation looks for one in it."""
-        name = self.meaning.credential
+        name = self.credential
         if not name or not body or len(body) > MAX_BODY_BYTES:
             return None
         try:

@@ -13,7 +13,7 @@ from fakeserver import loopback
 from fakeserver.documents.changes import ChangeError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import Meaning, View, Write
+from fakeserver.listing.meaning import View, Write
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
@@ -96,9 +96,11 @@ class Service:
         if len(request.headers) > MAX_HEADERS:
             raise Problem(431, "too_many", f"The request has more than {MAX_HEADERS} headers")
         route, segments = self.find_route(request, progress, world)
-        progress.operation, progress.meaning = operation, meaning = route.operation, route.meaning
+        operation, meaning = route.operation, route.meaning
+        progress.operation, progress.client = operation, route.client
         check_query(request.query)
-        keys, requested = read_request(operation, request.headers, request.query, route.credential_in(request.body))
+        inside = route.credential_in(request.body) if route.credential else None
+        keys, requested = read_request(operation, request.headers, request.query, inside)
         caller = progress.caller = self.find_caller(keys)
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if requested is not None or world.faults.rules:
@@ -115,19 +117,12 @@ class Service:
         asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
         progress.values = asked.values
         switches = world.settings.switches[self.provider.slug]
-        view = View(
-            caller or NOBODY,
-            world.advance(self.provider, progress.instant),
-            world,
-            progress.instant,
-            switches,
-            world.settings.transitions,
-            progress.outcome,
-            world.kinds(self.provider, progress.instant),
-            self.fixture.vocabularies,
-            functools.partial(base_url_of, request),
-            caps=self.fixture.caps,
-        )
+        tenants = world.advance(self.provider, progress.instant)
+        view = View(caller or NOBODY, tenants, world, progress.instant, switches)
+        if route.whole:
+            view.transitions, view.outcome = world.settings.transitions, progress.outcome
+            view.kinds, view.words = world.kinds(self.provider, progress.instant), self.fixture.vocabularies
+            view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
         result = meaning.answer(asked, view)
         body = result.body
         if not isinstance(body, bytes):
@@ -239,7 +234,7 @@ class Service:
         if len(query) > MAX_QUERY_BYTES:
             # It was refused, and three bytes a character are more than the journal shows.
             query = query[: 3 * MAX_TEXT]
-        meaning = progress.meaning
+        poll_seconds, idempotency = progress.client
         world.journal.add(
             Exchange(
                 progress.instant,
@@ -254,17 +249,16 @@ class Service:
                 None if progress.effect is None else progress.effect.label,
                 answer.headers.get("Retry-After"),
                 answer.headers.get(UNSERVED_HEADER),
-                0 if meaning is None else meaning.poll_seconds,
-                None if meaning is None else creation_of(meaning, request.body),
+                poll_seconds,
+                creation_of(idempotency, request.body) if idempotency else None,
                 (progress.remark,) if progress.remark else (),
             )
         )
 
 
-def creation_of(meaning: Meaning, body: bytes) -> int | None:
-    """What tells a creation from others, if nothing in it says that it may be sent twice."""
-    name = meaning.idempotency
-    return None if not name or f'"{name}"'.encode() in body else hash(body)
+def creation_of(key: str, body: bytes) -> int | None:
+    """What tells a creation from others, if it has nothing by this name that lets it be sent twice."""
+    return None if f'"{key}"'.encode() in body else hash(body)
 
 
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Dues, Lifetimes
+from fakeserver.documents.effects import Effects
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.instants import SECOND
@@ -151,6 +152,8 @@ class Documents:
         self._tenants: dict[tuple[str, str], dict[str, Collection]] = {}
         """By slug, and by the kind of the documents; that of its sandboxes has no name."""
         self._shown: dict[tuple[str, str], tuple[int, int]] = {}
+        self._living: set[tuple[str, str]] = set()
+        """Where documents may live by the running clock; nobody else's time has to be looked at."""
 
     def of(self, provider: Provider, kind: str = "") -> dict[str, Collection]:
         """The provider's tenants and what they own of a kind, as of the last `advance`."""
@@ -163,7 +166,15 @@ class Documents:
             )
             tenants = self._tenants[provider.slug, kind] = made
             self._shown[provider.slug, kind] = 0, 0
+            if self._live:
+                self._living.add((provider.slug, kind))
         return tenants
+
+    def write(self, provider: Provider, pending: Iterable[tuple[str, Collection, Effects]]) -> None:
+        """Make what was worked out of several collections, each of a kind, as one."""
+        for kind, collection, effects in pending:
+            self._living.add((provider.slug, kind))
+            collection.commit(effects)
 
     def _begin(self, provider: Provider, name: str) -> dict[str, Collection]:
         """The documents of another kind that the world begins with."""
@@ -181,7 +192,8 @@ class Documents:
         """The same, when the seeded ones are `at` microseconds older, the clock is `lead` ahead of them, and the
         running clock is at `now` after the epoch."""
         tenants, place = self.of(provider, kind), (provider.slug, kind)
-        if (at, lead) != self._shown[place] or any(now >= each.wakes for each in tenants.values()):
+        moved = (at, lead) != self._shown[place]
+        if moved or (place in self._living and any(now >= each.wakes for each in tenants.values())):
             self._shown[place] = at, lead
             for collection in tenants.values():
                 collection.advance_to(at, lead, now)
@@ -216,6 +228,7 @@ class Documents:
         if old is None:
             return
         tenants = self.of(provider, kind)
+        self._living.add((provider.slug, kind))
         for name, collection in old.items():
             if collection.untouched:
                 continue
@@ -251,3 +264,4 @@ class Documents:
                 if name not in tenants:
                     raise dumped.wrong(name, "is not a tenant")
                 tenants[name].load(dumped.part(name), served.check(slug, kind))
+            self._living.add((slug, kind))

@@ -166,10 +166,15 @@ class World:
         """Make all writes as one, as of an instant that is not before any other, or raise a `ChangeError` and change
         nothing."""
         at = now - self.seeding.dated
-        pending = [(self.collections(provider, each.kind, now)[each.tenant], each.changes) for each in writes]
-        effects = [(collection, collection.effects_of(changes, at)) for collection, changes in pending]
-        for collection, effect in effects:
-            collection.commit(effect)
+        # What several writes change in one collection is worked out together: one of them may move what another names.
+        changes: dict[tuple[str, str], list[Change]] = {}
+        for each in writes:
+            changes.setdefault((each.kind, each.tenant), []).extend(each.changes)
+        pending = []
+        for (kind, tenant), made in changes.items():
+            collection = self.collections(provider, kind, now)[tenant]
+            pending.append((kind, collection, collection.effects_of(made, at)))
+        self.documents.write(provider, pending)
 
     def check_ageing(self, provider: Provider, put: Mapping[str, int] | None = None) -> None:
         """Refuse to let time change so many documents that it would hold up the server: by a move of the clock, or by a
