@@ -35,7 +35,7 @@ from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.transitions import end_passing, find_left, go_on
+from fakeserver.worlds.transitions import change_mode, end_passing, find_left
 
 NOTHING = 204
 MAX_LEFT = 100
@@ -231,7 +231,7 @@ class Admin:
 
     async def post_transitions(self, request: Request) -> Response:
         world, ending = world_of(request), bodies.ending(await json_body(request), self.services)
-        tenants = world.collections(ending.provider, ending.kind, world.clock.now)
+        tenants = world.advance(ending.provider)
         if ending.tenant is not None and ending.tenant not in tenants:
             raise refusal("tenant", f"Input should be {alternatives([*tenants])}")
         for collection in tenants.values() if ending.identity is not None else ():
@@ -246,9 +246,9 @@ class Admin:
         world = world_of(request)
         before = world.settings.transitions
         world.settings = bodies.settings(await json_body(request), world.settings, self.services)
-        if before == "manual" != world.settings.transitions:
-            for service in self.services.values():
-                go_on(world, service.provider, world.settings.transitions)
+        for service in self.services.values() if before != world.settings.transitions else ():
+            if world.documents.has(service.provider):
+                change_mode(world, service.provider, world.settings.transitions)
         return respond(world.settings.dump())
 
     async def get_namespaces(self, request: Request) -> Response:

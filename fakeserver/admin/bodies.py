@@ -26,7 +26,7 @@ from fakeserver.spec.strict_json import MAX_ISSUES
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.settings import Settings
-from fakeserver.worlds.transitions import Ending
+from fakeserver.worlds.transitions import SANDBOXES, Ending
 
 if TYPE_CHECKING:
     from fakeserver.recipes.schema import DocumentSchema
@@ -262,14 +262,14 @@ def ending(value: Json, services: Mapping[str, Service]) -> Ending:
     service = services.get(asked["provider"])
     if service is None:
         raise refusal("provider", f"Input should be {alternatives([*services])}")
-    kind = asked.get("kind", "")
-    if kind not in ("", *service.provider.kinds):
-        known = [*service.provider.kinds]
-        raise refusal("kind", f"Input should be {alternatives(known)}" if known else "this provider has no kinds")
+    kinds = {SANDBOXES: "", **{name: name for name in service.provider.kinds}}
+    kind = asked.get("kind")
+    if kind is not None and kind not in kinds:
+        raise refusal("kind", f"Input should be {alternatives([*kinds])}")
     identity = asked.get("id")
     return Ending(
         service.provider,
-        kind,
+        tuple(kinds.values()) if kind is None else (kinds[kind],),
         asked.get("tenant"),
         None if identity is None else text_of(identity),
         asked.get("outcome", ""),

@@ -20,10 +20,10 @@ GONE: Final = ""
 """The target of a transition after which the document is no more."""
 MAX_STEPS = 16
 """Transitions that one document makes by itself in one go; more than any table has on one way."""
-SINCE, STATE, HELD, OUTCOME, BEHIND = "since", "state", "held", "outcome", "behind"
+SINCE, STATE, HELD, TIMED, OUTCOME, BEHIND = "since", "state", "held", "timed", "outcome", "behind"
 """Members of `kept`: when the state was entered (microseconds since 1970), the state if the fields show another,
-whether passing states wait for somebody, which outcome somebody wants of the next transition that has several, and how
-far (microseconds) the running clock was ahead of the document when it began to live by it."""
+whether passing states wait for somebody or take their time, which outcome somebody wants of the next transition that
+has several, and how far (microseconds) the running clock was ahead of the document when it began to live by it."""
 MODES = ("immediate", "clock", "manual")
 """When passing states end: at once, so that only the answer to the call shows them; as the clock says; or when the
 admin API says so."""
@@ -117,7 +117,7 @@ class Machine:
                 sound = value in (self.states if name == STATE else self.outcomes)
             else:
                 kind = self.facts.get(name)
-                sound = value is True if name == HELD else type(value) is (int if kind is Instant else kind)
+                sound = value is True if name in (HELD, TIMED) else type(value) is (int if kind is Instant else kind)
             if not sound:
                 return name
         return None
@@ -159,7 +159,7 @@ class Machine:
         rows = [row for row in self.transitions if row.event == event and state in row.source]
         if not rows:
             problem = self.conflict(state, event)
-            problem.remark = f"{event!r} was asked of what is {state}; it can be while {self._sources(event)}"
+            problem.remark = f"{event} was called while {state}; it is possible while {self._sources(event)}"
             raise problem
         row = next((each for each in rows if each.outcome == outcome), None)
         if row is not None and outcome:
@@ -185,15 +185,22 @@ class Machine:
             settled = self._move(settled, row, now, {})
         return settled
 
-    def hold(self, life: Life, *, held: bool = True) -> Life:
-        """The document whose passing states wait until somebody ends them, or no longer do."""
-        kept = {name: member for name, member in life.kept.items() if name != HELD}
-        return Life(life.document, {**kept, HELD: True} if held else kept)
+    def under(self, mode: str, life: Life, now: int) -> Life | None:
+        """The document as it goes on under a mode, one of `MODES`; None if it is gone."""
+        kept = {name: member for name, member in life.kept.items() if name not in (HELD, TIMED)}
+        if mode == "immediate":
+            return self.settle(Life(life.document, kept), now)
+        return Life(life.document, {**kept, HELD if mode == "manual" else TIMED: True})
 
     def release(self, life: Life, now: int) -> Life | None:
         """The document one passing state further, or the same one if it is in none."""
         row = self._passing(life)
         return life if row is None else self._move(life, row, now, {})
+
+    def outcomes_in(self, state: str) -> tuple[str, ...]:
+        """How else than well a passing state can end."""
+        rows = (row for row in self.transitions if row.seconds is not None and state in row.source)
+        return tuple(row.outcome for row in rows if row.outcome)
 
     def is_passing(self, life: Life) -> bool:
         return self._passing(life) is not None
@@ -251,11 +258,19 @@ class Machine:
             step = self.next_step(life, then)
             if step is None or step.instant > now:
                 break
-            moved = self._move(self._metered(life, then, step.instant), step.transition, step.instant, {})
+            moved = self._step(self._metered(life, then, step.instant), step)
             if moved is None:
                 return None
             life, then = moved, max(then, step.instant)
         return self._metered(life, then, now)
+
+    def _step(self, life: Life, step: Step) -> Life | None:
+        """The document after what happens by itself. Passing states that follow end at once, where nothing is kept
+        that says otherwise."""
+        moved = self._move(life, step.transition, step.instant, {})
+        if moved is None or step.transition.seconds is not None or moved.kept.keys() & {HELD, TIMED}:
+            return moved
+        return self.settle(moved, step.instant)
 
     def _metered(self, life: Life, then: int, now: int) -> Life:
         meter = self.meters.get(self.state_of(life))
@@ -269,7 +284,7 @@ class Machine:
             step = self.next_step(life, now)
             if step is None:
                 return
-            moved = self._move(self._metered(life, now, step.instant), step.transition, step.instant, {})
+            moved = self._step(self._metered(life, now, step.instant), step)
             now = max(now, step.instant)
             yield now
             if moved is None:

@@ -54,7 +54,7 @@ def read_request(
     for credential in (*credentials(operation, headers), *(() if inside is None else (inside,))):
         if "+" in credential:
             credential, suffix = split_credential(credential)
-            preferences |= suffix
+            preferences |= kept_of(suffix, operation)
         keys.append(credential)
     prefer = headers.get("prefer")
     if prefer is None and not preferences and b"__" not in query:
@@ -107,6 +107,16 @@ def split_credential(credential: str) -> tuple[str, Preferences]:
         name, _, value = part.partition("=")
         preferences[name.strip()] = value.strip()
     return key, preferences
+
+
+def kept_of(suffix: Preferences, operation: Operation) -> Preferences:
+    """What a credential asks of this operation. It goes with every call of an SDK, so an outcome that another operation
+    has asks nothing here, nor does what says how."""
+    if suffix.get("outcome") not in operation.others_outcomes:
+        return suffix
+    left = {name: text for name, text in suffix.items() if name != "outcome"}
+    says_what = any(name in WHAT or name.startswith(PREFIX) for name in left)
+    return left if says_what else {}
 
 
 def read_preferences(preferences: Mapping[str, str], operation: Operation) -> RequestedFault | None:

@@ -135,12 +135,12 @@ def make_effect(
     if isinstance(delay, Fixed) and not 0 <= delay.seconds <= MAX_DELAY_SECONDS:
         raise FakeProblem(400, f"a delay is 0 to {MAX_DELAY_SECONDS:g} seconds", field="delay")
     if outcome and outcome not in operation.outcomes:
-        known = ", ".join(operation.outcomes) or "none"
-        raise FakeProblem(
-            400,
-            f"{operation.id} has no outcome {outcome[:MAX_SHOWN]!r}{near(outcome, operation.outcomes)}; it has {known}",
-            field="outcome",
-        )
+        hint = near(outcome, operation.outcomes) if operation.outcomes else ""
+        told = f"{operation.id} has no outcome {outcome[:MAX_SHOWN]!r}{hint}"
+        raise FakeProblem(400, told, field="outcome")
+    if outcome and status is not None and phase == "before":
+        told = "an operation that is answered otherwise before it takes effect has no outcome: add phase=after"
+        raise FakeProblem(400, told, field="phase")
     return Effect(label, status, body, dict(headers or {}), delay, dribble, fault, phase, outcome)
 
 

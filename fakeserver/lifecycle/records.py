@@ -75,9 +75,7 @@ def fire(record: Record, machine: Machine, event: str, view: View, given: Fields
 
 def follow(record: Record, machine: Machine, moved: Life | None, view: View) -> Fired:
     """The same for a document that has just come into a state."""
-    stored = None if moved is None else machine.hold(moved, held=view.transitions == "manual")
-    if stored is not None and view.transitions == "immediate":
-        stored = machine.settle(stored, view.now)
+    stored = None if moved is None else machine.under(view.transitions, moved, view.now)
     shown = None if moved is None else record.after(moved)
     if stored is None:
         return Fired(shown, None, record.remove())

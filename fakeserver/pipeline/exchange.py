@@ -64,8 +64,8 @@ class Progress:
     reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
-    client: tuple[float, str] = (0, "")
-    """What the journal knows clients by: the operation's `poll_seconds` and `idempotency`."""
+    client: tuple[float, str, bool] = (0, "", False)
+    """What the journal knows clients by: the operation's `poll_seconds` and `idempotency`, and whether it is a list."""
     remark: str = ""
     outcome: str = ""
 

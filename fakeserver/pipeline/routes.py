@@ -35,7 +35,7 @@ class Route:
         self.decoder = decoder
         self.credential = meaning.credential
         self.whole = meaning.whole
-        self.client = meaning.poll_seconds, meaning.idempotency
+        self.client = meaning.poll_seconds, meaning.idempotency, not meaning.whole
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
@@ -162,4 +162,6 @@ def route_of(provider: Provider, operation: Operation) -> Route:
     decoding = decoder(
         operation.parameters, optional_text=provider.optional_text, checks=meaning.checks, reading=provider.reading
     )
-    return Route(replace(operation, outcomes=tuple(meaning.outcomes)), meaning, decoding)
+    known = {outcome for each in provider.operations.values() for outcome in each.outcomes}
+    others = frozenset(known.difference(meaning.outcomes))
+    return Route(replace(operation, outcomes=tuple(meaning.outcomes), others_outcomes=others), meaning, decoding)

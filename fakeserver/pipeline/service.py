@@ -234,7 +234,7 @@ class Service:
         if len(query) > MAX_QUERY_BYTES:
             # It was refused, and three bytes a character are more than the journal shows.
             query = query[: 3 * MAX_TEXT]
-        poll_seconds, idempotency = progress.client
+        poll_seconds, idempotency, is_list = progress.client
         world.journal.add(
             Exchange(
                 progress.instant,
@@ -250,6 +250,7 @@ class Service:
                 answer.headers.get("Retry-After"),
                 answer.headers.get(UNSERVED_HEADER),
                 poll_seconds,
+                is_list,
                 creation_of(idempotency, request.body) if idempotency else None,
                 (progress.remark,) if progress.remark else (),
             )

@@ -112,6 +112,8 @@ class Operation(Endpoint):
     security: tuple[SecurityScheme, ...]
     body: RequestBody | None = None
     outcomes: tuple[str, ...] = ()
+    others_outcomes: frozenset[str] = frozenset()
+    """Those that other operations of the provider have, and this one has not."""
 
     @property
     def pattern(self) -> re.Pattern[str]:

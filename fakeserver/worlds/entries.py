@@ -22,7 +22,7 @@ MAX_WARNINGS = 20
 """Warnings about what one request sends; the journal adds those about what it repeats."""
 
 LEAST_STATUS, MOST_STATUS = 100, 599
-NOT_FOUND, METHOD_NOT_ALLOWED, TOO_MANY, SERVER_ERROR = 404, 405, 429, 500
+BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, SERVER_ERROR = 400, 404, 405, 500
 MAX_LABEL = 2**17
 """Characters of a fault's label, which repeats what a request asked for in its headers."""
 
@@ -49,13 +49,14 @@ class Exchange:
     retry_after: str | None
     unserved: str | None = None
     poll_seconds: float = 0
+    is_list: bool = False
     creation: int | None = None
     remarks: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether a client may send it again."""
-        return self.status >= SERVER_ERROR or self.status == TOO_MANY or self.fault is not None
+        """Whether a client cannot know if it took effect: an error of the server, or a broken connection."""
+        return self.status >= SERVER_ERROR or (self.fault is not None and self.status < BAD_REQUEST)
 
 
 @dataclass(slots=True)

@@ -73,7 +73,7 @@ class Journal:
             if waited < exchange.poll_seconds * HASTE:
                 told = f"asked again after {waited:.2f} s"
                 yield f"the same was {told}, {LOOP} times in a row; the SDK waits {exchange.poll_seconds:g} s"
-        elif self._repeated == LOOP and exchange.values is not None and exchange.method == "GET":
+        elif self._repeated == LOOP and exchange.values is not None and exchange.is_list:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
         sent = last.creation if isinstance(last, Exchange) and last.failed else None
         if sent is not None and sent == exchange.creation:

@@ -304,7 +304,7 @@ TINY = 0.000001
             "superserve",
             SUPERSERVE,
             [(5 - TINY, {"status": "resuming"}), (5, {"status": "active"}), (3_605 - TINY, {"status": "active"}),
-             (3_605, {"status": "pausing"}), (3_607 - TINY, {"status": "pausing"}), (3_607, {"status": "paused"}),
+             (3_605, {"status": "paused"}),
              (90_000, {"status": "paused"})],
         ),
         ("superserve", {**SUPERSERVE, "status": "paused"}, [(90_000, {"status": "paused"})]),

@@ -219,7 +219,7 @@ def test_transitions_wait_for_somebody(app: App) -> None:
     assert status(app, path) == "starting"
     identity = path.rpartition("/")[2]
     moved = done(admin(app, "POST", "/transitions", {"provider": "superserve", "id": identity}))["moved"]
-    assert moved == [{"tenant": "main", "id": identity, "from": "starting", "to": "active"}]
+    assert moved == [{"kind": "sandboxes", "tenant": "main", "id": identity, "from": "starting", "to": "active"}]
     assert ask(app, "POST", f"{path}/pause").status == 204
     done(admin(app, "POST", "/transitions", {"provider": "superserve", "id": identity, "outcome": "pause_failed"}))
     assert status(app, path) == "active"

@@ -160,7 +160,7 @@ def test_what_was_changed_is_not_taken_for_what_was_there(machine: Machine) -> N
     app.world.apply(provider, "main", [Remove(short["id"])])
     machine.wait(60)
     app.world.apply(provider, "main", [Put({**short, "created_at": at(app.world.clock.now)}, "x")])
-    for wait, state in ((59.9, "active"), (0.1, "pausing"), (WEEK, "paused")):
+    for wait, state in ((59.9, "active"), (0.1, "paused"), (WEEK, "paused")):
         machine.wait(wait)
         states = {each["id"]: each["status"] for each in main_tenant(app, "superserve").documents()}
         assert states[short["id"]] == state

@@ -156,6 +156,7 @@ MACHINE = Machine(
     ),
     conflict=refuse,
     facts=FACTS,
+    ended=frozenset(OVER),
 )
 
 SNAPSHOTS = Machine("status", (Transition("built", ("building",), "ready", seconds=BUILD_SECONDS),))

@@ -113,6 +113,7 @@ MACHINE = Machine(
         Transition("delete stale", PASSING, GONE, note="after 15 minutes in such a state"),
     ),
     conflict=sandbox_conflict,
+    ended=frozenset({"failed"}),
     facts={
         "activated": Instant,
         "auto_delete_seconds": int,

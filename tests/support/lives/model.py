@@ -97,13 +97,6 @@ class Provider:
         """What time has made of a sandbox; False if it is gone."""
         return True
 
-    def rest(self, sandbox: Sandbox) -> None:
-        """Let a passing state be over, as it is for whoever does something to a sandbox."""
-
-    def listed(self, sandbox: Sandbox) -> bool:
-        """Whether a list shows it at all."""
-        return True
-
     def question(self, chance: random.Random, model: Model) -> Question:
         raise NotImplementedError
 

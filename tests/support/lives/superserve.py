@@ -10,8 +10,6 @@ from tests.support.asgi import Reply, Row
 from tests.support.lives.model import Ask, Model, Predicate, Provider, Question, Sandbox, newest_first, when
 
 SECOND = 1_000_000
-PAUSING = 2 * SECOND
-"""So long a sandbox whose time is up is in no list of the page's states."""
 NAMES = ("web", "Worker", "ci-run", "zoo")
 TAGS: tuple[dict[str, str], ...] = ({}, {"env": "prod"}, {"env": "dev", "team": "a"}, {"env": "prod", "team": "b c"})
 TIMEOUTS = (None, 60, 3_600, 50_000)
@@ -62,22 +60,15 @@ class Superserve(Provider):
 
     def age(self, sandbox: Sandbox, now: int) -> bool:
         timeout = sandbox.row["timeout_seconds"]
-        if sandbox.state == "active" and timeout is not None:
-            ends = sandbox.facts.get("active since", sandbox.created) + timeout * SECOND
-            if now >= ends:
-                sandbox.state, sandbox.facts["pausing since"] = "pausing", ends
-        if sandbox.state == "pausing" and now >= sandbox.facts["pausing since"] + PAUSING:
+        since = sandbox.facts.get("active since", sandbox.created)
+        if sandbox.state == "active" and timeout is not None and now >= since + timeout * SECOND:
             sandbox.state = "paused"
         return True
-
-    def rest(self, sandbox: Sandbox) -> None:
-        if sandbox.state == "pausing":
-            sandbox.state = "paused"
 
     def question(self, chance: random.Random, model: Model) -> Question:
         who, tenant = chance.choice(self.callers)
         asked: list[str] = []
-        finds: list[Predicate] = [self.listed]
+        finds: list[Predicate] = []
         tag = chance.choice((None, None, ("env", "prod"), ("team", "b c"), ("env", "nope")))
         if tag is not None:
             asked.append(f"metadata.{tag[0]}={quote(tag[1])}")
@@ -96,9 +87,6 @@ class Superserve(Provider):
         end = None if limit is None else offset + limit
         ask = Ask("GET", "/sandboxes?" + "&".join(asked), who=who)
         return Question(ask, tenant, lambda each: all(holds(each) for holds in finds), newest_first, slice(offset, end))
-
-    def listed(self, sandbox: Sandbox) -> bool:
-        return sandbox.state != "pausing"
 
     def rows(self, reply: Reply) -> tuple[list[Row], int | None]:
         assert reply.status == 200, reply.body

@@ -78,13 +78,16 @@ def test_passing_states_pass_at_once_or_as_time_does() -> None:
 
 
 def test_what_was_held_waits_for_somebody() -> None:
-    held = TABLE.hold(NEW)
+    held = TABLE.under("manual", NEW, START)
+    assert held is not None
     assert TABLE.live(held, START, START + 999 * SECOND) == held
     booting = TABLE.release(held, START)
     assert booting is not None
     assert (booting.document["state"], booting.kept[HELD]) == ("booting", True)
     assert TABLE.live(booting, START, START + 999 * SECOND) == booting
-    free = TABLE.live(TABLE.hold(booting, held=False), START, START + 10 * SECOND)
+    timed = TABLE.under("clock", booting, START)
+    assert timed is not None
+    free = TABLE.live(timed, START, START + 10 * SECOND)
     assert free is not None
     assert free.document["state"] == "running"
 
