@@ -168,12 +168,12 @@ def providers(arguments: Sequence[str], out: TextIO) -> int:
 
 def states(arguments: Sequence[str], out: TextIO) -> int:
     """The states of the providers' sandboxes, with diagrams, as Markdown."""
-    from fakeserver.admin.diagrams import draw_provider
+    from fakeserver.admin.diagrams import HEAD, draw_provider
 
     parser = parser_of("states")
     parser.add_argument("providers", type=provider, nargs="*", metavar="SLUG", help="only these (default: all)")
     found = parser.parse_args(arguments).providers or [provider(slug) for slug in PROVIDERS]
-    out.write("\n".join(draw_provider(each) for each in found))
+    out.write(HEAD + "\n".join(draw_provider(each) for each in found))
     return 0
 
 

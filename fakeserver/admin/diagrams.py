@@ -7,6 +7,14 @@ from collections.abc import Iterator
 from fakeserver.documents.states import GONE, Machine, Transition
 from fakeserver.provider import Provider
 
+HEAD = """# States
+
+Written by `fakeserver states`. A diagram and a table for each kind of documents. *Call*: an operation of the provider
+makes the transition; *by itself*: it happens at an instant of its own, such as the end of a lifetime; *passes in*: a
+passing state ends, by the setting `transitions`; *outcome*: it ends so if somebody asks for that.
+
+"""
+
 
 def draw_provider(provider: Provider) -> str:
     """Every table of a provider, one after the other, as Markdown."""

@@ -150,6 +150,17 @@ class ProviderHandle(SuggestsAttributes):
         made: Document = self._admin.call("POST", "/faults", asked)
         return made
 
+    def end_passing(self, identity: str | None = None, *, outcome: str | None = None) -> list[Document]:
+        """Let passing states end by one step: of the sandbox (or another document) with this id, or of all; what moved,
+        each with `kind`, `tenant`, `id`, `from` and `to`. AdminError: it is in none, or cannot turn out so."""
+        asked = script(provider=self.slug, id=identity, outcome=outcome)
+        moved: list[Document] = self._admin.call("POST", "/transitions", asked)["moved"]
+        return moved
+
+    def switch(self, **choices: str) -> None:
+        """Other choices of the provider's switches: `switch(states="server")`."""
+        self._admin.call("PUT", "/settings", {"switches": {self.slug: choices}})
+
     @property
     def requests(self) -> list[Document]:
         """This provider's entries of the journal, oldest first."""
@@ -194,6 +205,17 @@ class World(SuggestsAttributes):
         """The world's journal, oldest first."""
         found: list[Document] = self.admin.call("GET", "/requests")["requests"]
         return found[::-1]
+
+    def set_transitions(self, mode: Literal["immediate", "clock", "manual"]) -> None:
+        """When passing states end: at once, by the world's clock, or by `end_passing`."""
+        self.admin.call("PUT", "/settings", {"transitions": mode})
+
+    @property
+    def left(self) -> list[Document]:
+        """The sandboxes that were created through a provider's API and that nobody has ended: each with `provider`,
+        `tenant`, `id` and `state`."""
+        found: list[Document] = self.admin.call("GET", "/requests")["meta"]["left"]
+        return found
 
     @property
     def unserved(self) -> list[str]:

@@ -141,8 +141,8 @@ def of_classes(value: Any) -> bool:
 def state_of(world: World, app: App) -> Found:
     """All state of a world, once every tenant was asked for and is as of now."""
     for service in app.services.values():
-        for kind in ("", *service.provider.kinds):
-            world.collections(service.provider, kind, world.clock.now)
+        for name in ("", *service.provider.kinds):
+            world.collections(service.provider, name, world.clock.now)
     found: Found = {}
     for kind, name, place, value in walk(world):
         found.setdefault((kind.__name__, name), {})[place] = value

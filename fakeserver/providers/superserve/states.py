@@ -189,7 +189,14 @@ BUILDS = Machine(
 )
 TEMPLATES = Machine(
     "status",
-    (Transition("delete", ("pending", "building", "ready", "failed"), GONE, note="its builds go with it"),),
+    (
+        Transition(
+            "delete",
+            ("pending", "building", "ready", "failed"),
+            GONE,
+            note="its builds go with it; what leads to the other states are those of its builds",
+        ),
+    ),
     facts={"build_spec_hash": str, "image": str, "steps": int},
 )
 """A template is what its builds made of it; those of the provider were never built."""
