@@ -26,6 +26,8 @@ REASONS = {
     "oneOf": "does not have exactly one of the forms that the spec allows",
     "falseSchema": "is not allowed",
 }
+MAX_NAMES = 100
+"""Members of one object that are told to be none of the spec."""
 MAX_REASON = 200
 """Characters of a reason that the keyword's value may fill."""
 
@@ -92,7 +94,7 @@ class Validator:
                 yield Breach((*path, name), "required", True, None)
             case ValidationErrorKind.AdditionalProperties(names):
                 known = tuple(self._at([*error.schema_path][:-1]).get("properties", ()))
-                for name in names:
+                for name in names[:MAX_NAMES]:
                     yield Breach((*path, name), "additionalProperties", False, value[name], known=known)
             case ValidationErrorKind.PropertyNames(inner):
                 for breach in self._of(inner):
