@@ -28,7 +28,7 @@ MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
 MAX_BODY_VALUES = 10_000
 """Values of the largest body that is looked at: they are what costs, and nobody else is answered meanwhile."""
-MAX_SEARCHED = 1_000
+MAX_SEARCHED = 250
 """Values of a body in which every issue is looked for; of a larger one, the first that is found is enough."""
 
 

@@ -32,6 +32,13 @@ Place = tuple[str | int, ...]
 Ask = Callable[[str, str, Any], Any]
 
 
+def dreadnode(ask: Ask) -> Row:
+    place = {"org": "acme", "workspace": "main"}
+    runtime = ask("POST", "/api/v1/org/acme/ws/main/runtimes", {"key": "mine", "name": "mine"})["id"]
+    ask("POST", f"/api/v1/org/acme/ws/main/runtimes/{runtime}/start", {})
+    return {**place, "runtime_id": runtime}
+
+
 def instavm(ask: Ask) -> Row:
     made = ask("POST", "/v1/vms", {})
     return {"vm_id": made["vm_id"], "session_id": made["session_id"]}
@@ -47,7 +54,12 @@ def superserve(ask: Ask) -> Row:
     return {"sandbox_id": sandbox, "snapshot_id": ask("POST", f"/sandboxes/{sandbox}/snapshot", {})["id"]}
 
 
-THINGS: Mapping[str, Callable[[Ask], Row]] = {"instavm": instavm, "prime": prime, "superserve": superserve}
+THINGS: Mapping[str, Callable[[Ask], Row]] = {
+    "dreadnode": dreadnode,
+    "instavm": instavm,
+    "prime": prime,
+    "superserve": superserve,
+}
 """What makes the things that the paths of a provider's operations name, by the names of their parameters."""
 WANTED: Mapping[str, Row] = {"prime-createSandbox": {"docker_image": "python:3.11"}}
 """What an operation asks for and its schema does not."""

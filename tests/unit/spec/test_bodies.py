@@ -205,6 +205,19 @@ def test_large_bodies_with_much_in_them_that_is_wrong() -> None:
     assert field.split(".")[0] == "labels"
 
 
+def test_large_objects_whose_names_are_wrong() -> None:
+    """What else is wrong there is told; where it is the names alone, only that: telling each costs all of the others."""
+    plain: Row = {"type": "object", "propertyNames": {"pattern": "^x"}, "additionalProperties": {"type": "integer"}}
+    for schema in (plain, {"anyOf": [plain, {"type": "null"}]}):
+        body = body_of({"properties": {"propertyNames": schema}})
+        few, many = ({f"k{index}": 0 for index in range(count)} for count in (3, MAX_BODY_VALUES - 9))
+        assert issues(body, {"propertyNames": few})[0] == ("propertyNames.k0", "string_pattern_mismatch")
+        assert issues(body, {"propertyNames": many}) == [("body", "value_error")]
+        assert issues(body, {"propertyNames": many | {"k7": "a"}}) == [("propertyNames.k7", "int_type")]
+        sound = {f"x{index}": 0 for index in range(1_000)}
+        assert body.decode(json.dumps({"propertyNames": sound}).encode(), JSON) == {"propertyNames": sound}
+
+
 def test_alternatives_that_nothing_tells_apart() -> None:
     """What none of them wants is refused once, as a whole."""
     either = body_of({"anyOf": [{"required": ["a"]}, {"required": ["b"]}]})
