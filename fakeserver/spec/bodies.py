@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REQUEST_BODY = keywords("content required", "description")
 MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
-MAX_BODY_VALUES = 10_000
+MAX_BODY_VALUES = 5_000
 """Values of the largest body that is looked at: they are what costs, and nobody else is answered meanwhile."""
 MAX_SEARCHED = 250
 """Values of a body in which every issue is looked for; of a larger one, the first that is found is enough."""
