@@ -186,7 +186,8 @@ def over_sockets(
             page.write_bytes(sent(ours, f"/{provider}{wish.path}", body, wish.headers))
             targets = load.write_targets(folder / f"{provider}-create.txt", [f"/{provider}{wish.path}"])
             with Server(ceiling(page)) as bare:
-                mine, other = [], []
+                mine: list[float] = []
+                other: list[float] = []
                 for _ in range(rounds):
                     sent(ours, "/__admin/reset", "", {})
                     for server, rates in ((ours, mine), (bare, other)):

@@ -311,10 +311,10 @@ def creation_table(creations: Creations) -> str:
     found = {(each.provider, each.size): each.cpu_us for each in creations.costs}
     rows = []
     for provider in dict.fromkeys(each.provider for each in creations.costs):
-        over = "-", "-", "-"
+        over = ["-"] * 3
         if provider in creations.speeds:
             speeds = creations.speeds[provider], creations.ceilings[provider]
-            over = (*map(spread, speeds), f"{creations.to_ceiling(provider):.2f}")
+            over = [*map(spread, speeds), f"{creations.to_ceiling(provider):.2f}"]
         rows.append([provider, *(spread(found[provider, size]) for size in sizes), *over])
     head = ["provider", *(f"µs at {short(size)}" for size in sizes), "creations/s", "bare uvicorn/s", "÷ ceiling"]
     return table(head, rows)
