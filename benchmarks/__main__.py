@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts, correctness, growth, kept, load, overhead, rounds, writes
+from benchmarks import charts, correctness, creations, growth, kept, load, overhead, rounds, writes
 from benchmarks.machine import HERE, describe
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown
@@ -39,6 +39,8 @@ class Plan:
     sizes: tuple[int, ...] = growth.SIZES
     written_rounds: int = 5
     written_sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    created_rounds: int = 5
+    created_sizes: tuple[int, ...] = (1_000, 1_000_000)
     checked_seconds: float = 10.0
     checked_queries: int = 200
     checked_size: int = 1_000_000
@@ -53,6 +55,8 @@ QUICK = Plan(
     sizes=(1_000, 10_000),
     written_rounds=1,
     written_sizes=(1_000, 10_000),
+    created_rounds=1,
+    created_sizes=(1_000, 10_000),
     checked_seconds=2.0,
     checked_queries=50,
     checked_size=10_000,
@@ -124,7 +128,7 @@ def measured(plan: Plan, parts: Sequence[str], before: Run | None, *, with_rival
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")
-    reached = targets(run.outcomes, run.starts, run.growth, run.overhead, run.writes, run.checks)
+    reached = targets(run.outcomes, run.starts, run.growth, run.overhead, run.writes, run.checks, run.creations)
     return replace(run, targets=reached), failed
 
 
@@ -158,6 +162,11 @@ def written(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"writes": writes.measure(plan.written_sizes, plan.written_rounds, say)}
 
 
+def created(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    sizes, rounds = plan.created_sizes, plan.created_rounds
+    return {"creations": creations.measure(folder, sizes, rounds, plan.start_rounds, plan.seconds, say)}
+
+
 def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     checks = [
         correctness.under_load(folder, plan.checked_seconds, plan.checked_queries),
@@ -183,6 +192,7 @@ PART: Mapping[str, Part] = {
     "overhead": Part(switched),
     "growth": Part(grown),
     "writes": Part(written, loads=False),
+    "creations": Part(created),
     "correctness": Part(checked),
 }
 """What stands alone comes first, so that nothing else runs beside it."""

@@ -1,6 +1,6 @@
-"""The two references: bare uvicorn that sends ready bytes (the ceiling), and a Starlette route that does.
+"""The references: bare uvicorn that sends ready bytes (the ceiling), at once or behind a body, and a Starlette route.
 
-    python -m benchmarks.ceiling {bare | starlette} PORT FILE
+    python -m benchmarks.ceiling {bare | reading | starlette} PORT FILE
 
 Loop, parser and flags are those of the fake; uvicorn's own protocol class is named, so that whatever the fake puts
 in its place cannot raise the ceiling.
@@ -37,6 +37,18 @@ def bare(body: bytes) -> ASGIApp:
     return app
 
 
+def reading(body: bytes) -> ASGIApp:
+    """The same once the body of the request is there."""
+    send_it = bare(body)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body", False):
+            pass
+        await send_it(scope, receive, send)
+
+    return app
+
+
 def routed(body: bytes) -> ASGIApp:
     async def page(request: Request) -> Response:
         return Response(body, media_type="application/json")
@@ -44,10 +56,13 @@ def routed(body: bytes) -> ASGIApp:
     return Starlette(routes=[Route(PATH, page)])
 
 
+KINDS = {"bare": bare, "reading": reading, "starlette": routed}
+
+
 def main(kind: str, port: str, file: str) -> None:
     body = Path(file).read_bytes()
     config = uvicorn.Config(
-        bare(body) if kind == "bare" else routed(body),
+        KINDS[kind](body),
         port=int(port),
         loop="uvloop",
         http=HttpToolsProtocol,

@@ -43,18 +43,21 @@ def write_targets(path: Path, targets: Iterable[str]) -> Path:
     return path
 
 
-def command(base_url: str, targets: Path, headers: Mapping[str, str], seconds: float) -> list[str]:
-    """How wrk is called: one thread, so that the second processor is the load's and the first the server's."""
+def command(
+    base_url: str, targets: Path, headers: Mapping[str, str], seconds: float, body: str | None = None
+) -> list[str]:
+    """How wrk is called: one thread, so that the second processor is the load's and the first the server's. With a body
+    it sends POSTs."""
     lines = [flag for name, text in headers.items() for flag in ("-H", f"{name}: {text}")]
     duration = f"{max(1, round(seconds))}s"
-    rest = ["-s", str(SCRIPT), base_url, "--", str(targets)]
+    rest = ["-s", str(SCRIPT), base_url, "--", str(targets), *([] if body is None else [body])]
     return ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{duration}", "--timeout", "10s", *lines, *rest]
 
 
-def run(base_url: str, targets: Path, headers: Mapping[str, str], seconds: float) -> Reading:
+def run(base_url: str, targets: Path, headers: Mapping[str, str], seconds: float, body: str | None = None) -> Reading:
     """Load one server for a while."""
     done = subprocess.run(
-        command(base_url, targets, headers, seconds),
+        command(base_url, targets, headers, seconds, body),
         capture_output=True,
         text=True,
         check=False,

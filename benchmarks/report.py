@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.correctness import Check
+from benchmarks.creations import Creations
 from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
 from benchmarks.machine import Machine
@@ -15,7 +16,20 @@ from benchmarks.targets import CEILING, OURS, Target, rate
 from benchmarks.writes import Write
 
 WORDS = frozenset(
-    {"figure", "met", "remark", "subject", "work for an answer", "request", "writes", "world", "where", "examples"}
+    {
+        "figure",
+        "met",
+        "remark",
+        "subject",
+        "work for an answer",
+        "request",
+        "writes",
+        "world",
+        "where",
+        "examples",
+        "provider",
+        "body",
+    }
 )
 """Columns that hold words and not numbers."""
 
@@ -32,6 +46,14 @@ filtered page of 50 rows right before and after it. Every round begins with an u
 its round, so that it has every document in it that had to make room; pages are medians, and the rows that come onto
 them have been read before. No API creates sandboxes *between seeded ones*, but stores and tests may: each opens a gap
 in the order, for which the bitmaps of the page's filters are shifted. It stands outside the targets."""
+
+
+CREATIONS_NOTE = """The request with which an SDK creates a sandbox, from its path to its answer. *µs* is processor time
+in one process, without a network, in worlds that nobody has touched; of Dreadnode it is the start of a new runtime.
+Over a socket sixteen connections send the same POST over and over, to the fake and to bare uvicorn, which reads the
+body and sends the bytes that the fake has answered; a runtime makes one sandbox, so Dreadnode is not there."""
+HOSTILE_NOTE = """Bodies that cost as much as any that are known, sent to the same operations (of Dreadnode, to the one
+that ensures a runtime). While one is looked at, nobody else is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,7 @@ class Run:
     targets: Sequence[Target] = ()
     apart: Mapping[str, str] = field(default_factory=dict)
     """Parts that were measured apart from the others, each with when and where."""
+    creations: Creations | None = None
 
 
 def markdown(run: Run, charts: Mapping[str, str]) -> str:
@@ -94,6 +117,9 @@ def markdown(run: Run, charts: Mapping[str, str]) -> str:
         ]
     if run.writes:
         parts += ["## Writes", WRITES_NOTE, write_table(run.writes)]
+    if run.creations:
+        found = run.creations
+        parts += ["## Creations", CREATIONS_NOTE, creation_table(found), HOSTILE_NOTE, hostile_table(found)]
     if run.checks:
         parts += ["## Correctness", check_table(run.checks)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -278,6 +304,30 @@ def write_table(writes: Sequence[Write]) -> str:
     costs = (f"write at {short(size)}, µs" for size in sizes)
     pages = (f"page before / after at {short(size)}, µs" for size in sizes)
     return table(["writes", *costs, *pages, "after ÷ before"], rows)
+
+
+def creation_table(creations: Creations) -> str:
+    sizes = sorted({each.size for each in creations.costs})
+    found = {(each.provider, each.size): each.cpu_us for each in creations.costs}
+    rows = []
+    for provider in dict.fromkeys(each.provider for each in creations.costs):
+        over = ["-"] * 3
+        if provider in creations.speeds:
+            speeds = creations.speeds[provider], creations.ceilings[provider]
+            over = [*map(spread, speeds), f"{creations.to_ceiling(provider):.2f}"]
+        rows.append([provider, *(spread(found[provider, size]) for size in sizes), *over])
+    head = ["provider", *(f"µs at {short(size)}" for size in sizes), "creations/s", "bare uvicorn/s", "÷ ceiling"]
+    return table(head, rows)
+
+
+def hostile_table(creations: Creations) -> str:
+    providers = list(dict.fromkeys(each.provider for each in creations.hostile))
+    found = {(each.provider, each.body): each for each in creations.hostile}
+    rows = []
+    for body in dict.fromkeys(each.body for each in creations.hostile):
+        cells = (found[provider, body] for provider in providers)
+        rows.append([body, *(f"{each.cpu_ms.median:.1f} ({each.status})" for each in cells)])
+    return table(["body", *(f"{provider}, ms (status)" for provider in providers)], rows)
 
 
 def check_table(checks: Sequence[Check]) -> str:

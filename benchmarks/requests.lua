@@ -1,12 +1,14 @@
--- Walks through the request targets of a file, and prints the figures as one line of JSON.
+-- Walks through the request targets of a file, and prints the figures as one line of JSON. With a second argument, that
+-- is the body of every request, which is a POST then.
 -- The requests are written out before the load starts, so that the script costs every subject the same.
 
 local requests, last, place = {}, 0, 0
 
 function init(arguments)
+  local body = arguments[2]
   for target in io.lines(arguments[1]) do
     last = last + 1
-    requests[last] = wrk.format("GET", target)
+    requests[last] = wrk.format(body and "POST" or "GET", target, nil, body)
   end
 end
 

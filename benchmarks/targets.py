@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.correctness import Check
+from benchmarks.creations import Creations
 from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
 from benchmarks.overhead import Overhead
@@ -42,6 +43,7 @@ def targets(
     overhead: Overhead | None,
     writes: Sequence[Write],
     checks: Sequence[Check],
+    creations: Creations | None = None,
 ) -> list[Target]:
     """The table of the project's targets, in its order."""
     return [
@@ -60,6 +62,7 @@ def targets(
             else "",
         ),
         *write_targets(writes),
+        *creation_targets(creations),
         Target(
             "answers that differ from a comprehension over all rows",
             0,
@@ -139,6 +142,37 @@ def write_targets(writes: Sequence[Write]) -> Iterator[Target]:
         dearest.write_us.median if dearest else None,
         " µs",
         f"the highest is {dearest.provider} at {dearest.size:,}, {dearest.kind}" if dearest else "",
+    )
+
+
+def creation_targets(creations: Creations | None) -> Iterator[Target]:
+    dearest = max(creations.costs, key=lambda each: each.cpu_us.median) if creations else None
+    yield Target(
+        "processor time of a request to create, at any size",
+        300,
+        False,
+        dearest.cpu_us.median if dearest else None,
+        " µs",
+        f"the highest is {dearest.provider} at {dearest.size:,}" if dearest else "",
+    )
+    slowest = min(creations.speeds, key=creations.to_ceiling) if creations else None
+    yield Target(
+        "requests to create ÷ POSTs on bare uvicorn",
+        0.3,
+        True,
+        creations.to_ceiling(slowest) if creations and slowest else None,
+        remark=f"the lowest is {slowest}" if slowest else "",
+    )
+    seconds = creations.first_line_seconds.median if creations else None
+    yield Target("start to the first line of `fakeserver serve`, all operations", 0.4, False, seconds, " s")
+    worst = max(creations.hostile, key=lambda each: each.cpu_ms.median) if creations else None
+    yield Target(
+        "processor time that a hostile body takes from everybody else",
+        50,
+        False,
+        worst.cpu_ms.median if worst else None,
+        " ms",
+        f"the highest is {worst.provider}, {worst.body}" if worst else "",
     )
 
 

@@ -14,7 +14,7 @@ from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import Request
 from fakeserver.problems import Issue, Moved, Problem, invalid, method_not_allowed, not_found
 from fakeserver.provider import Provider
-from fakeserver.spec.bodies import MAX_BODY_BYTES
+from fakeserver.spec.bodies import check_size
 from fakeserver.spec.parameters import Decoder, Pairs, decoder, query_pairs
 from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint, Operation, Spec
 from fakeserver.spec.routing import Routing
@@ -67,11 +67,12 @@ class Route:
     def credential_in(self, body: bytes) -> str | None:
         """The credential that a body holds, where the operation looks for one in it."""
         name = self.credential
-        if not name or not body or len(body) > MAX_BODY_BYTES:
+        if not name or not body:
             return None
         try:
+            check_size(body)
             found = orjson.loads(body)
-        except orjson.JSONDecodeError:
+        except (Problem, orjson.JSONDecodeError):
             return None
         text = found.get(name) if isinstance(found, dict) else None
         return text if isinstance(text, str) else None

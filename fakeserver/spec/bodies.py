@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 REQUEST_BODY = keywords("content required", "description")
 MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
-MAX_VALUES = 20_000
+MAX_BODY_VALUES = 5_000
+"""Values of the largest body that is looked at: they are what costs, and nobody else is answered meanwhile."""
+MAX_SEARCHED = 250
 """Values of a body in which every issue is looked for; of a larger one, the first that is found is enough."""
 
 
@@ -81,8 +83,7 @@ class RequestBody:
     def decode(self, raw: bytes, content_type: str) -> Json:
         """What the bytes say, None where an optional body is empty. A Problem has every issue, each with its place in
         the body, as in ("body", "name"); of a body that is no sound JSON, none of its schema."""
-        if len(raw) > MAX_BODY_BYTES:
-            raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
+        check_size(raw)
         if not raw:
             if self.required:
                 raise invalid([Issue(BODY, "Field required", "missing")])
@@ -105,10 +106,32 @@ class RequestBody:
         if isinstance(value, dict):
             value = {**self._defaults, **value}
         if not self._validator.accepts(value):
-            find = self._validator.first if has_more(value, MAX_VALUES) else self._validator.breaches
+            find = self._validator.first if has_more(value, MAX_SEARCHED) else self._validator.breaches
             found = dict.fromkeys(issue_of(breach) for breach in tell(find(value)))
             raise invalid(tuple(found)[:MAX_ISSUES])
         return self._shapes.shape(value, self.schema)
+
+
+def check_size(raw: bytes) -> None:
+    """Refuse a body that is too large to be looked at."""
+    if len(raw) > MAX_BODY_BYTES:
+        raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
+    if may_have_more(raw, MAX_BODY_VALUES):
+        raise Problem(413, "too_long", f"The body has more than {MAX_BODY_VALUES:,} values")
+
+
+def may_have_more(raw: bytes, most: int) -> bool:
+    """Whether a JSON text has more than so many values, as its punctuation tells; an empty object or list counts
+    twice."""
+    if count_marks(raw) < most:
+        return False
+    # Between quotes that are not escaped stands every second part.
+    parts = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    return count_marks(b"".join(parts[::2])) >= most
+
+
+def count_marks(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def has_more(value: Json, most: int) -> bool:

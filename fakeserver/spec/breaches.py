@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, cast
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
 from fakeserver.problems import Document, Json
+from fakeserver.spec.schemas import LISTED, NAMED, SINGLE
 
 REASONS = {
     "format": "must be a {}",
@@ -26,8 +28,31 @@ REASONS = {
     "oneOf": "does not have exactly one of the forms that the spec allows",
     "falseSchema": "is not allowed",
 }
+MAX_TOLD = 100
+"""Members of one object that are told to be none of the spec, and breaches of one form."""
 MAX_REASON = 200
 """Characters of a reason that the keyword's value may fill."""
+
+
+NAMES = "propertyNames"
+
+
+def validator_of(schema: Document, formats: Mapping[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(schema, formats=dict(formats), validate_formats=True, offline=True)
+
+
+def without_names(schema: Json) -> Any:
+    """A schema that leaves the names of members alone."""
+    if isinstance(schema, list):
+        return [without_names(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {keyword: value for keyword, value in schema.items() if keyword != NAMES}
+    for keyword in made.keys() & {*SINGLE, *LISTED}:
+        made[keyword] = without_names(made[keyword])
+    for keyword in made.keys() & {*NAMED, "$defs"}:
+        made[keyword] = {name: without_names(each) for name, each in made[keyword].items()}
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +93,9 @@ class Validator:
 
     def __init__(self, schema: Document, formats: Mapping[str, Any]) -> None:
         self._schema = schema
-        self._validator = Draft202012Validator(schema, formats=dict(formats), validate_formats=True, offline=True)
+        self._validator = validator_of(schema, formats)
+        # For each wrong name the validator copies the whole object: thousands of them would take minutes.
+        self._of_large = validator_of(without_names(schema), formats)
 
     def accepts(self, value: Json) -> bool:
         return self._validator.is_valid(value)
@@ -79,11 +106,14 @@ class Validator:
             yield from self._of(error)
 
     def first(self, value: Json) -> Iterator[Breach]:
-        """What is found first, as in `breaches`, which makes all there is before the first one comes out."""
+        """What is found first in a large value, as in `breaches`, which makes all there is before the first one comes
+        out. If nothing but the names of members is wrong, no place is told."""
         try:
-            self._validator.validate(value)
+            self._of_large.validate(value)
         except ValidationError as error:
             yield from self._of(error)
+        else:
+            yield Breach((), NAMES, True, value)
 
     def _of(self, error: ValidationError) -> Iterator[Breach]:
         path, value = tuple(error.instance_path), cast(Json, error.instance)
@@ -92,13 +122,14 @@ class Validator:
                 yield Breach((*path, name), "required", True, None)
             case ValidationErrorKind.AdditionalProperties(names):
                 known = tuple(self._at([*error.schema_path][:-1]).get("properties", ()))
-                for name in names:
+                for name in names[:MAX_TOLD]:
                     yield Breach((*path, name), "additionalProperties", False, value[name], known=known)
             case ValidationErrorKind.PropertyNames(inner):
                 for breach in self._of(inner):
                     yield Breach((*path, str(inner.instance)), breach.keyword, breach.wanted, inner.instance)
             case ValidationErrorKind.AnyOf(context) | ValidationErrorKind.OneOfNotValid(context):
-                forms = tuple(tuple(breach for each in form for breach in self._of(each)) for form in context)
+                found = ((breach for each in form for breach in self._of(each)) for form in context)
+                forms = tuple(tuple(islice(each, MAX_TOLD)) for each in found)
                 yield Breach(path, error.kind.name, self._value_of_keyword(error), value, forms)
             case kind:
                 yield Breach(path, kind.name, self._value_of_keyword(error), value)

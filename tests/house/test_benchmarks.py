@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import charts, kept, load, queries, writes
+from benchmarks import charts, creations, kept, load, queries, writes
 from benchmarks.__main__ import PART, Part
 from benchmarks.correctness import Check
+from benchmarks.creations import WISHES, Body, Creation, Creations
 from benchmarks.figures import figure, ratio, speed
 from benchmarks.growth import DEEPEST, FIRST, SCATTERED, Growth, Line, Start
 from benchmarks.load import LoadError, Reading, read
@@ -76,13 +77,21 @@ WRITES = [
     Write("prime", REMOVED, 1_000_000, figure([70.0]), figure([10.0]), figure([12.0])),
     Write("prime", BETWEEN, 1_000_000, figure([900.0]), figure([10.0]), figure([90.0])),
 ]
+CREATIONS = Creations(
+    [Creation("prime", 1_000, figure([200.0, 220.0])), Creation("prime", 1_000_000, figure([250.0, 310.0]))],
+    {"prime": figure([4_000.0]), "instavm": figure([3_000.0])},
+    {"prime": figure([12_000.0]), "instavm": figure([10_000.0])},
+    figure([0.3, 0.5]),
+    [Body("prime", "lists", 413, figure([5.0])), Body("prime", "members", 422, figure([20.0, 70.0]))],
+)
 CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
 
 
 def run() -> Run:
     machine = Machine(2, "a processor", 8, "Linux", "3.11", {"wrk": "4.1.0"})
-    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS)
-    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, reached)
+    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, CREATIONS)
+    parts = OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, reached
+    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, *parts, creations=CREATIONS)
 
 
 def test_reading_is_what_the_lua_script_prints() -> None:
@@ -123,6 +132,19 @@ def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
     assert (creation.reached, creation.unit) == (60.0, " µs"), "neither what no API does nor another write is counted"
 
 
+def test_creations_have_targets_of_their_own() -> None:
+    found = {each.figure: each for each in run().targets}
+    cost = found["processor time of a request to create, at any size"]
+    assert (cost.reached, cost.met, cost.remark) == (280.0, True, "the highest is prime at 1,000,000")
+    speed = found["requests to create ÷ POSTs on bare uvicorn"]
+    assert (speed.reached, speed.met, speed.remark) == (0.3, True, "the lowest is instavm")
+    assert found["start to the first line of `fakeserver serve`, all operations"].reached == 0.4
+    hostile = found["processor time that a hostile body takes from everybody else"]
+    assert (hostile.reached, hostile.met, hostile.remark) == (45.0, True, "the highest is prime, members")
+    unmeasured = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS)
+    assert [each.met for each in unmeasured if each.figure in (cost.figure, hostile.figure)] == [None, None]
+
+
 def test_target_bounds_hold_from_either_side() -> None:
     assert Target("x", 2.0, True, 2.0).met is True
     assert Target("x", 2.0, False, 2.1).met is False
@@ -146,11 +168,12 @@ def test_tables_have_as_many_cells_as_their_heads() -> None:
 
 
 def test_page_of_a_part_leaves_the_others_out() -> None:
-    page = markdown(replace(run(), outcomes=(), growth=None, overhead=None, writes=(), checks=()), {})
+    page = markdown(replace(run(), outcomes=(), growth=None, overhead=None, writes=(), checks=(), creations=None), {})
     assert "control surface" not in page
     assert "Side by side" not in page
     assert "Growth" not in page
     assert "Writes" not in page
+    assert "Creations" not in page
 
 
 @pytest.mark.slow
@@ -163,6 +186,21 @@ def test_writes_are_measured_in_every_world_and_kind() -> None:
     ]
     assert all(each.write_us.low > 0 and each.before_us.low > 0 and each.after_us.low > 0 for each in found)
     assert len(told) == len(PAGES)
+
+
+@pytest.mark.slow
+def test_creations_are_measured_in_every_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every provider makes sandboxes in each world, and answers every hostile body without a failure."""
+    monkeypatch.setattr(creations, "COUNT", 5)
+    monkeypatch.setattr(creations, "WARM_UP", 1)
+    told: list[str] = []
+    found = creations.costs((30, 60), 1, told.append)
+    assert [(each.provider, each.size) for each in found] == [(name, size) for name in WISHES for size in (30, 60)]
+    assert all(each.cpu_us.low > 0 for each in found)
+    bodies = creations.hostile(1, told.append)
+    assert len(bodies) == len(WISHES) * len([*creations.hostile_bodies()])
+    assert all(each.status < 500 and each.cpu_ms.low > 0 for each in bodies)
+    assert len(told) == len(WISHES) + 1
 
 
 def test_a_part_asks_for_no_more_than_it_needs(

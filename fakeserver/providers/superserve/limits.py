@@ -141,6 +141,9 @@ def address_in(text: str) -> tuple[IPv4Address | IPv6Address, int] | None:
     """The address of an entry, and how many of its bits count; None where it is none, as a domain is. IPv4 addresses
     that are written as IPv6 are IPv4."""
     head, slash, tail = text.partition("/")
+    if ":" not in head and not head[:1].isdigit():
+        # A domain, and of those a body may have thousands.
+        return None
     try:
         address: IPv4Address | IPv6Address = ip_address(head)
     except ValueError:
