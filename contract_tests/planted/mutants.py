@@ -68,7 +68,7 @@ RULES = {
     "providers.instavm": ("own_account", "errors"),
     "providers.prime": ("own_or_administered", "errors"),
     "providers.superserve": ("own_team",),
-    "providers.superserve.limits": ("metadata_limits",),
+    "providers.superserve.limits": ("metadata_limits", "mistakes_in_metadata"),
     "providers.superserve.refusals": ("errors",),
 }
 """The functions of the providers' modules that decide about requests; the others make documents."""

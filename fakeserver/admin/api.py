@@ -124,8 +124,9 @@ class Admin:
         collection = world_of(request).tenants(service.provider)[tenant]
         replaced = map(collection.document, known.values())
         world_of(request).check_put(service.provider, tenant, documents, replaced=replaced)
+        now = world_of(request).clock.now - world_of(request).epoch
         changes = [
-            Put(document, collection.owner(rank), collection.ordinal(rank))
+            Put(document, collection.owner(rank), collection.ordinal(rank), collection.adopted(rank, document, now))
             for rank, document in zip((known[identity] for identity in ids), documents, strict=True)
         ]
         return self.store(request, service.provider, tenant, changes)

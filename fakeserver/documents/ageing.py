@@ -50,12 +50,15 @@ class Ageing:
         return new
 
     def candidates(self, overlay: Overlay) -> BitMap:
-        """The stored documents that time can change."""
+        """The stored documents that time can change, but those that live by the running clock under a live one, which
+        are looked at when they are due."""
         if self.lifetimes is None:
             return EMPTY
         field, values = self.lifetimes.machine.field, self.lifetimes.machine.moving
         changeable = BitMap(
-            rank for rank, stored in overlay.stored.items() if self.lifetimes.may_change(stored.document)
+            rank
+            for rank, stored in overlay.stored.items()
+            if self.lifetimes.may_change(stored.document) and (self.dues is None or stored.kept is None)
         )
         if overlay.source is not None:
             postings = overlay.source.postings(field, itself)
@@ -125,6 +128,11 @@ class Ageing:
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
 
     # Under a live clock
+
+    @property
+    def meters(self) -> bool:
+        """Whether some of the documents that somebody stored change all the time."""
+        return bool(self._passing)
 
     @property
     def next_due(self) -> int:

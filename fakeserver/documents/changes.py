@@ -16,6 +16,10 @@ class ChangeError(ValueError):
         self.field = field
 
 
+class TakenError(ChangeError):
+    """A document that must be new has the id of one that is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """The document as it is from now on, in the place of the one that has its id; a new one if there is none.
@@ -30,6 +34,8 @@ class Put:
     kept: Document | None = None
     """What the server keeps of a document beside it. One of which something is kept lives by the running clock; any
     other is as it was put until the clock is moved."""
+    fresh: bool = False
+    """Whether it must be a new one, so that nothing is lost where its id has been given out before."""
 
 
 @dataclass(frozen=True, slots=True)

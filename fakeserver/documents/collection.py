@@ -117,6 +117,14 @@ class Collection:
         """The ranks of the documents that live by the running clock."""
         return [rank for rank, stored in self._overlay.stored.items() if stored.kept is not None and self.shows(rank)]
 
+    def adopted(self, rank: int, document: Document, now: int) -> Document | None:
+        """What is kept of the document at a rank if another one is put in its place `now` after the epoch."""
+        stored, lifetimes = self._overlay.stored.get(rank), self._ageing.lifetimes
+        life = None if stored is None or stored.kept is None else self.life(rank, now)
+        if life is None or lifetimes is None:
+            return None if stored is None else stored.kept
+        return lifetimes.machine.adopt(life.kept, life.document, document, lifetimes.epoch + now)
+
     def life(self, rank: int, now: int) -> Life | None:
         """The document at a rank with what is kept of it, as it lives by the running clock from `now` on (microseconds
         after the epoch); None if it is gone by then."""
@@ -196,7 +204,7 @@ class Collection:
         moved = (at, lead) != (ageing.at, ageing.lead)
         by_itself = ageing.dues is not None and at >= ageing.at and at + lead >= ageing.at + ageing.lead
         if now >= ageing.now and (by_itself or not moved):
-            if at - ageing.at >= SECOND or lead != ageing.lead or now >= self.wakes or ageing.is_due(at, now):
+            if at - ageing.at >= SECOND or lead != ageing.lead or self.is_stale(now) or ageing.is_due(at, now):
                 self._unshare()
                 self._pass(at, lead, now)
             return
@@ -205,10 +213,10 @@ class Collection:
         self._ageing.schedule_all(self._overlay)
         self._show_anew()
 
-    @property
-    def wakes(self) -> int:
-        """When the running clock next changes something that is shown."""
-        return self._ageing.now + 1 if self._passing else self._ageing.next_due
+    def is_stale(self, now: int) -> bool:
+        """Whether the running clock, which is at `now`, may have changed what is shown since it was last looked at."""
+        ageing = self._ageing
+        return now < ageing.now or now >= ageing.next_due or (now != ageing.now and ageing.meters)
 
     def _pass(self, at: int, lead: int, now: int) -> None:
         """Time has passed by itself: look at what is due, and leave the rest to whoever reads it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from fakeserver.documents.changes import Change, ChangeError, Clear, Remove
+from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove, TakenError
 from fakeserver.documents.order import OrderKey
 from fakeserver.documents.overlay import Overlay, Stored
 from fakeserver.documents.seeded import FIRST, encode
@@ -43,6 +43,8 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
             place, body = _encode(change.document, overlay, number)
             identity, stored = place[1], Stored(change.document, change.owner, at, place, body, change.kept)
         rank, exists = _find(identity, change.ordinal, effects, overlay)
+        if exists and isinstance(change, Put) and change.fresh:
+            raise TakenError(f"there is a document {identity[:MAX_SHOWN]!r}", str(number))
         if not exists and (stored is None or change.ordinal is not None):
             raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
         effects.documents[identity] = rank, stored

@@ -151,6 +151,12 @@ class Machine:
             kept[name] += behind
         return Life(life.document, {**kept, BEHIND: behind})
 
+    def adopt(self, kept: Document, before: Document, after: Document, now: int) -> Document:
+        """What is kept of a document that somebody puts another one in the place of: in another state it begins anew."""
+        if before.get(self.field) == after.get(self.field):
+            return kept
+        return {**{name: member for name, member in kept.items() if name not in (STATE, OUTCOME)}, SINCE: now}
+
     # Events
 
     def fire(self, life: Life, event: str, now: int, outcome: str = "", given: Fields | None = None) -> Life | None:
@@ -254,9 +260,11 @@ class Machine:
 
     def live(self, life: Life, then: int, now: int) -> Life | None:
         """What a document that was so then is now; the same one if nothing changed, None if it is gone."""
+        stored = then
         for _ in range(MAX_STEPS):
             step = self.next_step(life, then)
-            if step is None or step.instant > now:
+            # What was stored at a later instant is until then as it was stored.
+            if step is None or max(step.instant, stored) > now:
                 break
             moved = self._step(self._metered(life, then, step.instant), step)
             if moved is None:

@@ -26,6 +26,8 @@ class Record:
     identity: str
     ordinal: int | None = None
     kind: str = ""
+    found: bool = False
+    """Whether it is there; one that is not must get an id that nothing has."""
 
     @property
     def document(self) -> Document:
@@ -41,7 +43,8 @@ class Record:
 
     def put(self) -> Write:
         """The write that stores it as it is here."""
-        return Write(self.tenant, (Put(self.document, self.owner, self.ordinal, self.kept),), self.kind)
+        put = Put(self.document, self.owner, self.ordinal, self.kept, fresh=not self.found)
+        return Write(self.tenant, (put,), self.kind)
 
     def remove(self) -> Write:
         return Write(self.tenant, (Remove(self.identity, self.ordinal),), self.kind)
@@ -63,13 +66,18 @@ def find_record(view: View, tenant: str, identity: str, kind: str = "", *, field
     life = None if rank is None else collection.life(rank, view.now - view.issuer.epoch)
     if rank is None or life is None:
         return None
-    return Record(life, collection.owner(rank), tenant, collection.order(rank)[1], collection.ordinal(rank), kind)
+    named, ordinal = collection.order(rank)[1], collection.ordinal(rank)
+    return Record(life, collection.owner(rank), tenant, named, ordinal, kind, found=True)
 
 
 def fire(record: Record, machine: Machine, event: str, view: View, given: Fields | None = None) -> Fired:
     """Let an event happen to a document, in the outcome that somebody wants, and let the passing states that follow
     end when the world's settings say so; or the Problem that it does not fit the document's state."""
-    moved = machine.fire(record.life, event, view.now, view.outcome, given)
+    life = record.life
+    if view.transitions == "immediate":
+        # One that was seeded in a passing state may still be in it.
+        life = machine.settle(life, view.now) or life
+    moved = machine.fire(life, event, view.now, view.outcome, given)
     return follow(record, machine, moved, view)
 
 
@@ -117,5 +125,5 @@ class Mint:
 
 def mint(view: View, tenant: str, *parts: str) -> Mint:
     """The mint for the next document that is written for a tenant; `parts` tell apart what one request makes."""
-    name = "\x1f".join((tenant, str(view.issuer.writes), str(view.now), *parts))
+    name = "\x1f".join((tenant, str(view.issuer.writes), str(view.now), str(view.attempt), *parts))
     return Mint(hashlib.blake2b(name.encode(), key=view.issuer.secret, digest_size=32).digest())

@@ -74,6 +74,8 @@ class View:
     """When passing states end, one of `states.MODES`."""
     outcome: str = ""
     """How somebody wants the operation to turn out, one of its `outcomes`; empty where it is to succeed."""
+    attempt: int = 0
+    """How often the operation was asked before, and gave a new document an id that was taken."""
     kinds: Callable[[str], Mapping[str, Collection]] = no_kinds
     """What every tenant owns of another kind, by the kind's name."""
     words: Mapping[str, list[Json]] = field(default_factory=dict)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import orjson
 
 from fakeserver import loopback
-from fakeserver.documents.changes import ChangeError
+from fakeserver.documents.changes import ChangeError, TakenError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import View, Write
+from fakeserver.listing.meaning import Asked, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
@@ -28,6 +29,8 @@ from fakeserver.worlds.rate_limits import Meter, meters_of, refused
 from fakeserver.worlds.world import World
 
 MAX_HEADERS = 128
+MAX_ATTEMPTS = 100
+"""Ids of a new document that may be taken."""
 MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
 RETRY_AFTER_SECONDS = 1
@@ -124,23 +127,32 @@ class Service:
             view.kinds, view.words = world.kinds(self.provider, progress.instant), self.fixture.vocabularies
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
         result = meaning.answer(asked, view)
+        if result.writes:
+            result = self.write(result, meaning, asked, view, progress, world)
         body = result.body
         if not isinstance(body, bytes):
             body = encode_body(body)
-        if result.writes:
-            self.write(result.writes, progress, world)
         headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
         return Answer(result.status, body, headers, result.media_type or self.provider.media_type)
 
-    def write(self, writes: Sequence[Write], progress: Progress, world: World) -> None:
+    def write(
+        self, result: Result, meaning: Meaning, asked: Asked, view: View, progress: Progress, world: World
+    ) -> Result:
         """Make an operation's changes as one, unless an effect keeps the request from it; if they cannot be made, the
-        request is refused and nothing changes."""
+        request is refused and nothing changes. Where a new document's id is taken, the operation is asked again."""
         if progress.effect is not None and progress.effect.comes_before:
-            return
-        try:
-            world.write(self.provider, writes, progress.instant)
-        except ChangeError as error:
-            raise conflict(f"The change cannot be made: {error}") from error
+            return result
+        while True:
+            try:
+                world.write(self.provider, result.writes, progress.instant)
+                return result
+            except TakenError:
+                view.attempt += 1
+                if view.attempt == MAX_ATTEMPTS:
+                    raise
+                result = meaning.answer(asked, view)
+            except ChangeError as error:
+                raise conflict(f"The change cannot be made: {error}") from error
 
     def find_caller(self, keys: list[str]) -> Caller | None:
         """Who the first known credential belongs to."""
@@ -251,15 +263,11 @@ class Service:
                 answer.headers.get(UNSERVED_HEADER),
                 poll_seconds,
                 is_list,
-                creation_of(idempotency, request.body) if idempotency else None,
+                hash(request.body) if request.body else 0,
+                bool(idempotency) and re.search(rb'"%s"\s*:\s*[^\sn]' % idempotency.encode(), request.body) is None,
                 (progress.remark,) if progress.remark else (),
             )
         )
-
-
-def creation_of(key: str, body: bytes) -> int | None:
-    """What tells a creation from others, if it has nothing by this name that lets it be sent twice."""
-    return None if f'"{key}"'.encode() in body else hash(body)
 
 
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:

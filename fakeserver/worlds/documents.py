@@ -193,7 +193,7 @@ class Documents:
         running clock is at `now` after the epoch."""
         tenants, place = self.of(provider, kind), (provider.slug, kind)
         moved = (at, lead) != self._shown[place]
-        if moved or (place in self._living and any(now >= each.wakes for each in tenants.values())):
+        if moved or (place in self._living and any(each.is_stale(now) for each in tenants.values())):
             self._shown[place] = at, lead
             for collection in tenants.values():
                 collection.advance_to(at, lead, now)

@@ -33,7 +33,7 @@ class Exchange:
     `fault` an effect's label; `operation` and `values` are None where the request was refused before they were known,
     `unserved` is an operation that the provider has and the fake has not, and `remarks` are warnings that come from
     what was asked before, or from what is there. `poll_seconds` are those that the SDK waits before it asks the same
-    again; `creation` tells one from others that nothing protects from being made twice."""
+    again; a `creation` is one that nothing protects from being made twice."""
 
     # Nobody changes it. Every request makes one, and `frozen` would make that four times as dear.
     instant: int
@@ -50,7 +50,9 @@ class Exchange:
     unserved: str | None = None
     poll_seconds: float = 0
     is_list: bool = False
-    creation: int | None = None
+    body: int = 0
+    """What tells its body from another one."""
+    creation: bool = False
     remarks: tuple[str, ...] = ()
 
     @property

@@ -57,7 +57,7 @@ class Journal:
         self.total += 1
         last, self._last = self._last, exchange
         self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
-        again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation is not None)
+        again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation)
         if again or self._retry_at:
             exchange = replace(exchange, remarks=(*exchange.remarks, *self._find_remarks(exchange, last)))
         if exchange.retry_after is not None and exchange.retry_after.isdigit():
@@ -75,8 +75,7 @@ class Journal:
                 yield f"the same was {told}, {LOOP} times in a row; the SDK waits {exchange.poll_seconds:g} s"
         elif self._repeated == LOOP and exchange.values is not None and exchange.is_list:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
-        sent = last.creation if isinstance(last, Exchange) and last.failed else None
-        if sent is not None and sent == exchange.creation:
+        if exchange.creation and isinstance(last, Exchange) and last.failed and last.body == exchange.body:
             yield "a creation that failed was sent again and had no key for that: both may have taken effect"
 
     def entries(self) -> Iterator[Entry]:
@@ -144,6 +143,7 @@ def asks_the_same(before: Exchange | Entry, now: Exchange) -> bool:
     if isinstance(before, Exchange):
         return (
             before.query == now.query
+            and before.body == now.body
             and before.path == now.path
             and before.caller == now.caller
             and before.provider == now.provider

@@ -94,7 +94,7 @@ def records_of(collection: Collection, tenant: str, kind: str, identity: str | N
         life = collection.life(each, offset)
         if life is not None:
             named = collection.order(each)[1]
-            yield Record(life, collection.owner(each), tenant, named, collection.ordinal(each), kind)
+            yield Record(life, collection.owner(each), tenant, named, collection.ordinal(each), kind, found=True)
 
 
 def change_mode(world: World, provider: Provider, mode: str) -> None:

@@ -26,9 +26,10 @@ from fakeserver.provider import (
     itself,
     not_found,
 )
+from fakeserver.providers.dreadnode.states import DEFAULT_SECONDS
 
 PLATFORM_MAX_SECONDS = 72 * 3_600
-PLATFORM_DEFAULT_SECONDS = 3_600
+PLATFORM_DEFAULT_SECONDS = DEFAULT_SECONDS
 """Observed: documentation inside dreadnode SDK 2.0.51, sandboxes start with a window of one hour. Assumed: the longest
 that an organization may have is that of the longest seeded sandboxes."""
 FOUNDED_SECONDS = 2 * 365 * 86_400

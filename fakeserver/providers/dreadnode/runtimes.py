@@ -144,7 +144,7 @@ def show(runtime: Runtime, view: View, **more: Json) -> Document:
         "updated_at": max(changes, key=instant),
         "status": runtime.status,
         "owned_by_me": record.owner == view.caller.user,
-        "supports_pause": provider_of(record.kept["config"]) == PAUSING,
+        "supports_pause": provider_of(config_of(record)) == PAUSING,
         "materialization_stale": sandbox is not None and record.kept.get("built") != document["config_digest"],
         "instance": None if sandbox is None else show_instance(sandbox),
         **more,
@@ -158,11 +158,17 @@ def show_instance(sandbox: Record) -> Document:
     return {"sandbox_id": document["id"], **shown, "sandbox_url": url, **limits_of(sandbox)}
 
 
+def config_of(record: Record) -> Document:
+    """Its configuration; that of one without any where nothing of it is kept."""
+    config: Json = record.kept.get("config")
+    return config if isinstance(config, dict) else complete(None)
+
+
 def show_config(record: Record) -> Document:
     document = record.document
     return {
         "runtime_id": document["id"],
-        "config": record.kept["config"],
+        "config": config_of(record),
         "config_digest": document["config_digest"],
         "config_version": document["config_version"],
         "updated_at": document["updated_at"],
@@ -311,8 +317,8 @@ def start_runtime(asked: Asked, view: View) -> Result:
         raise invalid(issues)
     if runtime.sandbox is not None:
         return Result(200, show(runtime, view, sandbox_token=token_of(runtime.sandbox, view)))
-    config, document = record.kept["config"], record.document
-    requested = body.get(LIMIT) or record.kept["requested"] or config["sandbox"]["timeout_seconds"]
+    config, document = config_of(record), record.document
+    requested = body.get(LIMIT) or record.kept.get("requested") or config["sandbox"]["timeout_seconds"]
     asks = {} if requested is None else {"requested": requested}
     project = None if document["project_id"] is None else {
         name: document[f"project_{name}"] for name in ("id", "key", "name")
@@ -359,8 +365,10 @@ def keep_alive(asked: Asked, view: View) -> Result:
     """The expiry moves, but no further than a session may last."""
     _, sandbox = find_session(asked, view, "extend")
     document = sandbox.document
-    latest = instant(document["last_started_at"]) + PLATFORM_MAX_SECONDS * SECOND
-    expires = instant(document["expires_at"])
+    # A sandbox that was put in by hand may have neither.
+    started, expires_at = document.get("last_started_at"), document.get("expires_at")
+    latest = (view.now if started is None else instant(started)) + PLATFORM_MAX_SECONDS * SECOND
+    expires = view.now if expires_at is None else instant(expires_at)
     until = max(expires, min(expires + asked.body["extend_seconds"] * SECOND, latest))
     fired = fire(sandbox, MACHINE, "extend", view, {"until": until})
     return Result(200, {"expires_at": at(until)}, writes=[fired.write])

@@ -28,6 +28,8 @@ BUILD_SECONDS = 8
 """Assumed: how long a task's image is built, under the setting `transitions: clock`."""
 PROVISION_SECONDS = 4
 """Assumed: how long a provider takes to bring a sandbox up, as above."""
+DEFAULT_SECONDS = 3_600
+"""Assumed: how long a session lasts where nobody has said so."""
 HOST = "sandboxes.example"
 """Assumed: below which name sandboxes are reached; nobody can own it (RFC 2606)."""
 UNMADE = ("building", "provisioning")
@@ -100,7 +102,7 @@ def time_out(moment: Moment) -> Document:
 
 def resume(moment: Moment) -> Document:
     """A new session of the length that was configured for the first one."""
-    now, limit = moment.now, moment.kept["limit"]
+    now, limit = moment.now, int(moment.kept.get("limit", DEFAULT_SECONDS))
     return {
         "last_started_at": at(now),
         "stopped_at": None,

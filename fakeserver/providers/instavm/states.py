@@ -46,14 +46,23 @@ def lifetime_of(document: Document, kept: Document) -> int:
     end = document.get("end_at")
     if end is None or document["status"] in OVER:
         return DEFAULT_LIFETIME_SECONDS
-    return max(0, instant(end) - instant(document["started_at"])) // SECOND
+    ends = read_instant(end)
+    return DEFAULT_LIFETIME_SECONDS if ends is None else max(0, ends - instant(document["started_at"])) // SECOND
+
+
+def read_instant(text: str) -> int | None:
+    """An instant; None where a VM that was put in by hand has something else, as the page leaves it open."""
+    try:
+        return instant(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def run_time(document: Document, kept: Document, now: int) -> int:
     """The microseconds that a VM has been active, over all times that it was suspended in between."""
     before: int = kept.get("ran", 0)
     if document["status"] == KILLED and "ran" not in kept and document.get("end_at") is not None:
-        return max(0, instant(document["end_at"]) - instant(document["started_at"]))
+        return max(0, (read_instant(document["end_at"]) or 0) - instant(document["started_at"]))
     if document["status"] != "active":
         return before
     since: int = kept.get(SINCE, on_clock(document["started_at"], kept))

@@ -58,6 +58,9 @@ def read_domain(text: str) -> str:
             raise refused(why)
     wildcard = "*." if text.startswith("*.") else ""
     domain = text.removeprefix(wildcard).rstrip(".")
+    if len(domain) > MAX_DOMAIN:
+        # Before it is spelt in ASCII, which takes ever longer.
+        raise refused("is not a domain")
     if "*" in domain:
         raise refused("wildcard is only supported as the leftmost label")
     try:

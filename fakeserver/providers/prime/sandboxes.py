@@ -90,14 +90,19 @@ def create_sandbox(asked: Asked, view: View) -> Result:
     made = begin(Record(life, view.caller.user, tenant, identity), MACHINE, view)
     writes = [made.write]
     if key is not None:
-        remembered = {"idempotency_key": key, "sandbox_id": identity}
+        remembered = {"idempotency_key": key_of(view, key), "sandbox_id": identity}
         writes.append(Write(tenant, (Put(remembered, view.caller.user),), KEYS))
     return Result(201, fired_as(made, view), writes=writes)
 
 
+def key_of(view: View, key: str) -> str:
+    """A key is one user's; a colleague may use the same."""
+    return f"{view.caller.user} {key}"
+
+
 def made_before(view: View, tenant: str, key: str) -> Record | None:
     """The sandbox that this key has made, whatever has become of it since."""
-    remembered = find_record(view, tenant, key, KEYS)
+    remembered = find_record(view, tenant, key_of(view, key), KEYS)
     return None if remembered is None else find_record(view, tenant, remembered.document["sandbox_id"])
 
 

@@ -24,7 +24,7 @@ WHERE = {
     "repeated value": "input_of",
     "empty value": "Repeated.decode",
     "strange JSON": "read_json",
-    "large metadata": "metadata_limits",
+    "large metadata": "mistakes_in_metadata",
     SHAPE: "errors",
 }
 """A function in which some change is permitted by this silence alone."""

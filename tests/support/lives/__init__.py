@@ -1,6 +1,6 @@
 """Providers driven at random against plain models of them: sandboxes in a dictionary, a few lines on their states.
 
-`python -m tests.support.lives --steps 1000000` drives all of them for so many steps.
+`python -m benchmarks.lives --steps 1000000` drives all of them for so many steps.
 """
 
 from __future__ import annotations

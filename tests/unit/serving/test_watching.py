@@ -214,7 +214,7 @@ def test_what_no_longer_fits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     done(admin(app, "PUT", PRIME, more))
     for code in (402, 503):
         done(admin(app, "POST", "/faults", {"provider": "prime", "operation": "listSandboxes", "code": code}))
-    (name,) = (name for name in old.switches if len(old.switches[name]) > 1)
+    name = next(name for name in old.switches if len(old.switches[name]) > 1)
     done(admin(app, "PUT", "/settings", {"switches": {"prime": {name: old.switches[name][-1]}}}))
 
     text = spec.read_text("utf-8")

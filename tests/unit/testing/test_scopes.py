@@ -113,4 +113,4 @@ def test_unserved_requests_fail_the_scope(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nfakeserver_unserved = fail\n")
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     done.assert_outcomes(passed=1, errors=1)
-    done.stdout.fnmatch_lines(["*does not serve DELETE /api/v1/sandbox/{id} of prime*"])
+    done.stdout.fnmatch_lines(["*does not serve POST /api/v1/sandbox/{id}/checkpoints of prime*"])

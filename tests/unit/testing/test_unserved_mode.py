@@ -17,7 +17,12 @@ def test_it(fakeserver):
         client.request({method!r}, prime.base_url + {path!r})
 """
 LIST = "/api/v1/sandbox"
-SERVED, KNOWN, UNKNOWN, WRONG_METHOD = ("GET", LIST), ("DELETE", f"{LIST}/x"), ("GET", "/nowhere"), ("PUT", LIST)
+SERVED, KNOWN, UNKNOWN, WRONG_METHOD = (
+    ("GET", LIST),
+    ("POST", f"{LIST}/x/checkpoints"),
+    ("GET", "/nowhere"),
+    ("PUT", LIST),
+)
 
 
 def outcomes(pytester: pytest.Pytester, method: str, path: str, *, mark: str = "", setting: str = "") -> str:
@@ -36,7 +41,7 @@ def outcomes(pytester: pytest.Pytester, method: str, path: str, *, mark: str = "
     ("request_", "says"),
     [
         (SERVED, "passed"),
-        (KNOWN, "the fake does not serve DELETE /api/v1/sandbox/{id} of prime, so nothing happened"),
+        (KNOWN, "the fake does not serve POST /api/v1/sandbox/{id}/checkpoints of prime, so nothing happened"),
         (UNKNOWN, "the fake does not serve GET /nowhere of prime, so nothing happened"),
         (WRONG_METHOD, "the fake does not serve PUT /api/v1/sandbox of prime, so nothing happened"),
     ],

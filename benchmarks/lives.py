@@ -30,9 +30,7 @@ def live(slug: str, seed: int, steps: int) -> str | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.support.lives", description="Providers against plain models."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lives", description="Providers against plain models.")
     parser.add_argument("--steps", type=int, default=100_000, help="in all (default: 100000)")
     parser.add_argument("--provider", choices=[*PROVIDERS], action="append", help="only this one; may be repeated")
     parser.add_argument("--seed", type=int, default=0)
