@@ -67,6 +67,7 @@ RULES = {
     "providers.dreadnode.orgs": ("member_of_org",),
     "providers.instavm": ("own_account", "errors"),
     "providers.prime": ("own_or_administered", "errors"),
+    "providers.prime.access": ("account_of",),
     "providers.superserve": ("own_team",),
     "providers.superserve.limits": ("metadata_limits", "mistakes_in_metadata"),
     "providers.superserve.refusals": ("errors",),

@@ -387,15 +387,13 @@ class Collection:
     def load(self, part: Part, check: Check) -> None:
         """Become what `dump` wrote, or refuse it and change nothing; `check` refuses documents that the provider would
         not have."""
-        writes = part.count("writes")
-        lifetimes = self._ageing.lifetimes
-        object_to = None if lifetimes is None else lifetimes.machine.object_to
+        writes, ageing = part.count("writes"), self._ageing
+        object_to = None if ageing.lifetimes is None else ageing.lifetimes.machine.object_to
         overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, object_to)
         self._unshare()
         self._overlay = overlay
         self.version, self.writes = self.version + 1, writes
-        ageing = self._ageing
         if ageing.at or ageing.lead or ageing.now:
             ageing.advance(overlay, ageing.at, ageing.lead, ageing.now)
-        self._ageing.schedule_all(overlay)
+        ageing.schedule_all(overlay)
         self._show_anew()

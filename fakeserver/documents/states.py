@@ -152,7 +152,7 @@ class Machine:
         return Life(life.document, {**kept, BEHIND: behind})
 
     def adopt(self, kept: Document, before: Document, after: Document, now: int) -> Document:
-        """What is kept of a document that somebody puts another one in the place of: in another state it begins anew."""
+        """What is kept of a document when another one is put in its place: in another state it begins anew."""
         if before.get(self.field) == after.get(self.field):
             return kept
         return {**{name: member for name, member in kept.items() if name not in (STATE, OUTCOME)}, SINCE: now}

@@ -14,11 +14,9 @@ NO_SANDBOX = "Sandbox not found"
 def account_of(caller: Caller, team: str | None) -> str:
     """The tenant of a team, or of the caller's personal account. Assumed: a team that the caller is not in is refused,
     whether it exists or not, and an empty text is as good as none."""
-    if not team:
-        return caller.home
-    if team not in caller.tenants or team == caller.home:
+    if team and (team not in caller.tenants or team == caller.home):
         raise forbidden(NOT_A_MEMBER)
-    return team
+    return team or caller.home
 
 
 def accounts_of(caller: Caller) -> Iterator[str]:

@@ -28,8 +28,8 @@ RECORD = Record(Life({"id": "a", "state": "new"}, {"uses": 0}), "me", "main", "a
     [
         ("immediate", "", "running", {}),
         ("immediate", "error", "failed", {}),
-        ("clock", "", "new", {}),
-        ("clock", "error", "new", {OUTCOME: "error"}),
+        ("clock", "", "new", {"timed": True}),
+        ("clock", "error", "new", {OUTCOME: "error", "timed": True}),
         ("manual", "error", "new", {OUTCOME: "error", HELD: True}),
     ],
 )
