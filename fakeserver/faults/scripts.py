@@ -104,6 +104,11 @@ class Effect:
         return any((self.status, self.headers, self.delay, self.dribble, self.fault, self.outcome))
 
     @property
+    def wants_success(self) -> bool:
+        """Whether there is nothing to do to the answer of a request that is refused."""
+        return self.phase == "after" or bool(self.outcome)
+
+    @property
     def comes_before(self) -> bool:
         """Whether the connection breaks before the request takes effect, so that it changes nothing."""
         return self.fault is not None and self.phase == "before"
@@ -201,9 +206,19 @@ class FaultRule:
             and all(query.get(name) == text for name, text in self.query.items())
         )
 
+    def give_back(self) -> None:
+        """The request that got the effect last was refused: the next one has it."""
+        self.matched -= 1
+        self.hits -= 1
+
     def status(self) -> Document:
         done = self.times is not None and self.hits >= self.times
         return {**self.raw, "id": self.id, "seen": self.matched, "hits": self.hits, "completed": done}
+
+
+def digest_of(key: str) -> str:
+    """The key holds a credential, which must not be found in a snapshot; a digest tells keys apart as well."""
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 class Scripts(Protocol):
@@ -245,9 +260,9 @@ class Faults:
         self.counters.clear()
         self.applied = 0
 
-    def match(self, provider: str, operation: str, caller: str | None, query: bytes) -> Effect | None:
-        """The effect that a script has for this request: that of the first rule that matches and is not spent. Of a
-        parameter that is repeated in the query, the last value counts."""
+    def match(self, provider: str, operation: str, caller: str | None, query: bytes) -> FaultRule | None:
+        """The script that has an effect for this request: the first one that matches and is not spent. Of a parameter
+        that is repeated in the query, the last value counts."""
         values: dict[str, str] | None = None
         for rule in self.rules.values():
             if rule.query and values is None:
@@ -261,20 +276,25 @@ class Faults:
             if rule.probability < 1 and self.chance(rule.id, rule.matched).random() >= rule.probability:
                 continue
             rule.hits += 1
-            return rule.effects[operation]
+            return rule
         return None
 
     def admit(self, key: str, times: int | None, after: int) -> bool:
         """Whether a requested fault happens this time: `times` of the requests with this key, after `after` others."""
         if times is None and not after:
             return True
-        # The key holds a credential, which must not be found in a snapshot; a digest tells keys apart as well.
-        digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        digest = digest_of(key)
         count = self.counters.pop(digest, 0) + 1
         if len(self.counters) >= MAX_COUNTED:
             del self.counters[next(iter(self.counters))]
         self.counters[digest] = count
         return count > after and (times is None or count <= after + times)
+
+    def give_back(self, key: str) -> None:
+        """The request with this key that got its fault last was refused: the next one has it."""
+        digest = digest_of(key)
+        if digest in self.counters:
+            self.counters[digest] -= 1
 
     def dump(self) -> Document:
         return {

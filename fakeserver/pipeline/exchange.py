@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -52,6 +52,10 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
+def nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Progress:
     """How far a request got: what its stages found, for the journal and for the effect that somebody wants. In the
@@ -64,6 +68,8 @@ class Progress:
     reported: dict[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
+    give_back: Callable[[], None] = nothing
+    """Undoes the count of the effect among the `times` that somebody wants it."""
     client: tuple[float, str, bool] = (0, "", False)
     """What the journal knows clients by: the operation's `poll_seconds` and `idempotency`, and whether it is a list."""
     remark: str = ""

@@ -83,8 +83,9 @@ class Service:
             answer = self.substitute(injected, progress, world)
         except Exception as error:
             answer = self.refuse(error, request, progress, world)
-            if progress.effect is not None and progress.effect.phase == "after":
-                # A request that is refused changes nothing, so there is no success to lose.
+            if progress.effect is not None and progress.effect.wants_success:
+                # A request that is refused changes nothing: no success is lost, and nothing turned out otherwise.
+                progress.give_back()
                 progress.effect = progress.preference = None
         if progress.effect is not None:
             apply(progress.effect, answer, world.faults)
@@ -178,9 +179,15 @@ class Service:
         slug, operation = self.provider.slug, progress.operation.id
         if requested is None:
             name = None if progress.caller is None else progress.caller.name
-            return world.faults.match(slug, operation, name, request.query), None
-        if not world.faults.admit(f"{slug} {operation} {keys} {requested.text}", requested.times, requested.after):
+            rule = world.faults.match(slug, operation, name, request.query)
+            if rule is None:
+                return None, None
+            progress.give_back = rule.give_back
+            return rule.effects[operation], None
+        key = f"{slug} {operation} {keys} {requested.text}"
+        if not world.faults.admit(key, requested.times, requested.after):
             return None, None
+        progress.give_back = functools.partial(world.faults.give_back, key)
         return requested.effect if requested.effect.acts else None, requested.text
 
     def find_route(self, request: Request, progress: Progress, world: World) -> tuple[Route, dict[str, str]]:

@@ -184,6 +184,21 @@ def test_an_outcome_is_asked_for_in_every_way(app: App, way: str) -> None:
         assert state(app, "prime", create(app, "prime")) == "RUNNING"
 
 
+@pytest.mark.parametrize("way", ["header", "script"])
+@pytest.mark.parametrize("wish", [{"outcome": "image_not_found"}, {"code": 503, "phase": "after"}])
+def test_a_refused_request_uses_nothing_up(app: App, way: str, wish: dict[str, Any]) -> None:
+    """What waits for an operation to succeed waits for the next one."""
+    headers = {}
+    if way == "script":
+        done(admin(app, "POST", "/faults", {"provider": "prime", "operation": "createSandbox", "times": 1, **wish}))
+    else:
+        headers = {"prefer": ", ".join(f"{name}={value}" for name, value in {**wish, "times": 1}.items())}
+    refusal = ask(app, "prime", "POST", body={}, **headers)
+    assert (refusal.status, "x-fakeserver-fault" in refusal.headers) == (422, False)
+    replies = [ask(app, "prime", "POST", body=BODIES["prime"], **headers) for _ in range(2)]
+    assert ["x-fakeserver-fault" in each.headers for each in replies] == [True, False]
+
+
 def test_an_outcome_that_an_operation_has_not_is_refused_with_those_that_it_has(app: App) -> None:
     problem = refused(ask(app, "prime", "POST", body=BODIES["prime"], prefer="outcome=image_not_fond"), 400, "outcome")
     assert "did you mean 'image_not_found'" in problem["detail"]

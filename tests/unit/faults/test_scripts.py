@@ -23,8 +23,8 @@ def faults(*rules: FaultRule) -> Faults:
 
 
 def match(made: Faults, query: bytes = b"", caller: str | None = "admin", operation: str = "listSandboxes") -> str:
-    effect = made.match("prime", operation, caller, query)
-    return "" if effect is None else effect.label
+    found = made.match("prime", operation, caller, query)
+    return "" if found is None else found.effects[operation].label
 
 
 def test_the_first_rule_that_is_not_spent_has_the_effect() -> None:
