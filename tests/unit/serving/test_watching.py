@@ -217,12 +217,10 @@ def test_what_no_longer_fits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     name = next(name for name in old.switches if len(old.switches[name]) > 1)
     done(admin(app, "PUT", "/settings", {"switches": {"prime": {name: old.switches[name][-1]}}}))
 
-    text = spec.read_text("utf-8")
-    assert text.count("        name:\n          type: string\n") == 1
-    text = text.replace(
-        "        name:\n          type: string\n",
-        "        name:\n          type: string\n          pattern: '^[a-z0-9.-]+$'\n",
-    )
+    head, row, rest = spec.read_text("utf-8").partition("    SandboxResponse:\n")
+    named = "        name:\n          type: string\n"
+    assert named in rest
+    text = head + row + rest.replace(named, f"{named}          pattern: '^[a-z0-9.-]+$'\n", 1)
     first, _, rest = text.partition("        '402':")
     spec.write_text(first + rest[rest.index("        '4") :], "utf-8")
     switches = {**old.switches, name: old.switches[name][:1]}

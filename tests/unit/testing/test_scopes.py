@@ -107,7 +107,7 @@ def test_unserved_requests_fail_the_scope(pytester: pytest.Pytester) -> None:
         class TestIt:
             def test_it(self, fakeserver_class):
                 prime = fakeserver_class.prime
-                httpx.delete(prime.base_url + "/api/v1/sandbox/x", trust_env=False)
+                httpx.post(prime.base_url + "/api/v1/sandbox/x/checkpoints", trust_env=False)
         """
     )
     pytester.makeini("[pytest]\nfakeserver_unserved = fail\n")
