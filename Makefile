@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 NPM_PACKAGES := node_modules/.installed
 LOCK := requirements/dev.lock
+OTHER_SDKS := prime-0.18.0 prime-sandboxes-0.2.39
+OTHER := $(OTHER_SDKS:%=.sdks/%/.installed)
 LOWEST := .venv-lowest
 LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/conformance tests/kit/reporting
 COVERED := 95
@@ -21,7 +23,7 @@ quick: $(VENV)/.dev
 	FAKESERVER_EXAMPLES=0.1 $(BIN)/python -m pytest -p no:schemathesis -n auto -q -m 'not slow and not soak' tests/unit tests/house tests/kit/laws tests/kit/judging $(ARGS)
 
 # The whole suite; with COVERAGE=1 it is measured, and fails where too few lines of the server or of the kit are run.
-test: $(VENV)/.dev $(NPM_PACKAGES)
+test: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 ifdef COVERAGE
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
@@ -33,11 +35,11 @@ else
 endif
 
 # What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.
-soak: $(VENV)/.dev $(NPM_PACKAGES)
+soak: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 # The pages that are written by the tables of states and by the tests of the SDKs.
-docs: $(VENV)/.dev $(NPM_PACKAGES)
+docs: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m fakeserver states > docs/states.md
 	FAKESERVER_SDK_TABLE=docs/sdks.md $(BIN)/python -m pytest -q -n 0 tests/clients $(ARGS)
 
@@ -74,6 +76,9 @@ hooks: $(VENV)/.dev
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command 'make lock' --output-file $(LOCK) $(ARGS) pyproject.toml
+	for each in $(OTHER_SDKS); do echo "$$each" | sed 's/-\([0-9.]*\)$$/==\1/' | \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' --output-file requirements/$$each.lock $(ARGS) -; done
 
 # The oldest versions that pyproject.toml allows: the server in whole, and of the kit what leans on other packages.
 lowest: $(BIN)/uv
@@ -85,11 +90,19 @@ vocabularies: $(VENV)/.dev
 	$(BIN)/fakeserver vocabularies --out fixtures/vocabularies.yaml --overwrite $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) .sdks node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; PYTHON=… names one")'
 	$(PYTHON) -m venv $(VENV)
+
+# SDKs that cannot stand beside those of the suite: another version of one, and one with too many dependencies. Tests of
+# one that is not there, since its index cannot be reached or it is for no such Python, are skipped and say so.
+.sdks/%/.installed: requirements/%.lock | $(BIN)/python
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) --requirement $< || \
+		echo '$* could not be installed: its tests will be skipped'
+	@mkdir -p $(@D) && touch $@
 
 $(BIN)/uv: | $(BIN)/python
 	$(PIP) uv

@@ -8,18 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from tests.clients.loopback import stay_here
 from tests.clients.table import VARIABLE, Table
 
 PREFIXES = ("PRIME_", "INSTAVM_", "SUPERSERVE_", "DREADNODE_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-
-
-def loopback(host: object) -> bool:
-    return str(host) == "localhost" or str(host).startswith("127.") or str(host) == "::1"
 
 
 @pytest.fixture(autouse=True)
@@ -33,19 +29,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,::1")
 
-    connect, look_up = socket.socket.connect, socket.getaddrinfo
-
-    def loopback_connect(self: socket.socket, address: Any) -> None:
-        assert self.family == socket.AF_UNIX or loopback(address[0]), f"a connection to {address} left the machine"
-        connect(self, address)
-
-    def loopback_look_up(host: Any, *arguments: Any, **named: Any) -> Any:
-        name = host.decode() if isinstance(host, bytes) else host
-        assert name is None or loopback(name), f"a look-up of {name} left the machine"
-        return look_up(host, *arguments, **named)
-
-    monkeypatch.setattr(socket.socket, "connect", loopback_connect)
-    monkeypatch.setattr(socket, "getaddrinfo", loopback_look_up)
+    stay_here(monkeypatch.setattr)
 
 
 @pytest.fixture

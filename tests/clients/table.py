@@ -6,14 +6,18 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.clients.others import FOLDER
 from tests.support.asgi import ROOT
 
 VARIABLE = "FAKESERVER_SDK_TABLE"
 """Names the file that a run of these tests writes; nothing is written without it."""
-SDKS: Mapping[str, tuple[str, str]] = {
+TESTS = "tests"
+"""The property of a test that others stand behind: their names and outcomes, which are told in its place."""
+SDKS: Mapping[str, tuple[str, ...]] = {
     "test_dreadnode": ("dreadnode", "dreadnode"),
     "test_instavm": ("instavm", "instavm"),
     "test_prime": ("prime", "prime-sandboxes"),
@@ -22,10 +26,13 @@ SDKS: Mapping[str, tuple[str, str]] = {
     "test_dreadnode_life": ("dreadnode", "dreadnode"),
     "test_instavm_life": ("instavm", "instavm"),
     "test_prime_life": ("prime", "prime-sandboxes"),
+    "test_prime_cli": ("prime", "prime", "prime-0.18.0"),
+    "test_prime_older": ("prime", "prime-sandboxes", "prime-sandboxes-0.2.39"),
     "test_superserve_life": ("superserve", "superserve"),
     "test_superserve_life_js": ("superserve", "@superserve/sdk"),
 }
-"""By the module of their tests: the provider, and the SDK's distribution (npm's begin with @)."""
+"""By the module of their tests: the provider, and the SDK's distribution (npm's begin with @), and its folder where it
+does not stand in the suite's own environment."""
 HEAD = """# SDKs
 
 What each provider's own SDK does on the fake. `make docs` writes this page from the results of the tests in
@@ -36,8 +43,11 @@ WORST = ("failed", "skipped", "passed")
 TOLD = {"passed": "works", "failed": "does not", "skipped": "not run"}
 
 
-def version_of(distribution: str) -> str:
+def version_of(distribution: str, *folders: str) -> str:
     """The version that is installed; empty if none is."""
+    if folders:
+        path = [str(FOLDER / each) for each in folders]
+        return next((each.version for each in metadata.distributions(name=distribution, path=path)), "")
     if distribution.startswith("@"):
         package = ROOT / "node_modules" / distribution / "package.json"
         return str(json.loads(package.read_text("utf-8"))["version"]) if package.exists() else ""
@@ -56,17 +66,19 @@ class Table:
     """The outcomes of one run."""
 
     def __init__(self) -> None:
-        self.outcomes: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self.outcomes: dict[tuple[str, ...], dict[str, set[str]]] = {}
 
     def note(self, report: pytest.TestReport) -> None:
         path, _, test = report.nodeid.rpartition("::")
         sdk = SDKS.get(Path(path).stem)
         if sdk is not None and (report.when == "call" or report.outcome != "passed"):
-            self.outcomes.setdefault(sdk, {}).setdefault(words_of(test), set()).add(report.outcome)
+            behind: Any = dict(report.user_properties).get(TESTS) or [(test, report.outcome)]
+            for name, outcome in behind:
+                self.outcomes.setdefault(sdk, {}).setdefault(words_of(name), set()).add(outcome)
 
     def lines(self) -> Iterable[str]:
-        for (slug, distribution), tests in sorted(self.outcomes.items()):
-            version = version_of(distribution) or "not installed"
+        for (slug, distribution, *folders), tests in sorted(self.outcomes.items()):
+            version = version_of(distribution, *folders) or "not installed"
             yield f"\n## {slug}: `{distribution}` {version}\n"
             yield "| what | on the fake |\n|---|---|"
             for test, outcomes in tests.items():

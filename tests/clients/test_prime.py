@@ -25,6 +25,7 @@ from prime_sandboxes import (
     UnauthorizedError,
 )
 
+from tests.clients.others import waits_for_limits
 from tests.support.asgi import Row
 from tests.support.server import Live
 
@@ -171,6 +172,7 @@ def test_walking_the_pages(live: Live, client: SandboxClient, size: int) -> None
     assert (beyond.sandboxes, beyond.total, beyond.has_next) == ([], len(expected), False)
 
 
+@waits_for_limits
 def test_async_client_lists_and_fails_alike(live: Live, prime_delays: list[float]) -> None:
     """The asynchronous client gets the same rows, and the same errors."""
 
@@ -223,6 +225,7 @@ def test_api_error_after_retries(code: int, prime_delays: list[float]) -> None:
     assert len(prime_delays) == 2
 
 
+@waits_for_limits
 def test_one_rate_limit_is_ridden_out(
     live: Live, client: SandboxClient, prime_delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +237,7 @@ def test_one_rate_limit_is_ridden_out(
     assert prime_delays == RATE_LIMIT_DELAYS[:1]
 
 
+@waits_for_limits
 def test_rate_limited(prime_delays: list[float]) -> None:
     """A lasting 429 is tried three times, after the SDK's fixed waits."""
     with closing(f"{KEY}+code=429") as refused, pytest.raises(APIError, match="HTTP 429"):

@@ -33,10 +33,12 @@ from prime_sandboxes import (
 from prime_sandboxes import sandbox as implementation
 from prime_sandboxes.models import BackgroundJob
 
+from tests.clients.others import OLD, only_old, waits_for_limits
 from tests.support.server import Live
 
 KEY = "prime-admin-key"
-WISH: dict[str, Any] = {"name": "mine", "docker_image": "python:3.11-slim"}
+WISH: dict[str, Any] = {"name": "mine", "docker_image": "python:3.11-slim", **({"vm": True} if OLD else {})}
+"""A VM, which is what the newer one makes where nobody says."""
 JOB = "0123abcd"
 
 
@@ -247,6 +249,20 @@ def test_networks(client: SandboxClient) -> None:
         client.set_network(made.id, allow=["*"])
 
 
+@only_old
+def test_ports_are_exposed(client: Any) -> None:
+    """Of containers, which is what the older one makes where nobody says."""
+    made = client.create(wish(vm=None))
+    assert (made.vm, client.get(made.id).status) == (False, "RUNNING")
+    exposed = client.expose(made.id, 8_000, "web")
+    assert (exposed.port, exposed.name, exposed.sandbox_id) == (8_000, "web", made.id)
+    assert [each.exposure_id for each in client.list_exposed_ports(made.id).exposures] == [exposed.exposure_id]
+    assert exposed.exposure_id in {each.exposure_id for each in client.list_all_exposed_ports().exposures}
+    client.unexpose(made.id, exposed.exposure_id)
+    assert client.list_exposed_ports(made.id).exposures == []
+
+
+@pytest.mark.skipif(OLD, reason="0.2.39 asks for jobs in another way, which needs commands")
 def test_background_jobs_that_are_not_there(client: SandboxClient) -> None:
     made = client.create(wish())
 
@@ -279,7 +295,7 @@ def test_bad_wishes_name_their_field(client: SandboxClient, change: dict[str, An
     assert f"'{next(name for name in change if name != 'labels')}'" in str(caught.value)
 
 
-@pytest.mark.parametrize("code", [429, 502, 504])
+@pytest.mark.parametrize("code", [pytest.param(429, marks=waits_for_limits), 502, 504])
 def test_waits_ride_out_what_passes(clients: Any, slept: list[float], reachable: list[str], code: int) -> None:
     made = clients().create(wish())
     clients(f"+code={code},times=1").wait_for_creation(made.id)

@@ -15,7 +15,8 @@ from fakeserver.worlds.journal import LOOP, MAX_ENTRIES, Journal
 
 
 def exchange(query: bytes = b"", *, caller: str = "admin", instant: int = 0, **more: Any) -> Exchange:
-    facts: dict[str, Any] = {"operation": None, "values": {}, "status": 200, "fault": None, "retry_after": None, "is_list": True}
+    facts: dict[str, Any] = {"operation": None, "values": {}, "status": 200, "fault": None, "retry_after": None}
+    facts["is_list"] = True
     return Exchange(
         instant=instant, provider="prime", method="GET", path="/", query=query, caller=caller, **(facts | more)
     )
