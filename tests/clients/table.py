@@ -36,10 +36,11 @@ does not stand in the suite's own environment."""
 HEAD = """# SDKs
 
 What each provider's own SDK does on the fake. `make docs` writes this page from the results of the tests in
-`tests/clients`, where each line is a test of that name; those that take several forms count as one.
+`tests/clients`, where each line is a test of that name; those that take several forms count as one, and what a version
+has not is left out.
 """
-WORST = ("failed", "skipped", "passed")
-"""Of several outcomes of one test, the first of these is told."""
+WORST = ("failed", "passed", "skipped")
+"""Of several outcomes of one test, the first of these is told: what a version has not is skipped for it alone."""
 TOLD = {"passed": "works", "failed": "does not", "skipped": "not run"}
 
 
@@ -81,8 +82,11 @@ class Table:
             version = version_of(distribution, *folders) or "not installed"
             yield f"\n## {slug}: `{distribution}` {version}\n"
             yield "| what | on the fake |\n|---|---|"
-            for test, outcomes in tests.items():
-                yield f"| {test} | {TOLD[next(each for each in WORST if each in outcomes)]} |"
+            results = {test: next(each for each in WORST if each in outcomes) for test, outcomes in tests.items()}
+            installed = any(each != "skipped" for each in results.values())
+            for test, result in results.items():
+                if result != "skipped" or not installed:
+                    yield f"| {test} | {TOLD[result]} |"
 
     def write(self, path: Path) -> None:
         path.write_text(HEAD + "\n".join(self.lines()) + "\n", encoding="utf-8")

@@ -30,8 +30,11 @@ def test_the_page_on_sdks_has_every_test_and_no_other() -> None:
         names |= {
             words_of(each.name)
             for each in ast.walk(tree)
-            if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")
+            if isinstance(each, ast.FunctionDef)
+            and each.name.startswith("test_")
+            # Such a test is told by those that it runs.
+            and "record_property" not in {argument.arg for argument in each.args.args}
         }
     assert told == {(name, "works") for name in names}
-    for _, distribution in set(SDKS.values()):
+    for _, distribution, *_ in set(SDKS.values()):
         assert re.search(rf"^## \w+: `{re.escape(distribution)}` \d", text, re.MULTILINE), distribution
