@@ -34,7 +34,7 @@ else
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 endif
 
-# What counts in thousands, for half an hour or more; writes benchmarks/SOAK.md.
+# What counts in thousands, for an hour and a half or more; writes benchmarks/SOAK.md.
 soak: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
