@@ -5,22 +5,17 @@ One node process runs every scenario; the tests look at what came of each.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakeserver.instants import instant
+from tests.clients.superserve_node import needs_node, run
 from tests.support.asgi import Row
 from tests.support.server import Live
 
-ROOT = Path(__file__).parents[2]
-SDK = ROOT / "node_modules" / "@superserve" / "sdk" / "dist" / "index.js"
 PROGRAM = Path(__file__).with_name("superserve_listing.mjs")
 KEY = "superserve-admin-key"
 OF_OTHER_OPERATIONS = {"BuildError"}
@@ -52,12 +47,7 @@ REFUSALS: dict[str, tuple[str, int]] = {
 BAD_INPUT: dict[str, dict[str, str]] = {"empty key": {"": "x"}, "reserved key": {"superserve.internal": "1"}}
 RETRIED = {"429", "502", "503", "504"}
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
-    pytest.mark.skipif(
-        not SDK.exists(), reason="@superserve/sdk is not installed; `make test` installs it where npm is"
-    ),
-]
+pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +70,7 @@ def told(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Any:
         gone.close()
         scenarios["silent"] = {**point, "baseUrl": silent_url, "timeout": 100}
         scenarios["nobody listens"] = {**point, "baseUrl": gone_url}
-        run = subprocess.run(
-            ["node", str(PROGRAM)],
-            input=json.dumps({"sdk": SDK.as_uri(), "scenarios": scenarios}),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path_factory.mktemp("home"))},
-            check=False,
-        )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+        return run(PROGRAM, tmp_path_factory.mktemp("home"), scenarios=scenarios)
 
 
 @pytest.fixture(scope="module")

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.clients.superserve_node import needs_node, run
 from tests.support.server import Live
 
-ROOT = Path(__file__).parents[2]
-SDK = ROOT / "node_modules" / "@superserve" / "sdk" / "dist" / "index.js"
 PROGRAM = Path(__file__).with_name("superserve_life.mjs")
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
-    pytest.mark.skipif(
-        not SDK.exists(), reason="@superserve/sdk is not installed; `make test` installs it where npm is"
-    ),
-]
+pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")
 def told(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the program printed."""
     point = {"baseUrl": live.base_url("superserve", "life-js"), "apiKey": "superserve-admin-key"}
-    run = subprocess.run(
-        ["node", str(PROGRAM)],
-        input=json.dumps({"sdk": SDK.as_uri(), "point": point}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path_factory.mktemp("home"))},
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return run(PROGRAM, tmp_path_factory.mktemp("home"), point=point)
 
 
 def test_the_quick_start_up_to_its_first_command(told: Any) -> None:
