@@ -144,6 +144,8 @@ class Guesser:
         )
         used: list[str] = []
         if size and cursor:
+            if query[cursor].get("required"):
+                raise Unserved(f"parameter {cursor!r}: a first page has no cursor, but this one is required")
             self._fit(query[size], 1, DEFAULT_SIZE)
             self._text(query[cursor])
             used, position = [size, cursor], f"Cursor({literal(cursor)}, {literal(size)})"

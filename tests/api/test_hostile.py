@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -34,6 +34,7 @@ from tests.support.soak import every_pair, examples
 
 TYPES = frozenset(SPECS["dreadnode"]["components"]["schemas"]["APIErrorPayload"]["properties"]["type"]["enum"])
 OWN = "application/problem+json"
+EVENTS = "text/event-stream"
 METHODS = [
     *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"),
     *("PROPFIND", "BREW", "get", "M-SEARCH", "X" * 200, "A1", "PURGE"),
@@ -104,6 +105,9 @@ def holds(slug: str, reply: Reply, *, method: str = "GET", asked_for: int | None
         assert (reply.body, reply.media_type, reply.headers["content-length"]) == (b"", "", "0")
         assert reply.headers["location"].startswith(f"/{slug}/")
         return
+    if reply.media_type == EVENTS and reply.status == 200:
+        assert all(json.loads(line.removeprefix("data:")) for line in reply.body.decode().split("\n\n") if line)
+        return
     assert reply.media_type in ("application/json", OWN), shown
     if method == "HEAD":
         assert reply.body == b""
@@ -150,7 +154,7 @@ def test_strange_paths(slug: str, template: str) -> None:
     path = template.format(path=PATHS[slug], PATH=PATHS[slug].upper())
     reply = call(app(), f"/{slug}{path}", headers=credential(slug))
     holds(slug, reply)
-    if slug != "superserve" and path.endswith("/") and path.rstrip("/") == PATHS[slug]:
+    if slug != "superserve" and unquote(path).endswith("/") and unquote(path).rstrip("/") == PATHS[slug]:
         assert reply.status == 307
         return
     assert reply.media_type == "application/json"
@@ -629,7 +633,7 @@ def test_strange_targets_over_a_socket(live: Live, slug: str, path: str, rest: b
     status = int(head.split(b" ")[1])
     assert 200 <= status < 500 or b"x-fakeserver-unserved" in head.lower(), head
     if status == 307:
-        assert (rest, body) in ((b"/", b""), (b"//", b""), (b"%2F", b""))
+        assert (unquote_to_bytes(rest)[-1:], body) == (b"/", b"")
         return
     assert re.search(rb"content-type: application/(problem\+)?json", head, re.IGNORECASE), head
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
