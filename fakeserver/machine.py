@@ -51,3 +51,8 @@ class RealTime:
 
 
 time = RealTime()
+
+
+def monotonic() -> float:
+    """Seconds on the machine's clock that nobody sets."""
+    return time.monotonic_ns() / 10**9

@@ -1,0 +1,219 @@
+"""Commands that mean harm: each comes to a clear end, in bounded time and memory, and sees nothing of the host."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakeserver.interpreter.orders import PYTHON
+from fakeserver.interpreter.shell import MAX_GROWTH_BYTES, Shell
+from tests.support.asgi import ROOT
+from tests.unit.interpreter.shells import run
+
+SECONDS = 1.0
+"""That each command is given."""
+MAX_MEGABYTES = 200 + 2 * MAX_GROWTH_BYTES // 2**20
+"""Of the process, at its highest: what is seen to grow too much grows a little further."""
+ALONE = """
+import json, resource, sys
+from tests.unit.interpreter.shells import run
+finished = run(sys.stdin.read(), seconds=float(sys.argv[1]), language=sys.argv[2])
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+after = run("echo fine").stdout.decode()
+told = finished.stderr[-300:].decode(errors="replace")
+json.dump([finished.exit_code, len(finished.stdout), told, most, after], sys.stdout)
+sys.stdout.flush()
+import os
+os._exit(0)
+"""
+ENDS = frozenset({0, 1, 2, 5, 124, 125, 126, 127, 137, 139})
+
+
+def alone(text: str, language: str = "bash", seconds: float = SECONDS) -> tuple[int, int, str]:
+    """The exit code, the bytes of output and the last of the errors of a command that runs in a process of its own.
+    That lives on, and has stayed small."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(seconds), language],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"the process ended with {done.returncode}: {done.stderr[-2_000:]}"
+    code, size, told, most, after = json.loads(done.stdout)
+    assert most < MAX_MEGABYTES
+    assert after == "fine\n"
+    assert size <= 11 * 2**20
+    assert code in ENDS
+    return code, size, told
+
+
+BASH = {
+    "fork bomb": ":(){ :|:& };:",
+    "loop": "while :; do :; done",
+    "loop of true": "while true; do true; done",
+    "loop for ever": "for ((;;)); do date; done",
+    "recursion": "f() { f; }; f",
+    "recursion of two": "f() { f | f & }; f; f",
+    "eval of itself": 'x=\'eval "$x"\'; eval "$x"',
+    "eval": f"{'eval ' * 20_000}true",
+    "command": f"{'command ' * 12_000}true",
+    "exec": f"{'exec ' * 20_000}true",
+    "env": f"{'env ' * 20_000}true",
+    "xargs": f"{'xargs ' * 20_000}true",
+    "time": f"{'time ' * 25_000}true",
+    "time that it made": 'x=\'time \'; for i in {1..13}; do x="$x$x"; done; eval "$x"',
+    "script of itself": "echo 'bash s' > s; bash s",
+    "source of itself": "echo '. ./s' > s; . ./s",
+    "timeout of itself": "timeout 9 " * 50 + "true",
+    "substitutions": "$(" * 10_000,
+    "closed substitutions": f"echo {'$(' * 500}{')' * 500}",
+    "parentheses": "(" * 60_000,
+    "arithmetic": f"echo $(({'(' * 20_000}1{')' * 20_000}))",
+    "arithmetic openings": "$((" * 20_000,
+    "braces": "{ " * 30_000,
+    "expansions": "echo ${a:-" * 5_000,
+    "brace bomb": f"echo {'{a,b}' * 40}",
+    "brace range": "touch {1..1000000}",
+    "glob bomb": "shopt -s globstar; ls /**/**/**/**/**/**/**/**",
+    "pattern": "shopt -s extglob; [[ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa == +(+(+(a)))b ]]; echo $?",
+    "regular expression": "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | grep -E '(a+)+b'; echo $?",
+    "doubling": "x=a; while :; do x=$x$x; done",
+    "array": "while :; do a+=(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa); done",
+    "yes": "yes",
+    "echo for ever": "while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done",
+    "a gigabyte": "head -c 1G /dev/zero",
+    "zeros": "cat /dev/zero",
+    "numbers": "seq 1000000000",
+    "dd": "dd if=/dev/zero of=f bs=1M count=1000",
+    "files": "for i in $(seq 1000000); do : > f$i; done",
+    "directories": "while mkdir -p a && cd a; do :; done",
+    "growing file": "echo a > f; while :; do cat f f f > g; mv g f; done",
+    "gzip bomb": "for i in {1..9}; do head -c 1000000 /dev/zero >> y; done; gzip y; while zcat y.gz >> x; do :; done",
+    "tar bomb": "head -c 9000000 /dev/zero > z; while tar cf t$((i++)).tar z; do :; done",
+    "big sort": "for i in {1..9}; do seq 100000 >> f; done; while :; do sort -R f > g; done",
+    "jq for ever": "jq -n 'def f: f; f'",
+    "jq of everything": "jq -n '[recurse(.)]'",
+    "jq nested": f"jq -n '{'[' * 5_000}{']' * 5_000}'",
+    "awk for ever": "awk 'BEGIN { while (1); }'",
+    "awk that grows": "awk 'BEGIN { x = \"a\"; while (1) x = x x }'",
+    "sleep for ever": "sleep infinity",
+    "input for ever": "while true; do read x; done < /dev/zero",
+    "links in a circle": "ln -s a b; ln -s b a; cat a; ln -s . l; ls -R; find -L .; cp -r . x",
+    "traps": "trap 'kill -INT $$' INT; kill -INT $$",
+    "names in a circle": "a=b; b=a; echo $((a)); declare -n r=s; declare -n s=r; echo $r",
+    "long line": "a" * 10_000_000,
+}
+PYTHONS = {
+    "loop": "while True: pass",
+    "print": "while True: print('a' * 1000)",
+    "recursion": "def f(): f()\nf()",
+    "list": "x = [0] * 10**10",
+    "growing list": "x = []\nwhile True: x.append(x)",
+    "growing text": "x = 'a'\nwhile True: x = x + x",
+    "power": "print(10**10**9)",
+    "long sum": "print(sum(range(10**12)))",
+    "sorted": "print(sorted(range(10**7))[0])",
+    "nested": f"print({'(' * 20_000}{')' * 20_000})",
+    "nested lists": f"x = {'[' * 20_000}{']' * 20_000}",
+    "time for ever": "import time\nwhile True: time.time()",
+    "sleep for ever": "import time\nwhile True: time.sleep(0)",
+    "files": "i = 0\nwhile True:\n    i += 1\n    open(f'f{i}', 'w').write('a')",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", BASH.values(), ids=BASH)
+def test_a_hostile_command_comes_to_a_clear_end(text: str) -> None:
+    """And its process lives on, and stays small."""
+    code, size, told = alone(text)
+    assert code in (0, 124) or told or size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", PYTHONS.values(), ids=PYTHONS)
+def test_a_hostile_program_comes_to_a_clear_end(text: str) -> None:
+    code, _, told = alone(text, PYTHON)
+    assert code == 124 or (code in (1, 137) and told)
+
+
+def test_a_command_without_a_limit_of_its_own_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakeserver.interpreter.courses.MAX_WALL_SECONDS", 0.2)
+    finished = run("echo a; while :; do :; done", seconds=None)
+    assert (finished.stdout, finished.exit_code, finished.timed_out) == (b"a\n", 124, True)
+
+
+def test_a_command_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked for it has an answer, and what it has made of the files is not kept."""
+    monkeypatch.setattr("fakeserver.interpreter.stacks.GRACE_SECONDS", 0.0)
+    shell = Shell(None)
+    finished = run("awk 'BEGIN { while (i++ < 3000000); }'", shell=shell, seconds=0.1)
+    assert (finished.exit_code, finished.stderr) == (137, b"Killed\n")
+    assert shell.is_lost
+
+
+LOOKS = (
+    "cat {canary}",
+    "cat < {canary}",
+    "cat ../../../../../../../../..{canary}",
+    "ln -s {canary} l; cat l; cp l c; cat c; readlink -f l; tar cf t l; tar xOf t",
+    "ln -s / r; cat r{canary}; cd r/..; cat .{canary}; ls -laR / | head -n 500",
+    "ln -s ../../../../../../../../..{canary} l; cat l; find / -name '*canary*' -exec cat {{}} +",
+    ". {canary}; source {canary}; bash {canary}; mapfile < {canary}; echo $(< {canary})",
+    "exec 3< {canary}; cat <&3; dd if={canary}; head {canary}; sort {canary}; base64 {canary}; xxd {canary}",
+    "python3 -c 'print(open(\"{canary}\").read())'; python3 {canary}",
+    "jq . {canary}; jq -n --slurpfile x {canary} 'def f: $x; f'; jq -n 'def f: env; f'; jq -n '$ENV'",
+    "env; printenv; set; declare -p; echo $CANARY; python3 -c 'import os; print(os.environ, os.getenv(\"CANARY\"))'",
+    "for f in environ cmdline maps root{canary} fd/0 mounts; do cat /proc/self/$f /proc/1/$f; done; ls /proc/self",
+    "python3 -c 'import socket'; python3 -c 'import ctypes'; python3 -c '__import__(\"os\").system(\"cat {canary}\")'",
+    'awk \'BEGIN {{ getline line < "{canary}"; print line; system("cat {canary}"); print ENVIRON["CANARY"] }}\'',
+    "sed -n 'r {canary}' <<< a; sed '1e cat {canary}' <<< a; sed 'w {canary}' <<< broken; echo broken > {canary}",
+    "exec 3<> /dev/tcp/127.0.0.1/{port}; curl http://127.0.0.1:{port}/; wget -O - 127.0.0.1:{port}; http :{port}",
+    "rm -rf {canary}; mv {canary} x; chmod 0 {canary}; truncate -s 0 {canary}; touch {canary}",
+)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_of_the_host_is_read_or_changed(look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = tmp_path / "canary.txt"
+    canary.write_text("c4n4ry")
+    monkeypatch.setenv("CANARY", "c4n4ry-variable")
+    finished = run(look.format(canary=canary, port=9), variables={"OWN": "1"})
+    written = finished.stdout + finished.stderr
+    assert b"c4n4ry" not in written
+    assert str(ROOT).encode() not in written
+    assert sys.executable.encode() not in written
+    assert f"\n{os.environ.get('LOGNAME', 'no such')}=".encode() not in written
+    assert canary.read_text() == "c4n4ry"
+    assert canary.stat().st_mode & 0o400
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/../etc/passwd", "/tmp/../../etc/passwd"])
+def test_files_are_the_sandboxs_own(path: str) -> None:
+    system = Shell(None).bash.fs()
+    assert b"/home/root" in system.read_file(path)
+    assert not system.exists(__file__)
+    with pytest.raises(RuntimeError):
+        system.read_file(__file__)
+
+
+def test_no_order_is_too_odd_for_an_answer() -> None:
+    for surroundings in (
+        {"variables": {"": "a", "A B": "b", "A=B": "c", "1": "d", "\ud800": "\ud800", "N": "a\x00b"}},
+        {"directory": "\x00"},
+        {"directory": "relative"},
+        {"user": "../../x"},
+        {"user": "a b;c$(d)"},
+        {"user": ""},
+        {"host": "a b\n"},
+        {"stdin": bytes(range(256))},
+        {"start": "/a/../../b"},
+    ):
+        assert run("echo fine; cat", **surroundings).exit_code in (0, 1)
