@@ -1,0 +1,1 @@
+"""Sandboxes as machines: the commands that run in them, scripted or not, their files and their processes."""

@@ -1,0 +1,395 @@
+"""The sandboxes of a world as machines: what is run in them, and their files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from fakeserver.commands.awake import AWAKE, Machines
+from fakeserver.commands.kept import Kept
+from fakeserver.commands.machines import Machine
+from fakeserver.commands.processes import Ended, Listener, Process
+from fakeserver.commands.ran import Key, Ran
+from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
+from fakeserver.commands.waits import wait
+from fakeserver.interpreter.orders import (
+    KILLED,
+    NOBODY,
+    NOT_FOUND,
+    STDERR,
+    STDOUT,
+    Finished,
+    Halt,
+    Hear,
+    Order,
+    Scripted,
+)
+from fakeserver.interpreter.shell import NoShell, Shell, Spoiled, bashkit, is_frozen
+from fakeserver.parts import Part
+from fakeserver.problems import Document, FakeProblem, Problem
+
+if TYPE_CHECKING:
+    from fakeserver.worlds.state import Served
+
+MAX_GUESTS = 200_000
+MAX_FROZEN = 100 * 2**20
+"""Characters of one sandbox's files in a snapshot."""
+MAX_VARIABLES = 200_000
+"""Sandboxes of which it is kept what every command finds there."""
+MAX_RAN = 1_000
+"""Commands that are remembered."""
+INSTALL = "the extra `commands` of fakeserver is not installed here"
+MISSING = f"{INSTALL}; script this one: POST /__admin/commands, or on_command in tests"
+Found = TypeVar("Found")
+
+
+@dataclass(slots=True)
+class Turn:
+    """Who works in a sandbox, how many want to, and whose files they are when they are done: nobody's (None) if the
+    sandbox was killed meanwhile."""
+
+    owner: Key | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wanted: int = 0
+
+
+class Halted(Exception):
+    """A command was ended before its turn had come."""
+
+
+def has_shell() -> bool:
+    """Whether there is an interpreter, which finds single commands in a text."""
+    try:
+        bashkit()
+    except NoShell:
+        return False
+    return True
+
+
+class Guests:
+    """What the sandboxes of a world hold, by its clock (microseconds since 1970). Threads run in them, one at a time in
+    each."""
+
+    def __init__(self, clock: Callable[[], int] = lambda: 0) -> None:
+        self.scripts = Scripts()
+        self.ran: deque[Ran] = deque(maxlen=MAX_RAN)
+        self._kept = Kept()
+        self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
+        self._busy: dict[Key, Turn] = {}
+        self._guard = threading.Lock()
+        self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted)
+
+    @property
+    def changed(self) -> bool:
+        return any((self.scripts.rows, len(self._kept), self.machines.awake))
+
+    def of(self, slug: str, identity: str) -> Guest:
+        return Guest(self, (slug, identity))
+
+    # Commands
+
+    def rows(self) -> list[Document]:
+        """The scripts, in the order in which they are tried."""
+        with self._guard:
+            return [each.row() for each in self.scripts.rows]
+
+    def rows_of_ran(self) -> list[Document]:
+        """The commands that were run, the last one first."""
+        with self._guard:
+            return [each.row() for each in reversed(self.ran)]
+
+    def script(self, rows: list[Script]) -> None:
+        """These scripts from now on, and no others."""
+        with self._guard:
+            self.scripts.rows = rows
+
+    def prepend(self, script: Script) -> None:
+        """One more script, which comes before the others; the last of them makes room."""
+        with self._guard:
+            self.scripts.rows = [script, *self.scripts.rows][:MAX_SCRIPTS]
+
+    def find(self, slug: str, order: Order) -> Script | None:
+        """The script that answers an order, counted."""
+        for script in self.scripts.matching(slug, order):
+            with self._guard:
+                if (script.is_about(order.text.strip()) or not has_shell()) and script.take():
+                    return script
+        return None
+
+    def scripted(self, slug: str) -> dict[str, Scripted]:
+        """By name, the commands that scripts answer wherever they are called: within a longer text, in a file, behind
+        `cd … &&`."""
+
+        def answer(text: str) -> Finished | None:
+            order = Order(text)
+            script = self.find(slug, order)
+            return None if script is None else script.finish(order)
+
+        return dict.fromkeys(self.scripts.names(slug), answer)
+
+    def note(self, ran: Ran) -> None:
+        with self._guard:
+            self.ran.append(ran)
+
+    # The life of a sandbox's files
+
+    def holds(self, slug: str, identity: str) -> bool:
+        """Whether there are files or variables of a sandbox, or somebody is about to leave some."""
+        key = slug, identity
+        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self._busy))
+
+    def held(self, slug: str) -> list[str]:
+        """The ids of all of a provider's sandboxes of which that is so."""
+        with self._guard:
+            keys = {*self._kept, *self.machines.awake, *self._variables, *self._busy}
+            return [identity for name, identity in keys if name == slug]
+
+    def forget(self, slug: str, identity: str) -> None:
+        """They die with the sandbox, and with them what a command would still leave there."""
+        key = slug, identity
+        with self._guard:
+            self._kept.pop(key)
+            self._variables.pop(key, None)
+            turn = self._busy.pop(key, None)
+            if turn is not None:
+                turn.owner = None
+            self.machines.forget(key)
+
+    def move(self, slug: str, old: str, new: str) -> None:
+        """The sandbox goes on under another id."""
+        with self._guard:
+            old_key, key = (slug, old), (slug, new)
+            if old_key in self._variables:
+                self._variables[key] = self._variables.pop(old_key)
+            if (frozen := self._kept.pop(old_key)) is not None:
+                self._kept.put(key, frozen)
+            if (turn := self._busy.pop(old_key, None)) is not None:
+                turn.owner = key
+                self._busy[key] = turn
+            self.machines.move(old_key, key)
+
+    def copy(self, slug: str, source: str, new: str) -> None:
+        """Another sandbox begins with the files and variables of one."""
+        frozen = self.frozen((slug, source))
+        if frozen is not None:
+            with self._guard:
+                self._kept.put((slug, new), frozen)
+        self.set_variables((slug, new), self.variables((slug, source)))
+
+    def frozen(self, key: Key) -> bytes | None:
+        machine = self.machines.awake.get(key)
+        return self._kept.get(key) if machine is None else machine.freeze()
+
+    def knows(self, key: Key) -> bool:
+        """Whether anybody has worked in a sandbox."""
+        return key in self.machines.awake or key in self._kept
+
+    def wake(self, turn: Turn) -> Machine:
+        """The sandbox with its files at hand whose turn it is; what is left in one that was forgotten meanwhile is kept
+        by nobody."""
+        return self.machines.wake(turn.owner, self._kept.get)
+
+    def put_to_sleep(self, key: Key) -> None:
+        """Keep nothing of a sandbox but its frozen files, unless something goes on in it."""
+        if key in self._busy:
+            return
+        with self.alone(key):
+            machine = self.machines.awake.get(key)
+            if machine is not None and not machine.processes:
+                self.let_go(machine)
+
+    def let_go(self, machine: Machine) -> None:
+        """Keep the files of a sandbox as they are now, and no machine that works on them."""
+        frozen = machine.freeze()
+        with self._guard:
+            if self.machines.awake.get(machine.key) is machine:
+                self._kept.put(machine.key, frozen)
+                self.machines.forget(machine.key)
+
+    def note_end(self, key: Key, order: Order, finished: Finished) -> None:
+        """Remember a command that went on by itself."""
+        self.note(Ran.of(self.machines.clock(), key, order, finished))
+
+    def variables(self, key: Key) -> Mapping[str, str]:
+        """Those that every command of a sandbox finds."""
+        with self._guard:
+            return self._variables.get(key, {})
+
+    def set_variables(self, key: Key, more: Mapping[str, str]) -> None:
+        """Add to them. They may be secrets, so no snapshot has them."""
+        if not more:
+            return
+        with self._guard:
+            self._variables[key] = {**self._variables.get(key, {}), **more}
+            self._variables.move_to_end(key)
+            if len(self._variables) > MAX_VARIABLES:
+                self._variables.popitem(last=False)
+
+    @contextmanager
+    def alone(self, key: Key) -> Iterator[Turn]:
+        """Let nobody else work in a sandbox meanwhile."""
+        with self._guard:
+            turn = self._busy.setdefault(key, Turn(key))
+            turn.wanted += 1
+        try:
+            with turn.lock:
+                yield turn
+        finally:
+            with self._guard:
+                turn.wanted -= 1
+                if not turn.wanted and turn.owner is not None and self._busy.get(turn.owner) is turn:
+                    del self._busy[turn.owner]
+
+    # Snapshots
+
+    def dump(self) -> Document:
+        with self._guard:
+            keys = [*dict.fromkeys((*self._kept, *self.machines.awake))]
+        files: dict[str, dict[str, str]] = {}
+        for slug, identity in keys:
+            if (frozen := self.frozen((slug, identity))) is not None:
+                files.setdefault(slug, {})[identity] = base64.b64encode(frozen).decode()
+        return {"scripts": self.rows(), "files": files}
+
+    def load(self, part: Part, served: Served) -> None:
+        """Become what `dump` wrote; which commands were run is not in it."""
+        rows = part.elements("scripts", MAX_SCRIPTS)
+        self.scripts.rows = [read_script(rows.part(index), served.providers) for index in rows.names()]
+        slugs = part.part("files")
+        for slug in slugs.names():
+            if slug not in served.providers:
+                raise slugs.wrong(slug, "is a provider that is not served")
+            files = slugs.part(slug)
+            for identity in files.names():
+                try:
+                    frozen = base64.b64decode(files.text(identity, MAX_FROZEN), validate=True)
+                except (binascii.Error, ValueError):
+                    frozen = b""
+                # What is in there is looked at when somebody wants it: a world may have files of 100,000 sandboxes.
+                if not is_frozen(frozen):
+                    raise files.wrong(identity, "are not the files of a sandbox")
+                self._kept.put((slug, identity), frozen)
+        part.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """One sandbox as a machine. What runs in it and looks at its files blocks, so that it is for jobs."""
+
+    guests: Guests
+    key: Key
+
+    def forget(self) -> None:
+        """Its files die with it."""
+        self.guests.forget(*self.key)
+
+    def move(self, new: str) -> None:
+        """It goes on under another id."""
+        self.guests.move(*self.key, new)
+
+    def copy(self, new: str) -> None:
+        """Another sandbox begins with its files."""
+        self.guests.copy(*self.key, new)
+
+    def set_variables(self, more: Mapping[str, str]) -> None:
+        """Every command in it finds these variables, beside its own."""
+        self.guests.set_variables(self.key, more)
+
+    def run(self, order: Order, now: int, hear: Hear | None = None, halt: Halt | None = None) -> Finished:
+        """What an order comes to at an instant: what somebody scripted, what the interpreter makes of it, or a 127
+        where there is none. `hear` is told of output as it comes, and `halt` ends it."""
+        hear = hear or hear_nothing
+        order = self.surround(order)
+        script = self.guests.find(self.key[0], order)
+        if script is not None:
+            finished = script.finish(order)
+            wait(finished.seconds)
+            tell(finished, hear)
+        else:
+            try:
+                finished = self._awake(lambda machine: machine.run(order, now, hear, halt), halt)
+            except Halted:
+                finished = Finished(KILLED)
+            except NoShell:
+                finished = Finished(NOT_FOUND, stderr=f"fakeserver: {MISSING}\n".encode(), answered_by=NOBODY)
+                tell(finished, hear)
+        self.guests.note(Ran.of(now, self.key, order, finished))
+        return finished
+
+    def surround(self, order: Order) -> Order:
+        """An order with all variables that it finds in the sandbox."""
+        variables = {**order.defaults, **self.guests.variables(self.key), **order.variables}
+        return replace(order, variables=variables, defaults={})
+
+    def start(self, order: Order, identity: str, wish: bytes, listener: Callable[[Process], Listener]) -> Process:
+        """Let an order go on by itself as a process that a client has asked for, or find the one with this identity;
+        `Over` if it has ended, an `OtherWish` where it was another, a `NoRoom` where there are too many, and a 501
+        where there is no interpreter. `listener` makes what is told of output as it comes."""
+
+        order = self.surround(order)
+
+        def start(machine: Machine) -> Process:
+            return machine.start(order, listener, identity=identity, wish=wish, session=True, over=self.ended)
+
+        try:
+            process = self._awake(start)
+        except NoShell:
+            raise Problem(501, "unserved", f"There are no processes, since {INSTALL}") from None
+        process.settle_first()
+        return process
+
+    @property
+    def processes(self) -> list[Process]:
+        """Those that go on by themselves."""
+        machine = self.guests.machines.awake.get(self.key)
+        return [] if machine is None else [*machine.processes.values()]
+
+    def ended(self, identity: str) -> Ended | None:
+        """What is remembered of a process that is over."""
+        return self.guests.machines.ended(self.key, identity)
+
+    def files(self, work: Callable[[Shell], Found], *, changes: bool = True) -> Found:
+        """What somebody makes of the files; a 501 where there is no interpreter that has them."""
+        try:
+            if not changes and not self.guests.knows(self.key):
+                return work(Shell(None))
+            return self._awake(lambda machine: work(machine.disk))
+        except NoShell:
+            raise Problem(501, "unserved", f"There are no files, since {INSTALL}") from None
+
+    def _awake(self, work: Callable[[Machine], Found], halt: Halt | None = None) -> Found:
+        try:
+            with self.guests.alone(self.key) as turn:
+                if halt is not None and halt.asked:
+                    raise Halted
+                machine = self.guests.wake(turn)
+                machine.settle()
+                try:
+                    return work(machine)
+                finally:
+                    if turn.owner is None:
+                        machine.stop()
+                    elif machine.is_lost:
+                        self.guests.let_go(machine)
+        except Spoiled as error:
+            told = f"The files of {self.key[1]!r} came with a snapshot and are damaged: {error}"
+            raise FakeProblem(409, told, field="id") from error
+        finally:
+            AWAKE.make_room()
+
+
+def hear_nothing(stream: str, piece: bytes) -> None:
+    pass
+
+
+def tell(finished: Finished, hear: Hear) -> None:
+    """Say in one go what was not heard while it ran."""
+    for stream, piece in ((STDOUT, finished.stdout), (STDERR, finished.stderr)):
+        if piece:
+            hear(stream, piece)
