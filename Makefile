@@ -108,7 +108,7 @@ $(BIN)/uv: | $(BIN)/python
 	$(PIP) uv
 
 $(VENV)/.serve: pyproject.toml $(LOCK) | $(BIN)/python
-	$(PIP) --editable .
+	$(PIP) --editable '.[commands]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python

@@ -6,10 +6,14 @@ version takes away or changes is in the changelog. Every other module of this pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fakeserver.commands.guests import Guest
+from fakeserver.commands.machines import NoRoom, OtherWish, Over
+from fakeserver.commands.processes import Ended, Process
 from fakeserver.documents.changes import Change, Clear, Put, Remove
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.draws import Draw
@@ -29,6 +33,9 @@ from fakeserver.documents.states import (
     on_clock,
 )
 from fakeserver.instants import SECOND, at, instant, naive
+from fakeserver.interpreter.orders import STDERR, STDOUT, Finished, Halt
+from fakeserver.interpreter.orders import Order as Command
+from fakeserver.interpreter.shell import Shell
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
 from fakeserver.lifecycle.records import Fired, Mint, Record, begin, find_record, fire, follow, mint
@@ -51,7 +58,7 @@ from fakeserver.listing.filters import (
 )
 from fakeserver.listing.limit import Limit
 from fakeserver.listing.listing import Facets, Listing, Only
-from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View, Write
+from fakeserver.listing.meaning import Asked, Emit, Form, Going, Job, Meaning, Result, View, Write
 from fakeserver.listing.orders import NEWEST_FIRST, OLDEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.listing.pages import Context, Cursor, Everything, First, Number, Numbered, Pages, Position, Window
 from fakeserver.listing.scope import Scope, TenantRule
@@ -70,6 +77,7 @@ from fakeserver.problems import (
     unauthenticated,
 )
 from fakeserver.spec.credentials import Caller
+from fakeserver.spec.forms import Upload
 from fakeserver.spec.reader import Endpoint, unserved
 from fakeserver.spec.reading import Reading
 from fakeserver.spec.routing import STARLETTE, Routing
@@ -89,6 +97,8 @@ __all__ = [
     "SECOND",
     "SINCE",
     "STARLETTE",
+    "STDERR",
+    "STDOUT",
     "AllOf",
     "AnyOf",
     "Asked",
@@ -98,11 +108,15 @@ __all__ = [
     "Choice",
     "Clear",
     "Collection",
+    "Command",
     "Containing",
     "Context",
     "Cursor",
+    "DataPlane",
     "Document",
     "Draw",
+    "Emit",
+    "Ended",
     "Endpoint",
     "Envelope",
     "Equal",
@@ -117,13 +131,18 @@ __all__ = [
     "FieldFilter",
     "FieldOrders",
     "Filter",
+    "Finished",
     "Fired",
     "First",
     "Form",
+    "Going",
     "Ground",
+    "Guest",
+    "Halt",
     "Index",
     "Instant",
     "Issue",
+    "Job",
     "Json",
     "Key",
     "KeyFunction",
@@ -138,17 +157,21 @@ __all__ = [
     "Mint",
     "Moment",
     "Neighbours",
+    "NoRoom",
     "Number",
     "Numbered",
     "Only",
     "Order",
     "OrderParameter",
+    "OtherWish",
+    "Over",
     "Page",
     "Pages",
     "Pairs",
     "Position",
     "Predicate",
     "Problem",
+    "Process",
     "Provider",
     "Put",
     "Reading",
@@ -158,10 +181,12 @@ __all__ = [
     "Routing",
     "Rows",
     "Scope",
+    "Shell",
     "StrangerRule",
     "Switches",
     "TenantRule",
     "Transition",
+    "Upload",
     "ValueRefused",
     "View",
     "Window",
@@ -206,6 +231,17 @@ def _any_stranger(credentials: Sequence[str], switches: Switches) -> Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class DataPlane:
+    """Where a provider's sandboxes answer beside its API: at hosts of their own (names in lower case, without a port),
+    by these operations of its spec. No path says there which namespace is meant, so `world` tells it from the headers
+    of a request; empty where they tell none."""
+
+    hosts: re.Pattern[str]
+    operations: frozenset[str]
+    world: Callable[[Mapping[str, str]], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A provider's meaning. `spec` and `recipe` are its files, as `importlib.resources.files` finds them. `operations`
     are those of its spec that are served, by `operationId`; `created` and `identity` name the fields that order its
@@ -219,7 +255,7 @@ class Provider:
     `stranger` refuses who is not known. `unserved` are operations that the provider is known to have beside those of
     its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how it reads
     texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls its
-    JSON."""
+    JSON. `plane` says at which other hosts it answers."""
 
     slug: str
     spec: Traversable
@@ -245,6 +281,7 @@ class Provider:
     reading: Reading = field(default_factory=Reading)
     routing: Routing = field(default_factory=Routing)
     media_type: str = "application/json"
+    plane: DataPlane | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fakeserver.listing.choices import Choice
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View
+from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.spec.parameters import ValuesCheck
 
 Respond = Callable[[Asked, View], Result]
@@ -14,9 +15,10 @@ Respond = Callable[[Asked, View], Result]
 
 @dataclass(frozen=True, slots=True)
 class Call(Meaning):
-    """An operation that `respond` answers; it reads these parameters of path and query, and the body if `body` is set.
-    A `public` one asks for no credential; one with a `credential` also takes it from that member of the body. By
-    `poll_seconds` and `idempotency` the journal knows a client that polls too fast, or creates twice."""
+    """An operation that `respond` answers; it reads these parameters of path and query, those of `heads` in headers,
+    and the body if `body` is set. A `public` one asks for no credential; one with a `credential` also takes it from
+    that member of the body. By `poll_seconds` and `idempotency` the journal knows a client that polls too fast, or
+    creates twice."""
 
     respond: Respond
     reads: tuple[str, ...] = ()
@@ -28,10 +30,16 @@ class Call(Meaning):
     idempotency: str = ""
     choices: tuple[Choice, ...] = ()
     checks: tuple[ValuesCheck, ...] = ()
+    max_body: int = MAX_BODY_BYTES
+    heads: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
         return frozenset(self.reads)
+
+    @property
+    def headers(self) -> frozenset[str]:
+        return frozenset(self.heads)
 
     def objections(self, form: Form) -> Iterator[str]:
         if self.credential and not self.body:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from fakeserver.commands.guests import Guest
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.choices import Choice
 from fakeserver.machine import time
 from fakeserver.problems import Document, Json
+from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values, ValuesCheck
 from fakeserver.spec.reader import Operation
 
 
 class Issuer(Protocol):
-    """Whose cursors and ids they are (a world), and the instants that its documents are dated from and seen at, in
-    microseconds since 1970."""
+    """Whose cursors and ids they are (a world, by its name), and the instants that its documents are dated from and
+    seen at, in microseconds since 1970."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def secret(self) -> bytes: ...
     @property
@@ -35,18 +39,24 @@ class Issuer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a path, a query and a body ask an operation for, all of it decoded; `question` is the same for everything
-    that means the same (`Meaning.question`), `query` is the text as it came."""
+    """What a path, a query, a body and declared headers ask an operation for, all of it decoded; `question` is the same
+    for everything that means the same (`Meaning.question`), `query` is the text as it came."""
 
     values: Values
     question: bytes
     query: bytes = b""
-    body: Json = None
+    body: Json = field(default=None, repr=False)
+    headers: Values = field(default_factory=dict, repr=False)
 
 
 def no_kinds(name: str) -> Mapping[str, Collection]:
     """The documents of other kinds, where there are none."""
     raise KeyError(name)
+
+
+def no_guest(identity: str) -> Guest:
+    """A sandbox as a machine, where there are none."""
+    raise KeyError(identity)
 
 
 def wall_clock() -> int:
@@ -85,8 +95,12 @@ class View:
     wall: Callable[[], int] = wall_clock
     """Microseconds since 1970 by the machine's clock, for instants that an SDK compares with its own; `now` is the
     world's, which somebody may have moved."""
+    guest: Callable[[str], Guest] = no_guest
+    """A sandbox as a machine, by its id."""
     caps: Mapping[str, int] = field(default_factory=dict)
     """How much of something a tenant may have, by the provider's names of it; what is absent has no cap."""
+    keys: Sequence[str] = field(default=(), repr=False)
+    """The credentials that came where the operation's spec has them, for one that is asked for tokens of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +112,51 @@ class Write:
     kind: str = ""
 
 
+Emit = Callable[[bytes | None], None]
+"""Sends a piece of a body; None is the end of one that goes on behind its job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What a streaming job returns whose body goes on behind it, until None is emitted; `leave` is called when nobody
+    listens any longer."""
+
+    leave: Callable[[], None]
+
+
+def go_on() -> None:
+    """What stops work that nobody can stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that would hold other requests up. `run` is called in a thread, where it changes no documents; what it
+    returns goes to `finish`, whose result is the answer. Where the job `streams`, the answer has begun before, and its
+    body is what `run` emits, and what is emitted behind a `Going`; what `finish` answers then is not sent, but its
+    writes are made. The same goes for one in the `background`, which the answer does not wait for. `stop` ends the work
+    early; it is called when the client leaves before the answer is there."""
+
+    run: Callable[[Emit], Any]
+    finish: Callable[[Any], Result]
+    streams: bool = False
+    background: bool = False
+    stop: Callable[[], None] = go_on
+
+
 @dataclass(slots=True)
 class Result:
     """What an operation answers, and what it wants changed before the answer goes out. A body of bytes (whole, or in
     pieces) is sent as it is; any other is a JSON value. `headers` join those that the provider always sends, and
-    `media_type` is for what is no JSON."""
+    `media_type` is for what is no JSON. With a `job`, the answer is known when that is done. `after` is done once the
+    writes are made: what follows from them for the sandboxes as machines, the files of which die with the document."""
 
     status: int
     body: bytes | Iterator[bytes] | Json = b""
     headers: Mapping[str, str] | None = None
     writes: Sequence[Write] = ()
     media_type: str = ""
+    job: Job | None = None
+    after: Sequence[Callable[[], None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +178,12 @@ class Meaning(Protocol):
 
     @property
     def parameters(self) -> frozenset[str]:
-        """The parameters that it reads: exactly those that the spec declares."""
+        """The parameters of path and query that it reads: exactly those that the spec declares."""
+        return frozenset()
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """The same of the parameters in headers."""
         return frozenset()
 
     @property
@@ -148,6 +201,11 @@ class Meaning(Protocol):
     def body(self) -> bool:
         """Whether it reads the body of a request, which the spec must then declare."""
         return False
+
+    @property
+    def max_body(self) -> int:
+        """Bytes of the largest body that it reads."""
+        return MAX_BODY_BYTES
 
     @property
     def public(self) -> bool:

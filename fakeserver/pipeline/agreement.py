@@ -111,7 +111,14 @@ def _to_kinds(provider: Provider, spec: Spec) -> Iterator[str]:
 def _to_operation(meaning: Meaning, form: Form) -> Iterator[str]:
     """A declared parameter is read, and one that is read is declared; every documented error can be sent; and what the
     meaning itself has to say."""
-    declared = {parameter.name for parameter in form.operation.parameters}
+    everything = form.operation.parameters
+    heads = {parameter.name for parameter in everything if parameter.where == "header"}
+    for name in sorted(heads ^ meaning.headers):
+        if name in heads:
+            yield f"a parameter in the header cannot be decoded: nothing reads {name!r} there"
+        else:
+            yield f"the provider reads the header {name!r}, which the spec does not declare"
+    declared = {parameter.name for parameter in everything if parameter.where != "header"}
     if meaning.parameters != declared:
         missing, extra = sorted(declared - meaning.parameters), sorted(meaning.parameters - declared)
         told = [f"the spec declares {', '.join(map(repr, missing))}, which nothing reads"] if missing else []

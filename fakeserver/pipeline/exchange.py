@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from fakeserver import loopback
 from fakeserver.faults.scripts import Dribble, Effect, Faults
+from fakeserver.listing.meaning import Job
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
@@ -21,8 +23,9 @@ PROBLEM_JSON = "application/problem+json"
 
 @dataclass(slots=True)
 class Request:
-    """What arrived, behind the provider's `prefix`. Header names are in lower case; `address` is the client's. Of a
-    body that is larger than `bodies.MAX_BODY_BYTES`, only enough to tell need be there."""
+    """What arrived, behind the provider's `prefix`, or at a host of its data plane (`aside`). Header names are in lower
+    case; `address` is the client's. Of a body that is larger than `bodies.MAX_BODY_BYTES`, only enough to tell need be
+    there."""
 
     method: str
     path: str
@@ -32,23 +35,32 @@ class Request:
     body: bytes = b""
     prefix: str = ""
     scheme: str = "http"
+    aside: bool = False
+
+
+def not_yet(outcome: Callable[[], Any]) -> Answer:
+    raise AssertionError("an answer without a job is whole")
 
 
 @dataclass(slots=True)
 class Answer:
     """What is sent. A body in pieces is sent as made; `delay` (seconds), `dribble` and `fault` happen on the wire. The
-    media type of nothing is empty."""
+    media type of nothing is empty. Where there is a `job`, `conclude` makes the answer of what came of it; if it
+    streams, this is the answer, and the job gives the body."""
 
     status: int
-    body: bytes | Iterator[bytes]
+    body: bytes | Iterator[bytes] | AsyncIterator[bytes]
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = JSON
     delay: float = 0.0
     dribble: Dribble | None = None
     fault: str | None = None
+    job: Job | None = None
+    conclude: Callable[[Callable[[], Any]], Answer] = not_yet
 
     def text(self) -> bytes:
         """The whole body."""
+        assert not isinstance(self.body, AsyncIterator)
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 

@@ -34,6 +34,8 @@ class Route:
         self.meaning = meaning
         self.decoder = decoder
         self.credential = meaning.credential
+        self.plain = operation.body is None and not decoder.headers
+        """Whether path and query are all that it reads."""
         self.whole = meaning.whole
         self.client = meaning.poll_seconds, meaning.idempotency, not meaning.whole
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
@@ -48,21 +50,27 @@ class Route:
         return (self._cached if length <= LONGEST_READING else self._read)(parts, query)
 
     def read_whole(self, segments: Mapping[str, str], request: Request) -> Asked:
-        """The same with the body that the operation takes: one Problem has the issues of both."""
-        assert self.operation.body is not None
+        """The same with the headers and the body that the operation takes: one Problem has the issues of all."""
+        if len(request.body) > self.meaning.max_body:
+            raise Problem(413, "too_long", f"The body is longer than {self.meaning.max_body} bytes")
         issues: list[Issue] = []
-        asked, body = None, None
+        asked, body, headers = None, None, {}
         try:
             asked = self.read(segments, request.query)
         except Problem as problem:
             issues += issues_of(problem)
         try:
-            body = self.operation.body.decode(request.body, request.headers.get("content-type", ""))
+            headers = self.decoder.decode_headers(request.headers)
+        except Problem as problem:
+            issues += issues_of(problem)
+        try:
+            if self.operation.body is not None:
+                body = self.operation.body.decode(request.body, request.headers.get("content-type", ""))
         except Problem as problem:
             issues += issues_of(problem)
         if asked is None or issues:
             raise invalid(issues)
-        return replace(asked, body=body)
+        return replace(asked, body=body, headers=headers)
 
     def credential_in(self, body: bytes) -> str | None:
         """The credential that a body holds, where the operation looks for one in it."""

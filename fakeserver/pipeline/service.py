@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -14,7 +16,7 @@ from fakeserver import loopback
 from fakeserver.documents.changes import ChangeError, TakenError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scripts import Effect
-from fakeserver.listing.meaning import Asked, Meaning, Result, View
+from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
@@ -31,6 +33,8 @@ from fakeserver.worlds.world import World
 MAX_HEADERS = 128
 MAX_ATTEMPTS = 100
 """Ids of a new document that may be taken."""
+UNDONE = b'{"detail": "a fault came before the work"}'
+"""What a broken answer breaks off, where the work was not done that would have made it."""
 MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
 RETRY_AFTER_SECONDS = 1
@@ -59,9 +63,16 @@ class Service:
         self.fixture = fixture
         self.routes = routes_of(provider, spec) if routes is None else routes
         self.match = Matcher(self.routes, (*spec.unserved, *provider.unserved), provider.routing)
+        aside = [each for each in self.routes if provider.plane and each.operation.id in provider.plane.operations]
+        self.match_aside = Matcher(aside, provider.unserved, provider.routing)
+        """What finds operations at the hosts of the provider's data plane."""
         self.schemes = next(route.operation.security for route in self.routes if route.operation.security)
         """Where credentials travel, as the first operation has it that wants one."""
         self.meters = functools.lru_cache(MAX_METERS)(self._meters)
+
+    def world_of(self, headers: Mapping[str, str]) -> str:
+        """The name of the world that a request at a host of the data plane is for."""
+        return "" if self.provider.plane is None else self.provider.plane.world(headers)
 
     def _meters(self, address: str, caller: str | None, tenant: str | None) -> tuple[Meter, ...]:
         """What counts a request; of a caller who is not known (None), only the limits at the door do."""
@@ -73,10 +84,22 @@ class Service:
         return meters_of(self.provider.slug, (*door, *own), who)
 
     def answer(self, request: Request, world: World) -> Answer:
-        """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect."""
+        """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect. An
+        answer with a job that does not stream is to be concluded when that is done."""
         progress = Progress(world.clock.now)
+        return self.conclude(lambda: self.respond(request, world, progress), request, world, progress)
+
+    def conclude(self, respond: Callable[[], Answer], request: Request, world: World, progress: Progress) -> Answer:
+        """What a stage of the request responds with, or its refusal, with the effect that somebody wants, and noted."""
         try:
-            answer = self.respond(request, world, progress)
+            answer = respond()
+            if (job := answer.job) is not None:
+                done = functools.partial(self.finish, job, progress, world)
+                if not (job.streams or job.background) or progress.injected("after") is not None:
+                    answer.job = replace(job, streams=False, background=False)
+                    answer.conclude = lambda come: self.conclude(lambda: done(come), request, world, progress)
+                    return answer
+                answer.conclude = done
             if (injected := progress.injected("after")) is not None:
                 answer = self.substitute(injected, progress, world)
         except Injected as injected:
@@ -94,6 +117,13 @@ class Service:
         if world.settings.journal:
             self.note(request, progress, answer, world)
         return answer
+
+    def finish(self, job: Job, progress: Progress, world: World, come: Callable[[], Any]) -> Answer:
+        """The answer that a job has come to, once its changes are made; `come` raises what went wrong in it."""
+        result = job.finish(come())
+        if result.writes or result.after:
+            world.write(self.provider, result.writes, world.clock.now, result.after)
+        return self.answer_with(result, progress)
 
     def respond(self, request: Request, world: World, progress: Progress) -> Answer:
         """The stages of a request, in order; each may refuse."""
@@ -118,7 +148,7 @@ class Service:
         if caller is None and not meaning.public:
             self.check_suffixes(keys)
             raise self.provider.stranger(keys, world.settings.switches[self.provider.slug])
-        asked = route.read(segments, request.query) if operation.body is None else route.read_whole(segments, request)
+        asked = route.read(segments, request.query) if route.plain else route.read_whole(segments, request)
         progress.values = asked.values
         switches = world.settings.switches[self.provider.slug]
         tenants = world.advance(self.provider, progress.instant)
@@ -126,15 +156,23 @@ class Service:
         if route.whole:
             view.transitions, view.outcome = world.settings.transitions, progress.outcome
             view.kinds, view.words = world.kinds(self.provider, progress.instant), self.fixture.vocabularies
+            view.guest = functools.partial(world.guests.of, self.provider.slug)
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
+            view.keys = keys
         result = meaning.answer(asked, view)
-        if result.writes:
+        if result.writes or result.after:
             result = self.write(result, meaning, asked, view, progress, world)
+        if result.job is not None and progress.effect is not None and progress.effect.comes_before:
+            result.job, result.body = None, UNDONE
+        return self.answer_with(result, progress)
+
+    def answer_with(self, result: Result, progress: Progress) -> Answer:
+        """A result as the provider sends it."""
         body = result.body
         if not isinstance(body, bytes):
             body = encode_body(body)
         headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
-        return Answer(result.status, body, headers, result.media_type or self.provider.media_type)
+        return Answer(result.status, body, headers, result.media_type or self.provider.media_type, job=result.job)
 
     def write(
         self, result: Result, meaning: Meaning, asked: Asked, view: View, progress: Progress, world: World
@@ -145,7 +183,7 @@ class Service:
             return result
         while True:
             try:
-                world.write(self.provider, result.writes, progress.instant)
+                world.write(self.provider, result.writes, progress.instant, result.after)
                 return result
             except TakenError:
                 view.attempt += 1
@@ -193,7 +231,7 @@ class Service:
     def find_route(self, request: Request, progress: Progress, world: World) -> tuple[Route, dict[str, str]]:
         """The operation at a path, and the path's parameters; where there is none, limits at the door still count."""
         try:
-            return self.match(request.method, request.path)
+            return (self.match_aside if request.aside else self.match)(request.method, request.path)
         except Problem:
             self.count_request(self.meters(request.address, None, None), progress, world)
             raise

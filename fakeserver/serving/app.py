@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,7 @@ from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
-from fakeserver.problems import FakeProblem, Json
+from fakeserver.problems import FakeProblem, Json, Moved, Problem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import drawing, fixture
 from fakeserver.recipes.located import FixtureError
@@ -32,6 +33,13 @@ BODILESS = frozenset({"GET", "HEAD"})
 """Methods whose requests have bodies that nobody looks at."""
 PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
+
+MAX_LENGTH_DIGITS = 9
+"""Of a length that is worth reading; no body of a longer one is."""
+MAX_HOST = 255
+"""Characters of a host that may be one of a data plane."""
+MAX_HOSTS = 1_024
+"""Hosts of which it is remembered whose data plane they are, if anybody's."""
 
 log = logging.getLogger("fakeserver")
 
@@ -130,6 +138,7 @@ class App:
         """Answer with these services from now on."""
         self.services = services
         self.root = next(iter(services.values())) if len(self.settings.only) == 1 else None
+        self.host_service = lru_cache(MAX_HOSTS)(self._host_service)
         self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token)
         exposed = exposed_headers(service.spec for service in services.values())
         self.browser = BrowserCORS(self.serve, self.settings.origins, exposed)
@@ -159,15 +168,34 @@ class App:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Answer | None = scope.pop(ANSWER, None)
         if answer is None:
-            ignored = scope["method"] in BODILESS or is_admin(split_namespace(scope["path"])[1])
-            body = b"" if ignored else await read_body(receive)
+            headers = headers_of(scope)
+            ignored = scope["method"] in BODILESS or self.asks_admin(scope["path"], headers)
+            body = b"" if ignored else await read_body(receive, self.most_of(scope, headers))
             if body is None:
                 return
-            answer = self.answer(scope, headers_of(scope), body)
+            answer = self.answer(scope, headers, body)
         if answer is not None:
             return await send_answer(answer, scope, receive, send)
         world, path = self.place(scope["path"])
         await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
+
+    def asks_admin(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is one for the admin API, which no data plane has."""
+        return is_admin(split_namespace(path)[1]) and self.at_host(headers) is None
+
+    def most_of(self, scope: Scope, headers: Mapping[str, str]) -> int:
+        """Bytes of the largest body that is read of a request: few operations take more than most do."""
+        length = headers.get("content-length", "")
+        if length.isdecimal() and len(length) <= MAX_LENGTH_DIGITS and int(length) <= MAX_BODY_BYTES:
+            return MAX_BODY_BYTES
+        try:
+            service, path = self.at_host(headers), scope["path"]
+            if service is not None:
+                return service.match_aside(scope["method"], path)[0].meaning.max_body
+            service, path = self.serving(self.place(path)[1])
+            return service.match(scope["method"], path)[0].meaning.max_body
+        except (FakeProblem, Problem, Moved):
+            return MAX_BODY_BYTES
 
     def at_once(self, scope: Scope) -> Answer | None:
         """The answer; None where it takes more than the application itself: the admin API, pages in a browser, and
@@ -177,36 +205,55 @@ class App:
             return None
         return self.answer(scope, headers)
 
+    def at_host(self, headers: Mapping[str, str]) -> Service | None:
+        """The service whose data plane the request's host is of, if any."""
+        host = headers.get("host", "")
+        return self.host_service(host) if len(host) <= MAX_HOST else None
+
+    def _host_service(self, host: str) -> Service | None:
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+        for service in self.services.values():
+            plane = service.provider.plane
+            if plane is not None and plane.hosts.fullmatch(name.lower()):
+                return service
+        return None
+
     def place(self, path: str) -> tuple[World, str]:
         """The world that a path is in, and the path there."""
         name, path = split_namespace(path)
         return self.worlds.root if name is None else self.worlds.named(name), path
 
+    def serving(self, path: str) -> tuple[Service, str]:
+        """The service at a path of a world, and the path there."""
+        slug, _, rest = path[1:].partition("/")
+        if slug in self.services:
+            return self.services[slug], "/" + rest
+        if self.root is not None:
+            return self.root, path
+        providers = {slug: f"/{slug}" for slug in self.services}
+        raise FakeProblem(404, "No provider answers at this path", providers=providers)
+
     def answer(self, scope: Scope, headers: dict[str, str], body: bytes = b"") -> Answer | None:
-        """Find the world, then the service; everything after that is `Service.answer`. None is for the admin API."""
+        """Find the world and the service, by the host or by the path; everything after that is `Service.answer`. None
+        is for the admin API."""
+        aside = self.at_host(headers)
         try:
-            world, path = self.place(scope["path"])
-            if is_admin(path):
-                return None
-            slug, _, rest = path[1:].partition("/")
-            service = self.services.get(slug)
-            if service is not None:
-                path = "/" + rest
-            elif self.root is not None:
-                service = self.root
+            if aside is not None:
+                service, path = aside, scope["path"]
+                world = self.worlds.known(service.world_of(headers))
             else:
-                raise FakeProblem(
-                    404,
-                    "No provider answers at this path",
-                    providers={slug: f"/{slug}" for slug in self.services},
-                )
+                world, path = self.place(scope["path"])
+                if is_admin(path):
+                    return None
+                service, path = self.serving(path)
         except FakeProblem as problem:
             return own_refusal(problem)
         client = scope["client"]
         address = client[0] if client else ""
         prefix = scope["path"].removesuffix(path)
         scheme = scope.get("scheme", "http")
-        request = Request(scope["method"], path, scope["query_string"], headers, address, body, prefix, scheme)
+        query, there = scope["query_string"], aside is not None
+        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme, aside=there)
         return service.answer(request, world)
 
 
@@ -228,10 +275,10 @@ def has_body(headers: Mapping[str, str]) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-async def read_body(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive, most: int) -> bytes | None:
     """The body of a request, or a little more of it than is allowed; None if the client leaves before it is there."""
     body = bytearray()
-    while len(body) <= MAX_BODY_BYTES:
+    while len(body) <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None

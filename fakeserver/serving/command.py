@@ -29,6 +29,7 @@ from fakeserver.serving.listener import listen, listen_at, load_tls
 from fakeserver.serving.protocol import server_config
 from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.watching import WatchingServer
+from fakeserver.serving.working import stop_all
 
 DEFAULT_SIZE = 1_000
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
@@ -210,4 +211,8 @@ def uncollected() -> Iterator[None]:
 def run_server(app: App, listener: socket.socket, *, watch: bool, **how: Any) -> None:
     config = server_config(app, **how)
     server = WatchingServer(config, app) if watch else uvicorn.Server(config)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        # Nobody waits any longer for what commands come to, and the machine's Python waits for their threads.
+        stop_all()

@@ -146,7 +146,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_now(self, answer: Answer) -> bool:
         """Send the answer if it is whole and due, in the bytes that uvicorn's cycle would make of it."""
-        if answer.delay or answer.fault or answer.dribble or not isinstance(answer.body, bytes):
+        if answer.delay or answer.fault or answer.dribble or answer.job or not isinstance(answer.body, bytes):
             return False
         stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         try:

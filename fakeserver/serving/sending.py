@@ -7,7 +7,7 @@ import contextlib
 import functools
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from fakeserver.pipeline.exchange import PROBLEM_JSON, Answer
 from fakeserver.problems import FakeProblem
+from fakeserver.serving.working import work
 
 TRANSPORT = "fakeserver.transport"
 ANSWER = "fakeserver.answer"
@@ -52,7 +53,11 @@ def in_one_piece(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[b
 
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer as it is, or as its failure wants it."""
+    """Send an answer as it is, or as its failure wants it, once what it waits for is done."""
+    leaves = None if scope.get(TRANSPORT) is None else functools.partial(wait_for_disconnect, receive)
+    answer = await work(answer, leaves)
+    if isinstance(answer.body, AsyncIterator) and (answer.fault or answer.dribble or answer.status in BODILESS):
+        answer.body = b"".join([piece async for piece in answer.body])
     if answer.delay and await gone_within(answer.delay, scope, receive):
         return
     if answer.fault == "HTML_GATEWAY":
@@ -61,7 +66,7 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
         answer.media_type = "text/html"
     elif answer.fault is not None:
         return await break_connection(answer, scope, receive, send)
-    body = answer.text() if answer.status in BODILESS else answer.body
+    body: bytes | Iterator[bytes] | AsyncIterator[bytes] = answer.text() if answer.status in BODILESS else answer.body
     if isinstance(body, bytes) and answer.dribble is None:
         headers, body = in_one_piece(answer, body, scope["method"])
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -72,11 +77,16 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
         if answer.dribble is not None:
             pause, body = answer.dribble.seconds / answer.dribble.chunks, pieces(answer.text(), answer.dribble.chunks)
         assert not isinstance(body, bytes)
-        for piece in body:
-            # Other requests get their turn between two pieces, however long the list is.
-            await asyncio.sleep(pause)
+        async for piece in body if isinstance(body, AsyncIterator) else in_turn(body, pause):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def in_turn(pieces: Iterator[bytes], pause: float) -> AsyncIterator[bytes]:
+    """The pieces, with a pause before each: other requests get their turn in between, however long the list is."""
+    for piece in pieces:
+        await asyncio.sleep(pause)
+        yield piece
 
 
 def pieces(body: bytes, count: int) -> Iterator[bytes]:

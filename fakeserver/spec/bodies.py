@@ -6,7 +6,7 @@ loaded with the first body that arrives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from fakeserver.problems import Document, Issue, Json, Problem, SpecError, inval
 from fakeserver.spec import values
 from fakeserver.spec.body_schemas import BodySchemas
 from fakeserver.spec.declared import JSON, MEDIA_TYPE
+from fakeserver.spec.forms import MULTIPART, URL_ENCODED, media_type_of, read_form
 from fakeserver.spec.keywords import flag, keywords, read_names
 from fakeserver.spec.references import dereference
-from fakeserver.spec.schemas import fields_of, parts_of, sure_parts_of, types_of
+from fakeserver.spec.schemas import fields_of, keyword_of, parts_of, sure_parts_of, types_of
 from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_strictly, short
 from fakeserver.spec.wording import ValueRefused, refusal
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from fakeserver.spec.breaches import Breach, Validator
 
 REQUEST_BODY = keywords("content required", "description")
+FORMS = (MULTIPART, URL_ENCODED)
+RAW = (*FORMS, "application/octet-stream", "application/connect+proto", "application/proto")
+"""Media types of bodies that are no JSON."""
+BINARY = "binary"
+"""The format of a form's files."""
+NO_FILE = ("Value error, Expected UploadFile, received: <class 'str'>", "value_error")
+"""What FastAPI says of a text in the place of a file."""
 MAX_BODY_BYTES = 2**20
 """The largest body that is looked at."""
 MAX_BODY_VALUES = 5_000
@@ -53,7 +61,7 @@ FORMATS = {
 """Formats that mean in a body what they mean in a query; the validator has the others."""
 
 
-def read_request_body(document: Document, raw: Json) -> RequestBody:
+def read_request_body(document: Document, raw: Json) -> RequestBody | RawBody:
     """The body that an operation declares; a `SpecError` names the place and the keyword that cannot be honoured."""
     where = "requestBody"
     try:
@@ -61,13 +69,58 @@ def read_request_body(document: Document, raw: Json) -> RequestBody:
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from error
     content = read_names(raw.get("content"), f"{where}: content")
+    if len(content) == 1 and (kind := next(iter(content))) in RAW:
+        form = MEDIA_TYPE.read(content[kind], f"{where}: {kind}")
+        required = flag(raw.get("required", False), f"{where}: required")
+        if kind not in FORMS:
+            return RawBody(kind, {}, required)
+        schema = BodySchemas(document).alone(form["schema"], f"{where}: schema")
+        fields = fields_of(document, form["schema"])
+        files = {name for name, each in fields.items() if keyword_of(document, each, "format") == BINARY}
+        return RawBody(kind, schema, required, files)
     if list(content) != [JSON]:
-        raise SpecError(f"{where}: content: only {JSON} can be decoded, not {', '.join(content) or 'nothing'}")
+        raise SpecError(
+            f"{where}: content: only {JSON} and {', '.join(RAW)} can be decoded, not {', '.join(content) or 'nothing'}"
+        )
     media_type = MEDIA_TYPE.read(content[JSON], f"{where}: {JSON}")
     if "schema" not in media_type:
         raise SpecError(f"{where}: {JSON}: must have a schema")
     schema = BodySchemas(document).alone(media_type["schema"], f"{where}: schema")
     return RequestBody(schema, flag(raw.get("required", False), f"{where}: required"))
+
+
+class RawBody:
+    """A declared body that is no JSON: bytes that mean something to the operation alone, or a form, whose fields are
+    texts and, where the schema says so, `files` by name."""
+
+    def __init__(self, media_type: str, schema: Document, required: bool, files: Set[str] = frozenset()) -> None:
+        self.media_type = media_type
+        self.required = required
+        self._files = files
+        self._fields = RequestBody(schema, required) if media_type in FORMS else None
+
+    def decode(self, raw: bytes, content_type: str) -> Any:
+        """The bytes, or the fields of the form; a Problem has every issue."""
+        if not raw and self.required:
+            raise invalid([Issue(BODY, "Field required", "missing")])
+        if self._fields is None:
+            return raw
+        if not raw:
+            return None
+        if media_type_of(content_type) != self.media_type:
+            raise invalid([Issue(BODY, f"Input should be sent as {self.media_type}", "content_type")])
+        fields = read_form(raw, content_type)
+        files = {name: field for name, field in fields.items() if name in self._files}
+        issues = [Issue((*BODY, name), *NO_FILE) for name, field in files.items() if isinstance(field, str)]
+        # A file in the place of a text is of no type that a text has.
+        texts = {name: field if isinstance(field, str) else None for name, field in fields.items()}
+        try:
+            checked = self._fields.check({**texts, **dict.fromkeys(files, "")})
+        except Problem as problem:
+            raise invalid([*problem.issues, *issues]) from problem
+        if issues:
+            raise invalid(issues)
+        return {**checked, **files}
 
 
 class RequestBody:
@@ -88,7 +141,7 @@ class RequestBody:
             if self.required:
                 raise invalid([Issue(BODY, "Field required", "missing")])
             return None
-        if content_type and content_type.partition(";")[0].strip().lower() != JSON:
+        if content_type and media_type_of(content_type) != JSON:
             raise invalid([Issue(BODY, f"Input should be sent as {JSON}", "content_type")])
         value, issues = read_strictly(raw)
         if issues:

@@ -20,7 +20,7 @@ from fakeserver.spec.wording import TYPES, ValueRefused, refusal
 HONOURED = Keywords(SCHEMA.honoured, SCHEMA.annotations - {"writeOnly", "readOnly"})
 """A field that is only read or only written is not told apart, so it is refused."""
 BITS = {"int32": 32, "int64": 64}
-UNREAD = frozenset("double float password".split())
+UNREAD = frozenset("double float password binary".split())
 """Formats that change no value."""
 FORMATS = frozenset(
     "uuid date-time date time duration email idn-email hostname idn-hostname ipv4 ipv6 uri uri-reference iri "

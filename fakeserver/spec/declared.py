@@ -16,7 +16,7 @@ PARAMETER = keywords(
 )
 MEDIA_TYPE = keywords("schema", "example examples")
 JSON = "application/json"
-USUAL_STYLE = {"path": "simple", "query": "form"}
+USUAL_STYLE = {"path": "simple", "query": "form", "header": "simple"}
 """The one style that is decoded, by the place of a parameter; it is the default there."""
 PAIRS = re.compile(r"\^((?:\\[^\w]|[\w\-])+)\.\+\$")
 """What a pattern of dynamic names looks like: some literal text, and at least one more character."""

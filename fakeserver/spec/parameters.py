@@ -200,7 +200,8 @@ def _repeat(parameter: Parameter, reading: Reading) -> Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """All declared inputs of one operation. `required` names those of the query's own names that must be there."""
+    """All declared inputs of one operation. `required` names those of the query's own names that must be there. Those
+    in headers are decoded apart: they may be secrets, and are no part of the question that a client asks."""
 
     path: tuple[Single, ...]
     query: dict[str, Single | Repeated]
@@ -208,6 +209,22 @@ class Decoder:
     required: tuple[str, ...]
     defaults: Values
     checks: tuple[ValuesCheck, ...] = ()
+    headers: tuple[Single, ...] = ()
+
+    def decode_headers(self, headers: Mapping[str, str]) -> Values:
+        """Typed values of those in headers (whose names are in lower case), or a Problem that lists every issue."""
+        issues: list[Issue] = []
+        values: Values = {}
+        for single in self.headers:
+            text = headers.get(single.name.lower())
+            if text is not None:
+                values[single.name] = single.decode((text,), issues)
+            else:
+                values[single.name] = single.default
+                issues += [missing("header", single.name)] if single.required else []
+        if issues:
+            raise invalid(issues)
+        return values
 
     def decode(self, segments: Mapping[str, str], query: Pairs) -> Values:
         """Typed values with defaults, or a Problem that lists every issue of the request."""
@@ -244,6 +261,7 @@ def decoder(
 ) -> Decoder:
     """Compile an operation's declared parameters; those of `optional_text` count as absent when they are empty."""
     path: list[Single] = []
+    headers: list[Single] = []
     query: dict[str, Single | Repeated] = {}
     pairs: list[Prefixed] = []
     defaults: Values = {}
@@ -254,11 +272,13 @@ def decoder(
             defaults[each.name] = None
         elif isinstance(each, Single) and parameter.where == "path":
             path.append(each)
+        elif isinstance(each, Single) and parameter.where == "header":
+            headers.append(each)
         else:
             query[each.name] = each
             defaults[each.name] = each.default
     required = tuple(each.name for each in query.values() if each.required)
-    return Decoder(tuple(path), query, tuple(pairs), required, defaults, tuple(checks))
+    return Decoder(tuple(path), query, tuple(pairs), required, defaults, tuple(checks), tuple(headers))
 
 
 def check_query(query_string: bytes) -> None:

@@ -17,7 +17,7 @@ import yaml
 
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec.bodies import RequestBody, read_request_body
+from fakeserver.spec.bodies import RawBody, RequestBody, read_request_body
 from fakeserver.spec.declared import Parameter, read_parameter
 from fakeserver.spec.keywords import check_json, keywords, mapping, read_names, sequence, show, text
 from fakeserver.spec.parameters import input_of
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 JSON = "application/json"
-EVENTS = "text/event-stream"
+SENT = ("text/event-stream", "application/octet-stream", "application/connect+proto", "application/proto")
+"""Media types of successes that are no JSON."""
 REFUSED = 400
 """From this status on, only JSON is sent; an operation of a provider's own may send events where it succeeds."""
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
@@ -110,7 +111,7 @@ class Operation(Endpoint):
     parameters: tuple[Parameter, ...]
     responses: dict[int, Response]
     security: tuple[SecurityScheme, ...]
-    body: RequestBody | None = None
+    body: RequestBody | RawBody | None = None
     outcomes: tuple[str, ...] = ()
     others_outcomes: frozenset[str] = frozenset()
     """Those that other operations of the provider have, and this one has not."""
@@ -329,8 +330,9 @@ class Reader:
             schemas[media_type] = body.get("schema", {})
             self._schemas.check(schemas[media_type], f"{place}: schema")
             examples[media_type] = dict(self._examples(body.get("examples", {}), f"{place}: examples"))
-        if content and JSON not in content and (int(code) >= REFUSED or EVENTS not in content):
-            raise SpecError(f"{where}: only {JSON} can be sent, not {', '.join(content)}")
+        sent = (JSON,) if int(code) >= REFUSED else (JSON, *SENT)
+        if content and not {*content} & {*sent}:
+            raise SpecError(f"{where}: only {' and '.join(sent)} can be sent, not {', '.join(content)}")
         return Response(int(code), description, schemas.get(JSON, {}), examples.get(JSON, {}), headers)
 
     def _examples(self, raws: Json, where: str) -> Iterator[tuple[str, Json]]:

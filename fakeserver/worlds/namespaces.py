@@ -36,6 +36,10 @@ class Worlds:
             self._named.move_to_end(name)
         return world
 
+    def known(self, name: str) -> World:
+        """The world of a namespace if it is there, otherwise that at the root: a name in a token makes none."""
+        return self.named(name) if name in self._named else self.root
+
     def __iter__(self) -> Iterator[World]:
         """All worlds alive, the one at the root first."""
         return iter([self.root, *self._named.values()])
@@ -56,5 +60,7 @@ class Worlds:
         return [{"name": name, "touched": world.touched} for name, world in self._named.items()]
 
     def delete(self, name: str) -> None:
-        if self._named.pop(name, None) is None:
+        world = self._named.pop(name, None)
+        if world is None:
             raise FakeProblem(404, f"Namespace {name[:64]!r} does not exist", field="namespace")
+        world.guests.machines.close()

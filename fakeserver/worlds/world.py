@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from fakeserver.commands.guests import Guests
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Lifetimes
@@ -67,11 +68,12 @@ class World:
         self._taken_over = 0
         self.name = name
         self.secret = key_of(seeded.seeding.seed, name)
-        self.clock = Clock(self._epoch, wall=wall, live=live)
+        clock = self.clock = Clock(self._epoch, wall=wall, live=live)
         self.settings = self._initial_settings()
         self.faults = Faults(seeded.seeding.seed)
         self.limits = Limits()
         self.journal = Journal()
+        self.guests = Guests(lambda: clock.now)
         self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch), live=live)
 
     @property
@@ -84,6 +86,7 @@ class World:
             "limits": self.limits,
             "documents": self.documents,
             "journal": self.journal,
+            "guests": self.guests,
         }
 
     def _initial_settings(self) -> Settings:
@@ -162,9 +165,12 @@ class World:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
         self.write(provider, [Write(tenant, (*changes,))], self.clock.now)
 
-    def write(self, provider: Provider, writes: Sequence[Write], now: int) -> None:
+    def write(
+        self, provider: Provider, writes: Sequence[Write], now: int, after: Sequence[Callable[[], None]] = ()
+    ) -> None:
         """Make all writes as one, as of an instant that is not before any other, or raise a `ChangeError` and change
-        nothing."""
+        nothing. What follows for the files of sandboxes is done `after` that, and then those of sandboxes that have
+        ended by it are forgotten."""
         at = now - self.seeding.dated
         # What several writes change in one collection is worked out together: one of them may move what another names.
         changes: dict[tuple[str, str], list[Change]] = {}
@@ -175,6 +181,41 @@ class World:
             collection = self.collections(provider, kind, now)[tenant]
             pending.append((kind, collection, collection.effects_of(made, at)))
         self.documents.write(provider, pending)
+        for follow in after:
+            follow()
+        if any(effects.cleared for _, _, effects in pending):
+            self.bury(provider, now)
+        else:
+            changed = (identity for _, _, effects in pending for identity in effects.documents)
+            self._bury(provider, [each for each in changed if self.guests.holds(provider.slug, each)], now)
+
+    def bury(self, provider: Provider, now: int | None = None) -> None:
+        """Forget the files of all of a provider's sandboxes that have ended by now, whatever ended them."""
+        self._bury(provider, self.guests.held(provider.slug), self.clock.now if now is None else now)
+
+    def _bury(self, provider: Provider, identities: Sequence[str], now: int) -> None:
+        alive = self.living(provider, now) if identities else None
+        for identity in identities:
+            if alive is not None and not alive(identity):
+                self.guests.forget(provider.slug, identity)
+
+    def living(self, provider: Provider, now: int) -> Callable[[str], bool]:
+        """Whether there is a document of any kind with an id that has not ended: only then does it have files."""
+        found = [
+            (provider.kind(kind).machine, collection)
+            for kind in ("", *provider.kinds)
+            for collection in self.collections(provider, kind, now).values()
+        ]
+
+        def lives(identity: str) -> bool:
+            for machine, collection in found:
+                rank = collection.locate(identity)
+                life = None if rank is None else collection.life(rank, now - self.epoch)
+                if life is not None and (machine is None or machine.state_of(life) not in machine.ended):
+                    return True
+            return False
+
+        return lives
 
     def check_ageing(self, provider: Provider, put: Mapping[str, int] | None = None) -> None:
         """Refuse to let time change so many documents that it would hold up the server: by a move of the clock, or by a
@@ -205,6 +246,8 @@ class World:
         ]
         self.settings, unfit = self.settings.renewed(self._initial_settings(), changed)
         lines += [*unfit, *self.faults.renew(changed, renewal.script)]
+        for provider in changed.values():
+            self.bury(provider)
         self.limits.forget(changed)
         self._taken_over += version + 1 - self.version
         return lines
@@ -230,6 +273,7 @@ class World:
     def take_over(self, other: World) -> None:
         """Become another world, under the name that this one has; `reset` still leads back to its own seed."""
         version = self.version
+        self.guests.machines.close()
         self.secret = other.secret
         for name, part in other.parts.items():
             setattr(self, name, part)

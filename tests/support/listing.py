@@ -23,6 +23,7 @@ from fakeserver.listing.select import body_of
 class Issuer:
     """A world as cursors see it."""
 
+    name: str = ""
     secret: bytes = b"secret"
     epoch: int = 0
     as_of: int = 1_000_000

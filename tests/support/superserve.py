@@ -57,6 +57,41 @@ def ask(app: App, method: str, path: str, body: Any = None, *, who: str = "admin
     return reply
 
 
+HOST = "sandbox.superserve.ai"
+
+
+def plane(
+    app: App, box: Row, method: str, path: str, body: Any = None, *, host: str = HOST, **headers: str | None
+) -> Reply:
+    """One request at a host of the data plane, with the token of a sandbox as some answer showed it, or with other
+    headers; whatever it is answered with is documented."""
+    raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"host": host, "x-superserve-sandbox-id": box["id"], "x-access-token": box["access_token"]} | (
+        {} if isinstance(body, bytes) else JSON
+    )
+    for name, text in headers.items():
+        sent[name.replace("_", "-")] = text
+    given = {name: text for name, text in sent.items() if text is not None}
+    reply = call(app, path, method=method, headers=given, body=raw)
+    plain = path.partition("?")[0]
+    each = next(each for verb, pattern, each in routes() if verb == method and pattern.fullmatch(plain))
+    assert str(reply.status) in each["responses"] or reply.status == 413, (method, path, reply.status, reply.body[:300])
+    if reply.media_type == "application/json" and reply.status != 413:
+        held = validator(each["operationId"], reply.status)
+        assert held is None or [error.message for error in held.iter_errors(reply.value)] == [], reply.body[:300]
+    return reply
+
+
+def events(reply: Reply) -> list[Row]:
+    """Server-sent events, without the instants that each of them has."""
+    assert (reply.status, reply.media_type) == (200, "text/event-stream")
+    assert reply.body.endswith(b"\n\n")
+    found = [json.loads(text.removeprefix("data: ")) for text in reply.body.decode().split("\n\n")[:-1]]
+    instants = [each.pop("timestamp") for each in found]
+    assert instants == sorted(instants)
+    return found
+
+
 def create(app: App, **body: Any) -> str:
     """The path of a new sandbox."""
     reply = ask(app, "POST", "/sandboxes", {"name": "mine", **body})

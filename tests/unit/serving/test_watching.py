@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fakeserver.interpreter.orders import Order
 from fakeserver.providers import PROVIDERS
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.reloading import change_over, load_anew
@@ -122,6 +123,21 @@ def test_what_was_written_is_kept(watched: Watched, ns: str) -> None:
     assert {each["name"] for each in done(admin(app, "GET", PRIME, ns=ns))} >= {each["name"] for each in seeded[5:9]}
     done(admin(app, "PUT", "/snapshot", snapshot, ns=ns))
     assert [done(admin(app, "GET", call, ns=ns)) for call in calls[:3]] == before[:3]
+
+
+def test_files_stay_with_the_sandboxes_that_are_there(watched: Watched) -> None:
+    """Those of a sandbox that the new recipe lacks are gone, as what was scripted is not."""
+    app = watched.app
+    running = next(each for each in done(admin(app, "GET", PRIME)) if each["status"] == "RUNNING")
+    done(admin(app, "POST", PRIME, [{**running, "id": "sbxmine", "name": "mine"}]))
+    done(admin(app, "PUT", "/commands", [{"pattern": "pytest*", "exit_code": 1}]))
+    for identity in ("sbxmine", "sbxgone"):
+        app.world.guests.of("prime", identity).run(Order("echo hi > a.txt"), app.world.clock.now)
+    watched.edit("prime.yaml", rename)
+    assert watched.look() == ["reloaded prime"]
+    assert app.world.guests.held("prime") == ["sbxmine"]
+    assert admin(app, "GET", "/files/prime/sbxmine?path=/root/a.txt").body == b"hi\n"
+    assert [each["pattern"] for each in done(admin(app, "GET", "/commands"))["scripts"]] == ["pytest*"]
 
 
 def test_seeded_documents_follow_the_recipe(watched: Watched) -> None:

@@ -73,7 +73,13 @@ SCHEMA: Row = {
 
 
 def body_of(schema: Any, **keywords: Any) -> RequestBody:
-    return read_request_body({}, {"content": {JSON: {"schema": schema}}, **keywords})
+    return json_body({}, {"content": {JSON: {"schema": schema}}, **keywords})
+
+
+def json_body(document: Row, declared: Row) -> RequestBody:
+    body = read_request_body(document, declared)
+    assert isinstance(body, RequestBody)
+    return body
 
 
 BODY = body_of(SCHEMA, required=True)
@@ -492,7 +498,7 @@ def test_a_recursive_schema_ends() -> None:
     with pytest.raises(SpecError, match="itself"):
         read_request_body(document, {"content": {JSON: {"schema": {"$ref": "#/components/schemas/A"}}}})
     document = {"components": {"schemas": {"A": {"type": "array", "items": {"$ref": "#/components/schemas/A"}}}}}
-    body = read_request_body(document, {"content": {JSON: {"schema": {"$ref": "#/components/schemas/A"}}}})
+    body = json_body(document, {"content": {JSON: {"schema": {"$ref": "#/components/schemas/A"}}}})
     levels = MAX_JSON_DEPTH - 1
     assert body.decode(b"[" * levels + b"]" * levels, JSON)
     assert issues(body, b"[" * (levels - 1) + b"1" + b"]" * (levels - 1)) == [

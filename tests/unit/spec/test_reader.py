@@ -226,11 +226,12 @@ def test_a_parameter_that_is_declared_but_not_read(slug: str, tmp_path: Path) ->
 
 
 def test_a_parameter_in_a_place_that_is_not_read(tmp_path: Path) -> None:
-    """A header or cookie parameter cannot be decoded, so it stops the start."""
+    """A parameter in a cookie cannot be decoded, and one in a header only where an operation reads it: both stop the
+    start."""
     for where in ("header", "cookie"):
         extra = {"name": "X-Team", "in": where, "description": "x", "schema": {"type": "string"}}
         with pytest.raises(SpecError, match=rf"listSandboxes.*{where}"):
-            load(tmp_path, "prime", partial(declare, extra=extra))
+            serve(load(tmp_path, "prime", partial(declare, extra=extra)))
 
 
 @pytest.mark.parametrize("status", ["400", "401", "422", "429", "503"])
