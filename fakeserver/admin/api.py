@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fakeserver import __version__
-from fakeserver.admin import bodies, contract, directory, errors, snapshots
+from fakeserver.admin import bodies, contract, directory, errors, files, snapshots
 from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
@@ -201,6 +201,8 @@ class Admin:
             for service in self.services.values():
                 world.check_ageing(service.provider)
         move.apply(world.clock)
+        for service in self.services.values():
+            world.bury(service.provider)
         return respond(world.clock.status())
 
     # Journal
@@ -263,15 +265,46 @@ class Admin:
     def place(self, request: Request) -> tuple[Service, str]:
         """The service and tenant that a path names."""
         slug, tenant = request.path_params["slug"], request.path_params["tenant"]
-        service = self.services.get(slug)
-        if service is None:
-            hint = near(slug[:64], self.services)
-            raise FakeProblem(404, f"Provider {slug[:64]!r} is not served{hint}", field="slug")
+        service = self.service_at(slug)
         tenants = world_of(request).tenants(service.provider)
         if tenant not in tenants:
             hint = near(tenant[:64], tenants)
             raise FakeProblem(404, f"{slug} has no tenant {tenant[:64]!r}{hint}", field="tenant")
         return service, tenant
+
+    def service_at(self, slug: str) -> Service:
+        service = self.services.get(slug)
+        if service is None:
+            hint = near(slug[:64], self.services)
+            raise FakeProblem(404, f"Provider {slug[:64]!r} is not served{hint}", field="slug")
+        return service
+
+    # Commands and files
+
+    async def get_commands(self, request: Request) -> Response:
+        guests = world_of(request).guests
+        return respond({"scripts": guests.rows(), "commands": guests.rows_of_ran()})
+
+    async def put_commands(self, request: Request) -> Response:
+        world_of(request).guests.script(bodies.scripts(await json_body(request), self.services))
+        return Response(status_code=NOTHING)
+
+    async def post_command(self, request: Request) -> Response:
+        script = bodies.script(await json_body(request), self.services)
+        world_of(request).guests.prepend(script)
+        return respond(script.row(), 201)
+
+    async def delete_commands(self, request: Request) -> Response:
+        await no_body(request)
+        world_of(request).guests.script([])
+        return Response(status_code=NOTHING)
+
+    async def get_files(self, request: Request) -> Response:
+        path = check_query("getFiles", request.scope["query_string"])["path"]
+        service = self.service_at(request.path_params["slug"])
+        guest = await files.find(world_of(request), service.provider, request.path_params["id"])
+        found = await asyncio.to_thread(files.look, guest, path)
+        return Response(found, media_type=files.BYTES) if isinstance(found, bytes) else respond(found)
 
     def routes(self) -> list[Route]:
         table: list[tuple[str, str, Endpoint]] = [
@@ -297,6 +330,11 @@ class Admin:
             ("POST", "/requests/count", self.count_requests),
             ("POST", "/requests/find", self.find_requests),
             ("GET", "/requests/unmatched", self.unmatched_requests),
+            ("GET", "/commands", self.get_commands),
+            ("PUT", "/commands", self.put_commands),
+            ("POST", "/commands", self.post_command),
+            ("DELETE", "/commands", self.delete_commands),
+            ("GET", "/files/{slug}/{id}", self.get_files),
             ("GET", "/settings", self.get_settings),
             ("PUT", "/settings", self.put_settings),
             ("POST", "/transitions", self.post_transitions),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
 from fakeserver.arguments import near
+from fakeserver.commands.scripts import MAX_SCRIPTS, Script
 from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
@@ -214,6 +215,46 @@ def dribble_of(asked: Document) -> Dribble | None:
     """WireMock's `chunkedDribbleDelay`: {"numberOfChunks": n, "totalDuration": milliseconds}."""
     shape = asked.get("chunkedDribbleDelay")
     return None if shape is None else Dribble(shape["numberOfChunks"], shape["totalDuration"] / 1000)
+
+
+# Commands
+
+
+def scripts(value: Json, services: Mapping[str, Service]) -> list[Script]:
+    """Scripts from a body such as [{"pattern": "pytest*", "exit_code": 1}], in the order in which they are tried."""
+    if isinstance(value, list) and len(value) > MAX_SCRIPTS:
+        raise refusal("body", f"should have at most {MAX_SCRIPTS} scripts")
+    if isinstance(value, dict):
+        raise refusal("body", "Input should be a valid list, of all scripts; POST adds one")
+    asked = check_body("putCommands", value)
+    unknown = [(f"{index}.provider", each.get("provider")) for index, each in enumerate(asked)]
+    refuse_unserved(unknown, services)
+    return [script_of(each) for each in asked]
+
+
+def script(value: Json, services: Mapping[str, Service]) -> Script:
+    """A script from a body such as {"pattern": "git *", "stdout": "ok", "times": 2}."""
+    if isinstance(value, list):
+        raise refusal("body", "Input should be a valid dictionary, one script; PUT takes a list")
+    asked = check_body("postCommand", value)
+    refuse_unserved([("provider", asked.get("provider"))], services)
+    return script_of(asked)
+
+
+def refuse_unserved(named: Iterable[tuple[str, str | None]], services: Mapping[str, Service]) -> None:
+    """Refuse the fields that name a provider which is not served; one that names none is about all."""
+    wrong = [
+        (field, f"Input should be {alternatives([*services])}{near(slug, services)}")
+        for field, slug in named
+        if slug is not None and slug not in services
+    ]
+    if wrong:
+        raise refusal_of_fields(wrong)
+
+
+def script_of(asked: Document) -> Script:
+    """A null says no more than nothing."""
+    return Script(**{name: member for name, member in asked.items() if member is not None})
 
 
 # Clock

@@ -33,7 +33,9 @@ class Contract:
 
     def body(self, operation: str) -> RequestBody:
         if operation not in self._bodies:
-            self._bodies[operation] = read_request_body(self.document, self.operations[operation]["requestBody"])
+            read = read_request_body(self.document, self.operations[operation]["requestBody"])
+            assert isinstance(read, RequestBody)
+            self._bodies[operation] = read
         return self._bodies[operation]
 
     def query(self, operation: str) -> Decoder:

@@ -89,6 +89,8 @@ def bad_values(parameter: Parameter) -> Iterator[str]:
     """Queries (for a path parameter: segments) that a server may refuse."""
     if parameter.where == "path":
         yield NOBODY
+    elif parameter.where == "header":
+        return
     elif parameter.pairs is not None:
         yield f"{parameter.name}."
     elif parameter.json:

@@ -25,10 +25,11 @@ from fakeserver.provider import Provider
 from fakeserver.worlds.documents import Seeding
 from fakeserver.worlds.world import World
 
-VERSION = 6
-"""6: what is kept beside stored documents, documents of other kinds, and how passing states end. 5: the clock says how
-far it is ahead of the seeded documents. 4: the journal says what was asked for and is not served. 3: a member for each
-part of a world, written by the part. 2: stored documents over hidden ones."""
+VERSION = 7
+"""7: the files of sandboxes, and scripted commands. 6: what is kept beside stored documents, documents of other kinds,
+and how passing states end. 5: the clock says how far it is ahead of the seeded documents. 4: the journal says what was
+asked for and is not served. 3: a member for each part of a world, written by the part. 2: stored documents over hidden
+ones."""
 SECRET_BYTES = 32
 MAX_SEED = 2**63 - 1
 
@@ -76,6 +77,8 @@ class Serving:
 
 def take(world: World, services: Mapping[str, Service]) -> Document:
     """The world as it is now."""
+    for service in services.values():
+        world.bury(service.provider)
     return {
         "version": VERSION,
         "recipe": dataclasses.asdict(world.seeding),

@@ -38,6 +38,11 @@ class Admin:
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
         """The JSON answer of an admin call, or None where it has none. AdminError: it is refused."""
+        text, _ = self.send(method, path, body)
+        return json.loads(text) if text else None
+
+    def send(self, method: str, path: str, body: Json = None) -> tuple[bytes, str]:
+        """The bytes of the answer, and their media type."""
         request = urllib.request.Request(
             f"{self.base_url}/__admin{path}",
             method=method,
@@ -46,8 +51,7 @@ class Admin:
         )
         try:
             with self._opener.open(request, timeout=CALL_SECONDS) as response:
-                text = response.read()
+                return response.read(), response.headers.get_content_type()
         except urllib.error.HTTPError as error:
             with error:
                 raise AdminError(error.code, json.loads(error.read())) from None
-        return json.loads(text) if text else None

@@ -10,16 +10,20 @@ With pytest the fixture `fakeserver` is there as soon as the package is installe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fakeserver.admin.files import BYTES
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json
 from fakeserver.serving.app import App
 from fakeserver.testing.admin import Admin
 from fakeserver.testing.admin import AdminError as AdminError
 from fakeserver.testing.building import Builder
+from fakeserver.testing.commands import Ran as Ran
+from fakeserver.testing.commands import Seconds, commands_of, place_of, script_command
 from fakeserver.testing.documents import Documents
 from fakeserver.testing.faults import DribbleDelay, FaultName, LogNormal, Match, Milliseconds, Uniform, script
 from fakeserver.testing.suggesting import SuggestsAttributes, suggests_arguments
@@ -150,6 +154,43 @@ class ProviderHandle(SuggestsAttributes):
         made: Document = self._admin.call("POST", "/faults", asked)
         return made
 
+    @suggests_arguments
+    def on_command(
+        self,
+        pattern: str,
+        *,
+        stdout: str | None = None,
+        stderr: str | None = None,
+        exit_code: int | None = None,
+        delay: Seconds | None = None,
+        times: int | None = None,
+    ) -> Document:
+        """Script the commands of this provider's sandboxes that match a pattern, instead of running them:
+        `on_command("pytest*", stdout="1 failed", exit_code=1)`; the last one that was scripted and matches answers.
+        `delay` is wall time, in seconds or a timedelta."""
+        return script_command(self._admin, self.slug, pattern, stdout, stderr, exit_code, delay, times)
+
+    @property
+    def commands(self) -> tuple[Ran, ...]:
+        """The commands that were run in this provider's sandboxes, the first one first."""
+        return commands_of(self._admin, self.slug)
+
+    def read_file(self, identity: str, path: str) -> bytes:
+        """A file of a sandbox. AdminError: it is not there, or the sandbox is not."""
+        content, media_type = self._admin.send("GET", place_of(self.slug, identity, path))
+        if media_type == BYTES:
+            return content
+        raise IsADirectoryError(f"{path} is a directory of {self.slug} {identity}")
+
+    def list_files(self, identity: str, path: str = "/") -> list[Document]:
+        """What is in a directory of a sandbox, by name: each with `name`, `kind`, `size`, `mode`, `modified` and
+        `target`. AdminError: it is not there, or the sandbox is not."""
+        content, media_type = self._admin.send("GET", place_of(self.slug, identity, path))
+        if media_type == BYTES:
+            raise NotADirectoryError(f"{path} is a file of {self.slug} {identity}")
+        entries: list[Document] = json.loads(content)["entries"]
+        return entries
+
     def end_passing(self, identity: str | None = None, *, outcome: str | None = None) -> list[Document]:
         """Let passing states end by one step: of the sandbox (or another document) with this id, or of all; what moved,
         each with `kind`, `tenant`, `id`, `from` and `to`. AdminError: it is in none, or cannot turn out so."""
@@ -205,6 +246,25 @@ class World(SuggestsAttributes):
         """The world's journal, oldest first."""
         found: list[Document] = self.admin.call("GET", "/requests")["requests"]
         return found[::-1]
+
+    @suggests_arguments
+    def on_command(
+        self,
+        pattern: str,
+        *,
+        stdout: str | None = None,
+        stderr: str | None = None,
+        exit_code: int | None = None,
+        delay: Seconds | None = None,
+        times: int | None = None,
+    ) -> Document:
+        """The same as `on_command` of a provider, for the sandboxes of all of them."""
+        return script_command(self.admin, None, pattern, stdout, stderr, exit_code, delay, times)
+
+    @property
+    def commands(self) -> tuple[Ran, ...]:
+        """The commands that were run in any sandbox of this world, the first one first."""
+        return commands_of(self.admin)
 
     def set_transitions(self, mode: Literal["immediate", "clock", "manual"]) -> None:
         """When passing states end: at once, by the world's clock, or by `end_passing`."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from fakeserver.admin import files
 from fakeserver.admin.contract import Contract, check_body, check_query
+from fakeserver.commands import ran, scripts
 from fakeserver.faults.scripts import CONNECTION_FAULTS, MAX_DELAY_SECONDS, PHASES
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.references import dereference
@@ -25,7 +27,7 @@ SCHEMAS: Row = CONTRACT.document["components"]["schemas"]
 CALLS = [name for name, operation in CONTRACT.operations.items() if "requestBody" in operation]
 CHECKED = [name for name in CALLS if not name.endswith(("Documents", "Snapshot"))]
 """Documents are held against the provider's spec, and a snapshot's parts read themselves."""
-BASES: dict[str, list[Row]] = {
+BASES: dict[str, list[Any]] = {
     "postFault": [
         {
             "provider": "prime",
@@ -48,6 +50,8 @@ BASES: dict[str, list[Row]] = {
     ],
     "putSettings": [{"rate_limits": {"prime": "off"}, "switches": {"prime": {}}}],
     "postTransitions": [{"provider": "prime", "kind": "exposures", "tenant": "main", "id": "a", "outcome": "error"}],
+    "putCommands": [[], [{"pattern": "make *", "provider": "prime"}]],
+    "postCommand": [{"pattern": "make *", "stdout": "a", "stderr": "b", "exit_code": 1, "delay_ms": 0.5, "times": 1}],
     "countRequests": [{"queryParameters": {"page": {"equalTo": "1"}}}],
     "findRequests": [{"queryParameters": {"page": {"equalTo": "1"}}}],
 }
@@ -56,11 +60,12 @@ BASES: dict[str, list[Row]] = {
 
 def test_everything_can_be_honoured() -> None:
     """Each body and each query is read with the rule of the providers' specs, which refuses what nobody honours."""
-    assert len(CALLS) == 10
+    assert len(CALLS) == 12
     for name in CALLS:
         CONTRACT.body(name)
     assert CONTRACT.query("getRequests").query.keys() == {"limit"}
     assert BASES.keys() == {*CHECKED}
+    assert CONTRACT.query("getFiles").query.keys() == {"path"}
     for name, bases in BASES.items():
         for base in bases:
             check_body(name, base)
@@ -167,6 +172,16 @@ def test_what_the_code_knows_as_well() -> None:
     modes = SCHEMAS["Settings"]["properties"]["rate_limits"]["additionalProperties"]["enum"]
     assert modes == [*LIMIT_MODES]
     assert SCHEMAS["Expression"]["maxLength"] == MAX_CHARACTERS
+    command = SCHEMAS["Script"]["properties"]
+    assert command["pattern"]["maxLength"] == scripts.MAX_PATTERN
+    assert command["stdout"]["maxLength"] == command["stderr"]["maxLength"] == scripts.MAX_TEXT
+    assert command["exit_code"]["maximum"] == scripts.MAX_EXIT_CODE
+    assert command["delay_ms"]["maximum"] == scripts.MAX_DELAY_MS
+    assert command["times"]["maximum"] == scripts.MAX_TIMES
+    put = CONTRACT.operations["putCommands"]["requestBody"]["content"]["application/json"]["schema"]
+    assert put["maxItems"] == scripts.MAX_SCRIPTS
+    assert f"{files.MAX_ENTRIES:,} of them" in SCHEMAS["Directory"]["properties"]["entries"]["description"]
+    assert f"{ran.MAX_SHOWN:,} characters" in SCHEMAS["Ran"]["description"]
 
 
 # Queries
