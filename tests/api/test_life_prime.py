@@ -22,7 +22,9 @@ WISH: Row = {"name": "mine", "docker_image": "python:3.11-slim", "vm": True}
 TEAM = {**WISH, "team_id": "research"}
 CONTAINER = {**WISH, "vm": False}
 OPERATIONS = [
-    (method, path, operation) for method, path, operation in served("prime") if operation["tags"] == ["observed"]
+    (method, path, operation)
+    for method, path, operation in served("prime")
+    if operation["tags"] == ["observed"] and path.startswith(ROOT)
 ]
 
 

@@ -1,9 +1,10 @@
-"""The command line `prime` from PyPI lists, makes, reads and deletes sandboxes on the live fake."""
+"""The command line `prime` from PyPI lists, makes, reads, uses and deletes sandboxes on the live fake."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -55,6 +56,22 @@ def test_create_list_get_delete(prime: Callable[..., str]) -> None:
     assert "Successfully deleted" in prime("delete", row["id"], "--yes", "--plain")
     assert read(prime, "get", row["id"])["status"] == "TERMINATED"
     assert read(prime, "list")["total"] == before
+
+
+def test_create_run_upload_download_delete(prime: Callable[..., str], tmp_path: Path) -> None:
+    told = prime("create", "python:3.11-slim", "--label", "used", "--env", "A=b", "--yes", "--plain")
+    (box,) = (each["id"] for each in read(prime, "list", "--label", "used")["sandboxes"])
+    assert box in told
+    assert "it says b" in prime("run", box, "--", "sh", "-c", "echo it says $A")
+    assert "no such thing" in prime("run", box, "--", "sh", "-c", "echo no such thing >&2; exit 3", code=3)
+    here, back = tmp_path / "here.txt", tmp_path / "back.txt"
+    here.write_text("up and down\n")
+    assert "uploaded" in prime("upload", box, str(here), "/tmp/there.txt")
+    assert "up and down" in prime("run", box, "cat", "/tmp/there.txt")
+    assert "downloaded" in prime("download", box, "/tmp/there.txt", str(back))
+    assert back.read_text() == "up and down\n"
+    assert "Successfully deleted" in prime("delete", box, "--yes", "--plain")
+    prime("run", box, "echo", code=1)
 
 
 def test_many_are_deleted_by_their_label(prime: Callable[..., str]) -> None:

@@ -10,7 +10,7 @@ from tests.clients.others import needs, run
 from tests.clients.table import TESTS
 
 NAME = "prime-sandboxes-0.2.39"
-TESTED = ("test_prime.py", "test_prime_life.py")
+TESTED = ("test_prime.py", "test_prime_life.py", "test_prime_commands.py")
 
 pytestmark = needs(NAME)
 

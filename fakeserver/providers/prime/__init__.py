@@ -42,8 +42,18 @@ from fakeserver.providers.prime.exposures import (
     list_all_exposures,
     list_exposures,
 )
+from fakeserver.providers.prime.gateway import (
+    MAX_UPLOAD,
+    PLACE,
+    download,
+    execute,
+    gateway_errors,
+    is_gateway,
+    read_file,
+    upload,
+)
 from fakeserver.providers.prime.policies import get_policy, put_policy
-from fakeserver.providers.prime.reports import GATEWAY, get_error_context, get_logs, get_token
+from fakeserver.providers.prime.reports import get_error_context, get_logs, get_token
 from fakeserver.providers.prime.rows import EXTRAS, SDK
 from fakeserver.providers.prime.sandboxes import (
     KEY_KIND,
@@ -53,6 +63,17 @@ from fakeserver.providers.prime.sandboxes import (
     get_sandbox,
     pause_sandbox,
     resume_sandbox,
+)
+from fakeserver.providers.prime.sessions import (
+    HEADS,
+    STREAM_HEADS,
+    TIMEOUT,
+    connect,
+    list_sessions,
+    send_input,
+    send_signal,
+    start,
+    update,
 )
 from fakeserver.providers.prime.states import FAILURES, MACHINE, TIMED_OUT
 from fakeserver.resources import resource
@@ -102,22 +123,12 @@ UNSERVED = (
         "POST /api/v1/sandbox/{id}/ssh-session",
         "DELETE /api/v1/sandbox/{id}/ssh-session/{session_id}",
     ),
-    # Behind the gateway, where commands run and files are.
-    *unserved(
-        "prime-sandboxes 0.5.1",
-        *(
-            f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/command_session.CommandSession/{name}"
-            for name in ("Start", "Connect", "SendInput", "SendSignal", "Update", "List")
-        ),
-        f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/upload",
-        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/download",
-        f"GET {GATEWAY}/{{user_ns}}/{{job_id}}/read-file",
-    ),
-    *unserved("prime-sandboxes 0.2.39", f"POST {GATEWAY}/{{user_ns}}/{{job_id}}/exec"),
 )
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
+    if is_gateway(problem.operation):
+        return gateway_errors(problem)
     if problem.kind == "invalid" and switches.get("validation_errors") == "published":
         return 422, {"errors": [{"param": each.field, "details": each.msg} for each in problem.issues]}
     return problem.status, fastapi_detail(problem)
@@ -238,6 +249,16 @@ OBSERVED: Mapping[str, Meaning] = {
     "unexposePort": Call(delete_exposure, ("sandbox_id", "exposure_id")),
     "getEgressPolicy": Call(get_policy, SANDBOX),
     "putEgressPolicy": Call(put_policy, SANDBOX, body=True),
+    "startSession": Call(start, PLACE, heads=(TIMEOUT, *STREAM_HEADS), body=True, public=True),
+    "connectSession": Call(connect, PLACE, heads=STREAM_HEADS, body=True, public=True),
+    "sendSessionInput": Call(send_input, PLACE, heads=HEADS, body=True, public=True),
+    "sendSessionSignal": Call(send_signal, PLACE, heads=HEADS, body=True, public=True),
+    "updateSession": Call(update, PLACE, heads=HEADS, body=True, public=True),
+    "listSessions": Call(list_sessions, PLACE, heads=HEADS, body=True, public=True),
+    "executeCommand": Call(execute, PLACE, body=True, public=True),
+    "uploadFile": Call(upload, (*PLACE, "path", "sandbox_id"), body=True, public=True, max_body=MAX_UPLOAD),
+    "downloadFile": Call(download, (*PLACE, "path", "sandbox_id"), public=True),
+    "readFile": Call(read_file, (*PLACE, "path", "offset", "length"), public=True),
 }
 """Operations that no reference page has."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import partial
 
 from fakeserver.provider import (
     Asked,
@@ -10,9 +12,13 @@ from fakeserver.provider import (
     Change,
     Collection,
     Document,
+    Emit,
+    Guest,
     Issue,
+    Job,
     Record,
     Result,
+    Shell,
     View,
     Write,
     elements,
@@ -35,6 +41,7 @@ from fakeserver.providers.prime.states import MACHINE, is_vm
 
 MOST_DELETED = 1_000
 """Assumed: sandboxes that one request deletes by labels, user or team; the oldest wait for the next."""
+CODE = re.compile(r"[0-9]{1,3}", re.ASCII)
 NOT_ADMIN = "Only an admin of the given team may delete other users' sandboxes"
 
 
@@ -70,21 +77,47 @@ def absence(view: View, identity: str) -> Document:
 
 
 def get_job_statuses(asked: Asked, view: View) -> Result:
-    """No sandbox runs commands yet, so there are no jobs to be found."""
-    errors = [{**job, **absence_of_job(view, job["sandbox_id"])} for job in asked.body["jobs"]]
-    return Result(200, {"statuses": [], "errors": errors})
+    """What the files of prime-sandboxes 0.5.1 say of its background jobs, in the order in which they were asked for."""
+    jobs: list[Document] = asked.body["jobs"]
+    absent = [absence_of_job(view, job["sandbox_id"]) for job in jobs]
+    guests = [view.guest(job["sandbox_id"]) if why is None else None for job, why in zip(jobs, absent, strict=True)]
+
+    def look(emit: Emit) -> list[Document]:
+        return [
+            {} if guest is None else guest.files(partial(job_in, guest, job["job_id"]), changes=False)
+            for guest, job in zip(guests, jobs, strict=True)
+        ]
+
+    def answer(found: list[Document]) -> Result:
+        rows = [{**job, **(why or state)} for job, why, state in zip(jobs, absent, found, strict=True)]
+        statuses = [row for row in rows if "completed" in row]
+        return Result(200, {"statuses": statuses, "errors": [row for row in rows if "completed" not in row]})
+
+    return Result(200, job=Job(look, answer))
 
 
-def absence_of_job(view: View, identity: str) -> Document:
+def job_in(guest: Guest, job: str, shell: Shell) -> Document:
+    """How a job is, or that there is none. Assumed: one that was killed is not found either."""
+    files, path = shell.bash.fs(), f"/tmp/job_{job}.exit"
+    code = bytes(files.read_file(path)).decode(errors="replace").strip() if files.exists(path) else ""
+    if CODE.fullmatch(code):
+        return {"completed": True, "exit_code": int(code)}
+    if any(path in process.order.text for process in guest.processes):
+        return {"completed": False, "exit_code": None}
+    there = files.exists(f"/tmp/job_{job}.launch")
+    what = "exited without recording an exit code" if there else "not found"
+    return {"code": "NOT_FOUND", "message": f"Background job {what}"}
+
+
+def absence_of_job(view: View, identity: str) -> Document | None:
+    """Why there can be no job, if so."""
     record = look_for(view, identity)
     if record is None:
         return absence(view, identity)
     if not is_vm(record):
         return {"code": "NOT_VM", "message": "Only VM sandboxes have background jobs"}
     status = record.document["status"]
-    if status != "RUNNING":
-        return {"code": "NOT_RUNNING", "message": f"The sandbox is {status}"}
-    return {"code": "NOT_FOUND", "message": "Background job not found"}
+    return None if status == "RUNNING" else {"code": "NOT_RUNNING", "message": f"The sandbox is {status}"}
 
 
 # The end
@@ -109,7 +142,8 @@ def delete_sandboxes(asked: Asked, view: View) -> Result:
     succeeded = [record.identity for record in records]
     message = f"Deleted {len(succeeded)} sandbox(es)" + (f", {len(failed)} failed" if failed else "")
     writes = [Write(name, tuple(each)) for name, each in changes.items()]
-    return Result(200, {"succeeded": succeeded, "failed": failed, "message": message}, writes=writes)
+    after = [view.guest(identity).forget for identity in succeeded]
+    return Result(200, {"succeeded": succeeded, "failed": failed, "message": message}, writes=writes, after=after)
 
 
 def object_to_scope(body: Document, caller: Caller) -> Iterator[Issue]:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-import re
 from collections.abc import Iterator
 
-from fakeserver.provider import SECOND, Asked, Document, Result, View, at
+from fakeserver.provider import Asked, Document, Result, View, at
 from fakeserver.providers.prime.access import find_changeable, find_sandbox
+from fakeserver.providers.prime.gateway import GATEWAY, namespace_of
 from fakeserver.providers.prime.states import job_of
-
-TOKEN_SECONDS = 3_600
-"""Observed: prime-sandboxes 0.5.1 keeps a token for about an hour, and asks for another before it expires."""
-UNFIT = re.compile("[^a-z0-9]+")
-"""What a namespace of Kubernetes has no room for."""
-GATEWAY = "/gateway"
-"""Assumed: where the gateway is, behind the provider's base URL."""
+from fakeserver.providers.prime.tokens import make_token
 
 
 def get_error_context(asked: Asked, view: View) -> Result:
@@ -31,7 +21,7 @@ def get_logs(asked: Asked, view: View) -> Result:
 
 
 def lines_of(document: Document) -> Iterator[str]:
-    """Assumed: what the platform itself has to say; no command has run yet that could add to it."""
+    """Assumed: what the platform itself has to say, and nothing of what commands write."""
     yield f"{document['createdAt']} Sandbox {document['id']} created from {document['dockerImage']}\n"
     if document.get("startedAt") is not None:
         yield f"{document['startedAt']} Sandbox started\n"
@@ -45,24 +35,12 @@ def get_token(asked: Asked, view: View) -> Result:
     """A token for the gateway, which an SDK compares with its own clock. Assumed: a sandbox in whatever state has one,
     since the gateway itself says what is wrong; and who may not change a sandbox has none."""
     record = find_changeable(view, asked.values["sandbox_id"])
-    document = record.document
-    expires = view.wall() + TOKEN_SECONDS * SECOND
-    account = document.get("teamId") or document.get("userId") or record.tenant
+    token, expires = make_token(record, view)
     answer = {
-        "token": signed(view, {"aud": "gateway", "sub": record.identity, "exp": expires // SECOND}),
+        "token": token,
         "gateway_url": view.base_url() + GATEWAY,
-        "user_ns": UNFIT.sub("-", account.lower()),
-        "job_id": job_of(document),
+        "user_ns": namespace_of(record),
+        "job_id": job_of(record.document),
         "expires_at": at(expires),
     }
     return Result(200, answer)
-
-
-def signed(view: View, claims: Document) -> str:
-    """A JSON Web Token (RFC 7519) that nobody else can make, and that nothing has to remember."""
-    head = ".".join(in_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return f"{head}.{in_base64(hmac.digest(view.issuer.secret, head.encode(), hashlib.sha256))}"
-
-
-def in_base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -174,7 +174,8 @@ def delete_sandbox(asked: Asked, view: View) -> Result:
     if record.document["status"] == "TERMINATED":
         return Result(200, {"success": True, "message": f"Sandbox {identity} is already terminated"})
     ended = fire(record, MACHINE, "delete", view)
-    return Result(200, {"success": True, "message": f"Sandbox {identity} deleted"}, writes=[ended.write])
+    done = {"success": True, "message": f"Sandbox {identity} deleted"}
+    return Result(200, done, writes=[ended.write], after=[view.guest(identity).forget])
 
 
 def pause_sandbox(asked: Asked, view: View) -> Result:

@@ -139,6 +139,7 @@ MACHINE = Machine(
             "pause", ("RUNNING", UNREACHABLE), PAUSING, lambda moment: say(None, moment), settle_policy,
             note="VM sandboxes only",
         ),
+        Transition("use", ("RUNNING",), "RUNNING", None, use, note="commands and files, where it has an idle timeout"),
         Transition("paused", (PAUSING,), "PAUSED", lambda moment: say(None, moment), seconds=PAUSE_SECONDS),
         Transition(
             "failed", (PAUSING,), "RUNNING", lambda moment: say(NOT_PAUSED, moment),
