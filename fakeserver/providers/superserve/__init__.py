@@ -35,7 +35,8 @@ from fakeserver.provider import (
     unauthenticated,
     unserved,
 )
-from fakeserver.providers.superserve import sandboxes, snapshots, templates
+from fakeserver.providers.superserve import commands, files, sandboxes, snapshots, templates
+from fakeserver.providers.superserve.access import PLANE
 from fakeserver.providers.superserve.limits import metadata_limits
 from fakeserver.providers.superserve.refusals import errors
 from fakeserver.providers.superserve.states import MACHINE, written
@@ -52,8 +53,6 @@ PAGE_STATES = ("active", "paused", "resuming")
 """The states that page 004 knows."""
 UNSERVED = unserved(
     "superserve 0.11.4",
-    "POST /sandboxes/{id}/exec",
-    "POST /sandboxes/{id}/exec/stream",
     "GET /sandboxes/{id}/files",
     "GET /sandboxes/{id}/network",
     "POST /sandboxes/{id}/secrets",
@@ -69,6 +68,10 @@ UNSERVED = unserved(
     "PATCH /secrets/{name}",
     "DELETE /secrets/{name}",
     "GET /providers",
+    # Of the data plane: terminals and commands over WebSockets, and the desktop.
+    "GET /terminal",
+    "GET /exec/connect",
+    "POST /superserve.boxd.v1.DesktopService/{method}",
 )
 
 
@@ -149,6 +152,8 @@ PROVIDER = Provider(
         **sandboxes.OPERATIONS,
         **snapshots.OPERATIONS,
         **templates.OPERATIONS,
+        **commands.OPERATIONS,
+        **files.OPERATIONS,
         "getHealth": Call(health, public=True),
     },
     make=make,
@@ -173,10 +178,13 @@ PROVIDER = Provider(
     # Observed: Go's handlers take the first of repeated values, and an empty text for none.
     reading=Reading(repeated="first", empty="absent"),
     sdk={"SUPERSERVE_BASE_URL": "{base_url}", "SUPERSERVE_API_KEY": "{key}"},
+    sdk_note="Commands and files of the SDK go to https://sandbox.superserve.ai, the provider's own host, until "
+    "something leads that here: docs/superserve.md",
     headers={
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     },
     media_type="application/json; charset=utf-8",
+    plane=PLANE,
 )

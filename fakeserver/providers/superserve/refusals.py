@@ -32,17 +32,25 @@ REFUSALS = {
     "sort": "sort must be one of: created_at, name, status",
     "order": "order must be 'asc' or 'desc'",
     "status": f"status must be one or more of: {', '.join(STATES)}",
+    "path": "missing path query parameter",
 }
 """By parameter of a query, in the order in which the server looks at them."""
 EMPTY_KEY = "metadata filter key cannot be empty"
+MAX_TOLD = 200
+"""Characters of a path or a command that a refusal repeats."""
 SAID = "said"
 """The type of an issue whose message is the server's sentence already."""
+COMMAND_REQUIRED = "Request body is not valid JSON or is missing required fields (command is required)."
 OPENINGS = {
     "createSandbox": "Request body is not valid JSON or contains unknown fields.",
     "updateSandbox": "Invalid request body: {}",
     "createSnapshot": "Invalid request body: {}",
     "updateSnapshot": "Invalid request body: {}",
     "createTemplate": "Validation failed: {}",
+    "execCommand": COMMAND_REQUIRED,
+    "execCommandStream": COMMAND_REQUIRED,
+    "exec": "invalid JSON body: {}",
+    "execStream": "invalid JSON body: {}",
 }
 """By operation: what is said of a body that Go cannot read into the fields that the server knows."""
 UNREADABLE = frozenset(
@@ -79,6 +87,8 @@ FIELDS = {
 }
 """By operation and field of its body, in the order in which the server looks at them. Assumed: what is said of a
 snapshot's id."""
+FIELDS |= {name: {"command": COMMAND_REQUIRED} for name in ("execCommand", "execCommandStream")}
+FIELDS |= {name: {"command": "command is required"} for name in ("exec", "execStream")}
 FIELDS["updateSandbox"] = {
     name: FIELDS["createSandbox"][name]
     for name in ("preview_access", "auto_delete_seconds", "timeout_seconds", "network", "metadata")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import NamedTuple
 
 from fakeserver.provider import (
@@ -14,7 +13,6 @@ from fakeserver.provider import (
     Document,
     Issue,
     Life,
-    Machine,
     Problem,
     Record,
     Result,
@@ -28,13 +26,12 @@ from fakeserver.provider import (
     not_found,
     on_clock,
 )
+from fakeserver.providers.superserve.access import rested, token_of
 from fakeserver.providers.superserve.limits import check, issues_in_sandbox, rules_of
 from fakeserver.providers.superserve.refusals import SUPPORT, broken, failure, quote, said, too_many
-from fakeserver.providers.superserve.states import MACHINE, PASSING, written
+from fakeserver.providers.superserve.states import MACHINE, PASSING, SURROUNDINGS, written
 from fakeserver.providers.superserve.templates import find_template, shown_template
 
-TOKEN_WINDOW = 3_600 * SECOND
-"""Observed: how long an access token stays the same; the data plane takes that of the window before as well."""
 STALE = 15 * 60 * SECOND
 """Observed: how long a sandbox is in a passing state before it may be deleted all the same."""
 RETRY_AFTER = {"Retry-After": "1"}
@@ -50,13 +47,14 @@ LOST = "Sandbox VM is no longer available and has been marked failed"
 
 class Source(NamedTuple):
     """What a sandbox is made of: its size, and what it has of network rules, timeout and facts where the request says
-    nothing."""
+    nothing; and the snapshot whose `files` it begins with."""
 
     vcpus: int
     memory_mib: int
     kept: Document
     network: Document
     timeout: int | None
+    files: str | None = None
 
 
 # What is found and shown
@@ -68,19 +66,6 @@ def find_sandbox(asked: Asked, view: View) -> Record:
     if record is None:
         raise not_found("Sandbox not found")
     return record
-
-
-def rested(record: Record, view: View, machine: Machine = MACHINE) -> Record:
-    """The document where nothing is on its way for long: in a world without transitions, a passing state that it was
-    seeded in is over when somebody does something to it."""
-    life = machine.settle(record.life, view.now) if view.transitions == "immediate" else record.life
-    return record if life is None else record.after(life)
-
-
-def token_of(identity: str, view: View) -> str:
-    """The access token of a sandbox in this hour."""
-    text = f"{identity}|{view.now // TOKEN_WINDOW}"
-    return hmac.digest(view.issuer.secret, text.encode(), "sha256").hex()
 
 
 def shown(record: Record, view: View) -> Document:
@@ -145,7 +130,14 @@ def create(asked: Asked, view: View) -> Result:
     answer = shown(record, view)
     if view.switches["created"] == "active":
         answer["status"] = "active"
-    return Result(201, answer, writes=(made.write,))
+
+    def begin_machine() -> None:
+        if source.files is not None:
+            view.guest(source.files).copy(document["id"])
+        # They may be secrets: no document has them.
+        view.guest(document["id"]).set_variables(body.get("env_vars") or {})
+
+    return Result(201, answer, writes=(made.write,), after=(begin_machine,))
 
 
 def source_of(body: Document, view: View) -> Source:
@@ -159,7 +151,8 @@ def source_of(body: Document, view: View) -> Source:
     document = shown_template(template, view)
     if document["status"] != "ready":
         raise conflict(f"template is not ready (status={document['status']})")
-    kept = {"template": template.identity, "disk_mib": document["disk_mib"]}
+    kept = {"template": template.identity, "disk_mib": document["disk_mib"], "image": document["name"]}
+    kept |= {name: template.kept[name] for name in SURROUNDINGS if name in template.kept}
     return Source(document["vcpu"], document["memory_mib"], kept, {}, None)
 
 
@@ -176,8 +169,9 @@ def source_in_snapshot(identity: str, view: View) -> Source:
     if document["template_id"] is not None:
         kept["template"] = document["template_id"]
     inherited = record.kept
+    kept |= {name: inherited[name] for name in SURROUNDINGS if name in inherited}
     network, timeout = inherited.get("network", {}), inherited.get("timeout_seconds")
-    return Source(resources["vcpu_count"], resources["memory_mib"], kept, network, timeout)
+    return Source(resources["vcpu_count"], resources["memory_mib"], kept, network, timeout, identity)
 
 
 def refuse_secrets(secrets: Document) -> None:
@@ -230,7 +224,7 @@ def delete(asked: Asked, view: View) -> Result:
     since = record.kept.get(SINCE) or on_clock(record.document["created_at"], record.kept)
     stale = record.document["status"] in PASSING and view.now - since >= STALE
     fired = fire(record, MACHINE, "delete stale" if stale else "delete", view)
-    return Result(204, writes=(fired.write,))
+    return Result(204, writes=(fired.write,), after=(view.guest(record.identity).forget,))
 
 
 def update(asked: Asked, view: View) -> Result:

@@ -21,10 +21,11 @@ from fakeserver.provider import (
     mint,
     not_found,
 )
+from fakeserver.providers.superserve.access import rested
 from fakeserver.providers.superserve.limits import MAX_NAME, check, size_of
 from fakeserver.providers.superserve.refusals import SUPPORT, failure, said, too_many
-from fakeserver.providers.superserve.sandboxes import find_sandbox, rested
-from fakeserver.providers.superserve.states import SNAPSHOTS, written
+from fakeserver.providers.superserve.sandboxes import find_sandbox
+from fakeserver.providers.superserve.states import SNAPSHOTS, SURROUNDINGS, written
 from fakeserver.providers.superserve.templates import DEFAULT_DISK_MIB, POLL_SECONDS, records_of
 
 KIND = "snapshots"
@@ -81,7 +82,14 @@ def create(asked: Asked, view: View) -> Result:
         return failure(409, "conflict", "the snapshot could not be taken", made.write)
     stored = made.stored or record
     ready = stored.document["status"] == "ready"
-    return Result(201 if ready else 202, stored.document, {} if ready else RETRY_AFTER, (made.write,))
+    files = view.guest(identity)
+    return Result(
+        201 if ready else 202,
+        stored.document,
+        {} if ready else RETRY_AFTER,
+        (made.write,),
+        after=(lambda: files.copy(record.identity),),
+    )
 
 
 def repeated(made: Record) -> Result:
@@ -95,6 +103,7 @@ def captured_from(sandbox: Record, body: Document, view: View) -> Record:
     """The snapshot of a sandbox as it begins."""
     source = sandbox.document
     kept: Document = {name: source[name] for name in ("network", "timeout_seconds") if name in source}
+    kept |= {name: sandbox.kept[name] for name in SURROUNDINGS if name in sandbox.kept}
     document: Document = {
         "id": mint(view, sandbox.tenant, "snapshot").uuid("id"),
         "sandbox_id": sandbox.identity,
@@ -147,7 +156,8 @@ def delete(asked: Asked, view: View) -> Result:
     record = find_snapshot(asked, view)
     fired = fire(record, SNAPSHOTS, "delete", view)
     # Without a key nobody can ask again for what it made.
-    return Result(204, writes=(fired.write if "idempotency_key" in record.kept else record.remove(),))
+    gone = fired.write if "idempotency_key" in record.kept else record.remove()
+    return Result(204, writes=(gone,), after=(view.guest(record.identity).forget,))
 
 
 SANDBOX, ID = ("sandbox_id",), ("snapshot_id",)

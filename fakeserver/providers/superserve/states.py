@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 from fakeserver.provider import (
@@ -31,6 +32,8 @@ PASSING = ("starting", "pausing", "resuming", "migrating")
 IN_FLIGHT = ("pending", "building", "snapshotting")
 """States of a build that is not over."""
 CANCELLED = "cancelled by user"
+SURROUNDINGS: Mapping[str, type] = {"image": str, "env_vars": dict, "workdir": str, "user": str}
+"""What commands find in a sandbox: from its template, and of variables also from the request that made it."""
 BUILD_FAILED = "build_failed: step 1/1 failed after 3s: exited with code 1"
 """Assumed, in the form that the provider's server documents: what a failed build says."""
 
@@ -122,6 +125,7 @@ MACHINE = Machine(
         "template": str,
         "source_snapshot": str,
         "disk_mib": int,
+        **SURROUNDINGS,
     },
 )
 
@@ -146,7 +150,7 @@ SNAPSHOTS = Machine(
         Transition("delete", ("ready", "failed"), "deleting", note="no read shows it any more"),
     ),
     conflict=snapshot_conflict,
-    facts={"idempotency_key": str, "timeout_seconds": int, "network": dict},
+    facts={"idempotency_key": str, "timeout_seconds": int, "network": dict, **SURROUNDINGS},
 )
 
 
@@ -197,6 +201,6 @@ TEMPLATES = Machine(
             note="its builds go with it; what leads to the other states are those of its builds",
         ),
     ),
-    facts={"build_spec_hash": str, "image": str, "steps": int},
+    facts={"build_spec_hash": str, "steps": int, **SURROUNDINGS},
 )
 """A template is what its builds made of it; those of the provider were never built."""

@@ -191,10 +191,24 @@ def create(asked: Asked, view: View) -> Result:
         "build_spec_hash": hashlib.sha256(text.encode()).hexdigest(),
         "image": spec["from"],
         "steps": len(spec.get("steps", [])),
+        **surroundings(spec.get("steps", [])),
     }
     template = Record(Life(document, kept), view.caller.user, tenant, document["id"], kind=TEMPLATES_KIND)
     build, write = begin_build(template, 1, view)
     return Result(202, {**document, "build_id": build["id"]}, writes=(template.put(), write))
+
+
+def surroundings(steps: list[Document]) -> Document:
+    """What the steps of a build leave behind for commands: variables, a directory and a user."""
+    found: Document = {}
+    for step in steps:
+        if step.get("env") is not None:
+            found.setdefault("env_vars", {})[step["env"]["key"]] = step["env"].get("value", "")
+        if step.get("workdir") is not None:
+            found["workdir"] = step["workdir"]
+        if step.get("user") is not None:
+            found["user"] = step["user"]["name"]
+    return found
 
 
 def default(value: Any, otherwise: int) -> int:
