@@ -23,30 +23,14 @@ from fakeserver.provider import (
     Switches,
     fastapi_detail,
     naive,
-    unserved,
 )
-from fakeserver.providers.instavm import sessions, snapshots, vms
+from fakeserver.providers.instavm import commands, files, sessions, snapshots, vms
+from fakeserver.providers.instavm.commands import EXECUTION_KIND, EXECUTIONS
+from fakeserver.providers.instavm.elsewhere import UNSERVED
 from fakeserver.providers.instavm.records import SESSION_KIND, SESSIONS
 from fakeserver.providers.instavm.snapshots import BUILDS, SNAPSHOT, SNAPSHOT_KIND, name_of
 from fakeserver.providers.instavm.states import MACHINE
 from fakeserver.resources import resource
-
-UNSERVED = unserved(
-    "instavm 0.26.1",
-    "POST /v1/vms/{id}/stage-env",
-    "GET /v1/vms/{id}/volumes",
-    "POST /v1/vms/{id}/volumes",
-    "DELETE /v1/vms/{id}/volumes/{volume}",
-    "POST /v1/snapshots",
-    "GET /v1/computeruse/{id}/viewer-url",
-    "GET /v1/ssh-keys",
-    "POST /v1/ssh-keys",
-    "POST /execute",
-    "POST /execute_async",
-    "GET /v1/executions/{id}",
-    "POST /upload",
-    "POST /download",
-)
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -105,10 +89,12 @@ PROVIDER = Provider(
         **sessions.OPERATIONS,
         **vms.OPERATIONS,
         **snapshots.OPERATIONS,
+        **commands.OPERATIONS,
+        **files.OPERATIONS,
     },
     make=make,
     machine=MACHINE,
-    kinds={SESSIONS: SESSION_KIND, SNAPSHOT: SNAPSHOT_KIND},
+    kinds={SESSIONS: SESSION_KIND, SNAPSHOT: SNAPSHOT_KIND, EXECUTIONS: EXECUTION_KIND},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,
     created="started_at",

@@ -8,7 +8,10 @@ nothing is stored: its id is that of the VM in other letters.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -166,6 +169,16 @@ def begin_vm(view: View, wish: Document, session_id: str, *, template: str | Non
         kept[OUTCOME] = view.outcome
     life = Life(document, kept)
     return Record(life, caller.user, caller.home, vm_id)
+
+
+def equip(view: View, vm_id: str, wish: Document) -> tuple[Callable[[], None], ...]:
+    """What gives a new VM the environment variables that somebody wants for it. Assumed: one that is no text counts as
+    its JSON, and one that is null is none. They may be secrets, so no document has them."""
+    given = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in given_in(wish.get("env")).items()
+    }
+    return (partial(view.guest(vm_id).set_variables, given),) if given else ()
 
 
 def advance(record: Record, life: Life, machine: Machine, view: View, *, wait: bool) -> Fired:

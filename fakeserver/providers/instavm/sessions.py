@@ -8,6 +8,7 @@ from fakeserver.providers.instavm.records import (
     advance,
     begin_vm,
     bind,
+    equip,
     find_session,
     given_in,
     known_session,
@@ -24,9 +25,11 @@ HOUR_DIGITS = 6
 def create_session(asked: Asked, view: View) -> Result:
     """A session, and the VM for it."""
     session_id = mint(view, view.caller.home, "session").uuid("session")
-    record = begin_vm(view, given_in(asked.body), session_id)
+    wish = given_in(asked.body)
+    record = begin_vm(view, wish, session_id)
     fired = advance(record, record.life, MACHINE, view, wait=False)
-    return Result(200, {"session_id": session_id}, writes=(fired.write, bind(view, session_id, record.identity)))
+    writes = (fired.write, bind(view, session_id, record.identity))
+    return Result(200, {"session_id": session_id}, writes=writes, after=equip(view, record.identity, wish))
 
 
 def phase_of(session: Session) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
 
 from fakeserver.provider import (
@@ -108,7 +109,8 @@ def delete_snapshot(asked: Asked, view: View) -> Result:
     if record.document["type"] == "system":
         # Assumed: the provider's own are everybody's.
         raise not_found("Snapshot not found")
-    return Result(200, {"id": record.identity, "status": "deleted"}, writes=(record.remove(),))
+    answer = {"id": record.identity, "status": "deleted"}
+    return Result(200, answer, writes=(record.remove(),), after=(view.guest(record.identity).forget,))
 
 
 def create_snapshot(asked: Asked, view: View) -> Result:
@@ -118,7 +120,8 @@ def create_snapshot(asked: Asked, view: View) -> Result:
     if state not in ("active", "suspended"):
         raise refuse(state, "snapshot")
     shown, write = take(view, record, given_in(asked.body).get("name"), wait=asked.values["wait"])
-    return Result(200, {"snapshot_id": shown["id"], **shown}, writes=(write,))
+    copied = partial(view.guest(record.identity).copy, shown["id"])
+    return Result(200, {"snapshot_id": shown["id"], **shown}, writes=(write,), after=(copied,))
 
 
 OPERATIONS = {

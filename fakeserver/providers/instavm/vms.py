@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 
 from fakeserver.provider import (
@@ -27,6 +28,7 @@ from fakeserver.providers.instavm.records import (
     advance,
     begin_vm,
     bind,
+    equip,
     find_session,
     find_vm,
     given_in,
@@ -113,13 +115,17 @@ def start(
     *,
     wait: bool,
     also: tuple[Write, ...] = (),
+    files_of: str | None = None,
 ) -> Result:
-    """Begin a VM and give it to its session, together with other writes."""
+    """Begin a VM and give it to its session, together with other writes. It has the files of another (`files_of`), or
+    those of its template."""
     session_id = session_id or mint(view, view.caller.home, "session").uuid("session")
     record = begin_vm(view, wish, session_id, template=template)
     fired = advance(record, record.life, MACHINE, view, wait=wait)
     writes = (fired.write, bind(view, session_id, record.identity, session=session), *also)
-    return Result(200, shown(fired), writes=writes)
+    source = files_of or template
+    copied = () if source is None else (partial(view.guest(source).copy, record.identity),)
+    return Result(200, shown(fired), writes=writes, after=(*copied, *equip(view, record.identity, wish)))
 
 
 def clone_vm(asked: Asked, view: View) -> Result:
@@ -134,10 +140,14 @@ def clone_vm(asked: Asked, view: View) -> Result:
     wish = {**like, "metadata": document["metadata"], "vm_lifetime_seconds": lifetime_of(document, kept), **given}
     template: str | None = document.get("template_id")
     also: tuple[Write, ...] = ()
+    taken: tuple[Callable[[], None], ...] = ()
     if name is not None:
         snapshot, write = take(view, record, name, wait=True)
         template, also = snapshot["id"], (write,)
-    return start(view, wish, None, None, template, wait=asked.values["wait"], also=also)
+        taken = (partial(view.guest(record.identity).copy, snapshot["id"]),)
+    made = start(view, wish, None, None, template, wait=asked.values["wait"], also=also, files_of=record.identity)
+    made.after = (*taken, *made.after)
+    return made
 
 
 # Changing
@@ -158,8 +168,11 @@ def suspend_vm(asked: Asked, view: View) -> Result:
 
 
 def resume_vm(asked: Asked, view: View) -> Result:
+    return resume(find_vm(view, asked.values["vm_id"]), view, wait=asked.values["wait"])
+
+
+def resume(record: Record, view: View, *, wait: bool) -> Result:
     """The VM goes on under another id, in the same session; nothing has the id of before any more."""
-    record = find_vm(view, asked.values["vm_id"])
     session_id = session_of(record)
     given = {"vm_id": vm_id_of(mint(view, record.tenant, "resumed"))}
     life = MACHINE.fire(record.life, "resume", view.now, view.outcome, given)
@@ -167,14 +180,14 @@ def resume_vm(asked: Asked, view: View) -> Result:
     if session_id is not None:
         life.kept["session"] = session_id
     new = Record(life, record.owner, record.tenant, given["vm_id"])
-    fired = advance(new, life, MACHINE, view, wait=asked.values["wait"])
+    fired = advance(new, life, MACHINE, view, wait=wait)
     assert fired.stored is not None
     put = Put(fired.stored.document, record.owner, kept=fired.stored.kept)
     writes = [Write(record.tenant, (Remove(record.identity, record.ordinal), put))]
     if session_id is not None:
         session = find_session(view, session_id)
         writes.append(bind(view, session_id, new.identity, session=session))
-    return Result(200, shown(fired), writes=writes)
+    return Result(200, shown(fired), writes=writes, after=(partial(view.guest(record.identity).move, new.identity),))
 
 
 # Ending
@@ -184,10 +197,13 @@ def end_vm(view: View, record: Record) -> Result:
     """Kill a VM. One that is to leave a snapshot does."""
     fired = fire(record, MACHINE, "kill", view)
     writes = [fired.write]
+    after: list[Callable[[], None]] = [view.guest(record.identity).forget]
     if record.kept.get("snapshot_on_terminate"):
-        writes.append(take(view, record, record.kept.get("snapshot_name"), wait=False)[1])
+        snapshot, write = take(view, record, record.kept.get("snapshot_name"), wait=False)
+        writes.append(write)
+        after.insert(0, partial(view.guest(record.identity).copy, snapshot["id"]))
     ended = shown(fired)
-    return Result(200, {name: ended[name] for name in ("vm_id", "session_id", "status")}, writes=writes)
+    return Result(200, {name: ended[name] for name in ("vm_id", "session_id", "status")}, writes=writes, after=after)
 
 
 def delete_vm(asked: Asked, view: View) -> Result:
