@@ -27,7 +27,6 @@ from fakeserver.provider import (
     Switches,
     at,
     issue_rows,
-    unserved,
 )
 from fakeserver.providers.dreadnode import environments, orgs, runtimes, sandboxes
 from fakeserver.providers.dreadnode.orgs import ADMIN_SEES_OWN, ENVIRONMENTS, RUNTIMES, member_of_org, workspace_of
@@ -45,12 +44,6 @@ TYPES = {
     "internal": "server_error",
     "unserved": "server_error",
 }
-
-
-UNSERVED = unserved(
-    "dreadnode 2.0.51",
-    "POST /api/v1/org/{org}/ws/{workspace}/environments/{id}/execute",
-)
 
 
 def errors(problem: Problem, switches: Switches) -> tuple[int, Document]:
@@ -177,6 +170,7 @@ OPERATIONS = {
     "getEnvironment": Call(environments.get_environment, ENVIRONMENT_PATH),
     "getEnvironmentStatus": Call(environments.get_status, ENVIRONMENT_PATH, poll_seconds=POLL_SECONDS),
     "getEnvironmentLogs": Call(environments.get_logs, ENVIRONMENT_PATH),
+    "executeInEnvironment": Call(environments.execute, ENVIRONMENT_PATH, body=True, heads=("X-Environment-Token",)),
     "deleteEnvironment": Call(environments.delete_environment, ENVIRONMENT_PATH),
 }
 
@@ -185,7 +179,6 @@ PROVIDER = Provider(
     spec=resource("openapi/dreadnode.yaml"),
     recipe=resource("fixtures/dreadnode.yaml"),
     errors=errors,
-    unserved=UNSERVED,
     operations={
         **OPERATIONS,
         "listSandboxes": Listing(

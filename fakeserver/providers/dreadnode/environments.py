@@ -14,8 +14,12 @@ from pyroaring import BitMap
 from fakeserver.provider import (
     SECOND,
     Asked,
+    Command,
     Context,
     Document,
+    Finished,
+    Halt,
+    Job,
     Life,
     Numbered,
     Record,
@@ -23,6 +27,7 @@ from fakeserver.provider import (
     View,
     at,
     begin,
+    conflict,
     find_record,
     fire,
     forbidden,
@@ -132,6 +137,27 @@ def token_of(record: Record, view: View) -> str:
     return "dne_" + hmac.digest(view.issuer.secret, f"environment {record.identity}".encode(), "sha256").hex()
 
 
+def execute(asked: Asked, view: View) -> Result:
+    """Run a command in it. Assumed: whoever may read it and has its token may, as long as it is ready."""
+    record = find_environment(asked, view)
+    given = asked.headers["X-Environment-Token"].encode()
+    if not hmac.compare_digest(given, f"Bearer {token_of(record, view)}".encode()):
+        raise forbidden("The execute token is not one of this environment")
+    state, sandbox = record.document["state"], sandbox_of(record, view)
+    if state != "ready" or sandbox is None:
+        raise conflict(f"The environment is {state}")
+    order = Command(asked.body["command"], seconds=asked.body["timeout_sec"], host=record.identity)
+    guest, said = view.guest(sandbox.identity), list[bytes]()
+
+    def tell(finished: Finished) -> Result:
+        output = b"".join(said).decode(errors="replace")
+        return Result(200, {"exit_code": finished.exit_code, "output": output})
+
+    halt = Halt()
+    job = Job(lambda emit: guest.run(order, view.now, lambda stream, piece: said.append(piece), halt), tell, stop=halt)
+    return Result(200, job=job)
+
+
 def list_environments(asked: Asked, view: View) -> Result:
     """Those of a workspace, whoever made them."""
     place, values = place_of(asked, view), asked.values
@@ -182,6 +208,7 @@ def delete_environment(asked: Asked, view: View) -> Result:
     sandbox = sandbox_of(record, view)
     ended = [] if sandbox is None else end(sandbox, view)
     writes = [each.put() for each in ended]
+    after = [] if sandbox is None else [view.guest(sandbox.identity).forget]
     if record.identity not in [each.identity for each in ended]:
         writes.append(fire(record, ENVIRONMENT, "tear_down", view).write)
-    return Result(204, writes=writes)
+    return Result(204, writes=writes, after=after)

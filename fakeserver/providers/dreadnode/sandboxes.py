@@ -171,8 +171,9 @@ def get_logs(asked: Asked, view: View) -> Result:
 
 def delete_sandbox(asked: Asked, view: View) -> Result:
     """Assumed: to delete what is killed already changes nothing."""
-    ended = end(visible_sandbox(asked, view), view)
-    return Result(204, writes=[each.put() for each in ended])
+    record = visible_sandbox(asked, view)
+    ended = end(record, view)
+    return Result(204, writes=[each.put() for each in ended], after=(view.guest(record.identity).forget,))
 
 
 def get_usage(asked: Asked, view: View) -> Result:
