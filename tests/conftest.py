@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fakeserver.interpreter import shell
 from tests.support.asgi import app_of
 from tests.support.server import Live, serving
 from tests.support.soak import FACTOR, examples
@@ -39,6 +41,15 @@ def live() -> Iterator[Live]:
     """The seeded worlds of all four providers behind a real socket; shared, so no test changes them."""
     with serving(app_of()) as served:
         yield served
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """bashkit, which runs commands, is not installed."""
+    monkeypatch.setitem(sys.modules, "bashkit", None)
+    shell.load_bashkit.cache_clear()
+    yield
+    shell.load_bashkit.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,9 @@ def dreadnode(ask: Ask) -> Row:
     place = {"org": "acme", "workspace": "main"}
     runtime = ask("POST", "/api/v1/org/acme/ws/main/runtimes", {"key": "mine", "name": "mine"})["id"]
     ask("POST", f"/api/v1/org/acme/ws/main/runtimes/{runtime}/start", {})
-    return {**place, "runtime_id": runtime}
+    environment = ask("POST", "/api/v1/org/acme/ws/main/environments", {"task_ref": "recon"})
+    token = {"X-Environment-Token": f"Bearer {environment['execute_token']}"}
+    return {**place, "runtime_id": runtime, "environment_id": environment["id"], **token}
 
 
 def instavm(ask: Ask) -> Row:
@@ -60,7 +62,7 @@ THINGS: Mapping[str, Callable[[Ask], Row]] = {
     "prime": prime,
     "superserve": superserve,
 }
-"""What makes the things that the paths of a provider's operations name, by the names of their parameters."""
+"""What makes the things that a provider's operations name in path and headers, by the names of their parameters."""
 WANTED: Mapping[str, Row] = {"prime-createSandbox": {"docker_image": "python:3.11"}}
 """What an operation asks for and its schema does not."""
 
@@ -68,8 +70,9 @@ OPERATIONS = {
     f"{slug}-{operation['operationId']}": (slug, method, path, operation)
     for slug in SLUGS
     for method, path, operation in served(slug)
-    if "requestBody" in operation
+    if JSON in resolved(slug, operation.get("requestBody", {})).get("content", ()) and not path.startswith("/gateway/")
 }
+"""By name, those whose bodies are JSON."""
 
 
 class Target:
@@ -79,6 +82,7 @@ class Target:
         self.slug, self.method, self.path, self.operation = OPERATIONS[name]
         self.required = resolved(self.slug, self.operation["requestBody"]).get("required", False)
         self.schema = resolved(self.slug, self.operation["requestBody"])["content"][JSON]["schema"]
+        self.headers: dict[str, str] = {}
         self.app: App = app_of(size=10)
         self.renew()
 
@@ -86,6 +90,8 @@ class Target:
         """Other things, since those there were may be gone."""
         found = THINGS[self.slug](self._done)
         self.place = PATH_PARAMETER.sub(lambda match: found[match[1]], self.path)
+        declared = [resolved(self.slug, each) for each in self.operation.get("parameters", ())]
+        self.headers = {each["name"]: found[each["name"]] for each in declared if each["in"] == "header"}
 
     def _done(self, method: str, path: str, body: Any) -> Any:
         reply = self._send(method, path, json.dumps(body).encode(), JSON)
@@ -93,7 +99,7 @@ class Target:
         return reply.value
 
     def _send(self, method: str, path: str, body: bytes, content_type: str) -> Reply:
-        headers = credential(self.slug) | ({"content-type": content_type} if content_type else {})
+        headers = credential(self.slug) | self.headers | ({"content-type": content_type} if content_type else {})
         return call(self.app, f"/{self.slug}{path}", method=method, headers=headers, body=body)
 
     def send(self, body: bytes, content_type: str = JSON) -> Reply:

@@ -16,12 +16,14 @@ import pytest
 from pyroaring import BitMap
 
 from fakeserver.admin import bodies
+from fakeserver.commands.guests import Guests
 from fakeserver.documents.ageing import Ageing
 from fakeserver.documents.changes import Put, Remove
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.overlay import Overlay
 from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.faults.scripts import FaultRule, Faults
+from fakeserver.interpreter.orders import Order
 from fakeserver.serving.app import App
 from fakeserver.worlds import entries
 from fakeserver.worlds import world as worlds
@@ -64,6 +66,11 @@ EXCEPTED: dict[Key, str] = {
     ("Clock", "_since"): "the machine's clock at the last change; what has passed since is in `now` and `added`",
     ("Settings", "initial"): CONSTANT,
     ("Faults", "seed"): CONSTANT,
+    ("Guests", "ran"): "which commands were run is in no snapshot, and that of a new world",
+    ("Guests", "_busy"): "who works in which sandbox at the moment",
+    ("Guests", "_guard"): "a lock",
+    ("Guests", "_variables"): "they may be secrets, so no snapshot has them",
+    ("Guests", "machines"): "who is awake at the moment; a snapshot has the files of all, and no processes",
     ("Journal", "_last"): "the newest entry of the ring, before or after it was put into words",
     ("Documents", "seeded"): "the seeding stands in the snapshot; all worlds share what is made from it",
     ("Documents", "seeding"): "stands in the snapshot as the recipe",
@@ -179,7 +186,20 @@ def upset(app: App, ns: str) -> World:
         listing(app, "instavm", ns=ns)
     call(app, f"/ns/{ns}/prime/nowhere")
     done(admin(app, "PUT", "/settings", {"journal": False}, ns=ns))
+    run_commands(app, world)
     return world
+
+
+def run_commands(app: App, world: World) -> None:
+    """Scripts of which one has answered, and a sandbox that has files."""
+    said = {"stdout": "a", "stderr": "b", "exit_code": 3, "delay_ms": 1.5, "provider": "prime", "times": 2}
+    done(admin(app, "PUT", "/commands", [{"pattern": "make *", **said}, {"pattern": "*test*"}], ns=world.name))
+    provider = app.services["prime"].provider
+    collection = world.advance(provider)[provider.default_tenant]
+    running = next(each["id"] for each in collection.documents() if each["status"] == "RUNNING")
+    for text in ("make all", "echo hi > a.txt"):
+        world.guests.of("prime", running).run(Order(text), world.clock.now)
+    world.guests.put_to_sleep(("prime", running))
 
 
 def change_documents(app: App, world: World) -> None:
@@ -240,7 +260,7 @@ def test_all_state_is_in_the_snapshot_and_reset() -> None:
 # That it would be noticed
 
 
-CLASSES = (World, Clock, Faults, Limits, Journal, Documents, Collection, Overlay, Ageing)
+CLASSES = (World, Clock, Faults, Limits, Journal, Documents, Guests, Collection, Overlay, Ageing)
 
 
 def given_more(monkeypatch: pytest.MonkeyPatch, kind: type[Any], make: Callable[[], Any]) -> None:
@@ -316,6 +336,7 @@ def test_a_field_that_nothing_here_changes_is_noticed(
         ("limits", "Limits"),
         ("journal", "Journal"),
         ("documents", "Overlay"),
+        ("guests", "Kept"),
     ],
 )
 def test_a_part_that_is_not_among_the_parts_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:

@@ -24,12 +24,17 @@ SDKS: Mapping[str, tuple[str, ...]] = {
     "test_superserve": ("superserve", "superserve"),
     "test_superserve_js": ("superserve", "@superserve/sdk"),
     "test_dreadnode_life": ("dreadnode", "dreadnode"),
+    "test_dreadnode_commands": ("dreadnode", "dreadnode"),
     "test_instavm_life": ("instavm", "instavm"),
+    "test_instavm_commands": ("instavm", "instavm"),
     "test_prime_life": ("prime", "prime-sandboxes"),
+    "test_prime_commands": ("prime", "prime-sandboxes"),
     "test_prime_cli": ("prime", "prime", "prime-0.18.0"),
     "test_prime_older": ("prime", "prime-sandboxes", "prime-sandboxes-0.2.39"),
     "test_superserve_life": ("superserve", "superserve"),
     "test_superserve_life_js": ("superserve", "@superserve/sdk"),
+    "test_superserve_commands": ("superserve", "superserve"),
+    "test_superserve_commands_js": ("superserve", "@superserve/sdk"),
 }
 """By the module of their tests: the provider, and the SDK's distribution (npm's begin with @), and its folder where it
 does not stand in the suite's own environment."""

@@ -1,6 +1,6 @@
 """`superserve` from PyPI makes, finds, pauses, resumes and deletes on the live fake, by both of its classes.
 
-Each test has a world of its own. No command is run: the SDK would send it to the provider's own host.
+Each test has a world of its own. What runs commands is in test_superserve_commands.
 """
 
 from __future__ import annotations

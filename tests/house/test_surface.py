@@ -14,7 +14,10 @@ from tests.support.asgi import ROOT, SLUGS
 OWN_FILES = "fakeserver.resources"
 """Where ours find their files; those of another package are found by `importlib.resources`."""
 SURFACES = {"fakeserver.provider": PACKAGE / "providers", "contract_tests.promises": KIT / "promises"}
-ALIASES = {"fakeserver.provider": {"Switches", "ErrorDialect", "StrangerRule"}, "contract_tests.promises": set()}
+ALIASES = {
+    "fakeserver.provider": {"Switches", "ErrorDialect", "StrangerRule", "Command"},
+    "contract_tests.promises": set(),
+}
 """Names that the surface itself makes of others."""
 
 

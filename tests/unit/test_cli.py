@@ -700,7 +700,7 @@ def test_providers_are_listed(tmp_path: Path) -> None:
     app = create_app(Settings(only=("superserve",), size=1))
     assert done(admin(app, "GET", "/providers"))["providers"] == [found]
     assert found["callers"][0]["credential"] == "superserve-admin-key"
-    assert {"method": "POST", "path": "/sandboxes/{id}/exec"} in found["unserved"]
+    assert {"method": "GET", "path": "/sandboxes/{id}/files"} in found["unserved"]
 
 
 def test_callers_of_a_recipe_are_listed(tmp_path: Path) -> None:
