@@ -30,14 +30,13 @@ from fakeserver.interpreter.orders import (
     Order,
     Scripted,
 )
-from fakeserver.interpreter.shell import NoShell, Shell, Spoiled, bashkit, is_frozen
+from fakeserver.interpreter.shell import NoShell, Shell, Spoiled, bashkit, hear_nothing, is_frozen
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem, Problem
 
 if TYPE_CHECKING:
     from fakeserver.worlds.state import Served
 
-MAX_GUESTS = 200_000
 MAX_FROZEN = 100 * 2**20
 """Characters of one sandbox's files in a snapshot."""
 MAX_VARIABLES = 200_000
@@ -382,10 +381,6 @@ class Guest:
             raise FakeProblem(409, told, field="id") from error
         finally:
             AWAKE.make_room()
-
-
-def hear_nothing(stream: str, piece: bytes) -> None:
-    pass
 
 
 def tell(finished: Finished, hear: Hear) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +139,8 @@ def is_known(name: str) -> bool:
 class Shell:
     """Runs orders in one interpreter, among the files of a sandbox as they were frozen, or among those that are mounted
     (by path). `builtins` join its own, and `outermost` those of no command within a command; of those that are
-    `scripted`, somebody says what they come to. A process has a `clock`
-    (microseconds since 1970), by which its sleeps pass as `waits` has it; the sleeps of any other take no time, and it
-    has a clock of its own."""
+    `scripted`, somebody says what they come to. A process has a `clock` (microseconds since 1970), by which its sleeps
+    pass as `waits` has it; the sleeps of any other take no time, and it has a clock of its own."""
 
     def __init__(
         self,
@@ -233,14 +233,19 @@ class Shell:
         text, heard = self._text(order), self._heard(hear, said, TIMED.match(order.text) is not None)
         if halt is not None:
             halt.arm(course.end)
-        result = self._carry_out(course, text, heard)
+        finished = self._outcome(self._carry_out(course, text, heard), course, hear, said)
+        if finished.timed_out and halt is not None and halt.asked:
+            return replace(finished, exit_code=SIGNALLED + halt.signal, timed_out=False)
+        return finished
+
+    def _outcome(self, result: Any, course: Course, hear: Hear, said: dict[str, list[bytes]]) -> Finished:
+        """What a text has come to that was carried out."""
         if course.broken:
             return self._broken(course, hear, said)
         if course.over:
             # Of a command that is kept from going on the interpreter does not say what it has written.
             stdout, stderr = (b"".join(said[stream]) for stream in (STDOUT, STDERR))
-            code = SIGNALLED + halt.signal if halt is not None and halt.asked else TIMED_OUT
-            return Finished(code, stdout, stderr, course.seconds, timed_out=code == TIMED_OUT, slept=course.slept)
+            return Finished(TIMED_OUT, stdout, stderr, course.seconds, timed_out=True, slept=course.slept)
         return self._finished(result, course, hear)
 
     def _prepare(self, order: Order, now: int, hear: Hear) -> Finished | None:
@@ -347,12 +352,7 @@ class Shell:
         finally:
             self.depth -= 1
             self.course, above.below = above, None
-        if course.broken:
-            return self._broken(course, hear_nothing, said)
-        if course.over:
-            stdout, stderr = (b"".join(said[stream]) for stream in (STDOUT, STDERR))
-            return Finished(TIMED_OUT, stdout, stderr, course.seconds, timed_out=True, slept=course.slept)
-        return self._finished(result, course, hear_nothing)
+        return self._outcome(result, course, hear_nothing, said)
 
     # What commands of ours ask for
 
@@ -390,7 +390,7 @@ def is_too_long(order: Order) -> bool:
 
 
 def hear_nothing(stream: str, piece: bytes) -> None:
-    """Nobody listens to a command within another."""
+    """Nobody listens, as to a command within another."""
 
 
-__all__ = ["NOT_FOUND", "NoShell", "Shell", "Spoiled", "is_frozen"]
+__all__ = ["NOT_FOUND", "NoShell", "Shell", "Spoiled", "hear_nothing", "is_frozen"]
