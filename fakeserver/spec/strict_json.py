@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from fakeserver.problems import Issue, Json
-from fakeserver.spec.json_text import MAX_JSON_DEPTH, depth_of
+from fakeserver.spec.json_text import MAX_JSON_DEPTH, depth_of, is_nested_deeper
 from fakeserver.spec.numbers import MAX_INTEGER_DIGITS
 
 MAX_ISSUES = 100
@@ -47,15 +47,16 @@ def read_strictly(
     lets U+0000 through."""
     reader = Reading()
     try:
+        text = raw.decode()
+        if is_nested_deeper(text, most_levels):
+            return None, (too_deep(most_levels),)
         value = json.loads(
-            raw.decode(),
+            text,
             object_pairs_hook=reader.object,
             parse_int=reader.integer,
             parse_float=finite,
             parse_constant=refuse_constant,
         )
-    except RecursionError:
-        return None, (too_deep(most_levels),)
     except ValueError:
         # The input is never echoed: it may hold what no answer can carry.
         return None, (Issue(BODY, "JSON decode error", "json_invalid"),)

@@ -23,8 +23,9 @@ from fakeserver.spec.bodies import (
     may_have_more,
     read_request_body,
 )
-from fakeserver.spec.json_text import MAX_JSON_DEPTH
-from fakeserver.spec.strict_json import MAX_ISSUES, MAX_NAME
+from fakeserver.spec.json_text import MAX_JSON_DEPTH, read_json
+from fakeserver.spec.strict_json import MAX_ISSUES, MAX_NAME, read_strictly
+from fakeserver.spec.wording import ValueRefused
 from tests.support.asgi import Row
 from tests.support.soak import examples
 
@@ -384,6 +385,17 @@ def test_the_depth_is_limited() -> None:
         else:
             assert issues(free, raw) == [("body", "json_invalid")]
     assert free.decode(b"[" + b",".join([b"[]"] * 500) + b"]", JSON) == [[]] * 500
+    assert free.decode(json.dumps({"[" * 99: '\\"{' * 99}).encode(), JSON) == {"[" * 99: '\\"{' * 99}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '[["' + "[" * 99 + '\\"", ' + "[" * 100_000])
+def test_a_deep_text_is_refused_before_it_is_read(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader at the end of the stack leaves none to the finalizers that the garbage collector calls just then."""
+    monkeypatch.setattr(json, "loads", None)
+    value, (issue,) = read_strictly(text.encode())
+    assert (value, issue.type, "deeper" in issue.msg) == (None, "json_invalid", True)
+    with pytest.raises(ValueRefused, match="JSON"):
+        read_json(text)
 
 
 # What becomes of a sound body
