@@ -38,15 +38,18 @@ SDKS: Mapping[str, tuple[str, ...]] = {
 }
 """By the module of their tests: the provider, and the SDK's distribution (npm's begin with @), and its folder where it
 does not stand in the suite's own environment."""
+TOPICS = {"life": "life", "commands": "commands and files", "cli": "command line"}
+"""By the last word of a module's name."""
+COLUMNS = ("lists", *TOPICS.values())
 HEAD = """# SDKs
 
 What each provider's own SDK does on the fake. `make docs` writes this page from the results of the tests in
-`tests/clients`, where each line is a test of that name; those that take several forms count as one, and what a version
-has not is left out.
+`tests/clients`: the table counts them, and each has its name below. One that takes several forms counts once, and what
+a version has not is left out.
 """
 WORST = ("failed", "passed", "skipped")
 """Of several outcomes of one test, the first of these is told: what a version has not is skipped for it alone."""
-TOLD = {"passed": "works", "failed": "does not", "skipped": "not run"}
+TOLD = {"passed": "works", "failed": "does not work", "skipped": "was not run"}
 
 
 def version_of(distribution: str, *folders: str) -> str:
@@ -68,30 +71,54 @@ def words_of(test: str) -> str:
     return test.partition("[")[0].removeprefix("test_").replace("_", " ")
 
 
+def topic_of(module: str) -> str:
+    """What the tests of a module are about."""
+    return TOPICS.get(module.removesuffix("_js").rpartition("_")[2], COLUMNS[0])
+
+
 class Table:
-    """The outcomes of one run."""
+    """The outcomes of one run, by SDK, topic and test."""
 
     def __init__(self) -> None:
-        self.outcomes: dict[tuple[str, ...], dict[str, set[str]]] = {}
+        self.outcomes: dict[tuple[str, ...], dict[tuple[str, str], set[str]]] = {}
 
     def note(self, report: pytest.TestReport) -> None:
         path, _, test = report.nodeid.rpartition("::")
-        sdk = SDKS.get(Path(path).stem)
+        module = Path(path).stem
+        sdk = SDKS.get(module)
         if sdk is not None and (report.when == "call" or report.outcome != "passed"):
-            behind: Any = dict(report.user_properties).get(TESTS) or [(test, report.outcome)]
-            for name, outcome in behind:
-                self.outcomes.setdefault(sdk, {}).setdefault(words_of(name), set()).add(outcome)
+            behind: Any = dict(report.user_properties).get(TESTS) or [(module, test, report.outcome)]
+            for module, name, outcome in behind:
+                tests = self.outcomes.setdefault(sdk, {})
+                tests.setdefault((topic_of(module), words_of(name)), set()).add(outcome)
+
+    def results(self, sdk: tuple[str, ...], topic: str) -> dict[str, list[str]]:
+        """The names of tests, by what came of them."""
+        found: dict[str, list[str]] = {}
+        for (about, test), outcomes in self.outcomes[sdk].items():
+            if about == topic:
+                found.setdefault(TOLD[next(each for each in WORST if each in outcomes)], []).append(test)
+        if len(found) > 1:
+            found.pop(TOLD["skipped"], None)
+        return found
 
     def lines(self) -> Iterable[str]:
-        for (slug, distribution, *folders), tests in sorted(self.outcomes.items()):
-            version = version_of(distribution, *folders) or "not installed"
-            yield f"\n## {slug}: `{distribution}` {version}\n"
-            yield "| what | on the fake |\n|---|---|"
-            results = {test: next(each for each in WORST if each in outcomes) for test, outcomes in tests.items()}
-            installed = any(each != "skipped" for each in results.values())
-            for test, result in results.items():
-                if result != "skipped" or not installed:
-                    yield f"| {test} | {TOLD[result]} |"
+        yield f"\n| provider | SDK | version | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 3)}"
+        versions = {sdk: version_of(*sdk[1:]) or "not installed" for sdk in sorted(self.outcomes)}
+        for sdk, version in versions.items():
+            yield f"| {sdk[0]} | `{sdk[1]}` | {version} | {' | '.join(self.counted(sdk, each) for each in COLUMNS)} |"
+        for sdk, version in versions.items():
+            yield f"\n## {sdk[0]}: `{sdk[1]}` {version}"
+            for topic in COLUMNS:
+                for told, tests in self.results(sdk, topic).items():
+                    yield f"\n{topic.capitalize()}, {told}:\n"
+                    yield from (f"- {test}" for test in tests)
+
+    def counted(self, sdk: tuple[str, ...], topic: str) -> str:
+        results = self.results(sdk, topic)
+        number = sum(map(len, results.values()))
+        good = len(results.get(TOLD["passed"], ()))
+        return "" if not number else f"all {number}" if good == number else f"{good} of {number}"
 
     def write(self, path: Path) -> None:
         path.write_text(HEAD + "\n".join(self.lines()) + "\n", encoding="utf-8")
