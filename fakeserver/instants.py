@@ -20,7 +20,9 @@ def at(instant: int, *, digits: int = 6) -> str:
 
 def naive(instant: int, *, digits: int = 0) -> str:
     """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
-    moment = NAIVE_1970 + timedelta(microseconds=min(max(instant, FIRST_INSTANT), LAST_INSTANT))
+    if not FIRST_INSTANT <= instant <= LAST_INSTANT:
+        instant = min(max(instant, FIRST_INSTANT), LAST_INSTANT)
+    moment = NAIVE_1970 + timedelta(0, 0, instant)
     text = moment.isoformat(timespec="microseconds")
     return text[: digits - 6 or None] if digits else text[:-7]
 

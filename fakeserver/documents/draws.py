@@ -224,7 +224,7 @@ class Draw:
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits, as in generated identifiers."""
-        return "".join(tags.ALPHABET[byte % 36] for byte in draw_bytes(self._key, field, self.ordinal, count))
+        return tags.letters_of(draw_bytes(self._key, field, self.ordinal, count))
 
     def uuid(self, field: str) -> str:
         return str(uuid.UUID(bytes=draw_bytes(self._key, field, self.ordinal, 16), version=4))

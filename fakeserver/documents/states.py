@@ -7,7 +7,7 @@ instant since which it is in its state, a state that its fields do not tell, and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -106,6 +106,12 @@ class Machine:
     """The states in which nothing is left that anybody would have to end."""
     facts: Mapping[str, type] = dataclasses.field(default_factory=dict)
     """What effects keep, by name, and the type of each; `Instant` for one in microseconds since 1970."""
+    moving: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    """The values of the field in which time changes a document."""
+    passing: Mapping[str, Sequence[Transition]] = dataclasses.field(init=False, repr=False, compare=False)
+    """By passing state, how it can end."""
+    due: Mapping[str, Sequence[tuple[Due, Transition]]] = dataclasses.field(init=False, repr=False, compare=False)
+    """By state, what happens by itself at an instant of its own."""
 
     def object_to(self, kept: Document) -> str | None:
         """The first member of what is kept that this table cannot have kept."""
@@ -133,11 +139,19 @@ class Machine:
         """What can be asked for."""
         return tuple(dict.fromkeys(row.outcome for row in self.transitions if row.outcome))
 
-    @property
-    def moving(self) -> frozenset[str]:
-        """The values of the field in which time changes a document."""
+    def __post_init__(self) -> None:
         alone = [state for row in self.transitions if row.seconds is not None or row.due for state in row.source]
-        return frozenset(self.shown.get(state, state) for state in (*alone, *self.meters))
+        moving = frozenset(self.shown.get(state, state) for state in (*alone, *self.meters))
+        passing: dict[str, list[Transition]] = {}
+        due: dict[str, list[tuple[Due, Transition]]] = {}
+        for row in self.transitions:
+            for state in dict.fromkeys(row.source):
+                if row.seconds is not None:
+                    passing.setdefault(state, []).append(row)
+                if row.due is not None and not row.outcome:
+                    due.setdefault(state, []).append((row.due, row))
+        for name, value in (("moving", moving), ("passing", passing), ("due", due)):
+            object.__setattr__(self, name, value)
 
     def state_of(self, life: Life) -> str:
         state: str = life.kept.get(STATE) or life.document[self.field]
@@ -205,16 +219,17 @@ class Machine:
 
     def outcomes_in(self, state: str) -> tuple[str, ...]:
         """How else than well a passing state can end."""
-        rows = (row for row in self.transitions if row.seconds is not None and state in row.source)
-        return tuple(row.outcome for row in rows if row.outcome)
+        return tuple(row.outcome for row in self.passing.get(state, ()) if row.outcome)
 
     def is_passing(self, life: Life) -> bool:
         return self._passing(life) is not None
 
     def _passing(self, life: Life) -> Transition | None:
         """How the passing state ends that a document is in: in the outcome that somebody wants, if it has that."""
-        state, wanted = self.state_of(life), life.kept.get(OUTCOME, "")
-        rows = [row for row in self.transitions if row.seconds is not None and state in row.source]
+        rows = self.passing.get(self.state_of(life))
+        if rows is None:
+            return None
+        wanted = life.kept.get(OUTCOME, "")
         plain = next((row for row in rows if not row.outcome), None)
         return next((row for row in rows if row.outcome == wanted), plain)
 
@@ -247,11 +262,8 @@ class Machine:
         """What happens next by itself to a document that was so then; None if nothing ever will."""
         state, since = self.state_of(life), life.kept.get(SINCE, then)
         steps = []
-        for row in self.transitions:
-            if state not in row.source or row.outcome or row.due is None:
-                continue
-            instant = row.due(life.document, life.kept, since)
-            if instant is not None:
+        for due, row in self.due.get(state, ()):
+            if (instant := due(life.document, life.kept, since)) is not None:
                 steps.append(Step(instant, row))
         passing = None if life.kept.get(HELD) else self._passing(life)
         if passing is not None and passing.seconds is not None:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+OF_BYTES = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+"""A letter or digit for any byte."""
 LETTERS = 7
 """Letters and digits of a tag: enough for 32 bits."""
 DIGITS = 8
@@ -69,3 +71,8 @@ def ordinals_in(key: bytes, text: str) -> Iterator[int]:
             yield untag(key, int(run[-DIGITS:], 16))
         except ValueError:
             continue
+
+
+def letters_of(raw: bytes) -> str:
+    """Lower-case letters and digits, one for each byte."""
+    return raw.translate(OF_BYTES).decode()

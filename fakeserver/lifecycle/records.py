@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from fakeserver.documents.changes import Put, Remove
 from fakeserver.documents.states import OUTCOME, SINCE, Fields, Life, Machine
+from fakeserver.documents.tags import letters_of
 from fakeserver.listing.meaning import View, Write
 from fakeserver.problems import Document
-
-ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Record:
 
     def after(self, life: Life) -> Record:
         """The same document at another point of its life."""
-        return replace(self, life=life)
+        return Record(life, self.owner, self.tenant, self.identity, self.ordinal, self.kind, self.found)
 
     def put(self) -> Write:
         """The write that stores it as it is here."""
@@ -114,7 +113,7 @@ class Mint:
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits."""
-        return "".join(ALPHABET[byte % len(ALPHABET)] for byte in self._bytes(field, count))
+        return letters_of(self._bytes(field, count))
 
     def hex(self, field: str, digits: int) -> str:
         return self._bytes(field, (digits + 1) // 2).hex()[:digits]

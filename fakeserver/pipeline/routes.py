@@ -70,7 +70,7 @@ class Route:
             issues += issues_of(problem)
         if asked is None or issues:
             raise invalid(issues)
-        return replace(asked, body=body, headers=headers)
+        return Asked(asked.values, asked.question, asked.query, body, headers)
 
     def credential_in(self, body: bytes) -> str | None:
         """The credential that a body holds, where the operation looks for one in it."""

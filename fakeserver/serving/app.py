@@ -197,13 +197,13 @@ class App:
         except (FakeProblem, Problem, Moved):
             return MAX_BODY_BYTES
 
-    def at_once(self, scope: Scope) -> Answer | None:
-        """The answer; None where it takes more than the application itself: the admin API, pages in a browser, and
-        bodies that have to be waited for."""
+    def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
+        """The answer to a request, with its body if that is there; None where it takes more than the application
+        itself: the admin API, pages in a browser, and bodies that have to be waited for."""
         headers = headers_of(scope)
-        if ORIGIN in headers or (scope["method"] not in BODILESS and has_body(headers)):
+        if ORIGIN in headers or (not body and scope["method"] not in BODILESS and has_body(headers)):
             return None
-        return self.answer(scope, headers)
+        return self.answer(scope, headers, body)
 
     def at_host(self, headers: Mapping[str, str]) -> Service | None:
         """The service whose data plane the request's host is of, if any."""

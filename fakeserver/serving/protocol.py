@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 from urllib.parse import unquote
 
@@ -20,10 +20,16 @@ from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 from fakeserver.spec.parameters import UNESCAPED
 
 LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
-AtOnce = Callable[[Scope], Answer | None]
-"""An application's answer where it has one without waiting for anything, else None."""
+AtOnce = Callable[[Scope, bytes], Answer | None]
+"""An application's answer to a request and its body where it has one without waiting for anything, else None."""
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
+MAX_HELD = 65_536
+"""Bytes of a body that is kept until it is whole, since only then it can be answered at once."""
+MAX_DIGITS = 9
+"""Of a length that is looked at."""
+BODILESS = frozenset({b"GET", b"HEAD"})
+"""Methods whose requests seldom have bodies, and never any that somebody looks at."""
 REQUEST_LINE = re.compile(rb"(?m)^([A-Z]{1,16}) (/[^\r\n?]*?)(?:\?([^\r\n]*?))?(?: HTTP/1\.[01]\r\n|\Z)")
 
 
@@ -68,6 +74,7 @@ class Protocol(HttpToolsProtocol):
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         self.waiting: deque[RequestResponseCycle] = deque()
         self.head: bytes | None = None
+        self.held: bytearray | None = None
 
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def data_received(self, packet: bytes) -> None:
@@ -91,7 +98,7 @@ class Protocol(HttpToolsProtocol):
         if target is None or self.at_once is None or self.transport.is_closing():
             return super().send_400_response(msg)
         self.scope["method"], self.scope["path"], self.scope["query_string"] = target
-        answer = self.at_once(cast(Scope, self.scope))
+        answer = self.at_once(cast(Scope, self.scope), b"")
         if answer is None:
             return super().send_400_response("The target of the request has bytes that have to be percent-encoded.")
         self.write_whole(answer, answer.text(), stays=False)
@@ -110,7 +117,8 @@ class Protocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.loop.call_later((self.config.timeout_graceful_shutdown or 0) / 2, self.transport.abort)
 
-    # The last moment before uvicorn makes a task, and the first at which all that an answer depends on is there.
+    # The last moment before uvicorn makes a task, and the first at which all that an answer without a body depends on
+    # is there.
     def on_headers_complete(self) -> None:
         self.head = None
         if self.transport.is_closing():
@@ -126,23 +134,39 @@ class Protocol(HttpToolsProtocol):
             and not self.parser.should_upgrade()
         ):
             self.turn = False
-            self.scope["method"] = self.parser.get_method().decode("ascii")
-            self.scope["path"], self.scope["query_string"] = target_of(self.url)
-            answer = self.at_once(cast(Scope, self.scope))
-            if answer is not None and self.send_now(answer):
-                # Trailers would be headers otherwise.
-                self.headers = []
+            method = self.parser.get_method()
+            self.scope["method"] = method.decode("ascii")
+            if method not in BODILESS and not self.expect_100_continue and is_held(self.headers):
+                self.held = bytearray()
                 return
-            if answer is not None:
-                cast(dict[str, object], self.scope)[ANSWER] = answer
-        # An answer that was sent at once has armed the timer that ends idle connections.
-        self._unset_keepalive_if_required()
-        super().on_headers_complete()
-        self.headers = []
+            if self.answer_now(b""):
+                return
+        self.give_to_task()
         if not idle:
             while self.waiting and self.waiting[0].response_complete:
                 self.waiting.popleft()
             self.waiting.append(before)
+
+    def answer_now(self, body: bytes) -> bool:
+        """Whether the application has had the answer at once, which is sent."""
+        assert self.at_once is not None
+        self.scope["path"], self.scope["query_string"] = target_of(self.url)
+        answer = self.at_once(cast(Scope, self.scope), body)
+        if answer is None:
+            return False
+        if self.send_now(answer):
+            # Trailers would be headers otherwise.
+            self.headers = []
+            return True
+        cast(dict[str, object], self.scope)[ANSWER] = answer
+        return False
+
+    def give_to_task(self) -> None:
+        """Let uvicorn make the task that answers."""
+        # An answer that was sent at once has armed the timer that ends idle connections.
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+        self.headers = []
 
     def send_now(self, answer: Answer) -> bool:
         """Send the answer if it is whole and due, in the bytes that uvicorn's cycle would make of it."""
@@ -169,13 +193,21 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     # uvicorn takes for granted that a request has a cycle; one that was answered at once may have none, so its body is
-    # let pass here, and its end in the next.
+    # let pass here, and its end in the next. A body that is held is all there when its end is.
     def on_body(self, body: bytes) -> None:
         self.has_bodies = True
-        if self.cycle is not None:
+        if self.held is not None:
+            self.held += body
+        elif self.cycle is not None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.held is not None:
+            body, self.held = bytes(self.held), None
+            if self.answer_now(body):
+                return
+            self.give_to_task()
+            super().on_body(body)
         if self.cycle is not None:
             super().on_message_complete()
 
@@ -186,6 +218,17 @@ class Protocol(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         super().connection_lost(exc)
+
+
+def is_held(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a body of a known length follows these headers that is short enough to be kept."""
+    length = b""
+    for name, text in headers:
+        if name == b"content-length":
+            length = text
+        elif name == b"transfer-encoding":
+            return False
+    return length.isdigit() and 0 < int(length[:MAX_DIGITS]) <= MAX_HELD and len(length) <= MAX_DIGITS
 
 
 def target_of(url: bytes) -> tuple[str, bytes]:

@@ -59,7 +59,8 @@ class Journal:
         self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
         again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation)
         if again or self._retry_at:
-            exchange = replace(exchange, remarks=(*exchange.remarks, *self._find_remarks(exchange, last)))
+            found = (*self._find_remarks(exchange, last),)
+            exchange = replace(exchange, remarks=(*exchange.remarks, *found)) if found else exchange
         if exchange.retry_after is not None and exchange.retry_after.isdigit():
             self._retry_at[exchange.provider, exchange.caller] = exchange.instant + int(exchange.retry_after) * SECOND
         self._ring.append(exchange)

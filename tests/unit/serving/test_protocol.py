@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fakeserver.instants import instant
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App, Settings, create_app
-from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.protocol import MAX_HELD, Protocol, server_config
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.testing.server import running
 from tests.support.asgi import PATHS
@@ -24,6 +25,7 @@ from tests.support.server import Live, serving
 pytestmark = pytest.mark.slow
 
 SECONDS = 10.0
+END = b"\r\n\r\n"
 EPOCH = instant("2026-01-01T00:00:00Z")
 PRIME = f"GET /prime{PATHS['prime']}?per_page=2"
 KEY = "Authorization: Bearer prime-admin-key"
@@ -70,6 +72,37 @@ def without_date(text: bytes) -> bytes:
     return re.sub(rb"\r\ndate: [^\r]*", b"", text)
 
 
+Both = Callable[..., list[bytes]]
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[Both]:
+    """Sends a request, in pieces that begin at these bounds, to the same world under our protocol and under uvicorn's
+    own: the answers but their dates."""
+    with ExitStack() as stack:
+        served = [
+            (app, stack.enter_context(serving(app, protocol)))
+            for app, protocol in ((make(), Protocol), (make(), HttpToolsProtocol))
+        ]
+
+        def ask(raw: bytes, *bounds: int) -> list[bytes]:
+            found = []
+            for app, live in served:
+                app.world.reset()
+                app.world.clock.freeze(EPOCH)
+                with connected(live) as connection:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    for start, end in pairwise([0, *bounds, len(raw)]):
+                        with suppress(BrokenPipeError):  # It was refused before it was whole.
+                            connection.sendall(raw[start:end])
+                        # Pieces that are read at once would be one.
+                        time.sleep(0.005 if bounds else 0.0)
+                    found.append(without_date(everything(connection)))
+            return found
+
+        yield ask
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -103,15 +136,72 @@ def without_date(text: bytes) -> bytes:
     ],
     ids=lambda raw: raw.split(b"\r\nHost")[0].decode() + str(len(raw)),
 )
-def test_the_shortcut_sends_what_asgi_sends(raw: bytes) -> None:
+def test_the_shortcut_sends_what_asgi_sends(raw: bytes, both: Both) -> None:
     """Byte for byte but the date, the same application under uvicorn's own protocol gives the same answer."""
-    found = []
-    for protocol in (Protocol, HttpToolsProtocol):
-        with serving(make(), protocol) as live, connected(live) as connection:
-            connection.sendall(raw)
-            found.append(without_date(everything(connection)))
-    assert found[0] == found[1]
-    assert found[0].startswith(b"HTTP/1.1 ")
+    ours, uvicorns = both(raw)
+    assert ours == uvicorns
+    assert ours.startswith(b"HTTP/1.1 ")
+
+
+CREATE = "POST /prime/api/v1/sandbox"
+NEW = '{"name": "mine", "docker_image": "python:3.11-slim"}'
+JSON = "Content-Type: application/json"
+LONG = '{"name": "' + "a" * MAX_HELD + '"}'
+RENAME = '{"metadata": {"env": "prod"}}'
+
+
+def write(line: str, *headers: str, body: str = NEW, length: int | None = None) -> bytes:
+    return request(line, *headers, JSON, f"Content-Length: {len(body) if length is None else length}", body=body)
+
+
+@pytest.mark.parametrize("pieces", [(), (0,), (10,), (-1,), (-20, -10)], ids=str)
+@pytest.mark.parametrize(
+    "raw",
+    [
+        write(CREATE, KEY, "Connection: close"),
+        write(CREATE, KEY, "Connection: close", body="{}"),
+        write(CREATE, KEY, "Connection: close", body='{"name": 1, "labels": "a"}'),
+        write(CREATE, KEY, "Connection: close", body="nonsense"),
+        write(CREATE, KEY, "Connection: close", body=LONG),
+        write(CREATE, KEY, "Connection: close", "Prefer: code=402"),
+        write(CREATE, KEY, "Connection: close", "Prefer: delay=20ms"),
+        write(CREATE, KEY, "Connection: close", "Prefer: code=503, phase=after"),
+        write(CREATE, KEY, "Connection: close", "Origin: http://localhost:3000"),
+        write(CREATE, KEY, "Connection: close", "Expect: 100-continue"),
+        write(CREATE, KEY, "Connection: keep-alive") + write(CREATE, KEY, "Connection: close"),
+        write(CREATE, KEY) + request(PRIME, KEY) + write(CREATE, "Connection: close"),
+        write("POST /superserve/sandboxes", "X-API-Key: superserve-admin-key", "Connection: close"),
+        write("POST /instavm/v1/vms", "X-API-Key: instavm-admin-key", "Connection: close", body=RENAME),
+        write("DELETE /prime/api/v1/sandbox", KEY, "Connection: close", body='{"sandbox_ids": []}'),
+        write("PUT /__admin/settings", "Connection: close", body='{"transitions": "manual"}'),
+        request(
+            CREATE,
+            KEY,
+            JSON,
+            "Connection: close",
+            "Transfer-Encoding: chunked",
+            body=f"{len(NEW):x}\r\n{NEW}\r\n0\r\n\r\n",
+        ),
+        request(CREATE, KEY, JSON, "Connection: close", "Content-Length: x", body=NEW),
+    ],
+    ids=lambda raw: raw.split(b"\r\nHost")[0].decode() + str(len(raw)),
+)
+def test_a_body_is_answered_as_asgi_answers_it(raw: bytes, pieces: tuple[int, ...], both: Both) -> None:
+    """Byte for byte, however it comes in pieces; the ids of what is made are the same too."""
+    ours, uvicorns = both(raw, *(raw.index(END) + len(END) if each == 0 else each % len(raw) for each in pieces))
+    assert ours == uvicorns
+    assert ours.startswith(b"HTTP/1.1 ")
+
+
+def test_a_body_that_never_ends_is_nobodys() -> None:
+    """Nothing is made of it, and the server serves on."""
+    app = make()
+    with serving(app) as live:
+        before = live.request("prime", PATHS["prime"]).json()["total"]
+        with connected(live) as connection:
+            connection.sendall(write(CREATE, KEY, length=len(NEW) + 1))
+            assert live.request("prime", PATHS["prime"]).json()["total"] == before
+        assert live.request("prime", PATHS["prime"]).json()["total"] == before
 
 
 def test_an_application_without_the_shortcut_is_called() -> None:
@@ -219,11 +309,11 @@ def test_a_header_that_would_begin_another_is_never_sent() -> None:
     """Neither on the short way, where uvicorn does not look, nor through ASGI."""
 
     class Split:
-        def at_once(self, scope: Scope) -> Answer:
+        def at_once(self, scope: Scope, body: bytes) -> Answer:
             return Answer(200, b"{}", {"X-Note": "a\r\nset-cookie: b"})
 
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            await send_answer(self.at_once(scope), scope, receive, send)
+            await send_answer(self.at_once(scope, b""), scope, receive, send)
 
     for protocol in (Protocol, HttpToolsProtocol):
         with serving(Split(), protocol) as live, connected(live) as connection:  # type: ignore[arg-type]
