@@ -255,7 +255,9 @@ class Provider:
     `stranger` refuses who is not known. `unserved` are operations that the provider is known to have beside those of
     its spec: a request for one is told so, and does not look like an answer of the provider. `reading` is how it reads
     texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls its
-    JSON. `plane` says at which other hosts it answers."""
+    JSON. `plane` says at which other hosts it answers; `hosts` are those of its API beside the servers of its spec, and
+    `domains` what everything of it is in: nothing that this server does not have is asked for there by mistake. A
+    credential of its real service looks like `real_key`."""
 
     slug: str
     spec: Traversable
@@ -282,6 +284,9 @@ class Provider:
     routing: Routing = field(default_factory=Routing)
     media_type: str = "application/json"
     plane: DataPlane | None = None
+    hosts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    real_key: re.Pattern[str] | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

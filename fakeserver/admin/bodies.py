@@ -341,4 +341,5 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
         rate_limits={**old.rate_limits, **modes},
         switches={slug: {**chosen, **(switches.get(slug) or {})} for slug, chosen in old.switches.items()},
         transitions=asked.get("transitions", old.transitions),
+        credentials=asked.get("credentials", old.credentials),
     )

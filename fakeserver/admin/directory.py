@@ -35,6 +35,7 @@ def describe(service: Service, tenants: Iterable[str] | None = None) -> Document
         "default_tenant": provider.default_tenant,
         "tenants": [*(fixture.tenants if tenants is None else tenants)],
         "switches": {name: [*choices] for name, choices in provider.switches.items()},
+        "hosts": service.territory.row(),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 import orjson
 
@@ -18,6 +19,7 @@ from fakeserver.faults.on_request import RequestedFault, read_request, unknown_p
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
+from fakeserver.pipeline.hosts import Territory
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
 from fakeserver.provider import Provider
@@ -28,6 +30,7 @@ from fakeserver.spec.reader import Operation, Spec
 from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
 from fakeserver.worlds.rate_limits import Meter, meters_of, refused
+from fakeserver.worlds.settings import ANY
 from fakeserver.worlds.world import World
 
 MAX_HEADERS = 128
@@ -38,7 +41,9 @@ UNDONE = b'{"detail": "a fault came before the work"}'
 MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
 RETRY_AFTER_SECONDS = 1
-TOO_MANY = 429
+TOO_MANY, GUARDED = 429, 502
+GUARD_HEADER = "X-Fakeserver-Guard"
+"""What would have left the machine, as method and URL."""
 MODES = {"default": None, "enforced": True, "off": False}
 """By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
 PATH_CHARACTERS = "/:@!$&'()*+,;="
@@ -68,7 +73,15 @@ class Service:
         """What finds operations at the hosts of the provider's data plane."""
         self.schemes = next(route.operation.security for route in self.routes if route.operation.security)
         """Where credentials travel, as the first operation has it that wants one."""
+        self._told = WeakSet[World]()
+        """Worlds of which it was said that any credential counts there."""
+        self.territory = Territory.of(provider, spec.document)
         self.meters = functools.lru_cache(MAX_METERS)(self._meters)
+
+    def below(self, path: str, headers: Mapping[str, str]) -> str:
+        """A path at one of the provider's own hosts, behind that below which its API is there."""
+        base = self.territory.api.get(headers.get("host", "").partition(":")[0].lower(), "")
+        return path[len(base) :] if base and path.startswith(f"{base}/") else path
 
     def world_of(self, headers: Mapping[str, str]) -> str:
         """The name of the world that a request at a host of the data plane is for."""
@@ -118,6 +131,18 @@ class Service:
             self.note(request, progress, answer, world)
         return answer
 
+    def guard(self, request: Request, world: World) -> Answer:
+        """The refusal of what was meant for a host of the provider that this server has nothing at: it would have left
+        the machine."""
+        host = quote(request.headers.get("host", ""), safe=HOST_CHARACTERS)
+        meant = f"{request.method} https://{host}{quote(request.path[:MAX_TEXT], safe=PATH_CHARACTERS)}"
+        told = f"{meant} was meant for {self.provider.slug} itself. The fake has nothing there, and it was not sent on"
+        answer = own_refusal(FakeProblem(GUARDED, told))
+        answer.headers[GUARD_HEADER] = meant
+        if world.settings.journal:
+            self.note(request, Progress(world.clock.now), answer, world)
+        return answer
+
     def finish(self, job: Job, progress: Progress, world: World, come: Callable[[], Any]) -> Answer:
         """The answer that a job has come to, once its changes are made; `come` raises what went wrong in it."""
         result = job.finish(come())
@@ -135,7 +160,7 @@ class Service:
         check_query(request.query)
         inside = route.credential_in(request.body) if route.credential else None
         keys, requested = read_request(operation, request.headers, request.query, inside)
-        caller = progress.caller = self.find_caller(keys)
+        caller = progress.caller = self.find_caller(keys, world)
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if requested is not None or world.faults.rules:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
@@ -193,12 +218,17 @@ class Service:
             except ChangeError as error:
                 raise conflict(f"The change cannot be made: {error}") from error
 
-    def find_caller(self, keys: list[str]) -> Caller | None:
-        """Who the first known credential belongs to."""
+    def find_caller(self, keys: list[str], world: World) -> Caller | None:
+        """Who the first known credential belongs to; where the world takes any, one that is nobody's is the admin's."""
         for key in keys:
             caller = self.fixture.callers.get(key)
             if caller is not None:
                 return caller
+        if keys and world.settings.credentials == ANY:
+            if world not in self._told:
+                self._told.add(world)
+                log.warning("%s: a credential that is nobody's counts as the admin's", self.provider.slug)
+            return next(iter(self.fixture.callers.values()))
         return None
 
     def check_suffixes(self, keys: list[str]) -> None:
@@ -305,7 +335,7 @@ class Service:
                 answer.status,
                 None if progress.effect is None else progress.effect.label,
                 answer.headers.get("Retry-After"),
-                answer.headers.get(UNSERVED_HEADER),
+                answer.headers.get(UNSERVED_HEADER) or answer.headers.get(GUARD_HEADER),
                 poll_seconds,
                 is_list,
                 hash(request.body) if request.body else 0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -14,6 +13,7 @@ from fakeserver.admin import api
 from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
+from fakeserver.pipeline.hosts import Hosts, Way
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json, Moved, Problem
@@ -36,10 +36,8 @@ PREPARED_SIZE = 20_000
 
 MAX_LENGTH_DIGITS = 9
 """Of a length that is worth reading; no body of a longer one is."""
-MAX_HOST = 255
-"""Characters of a host that may be one of a data plane."""
-MAX_HOSTS = 1_024
-"""Hosts of which it is remembered whose data plane they are, if anybody's."""
+NAMESPACE = "x-fakeserver-namespace"
+"""The header that names a world where the path cannot: at a provider's own host."""
 
 log = logging.getLogger("fakeserver")
 
@@ -138,7 +136,7 @@ class App:
         """Answer with these services from now on."""
         self.services = services
         self.root = next(iter(services.values())) if len(self.settings.only) == 1 else None
-        self.host_service = lru_cache(MAX_HOSTS)(self._host_service)
+        self.hosts = Hosts(each.territory for each in services.values())
         self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token)
         exposed = exposed_headers(service.spec for service in services.values())
         self.browser = BrowserCORS(self.serve, self.settings.origins, exposed)
@@ -180,7 +178,7 @@ class App:
         await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
 
     def asks_admin(self, path: str, headers: Mapping[str, str]) -> bool:
-        """Whether a request is one for the admin API, which no data plane has."""
+        """Whether a request is one for the admin API, which no provider's own host has."""
         return is_admin(split_namespace(path)[1]) and self.at_host(headers) is None
 
     def most_of(self, scope: Scope, headers: Mapping[str, str]) -> int:
@@ -189,11 +187,13 @@ class App:
         if length.isdecimal() and len(length) <= MAX_LENGTH_DIGITS and int(length) <= MAX_BODY_BYTES:
             return MAX_BODY_BYTES
         try:
-            service, path = self.at_host(headers), scope["path"]
-            if service is not None:
-                return service.match_aside(scope["method"], path)[0].meaning.max_body
-            service, path = self.serving(self.place(path)[1])
-            return service.match(scope["method"], path)[0].meaning.max_body
+            found = self.at_host(headers)
+            if found is None:
+                service, path = self.serving(self.place(scope["path"])[1])
+                return service.match(scope["method"], path)[0].meaning.max_body
+            service, way = found
+            match = service.match_aside if way == "plane" else service.match
+            return match(scope["method"], service.below(scope["path"], headers))[0].meaning.max_body
         except (FakeProblem, Problem, Moved):
             return MAX_BODY_BYTES
 
@@ -205,18 +205,10 @@ class App:
             return None
         return self.answer(scope, headers, body)
 
-    def at_host(self, headers: Mapping[str, str]) -> Service | None:
-        """The service whose data plane the request's host is of, if any."""
-        host = headers.get("host", "")
-        return self.host_service(host) if len(host) <= MAX_HOST else None
-
-    def _host_service(self, host: str) -> Service | None:
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-        for service in self.services.values():
-            plane = service.provider.plane
-            if plane is not None and plane.hosts.fullmatch(name.lower()):
-                return service
-        return None
+    def at_host(self, headers: Mapping[str, str]) -> tuple[Service, Way] | None:
+        """The service that a provider's own host leads to, if a request names one, and what is there."""
+        found = self.hosts.of(headers.get("host", ""))
+        return None if found is None else (self.services[found[0]], found[1])
 
     def place(self, path: str) -> tuple[World, str]:
         """The world that a path is in, and the path there."""
@@ -234,27 +226,39 @@ class App:
         raise FakeProblem(404, "No provider answers at this path", providers=providers)
 
     def answer(self, scope: Scope, headers: dict[str, str], body: bytes = b"") -> Answer | None:
-        """Find the world and the service, by the host or by the path; everything after that is `Service.answer`. None
-        is for the admin API."""
-        aside = self.at_host(headers)
+        """Find the world and the service, by the path or at a provider's own host; everything after that is
+        `Service.answer`. None is for the admin API."""
+        found, path = self.at_host(headers), scope["path"]
         try:
-            if aside is not None:
-                service, path = aside, scope["path"]
-                world = self.worlds.known(service.world_of(headers))
-            else:
-                world, path = self.place(scope["path"])
-                if is_admin(path):
-                    return None
-                service, path = self.serving(path)
+            if found is not None:
+                return self.answer_at_host(*found, scope, headers, body)
+            world, path = self.place(path)
+            if is_admin(path):
+                return None
+            service, path = self.serving(path)
         except FakeProblem as problem:
             return own_refusal(problem)
-        client = scope["client"]
-        address = client[0] if client else ""
-        prefix = scope["path"].removesuffix(path)
-        scheme = scope.get("scheme", "http")
-        query, there = scope["query_string"], aside is not None
-        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme, aside=there)
+        prefix, scheme = scope["path"].removesuffix(path), scope.get("scheme", "http")
+        query, address = scope["query_string"], address_of(scope)
+        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme)
         return service.answer(request, world)
+
+    def answer_at_host(self, service: Service, way: Way, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
+        """The same at a provider's own host, where a header names the world, or a token that the world has made."""
+        named = headers.get(NAMESPACE, "")
+        known = service.world_of(headers) if way == "plane" else ""
+        world = self.worlds.known(known) if known or not named else self.worlds.named(named)
+        path, query, address = service.below(scope["path"], headers), scope["query_string"], address_of(scope)
+        prefix = scope["path"].removesuffix(path)
+        # What is at such a host is always reached by https, whoever has ended that in front of this server.
+        request = Request(scope["method"], path, query, headers, address, body, prefix, "https", aside=way == "plane")
+        return service.guard(request, world) if way == "guarded" else service.answer(request, world)
+
+
+def address_of(scope: Scope) -> str:
+    """The address of a request's client."""
+    client = scope["client"]
+    return client[0] if client else ""
 
 
 def split_namespace(path: str) -> tuple[str | None, str]:

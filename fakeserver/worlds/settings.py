@@ -13,17 +13,20 @@ from fakeserver.worlds.state import Served
 
 LIMIT_MODES = ("default", "enforced", "off")
 """`default` enforces the limits on the reference pages and only reports the observed ones."""
+KNOWN, ANY = CREDENTIALS = ("known", "any")
+"""`any` takes a credential that is nobody's for that of the provider's admin."""
 
 
 @dataclass(slots=True)
 class Settings:
-    """How a world behaves: whether it keeps a journal, what its rate limits do, the providers' switches, and when the
-    passing states of sandboxes end."""
+    """How a world behaves: whether it keeps a journal, what its rate limits do, the providers' switches, when the
+    passing states of sandboxes end, and which credentials count."""
 
     journal: bool
     rate_limits: dict[str, str]
     switches: dict[str, dict[str, Json]]
     transitions: str = MODES[0]
+    credentials: str = KNOWN
     initial: Settings | None = field(default=None, compare=False, repr=False)
     """Those that the server was started with; None in those themselves."""
 
@@ -47,7 +50,7 @@ class Settings:
                 else:
                     lines.append(f"the switch {name} of {slug} can no longer be {choice!r}")
         modes = {slug: self.rate_limits.get(slug, mode) for slug, mode in initial.rate_limits.items()}
-        kept = replace(initial, journal=self.journal, transitions=self.transitions)
+        kept = replace(initial, journal=self.journal, transitions=self.transitions, credentials=self.credentials)
         return replace(kept, rate_limits=modes, switches=switches), lines
 
     def dump(self) -> Document:
@@ -56,12 +59,14 @@ class Settings:
             "rate_limits": self.rate_limits,
             "switches": self.switches,
             "transitions": self.transitions,
+            "credentials": self.credentials,
         }
 
     def load(self, part: Part, served: Served) -> None:
         """Become what `dump` wrote, all of it: what a call leaves as it was would be another's here."""
         self.journal = part.boolean("journal")
         self.transitions = part.choice("transitions", MODES)
+        self.credentials = part.choice("credentials", CREDENTIALS)
         modes, switches = part.part("rate_limits"), part.part("switches")
         part.end()
         self.rate_limits = {slug: modes.choice(slug, LIMIT_MODES) for slug in self.rate_limits}

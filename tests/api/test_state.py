@@ -169,7 +169,15 @@ def upset(app: App, ns: str) -> World:
     """A world of which every part has been used."""
     world = app.worlds.named(ns)
     change_documents(app, world)
-    done(admin(app, "PUT", "/settings", {"rate_limits": {"prime": "enforced"}, "transitions": "clock"}, ns=ns))
+    done(
+        admin(
+            app,
+            "PUT",
+            "/settings",
+            {"rate_limits": {"prime": "enforced"}, "transitions": "clock", "credentials": "any"},
+            ns=ns,
+        )
+    )
     done(admin(app, "PUT", "/settings", {"switches": {"prime": {"validation_errors": "published"}}}, ns=ns))
     done(admin(app, "PUT", "/clock", {"action": "scale", "factor": 2}, ns=ns))
     done(admin(app, "PUT", "/clock", FREEZE, ns=ns))

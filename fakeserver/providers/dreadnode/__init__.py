@@ -218,4 +218,5 @@ PROVIDER = Provider(
         "DREADNODE_API_KEY": "{key}",
         "DREADNODE_ORGANIZATION": "{tenant}",
     },
+    domains=("dreadnode.io",),
 )

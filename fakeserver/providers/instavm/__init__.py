@@ -104,4 +104,5 @@ PROVIDER = Provider(
     sdk={"INSTAVM_BASE_URL": "{base_url}", "INSTAVM_API_KEY": "{key}"},
     sdk_note="The command line reads these; the library reads none: "
     "InstaVM({key!r}, base_url={base_url!r}), which starts a session; auto_start_session=False keeps it from that",
+    domains=("instavm.io",),
 )

@@ -305,4 +305,5 @@ PROVIDER = Provider(
     },
     sdk_note="APIClient takes no base URL, and reads these when it is constructed.",
     optional_text=frozenset({"team_id", "user_id"}),
+    domains=("primeintellect.ai",),
 )

@@ -187,4 +187,7 @@ PROVIDER = Provider(
     },
     media_type="application/json; charset=utf-8",
     plane=PLANE,
+    hosts=("api-usw.superserve.ai", "api-use.superserve.ai"),
+    domains=("superserve.ai",),
+    real_key=REGIONAL_KEY,
 )
