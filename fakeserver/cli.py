@@ -215,10 +215,30 @@ def serve(arguments: Sequence[str], out: TextIO) -> int:
     return command.run(serve_parser(), arguments, out)
 
 
+def run_command(arguments: Sequence[str], out: TextIO) -> int:
+    """The command has stdout, and what is said of it is for stderr."""
+    from fakeserver.intercept import running
+
+    parser = parser_of("run")
+    running.add_arguments(parser)
+    parser.usage = "fakeserver run [SLUG …] [OPTION …] -- COMMAND …"
+    return running.run(parser, arguments, sys.stderr)
+
+
+def ca(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.certificates import keeping
+
+    parser = parser_of("ca")
+    keeping.add_arguments(parser)
+    return keeping.run(parser.parse_args(arguments), out)
+
+
 COMMANDS = {
     command.name: command
     for command in (
         Command("serve", "serve the fakes", serve),
+        Command("run", "run a command for which every provider is the fake", run_command),
+        Command("ca", "the certificate that those trust who reach `serve --tls`", ca),
         Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("states", "the states of sandboxes and what leads from one to another", states),

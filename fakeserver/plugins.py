@@ -13,7 +13,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -60,10 +60,11 @@ class Plugins(Mapping[str, Kind], Generic[Kind]):
     """The plugins of one group by name, ours first; `noun` is what one is called. Their names are read when they are
     first asked for, and each is imported when it is: `plugins[name]` raises an UnusablePlugin if that fails.
 
-    A plugin is a value of type `kind` whose `slug` is the name of its entry point. Nobody takes the place of ours:
-    `left_out` has a line for each that would. Of two others with one name none can be used."""
+    A plugin is a value of the type that `kind` returns, which nobody imports before one is asked for; its `slug` is the
+    name of its entry point. Nobody takes the place of ours: `left_out` has a line for each that would. Of two others
+    with one name none can be used."""
 
-    def __init__(self, group: str, kind: type[Kind], noun: str) -> None:
+    def __init__(self, group: str, kind: Callable[[], type[Kind]], noun: str) -> None:
         self.group = group
         self.kind = kind
         self.noun = noun
@@ -150,8 +151,9 @@ class Plugins(Mapping[str, Kind], Generic[Kind]):
     def _load(self, point: EntryPoint) -> Kind:
         check_slug(point.name)
         plugin = point.load()
-        if not isinstance(plugin, self.kind):
-            raise Unsuitable(f"{point.value} is of type {type(plugin).__name__}, not {self.kind.__name__}")
+        kind = self.kind()
+        if not isinstance(plugin, kind):
+            raise Unsuitable(f"{point.value} is of type {type(plugin).__name__}, not {kind.__name__}")
         slug: Any = getattr(plugin, "slug", None)
         if slug != point.name:
             raise Unsuitable(f"the slug of {point.value} is {slug!r}, but its entry point is called {point.name!r}")

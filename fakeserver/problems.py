@@ -63,6 +63,10 @@ class Problem(Exception):
         self.remark = remark
 
 
+PROBLEM_JSON = "application/problem+json"
+"""RFC 9457."""
+
+
 class FakeProblem(Exception):
     """A refusal by the fake itself (a bad preference, a bad admin call): RFC 9457, never a provider's dialect."""
 

@@ -20,6 +20,7 @@ from fakeserver import kit
 from fakeserver.arguments import UsageError
 
 if TYPE_CHECKING:
+    from fakeserver.intercept.running import Interception
     from fakeserver.testing.handles import World
     from fakeserver.testing.server import Server
 
@@ -31,6 +32,8 @@ NOBODYS = object()
 UNSERVED = "fakeserver_unserved"
 """The setting, and the marker, for requests that the fake does not serve."""
 FAIL, IGNORE = "fail", "ignore"
+INTERCEPT = "--fakeserver-intercept"
+"""The option that lets every test find the fake at the providers' own hosts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         UNSERVED,
         f"{FAIL}: a test that asks the fake for what it does not serve fails; {IGNORE} (default)",
         default=IGNORE,
+    )
+    parser.getgroup("fakeserver", "fakes of sandbox providers").addoption(
+        INTERCEPT,
+        action="store_true",
+        help="the providers' own hosts are the fake, in a world of its own for each test",
     )
     group = parser.getgroup(
         "contract", "contract of a sandbox provider (short names are there where no other plugin has them)"
@@ -256,6 +264,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", f"{UNSERVED}(how): `fail` or `{IGNORE}`, for this test, as the setting of that name"
     )
     check_choice(config.getini(UNSERVED), f"the setting {UNSERVED}")
+    if config.getoption(INTERCEPT):
+        config.pluginmanager.register(Intercepting(), "fakeserver-intercepting")
+
+
+class Intercepting:
+    """What every test has where the providers' own hosts are the fake."""
+
+    @pytest.fixture(autouse=True)
+    def fakeserver_intercepted(self, fakeserver_interception: Interception, fakeserver: World) -> None:
+        """Every test's requests are for the world of its own."""
+        fakeserver_interception.enter(fakeserver.name)
 
 
 def check_choice(how: str, where: str) -> str:
@@ -272,6 +291,19 @@ def fakeserver_server() -> Iterator[Server]:
 
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def fakeserver_interception(fakeserver_server: Server) -> Iterator[Interception]:
+    """What stands in for the providers' hosts, in this process and those that it starts: `enter(name)` says in which
+    world, and `seen` what has come so far."""
+    try:
+        from fakeserver.testing.interception import intercepted
+
+        with intercepted(fakeserver_server) as interception:
+            yield interception
+    except UsageError as error:
+        pytest.exit(f"{INTERCEPT}: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture

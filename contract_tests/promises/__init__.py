@@ -155,5 +155,5 @@ __all__ = [
     "vary",
 ]
 
-BY_SLUG = Plugins("fakeserver.promises", Promises, "promises")
+BY_SLUG = Plugins("fakeserver.promises", lambda: Promises, "promises")
 """Every provider that the kit knows, ours first."""

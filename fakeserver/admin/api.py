@@ -28,9 +28,9 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import text_of
 from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
-from fakeserver.pipeline.exchange import JSON, PROBLEM_JSON
+from fakeserver.pipeline.exchange import JSON
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.problems import PROBLEM_JSON, Document, FakeProblem, Json
 from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments

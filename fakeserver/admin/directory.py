@@ -36,6 +36,7 @@ def describe(service: Service, tenants: Iterable[str] | None = None) -> Document
         "tenants": [*(fixture.tenants if tenants is None else tenants)],
         "switches": {name: [*choices] for name, choices in provider.switches.items()},
         "hosts": service.territory.row(),
+        "sdk": dict(provider.sdk),
     }
 
 

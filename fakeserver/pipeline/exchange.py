@@ -11,19 +11,19 @@ import orjson
 from fakeserver import loopback
 from fakeserver.faults.scripts import Dribble, Effect, Faults
 from fakeserver.listing.meaning import Job
-from fakeserver.problems import FakeProblem
+from fakeserver.problems import PROBLEM_JSON, FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
 
 FAULT_HEADER = "X-Fakeserver-Fault"
 JSON = "application/json"
-PROBLEM_JSON = "application/problem+json"
 
 
 @dataclass(slots=True)
 class Request:
-    """What arrived, behind the provider's `prefix`, or at a host of its data plane (`aside`). Header names are in lower
+    """What arrived, behind the provider's `prefix`, or at a host of its data plane (`aside`). `base_url` is where else
+    the provider is than at the host that was asked, for answers that lead on. Header names are in lower
     case; `address` is the client's. Of a body that is larger than `bodies.MAX_BODY_BYTES`, only enough to tell need be
     there."""
 
@@ -36,6 +36,7 @@ class Request:
     prefix: str = ""
     scheme: str = "http"
     aside: bool = False
+    base_url: str = ""
 
 
 def not_yet(outcome: Callable[[], Any]) -> Answer:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from fakeserver.problems import Document
-from fakeserver.provider import Provider
+
+if TYPE_CHECKING:
+    from fakeserver.provider import Provider
 
 Way = Literal["api", "plane", "guarded"]
 """What a provider has at a host: its API, its data plane, or something that this server does not have."""
@@ -29,6 +31,8 @@ class Territory:
     api: Mapping[str, str]
     plane: re.Pattern[str] | None
     domains: tuple[str, ...]
+    real_key: re.Pattern[str] | None = None
+    """What a credential of the real service looks like."""
 
     @classmethod
     def of(cls, provider: Provider, document: Document) -> Territory:
@@ -38,19 +42,21 @@ class Territory:
         api = {url.hostname: url.path.rstrip("/") for url in urls if url.scheme == "https" and url.hostname}
         first = next(iter(api.values()), "")
         plane = None if provider.plane is None else provider.plane.hosts
-        return cls(provider.slug, {**dict.fromkeys(provider.hosts, first), **api}, plane, provider.domains)
+        return cls(
+            provider.slug, {**dict.fromkeys(provider.hosts, first), **api}, plane, provider.domains, provider.real_key
+        )
 
     @classmethod
     def read(cls, row: Document) -> Territory:
         """What `row` wrote."""
         hosts = row["hosts"]
-        plane = None if hosts["plane"] is None else re.compile(hosts["plane"])
-        return cls(row["provider"], hosts["api"], plane, tuple(hosts["domains"]))
+        plane, key = (hosts[name] and re.compile(hosts[name]) for name in ("plane", "real_key"))
+        return cls(row["provider"], hosts["api"], plane, tuple(hosts["domains"]), key)
 
     def row(self) -> Document:
         """As the admin API has it."""
-        plane = None if self.plane is None else self.plane.pattern
-        return {"api": dict(self.api), "plane": plane, "domains": [*self.domains]}
+        plane, key = (None if each is None else each.pattern for each in (self.plane, self.real_key))
+        return {"api": dict(self.api), "plane": plane, "domains": [*self.domains], "real_key": key}
 
     def way(self, name: str) -> Way | None:
         """What is at a host, if it is the provider's."""

@@ -360,6 +360,8 @@ def location_of(request: Request, path: str) -> str:
 def base_url_of(request: Request) -> str:
     """Where the client found the provider. A body has no other way to say it than with a host: that of the request,
     which whoever sent it can reach."""
+    if request.base_url:
+        return request.base_url
     host = request.headers.get("host") or f"{loopback.NAME}:{loopback.PORT}"
     return f"{request.scheme}://{quote(host, safe=HOST_CHARACTERS)}{quote(request.prefix, safe=PATH_CHARACTERS)}"
 

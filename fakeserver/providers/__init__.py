@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from fakeserver.plugins import Plugins
-from fakeserver.provider import Provider
+from typing import TYPE_CHECKING
 
-PROVIDERS = Plugins("fakeserver.providers", Provider, "provider")
+from fakeserver.plugins import Plugins
+
+if TYPE_CHECKING:
+    from fakeserver.provider import Provider
+
+
+def provider_type() -> type[Provider]:
+    """What a provider is made of is half of the server, and a command that only names providers needs none of it."""
+    from fakeserver.provider import Provider
+
+    return Provider
+
+
+PROVIDERS = Plugins("fakeserver.providers", provider_type, "provider")

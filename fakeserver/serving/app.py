@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
+from fakeserver import loopback
 from fakeserver.admin import api
 from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
@@ -38,6 +39,9 @@ MAX_LENGTH_DIGITS = 9
 """Of a length that is worth reading; no body of a longer one is."""
 NAMESPACE = "x-fakeserver-namespace"
 """The header that names a world where the path cannot: at a provider's own host."""
+ORIGIN_HERE = "x-fakeserver-origin"
+"""The header that says, at a provider's own host, where on this machine the server is: for answers that lead clients on
+who trust nobody's certificates but their own."""
 
 log = logging.getLogger("fakeserver")
 
@@ -252,6 +256,10 @@ class App:
         prefix = scope["path"].removesuffix(path)
         # What is at such a host is always reached by https, whoever has ended that in front of this server.
         request = Request(scope["method"], path, query, headers, address, body, prefix, "https", aside=way == "plane")
+        here = headers.get(ORIGIN_HERE, "")
+        if here.startswith("http://") and loopback.HOST.fullmatch(here.removeprefix("http://")):
+            place = f"/ns/{world.name}" if world.name else ""
+            request.base_url = f"{here}{place}/{service.provider.slug}"
         return service.guard(request, world) if way == "guarded" else service.answer(request, world)
 
 

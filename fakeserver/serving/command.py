@@ -55,6 +55,7 @@ def add_listening(parser: Parser) -> None:
         help=f"0 picks a free one (default: {PORT})",
     )
     add("--uds", type=Path, metavar="PATH", help="listen on a Unix socket there, in the place of host and port")
+    add("--tls", action="store_true", help="serve https, also for the providers' hosts, by an authority of our own")
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate, in PEM")
     add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate, in PEM and without a password")
     add(
@@ -152,24 +153,21 @@ def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
     parsed = parser.parse_args(arguments)
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
         parser.error("--tls-cert and --tls-key are given together")
+    if parsed.tls and parsed.tls_cert is not None:
+        parser.error("--tls and --tls-cert each say which certificate is served: leave one of them out")
     tls = None if parsed.tls_cert is None else load_tls(parsed.tls_cert, parsed.tls_key)
-    settings = Settings(
-        seed=parsed.seed,
-        size=parsed.size,
-        only=tuple(dict.fromkeys(parsed.only)),
-        epoch=parsed.epoch,
-        live=parsed.clock == LIVE,
-        fixtures=parsed.fixtures,
-        locale=parsed.locale,
-        rate_limits=not parsed.no_rate_limits,
-        admin_token=parsed.admin_token or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
-        origins=tuple(parsed.origin),
-    )
-    try:
-        with uncollected():
-            app = create_app(settings)
-    except (UnusablePlugin, FixtureError, FakeProblem) as error:
-        raise UsageError(f"fakeserver: {error}") from error
+    app = create(settings_of(parsed, only=parsed.only))
+    if parsed.tls:
+        from fakeserver.certificates.keeping import issued
+
+        with issued(each.territory for each in app.services.values()) as files:
+            tls = load_tls(*files)
+            return serve(app, parsed, out, tls)
+    return serve(app, parsed, out, tls)
+
+
+def serve(app: App, parsed: argparse.Namespace, out: TextIO, tls: tuple[str, str] | None) -> int:
+    """Take the port, say where everything is, and serve until interrupted."""
     listener = listen(parsed.host, parsed.port) if parsed.uds is None else listen_at(parsed.uds)
     scheme = "http" if tls is None else "https"
     try:
@@ -193,6 +191,31 @@ def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
         if parsed.uds is not None:
             parsed.uds.unlink(missing_ok=True)
     return 0
+
+
+def settings_of(parsed: argparse.Namespace, only: Sequence[str]) -> Settings:
+    """What the arguments of `add_worlds` ask for, and where they are given those of `add_listening`."""
+    return Settings(
+        seed=parsed.seed,
+        size=parsed.size,
+        only=tuple(dict.fromkeys(only)),
+        epoch=parsed.epoch,
+        live=parsed.clock == LIVE,
+        fixtures=parsed.fixtures,
+        locale=parsed.locale,
+        rate_limits=not parsed.no_rate_limits,
+        admin_token=getattr(parsed, "admin_token", None) or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
+        origins=tuple(getattr(parsed, "origin", ())),
+    )
+
+
+def create(settings: Settings) -> App:
+    """The application; what is wrong with its settings is wrong usage."""
+    try:
+        with uncollected():
+            return create_app(settings)
+    except (UnusablePlugin, FixtureError, FakeProblem) as error:
+        raise UsageError(f"fakeserver: {error}") from error
 
 
 @contextmanager

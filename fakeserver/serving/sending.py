@@ -13,8 +13,8 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from fakeserver.pipeline.exchange import PROBLEM_JSON, Answer
-from fakeserver.problems import FakeProblem
+from fakeserver.pipeline.exchange import Answer
+from fakeserver.problems import PROBLEM_JSON, FakeProblem
 from fakeserver.serving.working import work
 
 TRANSPORT = "fakeserver.transport"

@@ -4,6 +4,7 @@ from fakeserver.testing.admin import Admin, AdminError
 from fakeserver.testing.documents import Documents
 from fakeserver.testing.faults import FaultName
 from fakeserver.testing.handles import ClockHandle, ProviderHandle, World
+from fakeserver.testing.interception import intercepted
 from fakeserver.testing.server import Server, running
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ProviderHandle",
     "Server",
     "World",
+    "intercepted",
     "running",
 ]

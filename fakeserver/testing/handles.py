@@ -217,6 +217,8 @@ class World(SuggestsAttributes):
     def __init__(self, base_url: str, app: App) -> None:
         self.admin = Admin(base_url)
         self.base_url = base_url
+        self.name = base_url.partition("/ns/")[2]
+        """That of its namespace; the world at the root has none."""
         self.clock = ClockHandle(self.admin)
         self._providers = {slug: ProviderHandle(self.admin, app, slug) for slug in app.services}
 

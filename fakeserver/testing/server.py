@@ -5,42 +5,24 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import socket
-import threading
 from collections.abc import Iterator
 
-import uvicorn
-
-from fakeserver.loopback import ADDRESS
 from fakeserver.serving.app import Settings, create_app
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.threads import ThreadedServer
 from fakeserver.testing.admin import Admin, AdminError
 from fakeserver.testing.handles import World
 
-START_SECONDS = 10.0
 
-
-class Server:
-    """The server in a thread of this process."""
+class Server(ThreadedServer):
+    """The server in a thread of this process, and its worlds."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.app = create_app(settings)
-        self._socket = socket.create_server((ADDRESS, 0))
-        self.base_url = f"http://{ADDRESS}:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(server_config(self.app, log_level="error", shutdown_seconds=1))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        super().__init__(create_app(settings))
         self._numbers = itertools.count(1)
 
     def start(self) -> Server:
-        """Begin to answer; connections are accepted from the moment the socket was made."""
-        self._thread.start()
-        Admin(self.base_url).call("GET", "/health")
+        super().start()
         return self
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(START_SECONDS)
-        self._socket.close()
 
     @contextlib.contextmanager
     def world(self, name: str | None = None) -> Iterator[World]:

@@ -71,6 +71,27 @@ def test_urls_in_answers_lead_to_the_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "base_url"),
+    [
+        ("http://127.0.0.1:8123", "http://127.0.0.1:8123/ns/here/prime"),
+        ("http://[::1]:8123", "http://[::1]:8123/ns/here/prime"),
+        ("https://127.0.0.1:8123", "https://api.primeintellect.ai"),
+        ("http://example.com", "https://api.primeintellect.ai"),
+        ("http://127.0.0.1:8123/x", "https://api.primeintellect.ai"),
+    ],
+)
+def test_urls_in_answers_lead_to_this_machine_where_a_header_says_where(origin: str, base_url: str) -> None:
+    """For clients that trust nobody's certificates but their own; no other machine can be named."""
+    app = small_app()
+    headers = {**HOSTS["prime"][2], "content-type": "application/json", "x-fakeserver-origin": origin}
+    headers["x-fakeserver-namespace"] = "here"
+    body = json.dumps({"name": "mine", "docker_image": "python:3.11"}).encode()
+    made = at_host(app, "api.primeintellect.ai", "/api/v1/sandbox", headers, method="POST", body=body)
+    auth = at_host(app, "api.primeintellect.ai", f"/api/v1/sandbox/{made.value['id']}/auth", headers, method="POST")
+    assert auth.value["gateway_url"].startswith(f"{base_url}/gateway")
+
+
+@pytest.mark.parametrize(
     ("host", "slug"),
     [
         ("primeintellect.ai", "prime"),

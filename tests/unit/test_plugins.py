@@ -39,7 +39,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """Look for providers as a process does that starts now."""
 
     def look() -> Plugins[Provider]:
-        found = Plugins(GROUP, Provider, "provider")
+        found = Plugins(GROUP, lambda: Provider, "provider")
         for module in (serving, cli, command_of_serve):
             monkeypatch.setattr(module, "PROVIDERS", found)
         return found
@@ -216,7 +216,7 @@ def test_metadata_that_cannot_be_read(
 
 def test_no_provider_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an installation there is nothing to serve, and the command says so."""
-    monkeypatch.setattr(serving, "PROVIDERS", Plugins("fakeserver.no_such_group", Provider, "provider"))
+    monkeypatch.setattr(serving, "PROVIDERS", Plugins("fakeserver.no_such_group", lambda: Provider, "provider"))
     status, out, told = command("serve", "--port", "0")
     assert (status, out, told.count("\n")) == (2, "", 1)
     assert "no provider is installed" in told

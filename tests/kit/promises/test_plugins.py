@@ -38,7 +38,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """Look for promises as a process does that starts now."""
 
     def look() -> Plugins[Promises]:
-        found = Plugins(GROUP, Promises, "promises")
+        found = Plugins(GROUP, lambda: Promises, "promises")
         for module in (arguments, targets):
             monkeypatch.setattr(module, "BY_SLUG", found)
         return found

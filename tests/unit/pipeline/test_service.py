@@ -11,9 +11,10 @@ import pytest
 
 from fakeserver.lifecycle.calls import Call
 from fakeserver.listing.meaning import Asked, Result, View
-from fakeserver.pipeline.exchange import FAULT_HEADER, PROBLEM_JSON, Answer, Request
+from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Request
 from fakeserver.pipeline.routes import Route
 from fakeserver.pipeline.service import MAX_HEADERS, Service
+from fakeserver.problems import PROBLEM_JSON
 from fakeserver.provider import Document, Problem, Switches
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.world import World

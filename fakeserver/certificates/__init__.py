@@ -1,0 +1,1 @@
+"""Certificates of an authority of our own, for whoever trusts it."""

@@ -1,0 +1,283 @@
+"""`fakeserver run`: a command for which every provider is the fake, from its first request to its last."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+from fakeserver.arguments import INSTALL, Parser, UsageError, one_of
+from fakeserver.certificates.authority import Authority, system_certificates
+from fakeserver.intercept.front import Front
+from fakeserver.intercept.guard import Guard, Seen
+from fakeserver.intercept.surroundings import PRELOAD, overridden, surround
+from fakeserver.loopback import is_loopback
+from fakeserver.pipeline.hosts import Hosts, Territory
+from fakeserver.problems import Document
+from fakeserver.providers import PROVIDERS
+
+NOT_FOUND, CANNOT_RUN, SIGNALLED = 127, 126, 128
+"""As shells end for a command that is not there, that cannot be run, or that a signal has ended."""
+ANY = {"credentials": "any"}
+"""The setting of a world that takes any credential for the admin's."""
+SECONDS = 10.0
+"""Until a running fake has answered."""
+FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""Signals that are the command's. One from the terminal (Ctrl-C) reaches it by itself."""
+IGNORED = ("SIGINT", "SIGQUIT")
+
+
+@dataclass(slots=True)
+class Fake:
+    """A fake that answers, as `http://host:port`, and the world there that is meant, empty for the one at the root."""
+
+    origin: str
+    namespace: str = ""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.origin)
+        return parts.hostname or "", parts.port or 80
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/ns/{self.namespace}" if self.namespace else self.origin
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The admin API of the world; an OSError where it does not answer, or not so."""
+        request = urllib.request.Request(f"{self.base_url}/__admin{path}", method=method)
+        if body is not None:
+            request.data, request.headers["Content-type"] = json.dumps(body).encode(), "application/json"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=SECONDS) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+@dataclass(slots=True)
+class Interception:
+    """What stands in for the providers: the `environment` that leads a program there, and what was `seen` so far."""
+
+    fake: Fake
+    front: Front
+    environment: dict[str, str]
+    strict_credentials: bool = False
+    overridden: list[str] = field(default_factory=list)
+
+    @property
+    def seen(self) -> Seen:
+        return self.front.guard.seen
+
+    def enter(self, namespace: str) -> None:
+        """Let requests from now on be for another world; connections that are open change over too."""
+        if not self.strict_credentials:
+            Fake(self.fake.origin, namespace).call("PUT", "/settings", ANY)
+        self.front.namespace = namespace
+
+    def report(self) -> list[str]:
+        """What has become of all requests, those included that came without the front; for people."""
+        lines = self.seen.lines()
+        if self.overridden:
+            lines.append(f"these variables were set to lead here: {', '.join(self.overridden)}")
+        return lines
+
+
+@contextmanager
+def intercepting(
+    fake: Fake,
+    *,
+    slugs: Sequence[str] = (),
+    offline: bool = False,
+    allowed: Sequence[str] = (),
+    strict_credentials: bool = False,
+    environ: Mapping[str, str] | None = None,
+    by_host: bool = False,
+) -> Iterator[Interception]:
+    """Stand in for the providers (all that the fake has, without `slugs`) as long as the block lasts. Certificates and
+    keys go with it. With `by_host`, no variable leads an SDK past its provider's own host, so that the world can
+    change."""
+    environ = os.environ if environ is None else environ
+    rows = {row["provider"]: row for row in providers_of(fake)}
+    slugs = tuple(slugs) or tuple(rows)
+    missing = [slug for slug in slugs if slug not in rows]
+    if missing:
+        raise UsageError(f"fakeserver: the server at {fake.origin} does not serve {', '.join(missing)}")
+    territories = [Territory.read(row) for row in rows.values()]
+    allowed_hosts = frozenset(each.lower().strip("[]") for each in allowed)
+    guard = Guard(Hosts(territories), frozenset(slugs), offline=offline, allowed=allowed_hosts)
+    authority = Authority()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fakeserver-run-")))
+        bundle = folder / "certificates.pem"
+        bundle.write_bytes(system_certificates() + authority.certificate)
+        front = Front(fake.address, guard, authority, fake.namespace).start()
+        stack.callback(front.stop)
+        variables = variables_of(fake, [rows[slug] for slug in slugs])
+        if by_host:
+            environ, variables = without_places(environ, variables, fake)
+        ours = {host for each in territories if each.slug in slugs for host in (*each.api, *each.domains)}
+        environment = surround(front.url, bundle, PRELOAD, environ, variables, ours)
+        interception = Interception(fake, front, environment, strict_credentials, overridden(environ, variables))
+        interception.enter(fake.namespace)
+        yield interception
+
+
+def providers_of(fake: Fake) -> list[Document]:
+    """What a fake says of its providers; a UsageError where there is none."""
+    try:
+        found: list[Document] = fake.call("GET", "/providers")["providers"]
+        return found if all(row["hosts"] for row in found) else []
+    except urllib.error.HTTPError as error:
+        with error:
+            told = json.loads(error.read()).get("detail", "")
+        raise UsageError(f"fakeserver: {fake.base_url} answers with {error.code}: {told}") from None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"fakeserver: no fakeserver answers at {fake.base_url}: {error}") from None
+
+
+def variables_of(fake: Fake, rows: Sequence[Document]) -> dict[str, str]:
+    """What the providers' SDKs read, as `fakeserver env` prints it."""
+    found: dict[str, str] = {}
+    for row in rows:
+        values = {
+            "base_url": f"{fake.base_url}{row['base_path']}",
+            "key": row["callers"][0]["credential"],
+            "tenant": row["default_tenant"],
+        }
+        found |= {name: template.format_map(values) for name, template in row["sdk"].items()}
+    return found
+
+
+def without_places(
+    environ: Mapping[str, str], variables: Mapping[str, str], fake: Fake
+) -> tuple[dict[str, str], dict[str, str]]:
+    """An environment and the variables of SDKs, without those that say where a provider is, and without a key where
+    there is one already."""
+    places = {name for name, text in variables.items() if text.startswith(fake.origin)}
+    kept = {name: text for name, text in environ.items() if name not in places}
+    return kept, {name: text for name, text in variables.items() if name not in places and name not in kept}
+
+
+# The command line
+
+
+def add_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "providers",
+        type=one_of([*PROVIDERS], "provider", INSTALL),
+        nargs="*",
+        metavar="SLUG",
+        help="stand in for these alone (default: all)",
+    )
+    add("--url", metavar="URL", help="use the fake that answers there instead of starting one")
+    add("--namespace", metavar="NAME", default="", help="the world that requests are for (default: that at the root)")
+    add("--offline", action="store_true", help="let nothing else out of this machine either")
+    add("--allow", action="append", default=[], metavar="HOST", help="but this host; may be repeated")
+    add(
+        "--strict-credentials",
+        action="store_true",
+        help="refuse credentials that are nobody's, which otherwise count as the admin's",
+    )
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and the command behind `--`."""
+    if "--" not in arguments:
+        return [*arguments], []
+    place = [*arguments].index("--")
+    return [*arguments[:place]], [*arguments[place + 1 :]]
+
+
+def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
+    """Run the command; its exit code."""
+    ours, command = split(arguments)
+    if not any(each == "--url" or each.startswith("--url=") for each in ours):
+        # They come with half of the server, which only one that is started needs.
+        from fakeserver.serving.command import add_worlds
+
+        add_worlds(parser)
+    parsed = parser.parse_args(ours)
+    if not command:
+        parser.error("a command is missing: fakeserver run [SLUG …] -- COMMAND …")
+    slugs = tuple(dict.fromkeys((*parsed.providers, *getattr(parsed, "only", ()))))
+    with ExitStack() as stack:
+        fake = there(parsed) if parsed.url else stack.enter_context(started(parsed, slugs))
+        how = {"offline": parsed.offline, "allowed": parsed.allow, "strict_credentials": parsed.strict_credentials}
+        interception = stack.enter_context(intercepting(fake, slugs=slugs, **how))
+        before = requests_at(fake)
+        code = carry_out(command, interception.environment, err)
+        direct = max(0, requests_at(fake) - before - interception.seen.guarded.total())
+        if (more := direct - interception.seen.answered.total()) > 0:
+            interception.seen.answered["directly"] += more
+        for line in interception.report():
+            print(f"fakeserver: {line}", file=err)
+        return code
+
+
+def there(parsed: argparse.Namespace) -> Fake:
+    """The running fake that somebody names."""
+    url = urlsplit(parsed.url.rstrip("/"))
+    if url.scheme != "http" or not url.hostname or url.query:
+        raise UsageError(f"fakeserver: --url {parsed.url!r} is none of a fake, such as http://127.0.0.1:8000")
+    if not is_loopback(url.hostname):
+        raise UsageError(f"fakeserver: --url {parsed.url!r} is not on this machine, where everything here stays")
+    given = url.path.removeprefix("/ns/") if url.path.startswith("/ns/") else ""
+    if (url.path and not given) or (given and parsed.namespace not in ("", given)):
+        raise UsageError(f"fakeserver: --url {parsed.url!r} names another place than a fake or a namespace of it")
+    return Fake(f"http://{url.netloc}", parsed.namespace or given)
+
+
+@contextmanager
+def started(parsed: argparse.Namespace, slugs: Sequence[str]) -> Iterator[Fake]:
+    """A fake on a port of its own."""
+    from fakeserver.serving.command import create, settings_of
+    from fakeserver.serving.threads import ThreadedServer
+
+    server = ThreadedServer(create(settings_of(parsed, only=())))
+    try:
+        yield Fake(server.start().base_url, parsed.namespace)
+    finally:
+        server.stop()
+
+
+def requests_at(fake: Fake) -> int:
+    """How many requests a world has had."""
+    try:
+        return int(fake.call("GET", "/requests?limit=1")["meta"]["total"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
+
+
+def carry_out(command: Sequence[str], environment: Mapping[str, str], err: TextIO) -> int:
+    """Run a command to its end; its exit code, as a shell has it."""
+    signals = [getattr(signal, name) for name in FORWARDED if hasattr(signal, name)]
+    ignored = [getattr(signal, name) for name in IGNORED if hasattr(signal, name)]
+    kept = {each: signal.getsignal(each) for each in (*signals, *ignored)}
+    try:
+        process = subprocess.Popen(command, env=dict(environment))
+    except OSError as error:
+        print(f"fakeserver: {command[0]} cannot be run: {error.strerror}", file=err)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+    try:
+        for each in signals:
+            signal.signal(each, lambda number, frame: process.send_signal(number))
+        for each in ignored:
+            # Whoever sent it has sent it to the command too.
+            signal.signal(each, lambda number, frame: None)
+        code: int = process.wait()
+    finally:
+        for each, before in kept.items():
+            signal.signal(each, before)
+    return code if code >= 0 else SIGNALLED - code

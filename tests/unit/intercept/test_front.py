@@ -1,0 +1,266 @@
+"""The front over sockets: what it does with clients that mean it ill, and with those that mean well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from fakeserver.certificates.authority import Authority
+from fakeserver.intercept import front as fronts
+from fakeserver.intercept.front import Front, Streams
+from fakeserver.intercept.guard import Guard
+from fakeserver.pipeline.hosts import Hosts, Territory
+from fakeserver.serving.app import Settings
+from fakeserver.testing.server import Server, running
+
+pytestmark = pytest.mark.slow
+
+PRIME = Territory("prime", {"api.primeintellect.ai": ""}, None, ("primeintellect.ai",))
+KEY = b"Authorization: Bearer prime-admin-key\r\n"
+GET = b"GET /api/v1/sandbox?per_page=1 HTTP/1.1\r\nHost: api.primeintellect.ai\r\n" + KEY + b"\r\n"
+SECONDS = 10.0
+ELSEWHERE = "93.184.216.34"
+
+
+class Asked:
+    """A front for which every name has one address, and a list of the connections that it opened."""
+
+    def __init__(self, server: Server, *addresses: str, offline: bool = False) -> None:
+        self.opened: list[str] = []
+        self.looked_up: list[str] = []
+        self.fake = socket.gethostbyname("localhost"), int(server.base_url.rpartition(":")[2])
+        guard = Guard(Hosts([PRIME]), frozenset({"prime"}), offline, frozenset(), self.resolve)
+        self.addresses = addresses
+        self.authority = Authority()
+        self.front = Front(self.fake, guard, self.authority, connect=self.connect)
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        self.looked_up.append(host)
+        return [*self.addresses]
+
+    async def connect(self, host: str, port: int) -> Streams:
+        self.opened.append(f"{host}:{port}")
+        # Whatever it is, here it is the fake.
+        return await asyncio.open_connection(*self.fake)
+
+    def client(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.front.port), SECONDS)
+
+    def tunnel(self, target: str) -> socket.socket:
+        client = self.client()
+        client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        return client
+
+    def secure(self, client: socket.socket, name: str) -> ssl.SSLSocket:
+        assert client.recv(4_096).startswith(b"HTTP/1.1 200 ")
+        context = ssl.create_default_context(cadata=self.authority.certificate.decode())
+        return context.wrap_socket(client, server_hostname=name)
+
+    def refusal(self, raw: bytes) -> tuple[int, str]:
+        """The status and the words of an answer to these bytes, after which the connection ends."""
+        with self.client() as client:
+            client.sendall(raw)
+            answer = b"".join(iter(lambda: client.recv(65_536), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), json.loads(body)["detail"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running(Settings(rate_limits=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def asked(server: Server) -> Iterator[Asked]:
+    made = Asked(server, ELSEWHERE)
+    made.front.start()
+    yield made
+    made.front.stop()
+
+
+def read_answer(client: socket.socket) -> bytes:
+    """One answer with a body of a known length."""
+    text = b""
+    while b"\r\n\r\n" not in text:
+        text += client.recv(65_536)
+    head, _, body = text.partition(b"\r\n\r\n")
+    length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1])
+    while len(body) < length:
+        body += client.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
+def test_a_tunnel_to_a_provider_leads_to_the_fake(asked: Asked) -> None:
+    """Requests behind each other, in pieces and at once; the certificate is for the host."""
+    with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:
+        for piece in (GET[:20], GET[20:]):
+            client.sendall(piece)
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+        client.sendall(GET * 2)
+        assert b'"per_page":1' in read_answer(client)
+        assert client.selected_alpn_protocol() in (None, "http/1.1")
+    assert asked.front.guard.seen.answered["prime"] >= 2
+    assert asked.looked_up == []
+
+
+def test_a_tunnel_for_http_needs_no_handshake(asked: Asked) -> None:
+    with asked.tunnel("api.primeintellect.ai:80") as client:
+        assert client.recv(4_096).startswith(b"HTTP/1.1 200 ")
+        client.sendall(GET)
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_another_host_is_passed_through_untouched(asked: Asked) -> None:
+    """To the address that was looked at, and to no other; both ends may be closed on their own."""
+    with asked.tunnel("example.com:443") as client:
+        assert client.recv(4_096).startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"GET /nobody HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"".join(iter(lambda: client.recv(65_536), b"")).startswith(b"HTTP/1.1 404 ")
+    assert asked.opened == [f"{ELSEWHERE}:443"]
+    assert asked.front.guard.seen.passed == {"example.com": 1}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "example.com:22",
+        "169.254.169.254:80",
+        "[fd00:ec2::254]:80",
+        "10.1.2.3:443",
+        "192.168.0.1:443",
+        "0.0.0.0:443",
+        "2130706434.:443",
+        "api.primeintellect.ai:22",
+        "exa%0Ample.com:443",
+        "user@example.com:443",
+        "example.com:99999",
+        ":443",
+        "/",
+    ],
+)
+def test_targets_that_are_refused_before_anything_is_opened(asked: Asked, target: str) -> None:
+    asked.addresses = ("10.0.0.1",)
+    status, detail = asked.refusal(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+    assert status in (400, 403)
+    assert detail
+    assert asked.opened == []
+
+
+def test_its_own_address_is_refused(asked: Asked) -> None:
+    status, _ = asked.refusal(f"CONNECT 127.0.0.1:{asked.front.port} HTTP/1.1\r\n\r\n".encode())
+    assert (status, asked.opened) == (403, [])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET ftp://example.com/ HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"CONNECT \xff\xff:443 HTTP/1.1\r\n\r\n",
+        b"CONNECT a b c HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_no_proxy_is_asked(asked: Asked, raw: bytes) -> None:
+    status, detail = asked.refusal(raw)
+    assert (status, bool(detail), asked.opened) == (400, True, [])
+
+
+def test_no_http_behind_the_handshake(asked: Asked) -> None:
+    """HTTP/2 without having agreed on it, for one."""
+    with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_trusts_nothing_and_others_that_go(asked: Asked) -> None:
+    """None of them keeps the front from answering the next."""
+    with asked.tunnel("api.primeintellect.ai:443") as client:
+        client.recv(4_096)
+        with pytest.raises(ssl.SSLError):
+            ssl.create_default_context().wrap_socket(client, server_hostname="api.primeintellect.ai")
+    asked.client().close()
+    with asked.tunnel("api.primeintellect.ai:443") as client:
+        client.recv(4_096)
+        client.sendall(b"no handshake at all")
+    with asked.tunnel("api.primeintellect.ai:443") as client:
+        client.recv(4_096)
+    with asked.secure(asked.tunnel("API.PrimeIntellect.ai:443"), "api.primeintellect.ai") as client:
+        client.sendall(GET)
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_whoever_says_nothing_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first word, and before the handshake."""
+    monkeypatch.setattr(fronts, "HEAD_SECONDS", 0.05)
+    asked = Asked(server, ELSEWHERE)
+    asked.front.start()
+    with asked.client() as silent:
+        silent.sendall(b"CONNECT api.pri")
+        assert silent.recv(10) == b""
+    with asked.tunnel("api.primeintellect.ai:443") as silent:
+        assert silent.recv(4_096).startswith(b"HTTP/1.1 200 ")
+        assert silent.recv(10) == b""
+    asked.front.stop()
+
+
+def test_a_head_without_an_end_is_let_go(asked: Asked) -> None:
+    with asked.client() as client:
+        client.sendall(b"CONNECT " + b"a" * 200_000)
+        with suppress(ConnectionResetError):
+            assert client.recv(10) == b""
+
+
+def test_a_thousand_tunnels_at_once(asked: Asked) -> None:
+    """Open, and each of them good for a request; no more than there may be."""
+    clients = [asked.tunnel("api.primeintellect.ai:80") for _ in range(1_000)]
+
+    def ask(client: socket.socket) -> bytes:
+        with client:
+            client.recv(4_096)
+            client.sendall(GET)
+            return read_answer(client)[:13]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, clients)) == {b"HTTP/1.1 200 "}
+
+
+def test_more_than_there_may_be_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fronts, "MAX_CONNECTIONS", 1)
+    asked = Asked(server, ELSEWHERE)
+    asked.front.start()
+    with asked.tunnel("api.primeintellect.ai:80") as client:
+        client.recv(4_096)
+        assert asked.refusal(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")[0] == 503
+    asked.front.stop()
+
+
+def test_another_world_counts_from_the_next_request_on(asked: Asked) -> None:
+    with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:
+        bodies = []
+        for namespace in ("", "another", "another"):
+            asked.front.namespace = namespace
+            client.sendall(GET)
+            bodies.append(read_answer(client).partition(b"\r\n\r\n")[2])
+    assert bodies[0] != bodies[1] == bodies[2]
+
+
+def test_a_fake_that_is_gone(server: Server) -> None:
+    asked = Asked(server, ELSEWHERE)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        asked.front._fake = nobody.getsockname()[:2]
+    asked.front._connect = fronts.connect
+    asked.front.start()
+    with asked.tunnel("api.primeintellect.ai:80") as client:
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert b"HTTP/1.1 502 " in answer
+    asked.front.stop()
