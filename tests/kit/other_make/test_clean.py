@@ -11,6 +11,7 @@ from contract_tests.conformance.layer import Conformance
 from tests.kit.other_make.build import SLUGS, Build, combination
 from tests.kit.other_make.measure import Found, Unit, bug_of, catches, judge, wrong_builds
 from tests.kit.other_make.trial import TOKENS, try_build
+from tests.support.soak import every_pair
 
 ACCUSED_ONCE = (
     Build("instavm", {"malformed_metadata": "400"}),
@@ -46,8 +47,10 @@ def sample() -> list[Build]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["default", "deep", "polite"])
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize(
+    ("slug", "profile"),
+    every_pair(SLUGS, ["default", "deep", "polite"], also=lambda slug, profile: profile == "default"),
+)
 def test_a_server_by_the_page_is_not_accused(slug: str, profile: str) -> None:
     """Every profile, with all credentials: no promise of tier MUST is broken."""
     assert accusations(Build(slug), profile) == []
