@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fakeserver import __version__
-from fakeserver.admin import bodies, contract, directory, errors, files, snapshots
+from fakeserver.admin import bodies, contract, directory, errors, files, scenarios, snapshots
 from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
@@ -79,6 +79,9 @@ class Admin:
 
     async def errors(self, request: Request) -> Response:
         return respond(errors.errors(self.services, self.seeded))
+
+    async def scenarios(self, request: Request) -> Response:
+        return respond(scenarios.scenarios(self.services))
 
     async def providers(self, request: Request) -> Response:
         world = world_of(request)
@@ -310,6 +313,7 @@ class Admin:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/health", self.health),
             ("GET", "/errors", self.errors),
+            ("GET", "/scenarios", self.scenarios),
             ("GET", "/providers", self.providers),
             ("GET", "/openapi.yaml", self.contract),
             ("POST", "/reset", self.reset),

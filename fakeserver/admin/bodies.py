@@ -15,6 +15,7 @@ from fakeserver.arguments import near
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script
 from fakeserver.documents.order import text_of
 from fakeserver.faults.headers import object_to_header
+from fakeserver.faults.scenarios import MAX_SHOWN, SCENARIOS
 from fakeserver.faults.scripts import Delay, Dribble, Effect, FaultRule, Fixed, LogNormal, Uniform, make_effect
 from fakeserver.instants import SECOND, instant
 from fakeserver.lifecycle.kinds import Kind
@@ -321,7 +322,9 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
     """The settings with what the body changes; what it does not name stays."""
     asked = {name: member for name, member in check_body("putSettings", value).items() if member is not None}
     modes, switches = asked.get("rate_limits", {}), asked.get("switches", {})
+    scenarios = asked.get("scenarios", {})
     slugs = [*(("rate_limits", slug) for slug in modes), *(("switches", slug) for slug in switches)]
+    slugs += [("scenarios", slug) for slug in scenarios]
     unknown = [(name, slug) for name, slug in slugs if slug not in services]
     wrong = [(f"{name}.{slug}", f"is not a provider{near(slug, services)}") for name, slug in unknown]
     for slug, chosen in switches.items():
@@ -333,6 +336,9 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
                 wrong.append((f"switches.{slug}.{switch}", f"is not a switch of this provider{near(switch, known)}"))
             elif choice not in known[switch]:
                 wrong.append((f"switches.{slug}.{switch}", f"Input should be {alternatives([*known[switch]])}"))
+    for slug, name in scenarios.items():
+        if name is not None and name not in SCENARIOS:
+            wrong.append((f"scenarios.{slug}", f"is not a scenario{near(name[:MAX_SHOWN], SCENARIOS)}"))
     if wrong:
         raise refusal_of_fields(wrong)
     return replace(
@@ -342,4 +348,5 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
         switches={slug: {**chosen, **(switches.get(slug) or {})} for slug, chosen in old.switches.items()},
         transitions=asked.get("transitions", old.transitions),
         credentials=asked.get("credentials", old.credentials),
+        scenarios={slug: name for slug, name in {**old.scenarios, **scenarios}.items() if name is not None},
     )

@@ -25,7 +25,7 @@ from fakeserver.provider import Provider
 from fakeserver.worlds.documents import Seeding
 from fakeserver.worlds.world import World
 
-VERSION = 8
+VERSION = 9
 """7: the files of sandboxes, and scripted commands. 6: what is kept beside stored documents, documents of other kinds,
 and how passing states end. 5: the clock says how far it is ahead of the seeded documents. 4: the journal says what was
 asked for and is not served. 3: a member for each part of a world, written by the part. 2: stored documents over hidden

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from fakeserver.arguments import near
 from fakeserver.faults.headers import PREFIX, read_headers
+from fakeserver.faults.scenarios import check_scenario
 from fakeserver.faults.scripts import Effect, Fixed, make_effect
 from fakeserver.problems import FakeProblem
 from fakeserver.spec.credentials import Headers, credentials
 from fakeserver.spec.parameters import query_pairs
 from fakeserver.spec.reader import Operation
 
-NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "outcome", "handling")
-WHAT = dict.fromkeys(("code", "example", "delay", "fault", "outcome"))
+NAMES = ("code", "example", "delay", "fault", "times", "after", "phase", "outcome", "handling", "scenario")
+WHAT = dict.fromkeys(("code", "example", "delay", "fault", "outcome", "scenario"))
 """Those that say what is done to an answer; the others say how."""
 MAX_NAME = 100
 """Characters of an unknown name that a refusal repeats."""
@@ -25,7 +26,7 @@ QUERY_PREFIX = "__"
 REGISTERED = frozenset({"respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"})
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 PREFERENCE = re.compile(rf'\s*([^\s=;,"]+)\s*(?:=\s*({QUOTED}|[^\s;,"]*))?\s*(?:;(?:[^,"]|{QUOTED})*)?')
-SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase|outcome|header\.[^=+]{1,64})=)")
+SUFFIX = re.compile(r"\+(?=(?:code|example|delay|fault|times|after|phase|outcome|scenario|header\.[^=+]{1,64})=)")
 DELAY = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)(ms|s)?")
 
 Preferences = dict[str, str]
@@ -41,6 +42,10 @@ class RequestedFault:
     effect: Effect
     times: int | None = None
     after: int = 0
+    scenario: str = ""
+    """What a list shows, and its facets count; neither `times` nor `after` concern it."""
+    fails: bool = True
+    """Whether it asks for anything but a scenario."""
 
 
 def read_request(
@@ -124,6 +129,10 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
     handling = preferences.get("handling", "strict")
     if handling not in ("strict", "lenient"):
         raise FakeProblem(400, "handling must be strict or lenient", field="handling")
+    scenario = check_scenario(preferences["scenario"]) if "scenario" in preferences else ""
+    if scenario and not operation.shows_scenarios:
+        # A credential goes with every call of an SDK, and a preference that cannot be followed is ignored.
+        preferences, scenario = {name: text for name, text in preferences.items() if name != "scenario"}, ""
     named = {name: text for name, text in preferences.items() if name.startswith(PREFIX)}
     unknown = sorted(set(preferences) - set(NAMES) - REGISTERED - named.keys())
     if unknown and handling != "lenient":
@@ -149,7 +158,9 @@ def read_preferences(preferences: Mapping[str, str], operation: Operation) -> Re
         lenient=handling == "lenient",
     )
     times = read_number("times", wanted["times"]) if "times" in wanted else None
-    return RequestedFault(text, effect, times, read_number("after", wanted.get("after", "0")))
+    after = read_number("after", wanted.get("after", "0"))
+    fails = bool(named) or bool(wanted.keys() - {"scenario"})
+    return RequestedFault(text, effect, times, after, scenario, fails)
 
 
 def unknown_preference(name: str) -> FakeProblem:

@@ -290,6 +290,12 @@ class Faults:
         self.counters[digest] = count
         return count > after and (times is None or count <= after + times)
 
+    def turn(self, key: str) -> int:
+        """Which of the requests with this key it is, from 1 on."""
+        digest = digest_of(key)
+        self.admit(key, 1, 0)
+        return self.counters[digest]
+
     def give_back(self, key: str) -> None:
         """The request with this key that got its fault last was refused: the next one has it."""
         digest = digest_of(key)

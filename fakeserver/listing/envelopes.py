@@ -43,6 +43,13 @@ class Page:
     before: bytes = b"["
     after: bytes = b"]"
     headers: Mapping[str, str] | None = None
+    step: int | None = None
+    """How many rows the page can have, where that is not its size."""
+
+    @property
+    def rows(self) -> int:
+        """How far the next page is from this one."""
+        return self.step or self.size or 1
 
     @property
     def count(self) -> int:
@@ -50,7 +57,7 @@ class Page:
 
     @property
     def pages(self) -> int | None:
-        return None if self.size is None else -(-self.total // self.size)
+        return None if self.size is None else -(-self.total // self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.facets import Facet
 from fakeserver.listing.filters import Filter, check_by
 from fakeserver.listing.meaning import Asked, Form, Meaning, Result, View
-from fakeserver.listing.pages import Context, Pages
+from fakeserver.listing.pages import Context, Pages, begins
 from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.listing.select import body_of, count, find, question_of
 from fakeserver.problems import Document, SpecError
@@ -30,6 +30,7 @@ class Filtering(Meaning):
     filters: tuple[Filter, ...]
     personal: Choice | None
     whole = False
+    shows_scenarios = True
 
     @property
     def choices(self) -> Iterable[Choice]:
@@ -57,6 +58,10 @@ class Filtering(Meaning):
 
     def question(self, operation: str, values: Values) -> bytes:
         return question_of(operation, self.filters, values)
+
+    def begins(self, values: Values) -> bool:
+        """Whether the first of the found documents is asked for."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +121,19 @@ class Listing(Filtering):
         if self.only is not None:
             yield from objections.to_field("only", self.only.filter.field, form)
 
+    def begins(self, values: Values) -> bool:
+        return begins(self.pages.position, values)
+
     def answer(self, asked: Asked, view: View) -> Result:
         values, scope = asked.values, self.scope(asked, view)
         collection = view.tenants[scope.tenant]
-        only = None if self.only is None or not self.only.choice.is_made(view.switches) else self.only
+        confined = self.only is not None and not view.beyond and self.only.choice.is_made(view.switches)
+        only = self.only if confined else None
         filters = self.filters if only is None else (*self.filters, only.filter)
         sought = values if only is None else {**values, only.filter.parameter: only.value}
         ranks = find((scope.owner, asked.question, only is None), filters, collection, scope, sought)
-        context = Context(view.issuer, scope.tenant, asked.question, asked.query, owner=scope.owner)
+        question = view.scenario + asked.question if view.scenario else asked.question
+        context = Context(view.issuer, scope.tenant, question, asked.query, owner=scope.owner, page_rows=view.page_rows)
         page = self.pages.page(ranks, values, collection, context)
         extras = self.extras
         change = extras.added_to if extras is not None and extras.choice.is_made(view.switches) else None

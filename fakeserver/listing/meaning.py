@@ -99,6 +99,12 @@ class View:
     """A sandbox as a machine, by its id."""
     caps: Mapping[str, int] = field(default_factory=dict)
     """How much of something a tenant may have, by the provider's names of it; what is absent has no cap."""
+    scenario: bytes = b""
+    """What the tenants are shown in instead of the world; cursors belong to it."""
+    beyond: bool = False
+    """Whether rows may be other than the spec says, so that no choice of what a page knows hides them."""
+    page_rows: int | None = None
+    """The most rows of a page, whatever it says of itself."""
     keys: Sequence[str] = field(default=(), repr=False)
     """The credentials that came where the operation's spec has them, for one that is asked for tokens of its own."""
 
@@ -221,6 +227,11 @@ class Meaning(Protocol):
     def whole(self) -> bool:
         """Whether it looks at more of a view than who asks for what in which tenants: other kinds, words, the wall."""
         return True
+
+    @property
+    def shows_scenarios(self) -> bool:
+        """Whether it shows what the tenants of a view own, so that it can show a scenario in their place."""
+        return False
 
     @property
     def poll_seconds(self) -> float:

@@ -37,6 +37,12 @@ class Context:
     query: bytes = b""
     order: Order = NEWEST_FIRST
     owner: str | None = None
+    page_rows: int | None = None
+    """The most rows of a page, whatever size it has by its own account."""
+
+    def step(self, size: int) -> int:
+        """How many rows a page of this size has."""
+        return size if self.page_rows is None else min(size, self.page_rows)
 
     @property
     def binding(self) -> Binding:
@@ -165,15 +171,16 @@ class Window:
         size, offset, total = values[self.limit], values[self.offset] or 0, len(found)
         if size is not None and size > self.most:
             size = self.most
-        ranks = cut(found, offset, total if size is None else size, collection, context)
-        return Page(ranks, total, size, offset, None, offset + len(ranks) < total)
+        step = total if size is None else context.step(size)
+        ranks = cut(found, offset, step, collection, context)
+        return Page(ranks, total, size, offset, None, offset + len(ranks) < total, step=step)
 
     def neighbours(self, page: Page) -> Neighbours:
         neighbours: dict[str, dict[str, str | None]] = {"first": {self.offset: "0"}}
         if page.offset and page.size:
-            neighbours["prev"] = {self.offset: str(max(0, page.offset - page.size))}
+            neighbours["prev"] = {self.offset: str(max(0, page.offset - page.rows))}
         if page.has_next and page.size:
-            neighbours["next"] = {self.offset: str((page.offset or 0) + page.size)}
+            neighbours["next"] = {self.offset: str((page.offset or 0) + page.rows)}
         return neighbours
 
 
@@ -247,9 +254,10 @@ class Numbered:
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         number, size, total = values[self.number], values[self.size], len(found)
-        offset = (number - 1) * size
-        ranks = cut(found, offset, size, collection, context)
-        return Page(ranks, total, size, offset, number, number * size < total)
+        step = context.step(size)
+        offset = (number - 1) * step
+        ranks = cut(found, offset, step, collection, context)
+        return Page(ranks, total, size, offset, number, number * step < total, step=step)
 
     def neighbours(self, page: Page) -> Neighbours:
         number, last = page.page or 1, max(1, page.pages or 1)
@@ -284,7 +292,8 @@ class Cursor:
         return (Number(self.limit, 1),)
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
-        limit, text = values[self.limit], values[self.cursor]
+        size, text = values[self.limit], values[self.cursor]
+        limit = context.step(size)
         if context.order.backwards:
             ranks = self._backwards(found, limit + 1, text, collection, context)
         elif text is None:
@@ -297,7 +306,7 @@ class Cursor:
         if len(ranks) > limit:
             del ranks[limit:]
             following = self.seal(ranks[-1], collection, context)
-        return Page(ranks, len(found), limit, None, None, following is not None, following)
+        return Page(ranks, len(found), size, None, None, following is not None, following)
 
     def neighbours(self, page: Page) -> Neighbours:
         neighbours: dict[str, dict[str, str | None]] = {"first": {self.cursor: None}}
@@ -332,3 +341,16 @@ class Cursor:
         if self.life is not None and context.issuer.as_of - issued > self.life:
             raise bad_cursor("The cursor has expired", self.cursor)
         return place, rank
+
+
+def begins(position: Position, values: Mapping[str, Any]) -> bool:
+    """Whether these values ask for the first page."""
+    match position:
+        case Numbered():
+            return bool(values[position.number] == 1)
+        case Window():
+            return not values[position.offset]
+        case Cursor():
+            return values[position.cursor] is None
+        case _:
+            return True

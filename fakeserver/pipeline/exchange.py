@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from fakeserver import loopback
+from fakeserver.faults.scenarios import NEXT_VERSION
 from fakeserver.faults.scripts import Dribble, Effect, Faults
 from fakeserver.listing.meaning import Job
 from fakeserver.problems import PROBLEM_JSON, FakeProblem
@@ -17,6 +18,8 @@ from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
 
 FAULT_HEADER = "X-Fakeserver-Fault"
+SCENARIO_HEADER, OUTSIDE_HEADER = "X-Fakeserver-Scenario", "X-Fakeserver-Outside-Schema"
+"""Which scenario an answer shows; and that it is not as the spec says, which is so in one of them."""
 JSON = "application/json"
 
 
@@ -87,6 +90,7 @@ class Progress:
     """What the journal knows clients by: the operation's `poll_seconds` and `idempotency`, and whether it is a list."""
     remark: str = ""
     outcome: str = ""
+    scenario: str = ""
 
     def injected(self, phase: str) -> Injected | None:
         """The other answer than the real one that somebody wants in this phase, to be raised."""
@@ -117,6 +121,13 @@ def apply(effect: Effect, answer: Answer, faults: Faults) -> None:
         answer.delay = effect.delay.draw(faults.chance(effect.label, faults.applied))
     answer.dribble = effect.dribble
     answer.fault = effect.fault
+
+
+def mark(answer: Answer, scenario: str) -> None:
+    """Say in headers which scenario an answer shows, and whether it leaves the spec thereby."""
+    answer.headers[SCENARIO_HEADER] = scenario
+    if scenario == NEXT_VERSION:
+        answer.headers[OUTSIDE_HEADER] = "true"
 
 
 def own_refusal(problem: FakeProblem) -> Answer:

@@ -173,4 +173,10 @@ def route_of(provider: Provider, operation: Operation) -> Route:
     )
     known = {outcome for each in provider.operations.values() for outcome in each.outcomes}
     others = frozenset(known.difference(meaning.outcomes))
-    return Route(replace(operation, outcomes=tuple(meaning.outcomes), others_outcomes=others), meaning, decoding)
+    return Route(
+        replace(
+            operation, outcomes=tuple(meaning.outcomes), others_outcomes=others, shows_scenarios=meaning.shows_scenarios
+        ),
+        meaning,
+        decoding,
+    )

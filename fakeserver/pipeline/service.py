@@ -16,11 +16,14 @@ import orjson
 from fakeserver import loopback
 from fakeserver.documents.changes import ChangeError, TakenError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
+from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
 from fakeserver.faults.scripts import Effect
+from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
-from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, own_refusal
+from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, mark, own_refusal
 from fakeserver.pipeline.hosts import Territory
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
+from fakeserver.pipeline.scenarios import Scenes
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
@@ -75,6 +78,7 @@ class Service:
         """Where credentials travel, as the first operation has it that wants one."""
         self._told = WeakSet[World]()
         """Worlds of which it was said that any credential counts there."""
+        self.scenes = Scenes(provider, spec, fixture)
         self.territory = Territory.of(provider, spec.document)
         self.meters = functools.lru_cache(MAX_METERS)(self._meters)
 
@@ -125,6 +129,8 @@ class Service:
                 progress.effect = progress.preference = None
         if progress.effect is not None:
             apply(progress.effect, answer, world.faults)
+        if progress.scenario:
+            mark(answer, progress.scenario)
         if progress.preference is not None:
             answer.headers["Preference-Applied"] = progress.preference
         if world.settings.journal:
@@ -162,7 +168,10 @@ class Service:
         keys, requested = read_request(operation, request.headers, request.query, inside)
         caller = progress.caller = self.find_caller(keys, world)
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
-        if requested is not None or world.faults.rules:
+        if operation.shows_scenarios:
+            chosen = "" if requested is None else requested.scenario
+            progress.scenario = chosen or world.settings.scenarios.get(self.provider.slug, "")
+        if requested is not None or world.faults.rules or progress.scenario:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
             injected = progress.injected("before")
             if injected is not None:
@@ -178,6 +187,12 @@ class Service:
         switches = world.settings.switches[self.provider.slug]
         tenants = world.advance(self.provider, progress.instant)
         view = View(caller or NOBODY, tenants, world, progress.instant, switches)
+        if progress.scenario and isinstance(meaning, Filtering):
+            name, first = progress.scenario, meaning.begins(asked.values)
+            view.tenants = self.scenes.of(name, world, tenants, view.caller.user, first)
+            view.scenario = f"scenario={name} ".encode()
+            view.beyond = name == NEXT_VERSION
+            view.page_rows = 1 if name == ONE_ROW_PAGES else None
         if route.whole:
             view.transitions, view.outcome = world.settings.transitions, progress.outcome
             view.kinds, view.words = world.kinds(self.provider, progress.instant), self.fixture.vocabularies
@@ -245,16 +260,19 @@ class Service:
         comes before what a script has for it."""
         assert progress.operation is not None
         slug, operation = self.provider.slug, progress.operation.id
-        if requested is None:
+        place = f"{slug} {operation} {keys}"
+        weather = weather_of(progress.scenario, progress.operation, place, world.faults)
+        followed = f"scenario={requested.scenario}" if requested is not None and requested.scenario else None
+        if requested is None or not requested.fails:
             name = None if progress.caller is None else progress.caller.name
             rule = world.faults.match(slug, operation, name, request.query)
             if rule is None:
-                return None, None
+                return weather, followed
             progress.give_back = rule.give_back
-            return rule.effects[operation], None
-        key = f"{slug} {operation} {keys} {requested.text}"
+            return rule.effects[operation], followed
+        key = f"{place} {requested.text}"
         if not world.faults.admit(key, requested.times, requested.after):
-            return None, None
+            return weather, followed
         progress.give_back = functools.partial(world.faults.give_back, key)
         return requested.effect if requested.effect.acts else None, requested.text
 
@@ -341,6 +359,7 @@ class Service:
                 hash(request.body) if request.body else 0,
                 bool(idempotency) and re.search(rb'"%s"\s*:\s*[^\sn]' % idempotency.encode(), request.body) is None,
                 (progress.remark,) if progress.remark else (),
+                progress.scenario or None,
             )
         )
 

@@ -114,6 +114,7 @@ class Operation(Endpoint):
     body: RequestBody | RawBody | None = None
     outcomes: tuple[str, ...] = ()
     others_outcomes: frozenset[str] = frozenset()
+    shows_scenarios: bool = False
     """Those that other operations of the provider have, and this one has not."""
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, TypedDict
 
+from fakeserver.faults.scenarios import ScenarioName as ScenarioName
 from fakeserver.faults.scripts import FaultName as FaultName
 from fakeserver.problems import Document, Json
 from fakeserver.testing.values import milliseconds

@@ -25,7 +25,16 @@ from fakeserver.testing.building import Builder
 from fakeserver.testing.commands import Ran as Ran
 from fakeserver.testing.commands import Seconds, commands_of, place_of, script_command
 from fakeserver.testing.documents import Documents
-from fakeserver.testing.faults import DribbleDelay, FaultName, LogNormal, Match, Milliseconds, Uniform, script
+from fakeserver.testing.faults import (
+    DribbleDelay,
+    FaultName,
+    LogNormal,
+    Match,
+    Milliseconds,
+    ScenarioName,
+    Uniform,
+    script,
+)
 from fakeserver.testing.suggesting import SuggestsAttributes, suggests_arguments
 from fakeserver.testing.values import seconds as seconds_of
 from fakeserver.testing.values import text_of
@@ -201,6 +210,11 @@ class ProviderHandle(SuggestsAttributes):
     def switch(self, **choices: str) -> None:
         """Other choices of the provider's switches: `switch(states="server")`."""
         self._admin.call("PUT", "/settings", {"switches": {self.slug: choices}})
+
+    def scenario(self, name: ScenarioName | None) -> None:
+        """What the provider's lists and facets show from now on, instead of the world's documents: `scenario("empty")`;
+        None for these again."""
+        self._admin.call("PUT", "/settings", {"scenarios": {self.slug: name}})
 
     @property
     def requests(self) -> list[Document]:

@@ -54,6 +54,7 @@ class Exchange:
     """What tells its body from another one."""
     creation: bool = False
     remarks: tuple[str, ...] = ()
+    scenario: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -80,6 +81,8 @@ class Entry:
     unserved: str | None = None
     """What was asked for, as method and path, where the fake has nothing to do for it."""
     warnings: tuple[str, ...] = ()
+    scenario: str | None = None
+    """What was shown in the place of the world's documents."""
 
     def row(self) -> Document:
         return {
@@ -96,6 +99,7 @@ class Entry:
             "fault": self.fault,
             "unserved": self.unserved,
             "warnings": list(self.warnings),
+            "scenario": self.scenario,
         }
 
     def dump(self) -> Document:
@@ -123,6 +127,7 @@ class Entry:
             fault=part.maybe("fault", MAX_LABEL),
             unserved=part.maybe("unserved"),
             warnings=tuple(warnings.text(index) for index in warnings.names()),
+            scenario=part.maybe("scenario"),
         )
         part.end()
         return entry
@@ -151,6 +156,7 @@ def describe(exchange: Exchange, number: int) -> Entry:
             *warn_of(exchange, missing),
             *exchange.remarks,
         ),
+        scenario=exchange.scenario,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fakeserver.documents.states import MODES
+from fakeserver.faults.scenarios import SCENARIOS
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.provider import Provider
@@ -27,6 +28,8 @@ class Settings:
     switches: dict[str, dict[str, Json]]
     transitions: str = MODES[0]
     credentials: str = KNOWN
+    scenarios: dict[str, str] = field(default_factory=dict)
+    """By slug, what lists show instead of the world's documents."""
     initial: Settings | None = field(default=None, compare=False, repr=False)
     """Those that the server was started with; None in those themselves."""
 
@@ -51,7 +54,8 @@ class Settings:
                     lines.append(f"the switch {name} of {slug} can no longer be {choice!r}")
         modes = {slug: self.rate_limits.get(slug, mode) for slug, mode in initial.rate_limits.items()}
         kept = replace(initial, journal=self.journal, transitions=self.transitions, credentials=self.credentials)
-        return replace(kept, rate_limits=modes, switches=switches), lines
+        scenarios = {slug: name for slug, name in self.scenarios.items() if slug in modes}
+        return replace(kept, scenarios=scenarios, rate_limits=modes, switches=switches), lines
 
     def dump(self) -> Document:
         return {
@@ -60,6 +64,7 @@ class Settings:
             "switches": self.switches,
             "transitions": self.transitions,
             "credentials": self.credentials,
+            "scenarios": self.scenarios,
         }
 
     def load(self, part: Part, served: Served) -> None:
@@ -67,7 +72,7 @@ class Settings:
         self.journal = part.boolean("journal")
         self.transitions = part.choice("transitions", MODES)
         self.credentials = part.choice("credentials", CREDENTIALS)
-        modes, switches = part.part("rate_limits"), part.part("switches")
+        modes, switches, scenarios = part.part("rate_limits"), part.part("switches"), part.part("scenarios")
         part.end()
         self.rate_limits = {slug: modes.choice(slug, LIMIT_MODES) for slug in self.rate_limits}
         modes.end()
@@ -77,4 +82,8 @@ class Settings:
             read[slug] = {name: row.choice(name, known[name]) for name in chosen}
             row.end()
         switches.end()
+        self.scenarios = {
+            slug: scenarios.choice(slug, (*SCENARIOS,)) for slug in self.switches if slug in scenarios.names()
+        }
+        scenarios.end()
         self.switches = read

@@ -257,7 +257,7 @@ def test_quoted_and_spaced_preferences() -> None:
         ("", "cod=429", "cod", "did you mean 'code'?"),
         ("", "heder.Retry-After=3", "heder.retry-after", "did you mean 'header.retry-after'?"),
         ("__heder.Retry-After=3", None, "__heder.Retry-After", "did you mean '__header.Retry-After'?"),
-        ("", "nothing=1", "nothing", "handling, header.NAME"),
+        ("", "nothing=1", "nothing", "handling, scenario, header.NAME"),
     ],
 )
 def test_a_misspelt_wish_is_refused_with_what_was_meant(query: str, prefer: str | None, field: str, says: str) -> None:

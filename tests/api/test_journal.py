@@ -57,6 +57,7 @@ def test_fields_of_an_entry(app: App) -> None:
             "fault": None,
             "unserved": None,
             "warnings": [],
+            "scenario": None,
         }
     ]
 

@@ -250,7 +250,7 @@ def test_the_snapshots_of_before_are_refused_by_their_version() -> None:
     """Version 1 kept an empty document for each that was removed; what was written then is not guessed at."""
     reply = admin(server(), "PUT", "/snapshot", {**snapshot(), "version": 1})
     refused(reply, 422, "version")
-    assert "is 1; this fakeserver reads snapshots of version 8 only" in reply.value["detail"]
+    assert "is 1; this fakeserver reads snapshots of version 9 only" in reply.value["detail"]
 
 
 def test_nothing_is_half_restored() -> None:

@@ -193,6 +193,9 @@ def upset(app: App, ns: str) -> World:
     for _ in range(2):
         listing(app, "instavm", ns=ns)
     call(app, f"/ns/{ns}/prime/nowhere")
+    done(admin(app, "PUT", "/settings", {"scenarios": {"instavm": "many"}}, ns=ns))
+    prefix = f"/ns/{ns}" if ns else ""
+    call(app, f"{prefix}/instavm/v1/sessions/sandboxes", headers={"x-api-key": "instavm-admin-key"})
     done(admin(app, "PUT", "/settings", {"journal": False}, ns=ns))
     run_commands(app, world)
     return world
