@@ -13,15 +13,18 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks.machine import describe
+from benchmarks.planes import Planes
 from benchmarks.rounds import Report
 from benchmarks.servers import HOST, Server
 from benchmarks.subjects import fakeserver
 from fakeserver.commands.guests import Guests
+from fakeserver.commands.workers import LIVING
 from fakeserver.interpreter.orders import Order
 from fakeserver.interpreter.shell import Shell
 
@@ -89,6 +92,16 @@ def memory_mb() -> float:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def whole_memory_mb() -> float:
+    """Of this process and of all workers; what several of them share counts once."""
+    found = 0
+    for number in ("self", *(str(each.number) for each in [*LIVING])):
+        with suppress(OSError):
+            rollup = Path(f"/proc/{number}/smaps_rollup").read_text("ascii")
+            found += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return found / 1024
+
+
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
@@ -105,16 +118,17 @@ def many(count: int, report: Report) -> bool:
         if finished.stdout != f"{index}\n".encode():
             raise ValueError(f"sandbox {index} has written {finished!r}")
         highest = max(highest, descriptors()) if index % 100 == 0 else highest
-    spent, most = time.perf_counter() - started, memory_mb()
+    spent, most, whole, workers = time.perf_counter() - started, memory_mb(), whole_memory_mb(), len(LIVING)
     for index in range(0, count, max(1, count // 100)):
         kept = guests.of("prime", f"sandbox-{index}").run(Order("cat number"), NOW).stdout
         if kept != f"{index}\n".encode():
             raise ValueError(f"sandbox {index} has kept {kept!r}")
     report(
-        f"{count:,} sandboxes with files: {most:.0f} MB (at most {MOST_MEGABYTES}), {highest} descriptors (at most"
-        f" {MOST_DESCRIPTORS}), {spent / count * 1e3:.2f} ms for each command"
+        f"{count:,} sandboxes with files: {most:.0f} MB, with {workers} workers {whole:.0f} MB (at most"
+        f" {MOST_MEGABYTES}), {highest} descriptors (at most {MOST_DESCRIPTORS}), {spent / count * 1e3:.2f} ms for each"
+        " command"
     )
-    return most < MOST_MEGABYTES and highest < MOST_DESCRIPTORS
+    return whole < MOST_MEGABYTES and highest < MOST_DESCRIPTORS
 
 
 def parts(report: Report) -> None:
@@ -166,6 +180,8 @@ def over_a_socket(report: Report) -> None:
         if client.run("echo hi") != "hi\n":
             raise ValueError("echo says something else")
         report(f"echo hi over HTTP: {spread(timed(lambda: client.run('echo hi'), COMMANDS))}")
+        for slug, plane in Planes(server.base_url).all().items():
+            report(f"echo hi through {slug}'s data plane, with httpx: {spread(timed(plane, COMMANDS))}")
         idle = spread(timed(client.listing, LISTINGS))
         report(f"a listing, while nothing runs: {idle}")
         stop = threading.Event()

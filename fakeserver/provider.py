@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fakeserver.commands.files import Facts, Files
 from fakeserver.commands.guests import Guest
 from fakeserver.commands.machines import NoRoom, OtherWish, Over
 from fakeserver.commands.processes import Ended, Process
@@ -35,7 +36,6 @@ from fakeserver.documents.states import (
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.interpreter.orders import STDERR, STDOUT, Finished, Halt
 from fakeserver.interpreter.orders import Order as Command
-from fakeserver.interpreter.shell import Shell
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.kinds import Ground, Kind
 from fakeserver.lifecycle.records import Fired, Mint, Record, begin, find_record, fire, follow, mint
@@ -128,8 +128,10 @@ __all__ = [
     "Facet",
     "Facets",
     "Fact",
+    "Facts",
     "FieldFilter",
     "FieldOrders",
+    "Files",
     "Filter",
     "Finished",
     "Fired",
@@ -181,7 +183,6 @@ __all__ = [
     "Routing",
     "Rows",
     "Scope",
-    "Shell",
     "StrangerRule",
     "Switches",
     "TenantRule",

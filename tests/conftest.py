@@ -11,7 +11,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fakeserver.interpreter import shell
+from fakeserver.commands import workers
 from tests.support.asgi import app_of
 from tests.support.server import Live, serving
 from tests.support.soak import FACTOR, examples
@@ -47,9 +47,9 @@ def live() -> Iterator[Live]:
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """bashkit, which runs commands, is not installed."""
     monkeypatch.setitem(sys.modules, "bashkit", None)
-    shell.load_bashkit.cache_clear()
+    workers.is_installed.cache_clear()
     yield
-    shell.load_bashkit.cache_clear()
+    workers.is_installed.cache_clear()
 
 
 @pytest.fixture(scope="session")

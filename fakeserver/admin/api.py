@@ -163,6 +163,7 @@ class Admin:
         return service, tenant, documents
 
     async def get_snapshot(self, request: Request) -> Response:
+        await asyncio.to_thread(world_of(request).guests.rest)
         return respond(snapshots.take(world_of(request), self.services))
 
     async def put_snapshot(self, request: Request) -> Response:

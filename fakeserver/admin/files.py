@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from typing import Any
 
+from fakeserver.commands.files import Facts, Files
 from fakeserver.commands.guests import INSTALL, Guest
 from fakeserver.instants import SECOND, at
-from fakeserver.interpreter.shell import Shell
 from fakeserver.problems import Document, FakeProblem, Problem
 from fakeserver.provider import Provider
 from fakeserver.worlds.world import World
@@ -41,13 +40,12 @@ def look(guest: Guest, path: str | None) -> bytes | Document:
     place = posixpath.normpath(posixpath.join(ROOT, path or ROOT))
     place = ROOT + place.lstrip(ROOT)
     try:
-        return guest.files(lambda shell: look_in(shell, place), changes=False)
+        return guest.files(lambda files: look_in(files, place), changes=False)
     except Problem as problem:
         raise FakeProblem(501, f"There are no files to show: {INSTALL}") from problem
 
 
-def look_in(shell: Shell, place: str) -> bytes | Document:
-    files = shell.bash.fs()
+def look_in(files: Files, place: str) -> bytes | Document:
     try:
         found = files.stat(place)
         if found["file_type"] == "directory":
@@ -55,7 +53,7 @@ def look_in(shell: Shell, place: str) -> bytes | Document:
         if found["size"] > MAX_BYTES:
             told = f"{place} has {found['size']} bytes; a file is shown that has at most {MAX_BYTES}"
             raise FakeProblem(413, told, field="path")
-        content: bytes = files.read_file(place)
+        content = files.read_file(place)
     except RuntimeError as error:
         # The interpreter knows one class of errors; what it says is about its own files alone.
         told = str(error).removeprefix("io error: ")
@@ -63,7 +61,7 @@ def look_in(shell: Shell, place: str) -> bytes | Document:
     return content[:MAX_BYTES]
 
 
-def directory(files: Any, place: str) -> Document:
+def directory(files: Files, place: str) -> Document:
     """What is in a directory, by name."""
     rows = sorted(files.read_dir(place), key=lambda row: row["name"])
     return {
@@ -73,7 +71,7 @@ def directory(files: Any, place: str) -> Document:
     }
 
 
-def entry(files: Any, place: str, name: str, about: Document) -> Document:
+def entry(files: Files, place: str, name: str, about: Facts) -> Document:
     link = about["file_type"] == "symlink"
     target = str(files.read_link(posixpath.join(place, name))) if link else None
     return {

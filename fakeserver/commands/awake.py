@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from itertools import count
-from weakref import finalize, ref
+from weakref import ref
 
 from fakeserver.commands.machines import FIRST_NUMBER, Machine
 from fakeserver.commands.processes import Ended, Process, ended_as
@@ -15,7 +15,7 @@ from fakeserver.commands.ran import Key
 from fakeserver.interpreter.orders import Finished, Order, Scripted
 
 MAX_AWAKE = 8
-"""Sandboxes of all worlds whose files are at hand although nothing goes on in them. Each holds three descriptors."""
+"""Sandboxes of all worlds whose files are at hand although nothing goes on in them. Each has a worker."""
 MAX_ENDED = 1_000
 """Processes of a world that are remembered once they are over."""
 
@@ -37,23 +37,35 @@ class Awake:
         with self._guard:
             self._machines.pop(machine, None)
 
-    def make_room(self) -> None:
-        """Put those to sleep that are too many and have nothing going on."""
+    def make_room(self, most: int | None = None) -> None:
+        """Put those to sleep that are more than `most`, or than may be, and have nothing going on; end those whose
+        world nobody has any longer."""
+        most = MAX_AWAKE if most is None else most
         with self._guard:
-            idle = [each for each in self._machines if not each.processes]
-            found = [(each, self._machines[each]) for each in idle[: max(0, len(idle) - MAX_AWAKE)]]
+            left = [each for each, known in self._machines.items() if known() is None]
+            idle = [each for each in self._machines if not each.processes and each not in left]
+            found = [(each, self._machines[each]) for each in idle[: max(0, len(idle) - most)]]
+        for machine in left:
+            self.forget(machine)
+            machine.stop()
         for machine, known in found:
             machines = known()
             if machines is not None:
                 machines.put_to_sleep(machine.key)
+
+    def free(self) -> None:
+        """Put one more to sleep, since no worker is left."""
+        with self._guard:
+            idle = sum(not each.processes for each in self._machines)
+        self.make_room(max(0, idle - 1))
 
 
 AWAKE = Awake()
 
 
 class Machines:
-    """Those of a world, by its clock (microseconds since 1970). `put_to_sleep` is asked to freeze one, and `note` is
-    told of each process that is over."""
+    """Those of a world, by its clock (microseconds since 1970). `put_to_sleep` is asked to freeze one, `note` is told
+    of each process that is over, and `keep` of files as they are now."""
 
     def __init__(
         self,
@@ -61,8 +73,10 @@ class Machines:
         put_to_sleep: Callable[[Key], None],
         note: Callable[[Key, Order, Finished], None],
         scripted: Callable[[str], Mapping[str, Scripted]],
+        keep: Callable[[Machine, bytes], None],
     ) -> None:
         self.clock = clock
+        self.keep = keep
         self.scripted = scripted
         self.put_to_sleep = put_to_sleep
         self.note = note
@@ -70,20 +84,26 @@ class Machines:
         self._ended: OrderedDict[tuple[Key, str], Ended] = OrderedDict()
         self._numbers = count(FIRST_NUMBER)
         self._guard = threading.Lock()
-        self.close = finalize(self, release, self.awake)
-        """Ends all that goes on, as it ends by itself when nobody has the world any longer."""
 
     def wake(self, key: Key | None, frozen: Callable[[Key], bytes | None]) -> Machine:
         """A sandbox with its files at hand, as they were `frozen` if it sleeps; whoever calls this is alone in it. One
         without a key is nobody's any longer, and not kept."""
         if key is None:
-            return Machine(
-                ("", ""), None, self._numbers, self.clock, lambda key, process, finished: None, scripts_of(self)
-            )
+            return Machine(("", ""), None, self._numbers, self.clock, note_nothing, free=AWAKE.free)
         machine = self.awake.get(key)
+        if machine is not None and machine.is_lost:
+            self.forget(key)
+            machine = None
         if machine is None:
             machine = self.awake[key] = Machine(
-                key, frozen(key), self._numbers, self.clock, notes_of(self), scripts_of(self)
+                key,
+                frozen(key),
+                self._numbers,
+                self.clock,
+                notes_of(self),
+                keeps_of(self),
+                scripts_of(self),
+                AWAKE.free,
             )
         AWAKE.note(machine, self)
         return machine
@@ -92,8 +112,19 @@ class Machines:
         """All that goes on in a sandbox ends."""
         machine = self.awake.pop(key, None)
         if machine is not None:
-            machine.stop()
             AWAKE.forget(machine)
+            machine.stop()
+
+    def let_go(self, key: Key) -> None:
+        """A sandbox sleeps, and nothing goes on in it."""
+        machine = self.awake.pop(key, None)
+        if machine is not None:
+            AWAKE.forget(machine)
+
+    def close(self) -> None:
+        """The end of all that goes on."""
+        for key in [*self.awake]:
+            self.forget(key)
 
     def move(self, old: Key, new: Key) -> None:
         """A sandbox goes on under another id."""
@@ -139,9 +170,17 @@ def scripts_of(machines: Machines) -> Callable[[str], Mapping[str, Scripted]]:
     return scripted
 
 
-def release(machines: dict[Key, Machine]) -> None:
-    """Nothing goes on in a world that is not there any longer."""
-    for machine in [*machines.values()]:
-        machine.stop()
-        AWAKE.forget(machine)
-    machines.clear()
+def keeps_of(machines: Machines) -> Callable[[Machine, bytes], None]:
+    """What keeps files, as long as somebody has their world."""
+    known = ref(machines)
+
+    def keep(machine: Machine, frozen: bytes) -> None:
+        found = known()
+        if found is not None:
+            found.keep(machine, frozen)
+
+    return keep
+
+
+def note_nothing(key: Key, process: Process, finished: Finished) -> None:
+    """Nobody has the sandbox any longer."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fakeserver.commands.awake import AWAKE, Machines
-from fakeserver.commands.kept import Kept
+from fakeserver.commands.files import Files
+from fakeserver.commands.kept import Kept, read_frozen
 from fakeserver.commands.machines import Machine
 from fakeserver.commands.processes import Ended, Listener, Process
 from fakeserver.commands.ran import Key, Ran
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
 from fakeserver.commands.waits import wait
+from fakeserver.commands.workers import Lost, NoShell, Spoiled, drop, is_installed
 from fakeserver.interpreter.orders import (
     KILLED,
     NOBODY,
@@ -30,17 +31,16 @@ from fakeserver.interpreter.orders import (
     Order,
     Scripted,
 )
-from fakeserver.interpreter.shell import NoShell, Shell, Spoiled, bashkit, hear_nothing, is_frozen
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem, Problem
 
 if TYPE_CHECKING:
     from fakeserver.worlds.state import Served
 
-MAX_FROZEN = 100 * 2**20
-"""Characters of one sandbox's files in a snapshot."""
 MAX_VARIABLES = 200_000
 """Sandboxes of which it is kept what every command finds there."""
+MOST_TRIALS = 3
+"""Of work on files in a sandbox that breaks down meanwhile."""
 MAX_RAN = 1_000
 """Commands that are remembered."""
 INSTALL = "the extra `commands` of fakeserver is not installed here"
@@ -62,15 +62,6 @@ class Halted(Exception):
     """A command was ended before its turn had come."""
 
 
-def has_shell() -> bool:
-    """Whether there is an interpreter, which finds single commands in a text."""
-    try:
-        bashkit()
-    except NoShell:
-        return False
-    return True
-
-
 class Guests:
     """What the sandboxes of a world hold, by its clock (microseconds since 1970). Threads run in them, one at a time in
     each."""
@@ -82,7 +73,7 @@ class Guests:
         self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
         self._busy: dict[Key, Turn] = {}
         self._guard = threading.Lock()
-        self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted)
+        self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted, self.keep)
 
     @property
     def changed(self) -> bool:
@@ -117,7 +108,7 @@ class Guests:
         """The script that answers an order, counted."""
         for script in self.scripts.matching(slug, order):
             with self._guard:
-                if (script.is_about(order.text.strip()) or not has_shell()) and script.take():
+                if (script.is_about(order.text.strip()) or not is_installed()) and script.take():
                     return script
         return None
 
@@ -166,8 +157,7 @@ class Guests:
             old_key, key = (slug, old), (slug, new)
             if old_key in self._variables:
                 self._variables[key] = self._variables.pop(old_key)
-            if (frozen := self._kept.pop(old_key)) is not None:
-                self._kept.put(key, frozen)
+            self._kept.move(old_key, key)
             if (turn := self._busy.pop(old_key, None)) is not None:
                 turn.owner = key
                 self._busy[key] = turn
@@ -175,24 +165,37 @@ class Guests:
 
     def copy(self, slug: str, source: str, new: str) -> None:
         """Another sandbox begins with the files and variables of one."""
-        frozen = self.frozen((slug, source))
-        if frozen is not None:
-            with self._guard:
-                self._kept.put((slug, new), frozen)
-        self.set_variables((slug, new), self.variables((slug, source)))
+        key, made = (slug, source), (slug, new)
+        with self._guard:
+            machine = self.machines.awake.get(key)
+            self._kept.copy(key, made)
+            if machine is not None and not machine.is_kept:
+                with suppress(Lost):
+                    self._kept.expect(made, machine.freezing())
+        self.set_variables(made, self.variables(key))
 
     def frozen(self, key: Key) -> bytes | None:
+        """The files of a sandbox as they are now."""
         machine = self.machines.awake.get(key)
-        return self._kept.get(key) if machine is None else machine.freeze()
+        if machine is not None and not machine.is_kept:
+            with suppress(Lost):
+                return machine.freezing()() or self._kept.get(key)
+        return self._kept.get(key)
+
+    def keep(self, machine: Machine, frozen: bytes) -> None:
+        """A sandbox has these files now."""
+        with self._guard:
+            if self.machines.awake.get(machine.key) is machine:
+                self._kept.put(machine.key, frozen)
 
     def knows(self, key: Key) -> bool:
         """Whether anybody has worked in a sandbox."""
         return key in self.machines.awake or key in self._kept
 
-    def wake(self, turn: Turn) -> Machine:
-        """The sandbox with its files at hand whose turn it is; what is left in one that was forgotten meanwhile is kept
-        by nobody."""
-        return self.machines.wake(turn.owner, self._kept.get)
+    def wake(self, owner: Key | None) -> Machine:
+        """A sandbox with its files at hand; what is left in one that was forgotten meanwhile, and is nobody's, is not
+        kept."""
+        return self.machines.wake(owner, self.frozen)
 
     def put_to_sleep(self, key: Key) -> None:
         """Keep nothing of a sandbox but its frozen files, unless something goes on in it."""
@@ -205,11 +208,11 @@ class Guests:
 
     def let_go(self, machine: Machine) -> None:
         """Keep the files of a sandbox as they are now, and no machine that works on them."""
-        frozen = machine.freeze()
+        self.frozen(machine.key)
         with self._guard:
             if self.machines.awake.get(machine.key) is machine:
-                self._kept.put(machine.key, frozen)
-                self.machines.forget(machine.key)
+                self.machines.let_go(machine.key)
+        machine.release()
 
     def note_end(self, key: Key, order: Order, finished: Finished) -> None:
         """Remember a command that went on by itself."""
@@ -247,6 +250,11 @@ class Guests:
 
     # Snapshots
 
+    def rest(self) -> None:
+        """Have all files kept as they are now, so that a snapshot need not wait for them."""
+        for key in [*self.machines.awake]:
+            self.frozen(key)
+
     def dump(self) -> Document:
         with self._guard:
             keys = [*dict.fromkeys((*self._kept, *self.machines.awake))]
@@ -260,20 +268,8 @@ class Guests:
         """Become what `dump` wrote; which commands were run is not in it."""
         rows = part.elements("scripts", MAX_SCRIPTS)
         self.scripts.rows = [read_script(rows.part(index), served.providers) for index in rows.names()]
-        slugs = part.part("files")
-        for slug in slugs.names():
-            if slug not in served.providers:
-                raise slugs.wrong(slug, "is a provider that is not served")
-            files = slugs.part(slug)
-            for identity in files.names():
-                try:
-                    frozen = base64.b64decode(files.text(identity, MAX_FROZEN), validate=True)
-                except (binascii.Error, ValueError):
-                    frozen = b""
-                # What is in there is looked at when somebody wants it: a world may have files of 100,000 sandboxes.
-                if not is_frozen(frozen):
-                    raise files.wrong(identity, "are not the files of a sandbox")
-                self._kept.put((slug, identity), frozen)
+        for key, frozen in read_frozen(part.part("files"), served.providers):
+            self._kept.put(key, frozen)
         part.end()
 
 
@@ -303,13 +299,12 @@ class Guest:
     def run(self, order: Order, now: int, hear: Hear | None = None, halt: Halt | None = None) -> Finished:
         """What an order comes to at an instant: what somebody scripted, what the interpreter makes of it, or a 127
         where there is none. `hear` is told of output as it comes, and `halt` ends it."""
-        hear = hear or hear_nothing
         order = self.surround(order)
         script = self.guests.find(self.key[0], order)
         if script is not None:
             finished = script.finish(order)
             wait(finished.seconds)
-            tell(finished, hear)
+            tell(finished, hear or drop)
         else:
             try:
                 finished = self._awake(lambda machine: machine.run(order, now, hear, halt), halt)
@@ -317,7 +312,7 @@ class Guest:
                 finished = Finished(KILLED)
             except NoShell:
                 finished = Finished(NOT_FOUND, stderr=f"fakeserver: {MISSING}\n".encode(), answered_by=NOBODY)
-                tell(finished, hear)
+                tell(finished, hear or drop)
         self.guests.note(Ran.of(now, self.key, order, finished))
         return finished
 
@@ -353,34 +348,48 @@ class Guest:
         """What is remembered of a process that is over."""
         return self.guests.machines.ended(self.key, identity)
 
-    def files(self, work: Callable[[Shell], Found], *, changes: bool = True) -> Found:
-        """What somebody makes of the files; a 501 where there is no interpreter that has them."""
+    def files(self, work: Callable[[Files], Found], *, changes: bool = True) -> Found:
+        """What somebody makes of the files; a 501 where there is no interpreter that has them. It is made once more if
+        the sandbox breaks down meanwhile."""
+
+        def on(machine: Machine) -> Found:
+            with machine.files(changes=changes) as files:
+                return work(files)
+
         try:
-            if not changes and not self.guests.knows(self.key):
-                return work(Shell(None))
-            return self._awake(lambda machine: work(machine.disk))
+            return self._awake(on, keeps=changes or self.guests.knows(self.key), trials=MOST_TRIALS)
         except NoShell:
             raise Problem(501, "unserved", f"There are no files, since {INSTALL}") from None
+        except Lost:
+            raise FakeProblem(503, f"The sandbox {self.key[1]!r} breaks down again and again") from None
 
-    def _awake(self, work: Callable[[Machine], Found], halt: Halt | None = None) -> Found:
+    def _awake(
+        self, work: Callable[[Machine], Found], halt: Halt | None = None, *, keeps: bool = True, trials: int = 1
+    ) -> Found:
+        """What somebody makes of the sandbox, alone in it; where it breaks down, so many times. What is not kept is
+        nobody's."""
         try:
             with self.guests.alone(self.key) as turn:
                 if halt is not None and halt.asked:
                     raise Halted
-                machine = self.guests.wake(turn)
-                machine.settle()
-                try:
-                    return work(machine)
-                finally:
-                    if turn.owner is None:
-                        machine.stop()
-                    elif machine.is_lost:
-                        self.guests.let_go(machine)
+                for trial in range(trials):
+                    with suppress(*[Lost] * (trial + 1 < trials)):
+                        return self._work(work, turn.owner if keeps else None, turn)
+                raise AssertionError(trials)
         except Spoiled as error:
             told = f"The files of {self.key[1]!r} came with a snapshot and are damaged: {error}"
             raise FakeProblem(409, told, field="id") from error
         finally:
             AWAKE.make_room()
+
+    def _work(self, work: Callable[[Machine], Found], owner: Key | None, turn: Turn) -> Found:
+        machine = self.guests.wake(owner)
+        machine.settle()
+        try:
+            return work(machine)
+        finally:
+            if owner is None or turn.owner is None:
+                machine.stop()
 
 
 def tell(finished: Finished, hear: Hear) -> None:

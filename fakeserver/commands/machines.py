@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any
-from weakref import ref
+from typing import Any
 
-from fakeserver.commands.processes import (
-    SETTLE_SECONDS,
-    Ended,
-    Listener,
-    Process,
-)
+from fakeserver.commands.files import Files
+from fakeserver.commands.processes import SETTLE_SECONDS, Ended, Listener, Process
+from fakeserver.commands.workers import POOL, Lost
 from fakeserver.instants import SECOND
-from fakeserver.interpreter import background
+from fakeserver.interpreter import background, courses, watching, wire
 from fakeserver.interpreter.orders import (
     KILL,
+    KILLED,
+    SEGMENTATION_FAULT,
     SIGNALLED,
     STDERR,
     STDOUT,
@@ -30,17 +27,14 @@ from fakeserver.interpreter.orders import (
     Hear,
     Order,
     Scripted,
+    without_surrogates,
 )
-from fakeserver.interpreter.shell import Shell, bashkit
 from fakeserver.machine import monotonic
-
-if TYPE_CHECKING:
-    from bashkit import BuiltinContext, BuiltinResult, FileSystem
 
 MAX_PROCESSES = 16
 """Processes of a sandbox that go on by themselves."""
 MAX_PROCESSES_IN_ALL = 32
-"""The same, of all sandboxes of all worlds: each holds three descriptors, as its sandbox does."""
+"""The same, of all sandboxes of all worlds: each may hold a worker of its own."""
 MAX_DEPTH = 8
 """Processes that start each other, one by one."""
 SHELL, FIRST_NUMBER = "1", 1_001
@@ -48,24 +42,23 @@ SHELL, FIRST_NUMBER = "1", 1_001
 SIGNALS = {"TERM": TERMINATE, "KILL": KILL, "INT": 2, "HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12}
 NUMBERS = frozenset(map(str, range(65)))
 """By which they are known to `kill` as well; 0 only asks whether a process is there."""
-FULL = "bash: fork: retry: Resource temporarily unavailable\n"
+FULL = b"bash: fork: retry: Resource temporarily unavailable\n"
 FORK_FAILED = 254
-MAX_CMDLINE = 4_096
-"""Bytes of a command that /proc has."""
+LAST_WORDS = {KILLED: b"Killed\n", SEGMENTATION_FAULT: b"Segmentation fault\n"}
+"""What is said of a command whose worker had to be ended, or has ended by it."""
 MAX_SHOWN = 60
 """Characters of a command that `ps` shows."""
-INPUT = r"""
-read() { if __bare; then local line; line=$(__line) || return 1; builtin read "$@" <<< "$line"
-  else builtin read "$@"; fi; }
-cat() { if [ $# = 0 ] && __bare; then local line; while line=$(__line); do printf '%s\n' "$line"; done
-  else command cat "$@"; fi; }
-"""
-"""How a process reads what others write to it: line by line."""
-
-Builtins = Mapping[str, Callable[..., Any]]
-
-
 SLOTS = threading.BoundedSemaphore(MAX_PROCESSES_IN_ALL)
+
+
+Told = tuple[Any, ...]
+Pieces = tuple[bytes, ...]
+"""What a worker is answered: values, and bytes beside them."""
+
+
+def bounds() -> tuple[float, float]:
+    """Seconds that a command may take, and what has to end."""
+    return courses.MAX_WALL_SECONDS, watching.GRACE_SECONDS
 
 
 class NoRoom(Exception):
@@ -84,18 +77,9 @@ class Over(Exception):
         self.ended = ended
 
 
-@cache
-def proc_of_old() -> Mapping[str, bytes]:
-    """What stands in the interpreter's own /proc, by path."""
-    bash, found = bashkit().Bash(), {}
-    for path in bash.execute_sync("find /proc -type f").stdout.split():
-        found[path.removeprefix("/proc")] = bash.execute_sync(f"cat {path}").stdout_bytes
-    return found
-
-
 class Machine:
-    """One sandbox's files, and its processes by their numbers; `key` is the provider and the sandbox's id, and `ended`
-    is told of each process that has ended."""
+    """One sandbox's files, in a worker, and its processes by their numbers; `key` is the provider and the sandbox's id.
+    `ended` is told of each process that has ended, and `keep` how the files are."""
 
     def __init__(
         self,
@@ -104,70 +88,113 @@ class Machine:
         numbers: count[int],
         clock: Callable[[], int],
         ended: Callable[[tuple[str, str], Process, Finished], None],
+        keep: Callable[[Machine, bytes], None] = lambda machine, frozen: None,
         scripted: Callable[[str], Mapping[str, Scripted]] = lambda slug: {},
+        free: Callable[[], None] = lambda: None,
     ) -> None:
         self.key = key
-        self.disk = Shell(frozen)
-        self.files: FileSystem = self.disk.bash.fs()
         self.processes: dict[int, Process] = {}
+        self.tenancy = POOL.take(free)
         self._halt = Halt()
-        self.is_lost = False
-        """Whether a command goes on that was given up: whoever comes next finds a copy of the files."""
         self._numbers = numbers
         self._clock = clock
         self._ended = ended
+        self._keep = keep
         self._scripted = scripted
         self._guard = threading.Lock()
-        self._proc: FileSystem | None = None
-
-    def shell(self, order: Order, process: Process | None = None) -> Shell:
-        """An interpreter among the files: for a command that somebody waits for, or for a process."""
-        mounts = {"/": self.files}
-        if self._proc is not None or "&" in order.text:
-            mounts["/proc"] = self.proc
-        depth = 0 if process is None else process.depth + 1
-        made: list[ref[Shell]] = []
-        shell = Shell(
-            None,
-            user=order.user,
-            host=order.host,
-            mounts=mounts,
-            builtins=self._common(depth, order, made),
-            scripted=self._scripted(self.key[0]),
-            outermost={} if process is None else self._own(process, made),
-            clock=None if process is None else self._clock,
-            waits=None if process is None else process.sleep,
-        )
-        made.append(ref(shell))
-        return shell
-
-    def run(self, order: Order, now: int, hear: Hear, halt: Halt | None) -> Finished:
-        """Run an order that somebody waits for, at an instant (microseconds since 1970), until `halt` ends it."""
-        shell, halt = self.shell(order), halt or Halt()
-        self._halt = halt
+        self._kept_upto = 0
+        self._released = False
         try:
-            finished = shell.run(order, now, hear, halt)
-        finally:
-            # It holds the interpreter, whose commands hold this: a circle that no collector sees.
-            self._halt = Halt()
-        self.is_lost = shell.is_lost
-        return finished
+            self.tenancy.talk(wire.OPEN, [self.tenancy.number, *bounds()], [] if frozen is None else [frozen])
+        except BaseException:
+            POOL.give_back(self.tenancy)
+            raise
+        # From here on all is kept that it tells.
+        self.tenancy.keep = self._note_files
+        self.tenancy.note_loss = self._stop_processes
 
     @property
-    def proc(self) -> FileSystem:
-        """Its /proc, where each process has a folder."""
-        if self._proc is None:
-            made = bashkit().FileSystem()
-            for each in made.read_dir("/"):
-                made.remove(f"/{each['name']}", True)
-            for path, content in proc_of_old().items():
-                made.mkdir(path.rpartition("/")[0] or "/", True)
-                made.write_file(path, content)
-            self._proc = made
-        return self._proc
+    def is_lost(self) -> bool:
+        """Whether its worker has ended: whoever comes next finds the files as they were kept."""
+        return self.tenancy.is_lost
 
-    def freeze(self) -> bytes:
-        return self.disk.freeze()
+    @property
+    def is_kept(self) -> bool:
+        """Whether the files are kept as they are now."""
+        return self._kept_upto == self.tenancy.last
+
+    def _note_files(self, frozen: bytes, upto: int) -> None:
+        self._keep(self, frozen)
+        self._kept_upto = upto
+
+    def _carry(
+        self,
+        order: Order,
+        now: int,
+        hear: Hear | None,
+        surroundings: Surroundings,
+        begin: Callable[[Callable[[int], None]], None],
+        number: int = 0,
+        state: str = "",
+        session: bool = False,
+    ) -> Finished:
+        """What the worker makes of an order."""
+        scripted = self._scripted(self.key[0])
+        fields, stdin = wire.order_values(without_surrogates(order))
+        values = (fields, now, sorted(scripted), number, state, session, hear is not None)
+        surroundings.scripted = scripted
+        heard: dict[str, list[bytes]] = {STDOUT: [], STDERR: []}
+
+        def listen(stream: str, piece: bytes) -> None:
+            heard[stream].append(piece)
+            if hear is not None:
+                hear(stream, piece)
+
+        try:
+            told = self.tenancy.talk(
+                wire.RUN, values, [stdin], hear=listen, answers=surroundings.answer, begin=begin, changes=True
+            )
+        except Lost as lost:
+            listen(STDERR, LAST_WORDS[lost.exit_code])
+            return Finished(lost.exit_code, b"".join(heard[STDOUT]), b"".join(heard[STDERR]))
+        return wire.finished_of(told.values[0], told.pieces)
+
+    def run(self, order: Order, now: int, hear: Hear | None, halt: Halt | None) -> Finished:
+        """Run an order that somebody waits for, at an instant (microseconds since 1970), until `halt` ends it."""
+        self._halt = halt = halt or Halt()
+        try:
+            return self._carry(order, now, hear, Surroundings(self, order, 0), halt.arm_signal)
+        finally:
+            self._halt = Halt()
+
+    @contextmanager
+    def files(self, *, changes: bool) -> Iterator[Files]:
+        """The files, for somebody who `changes` them or only looks."""
+        try:
+            yield Files(self.tenancy)
+        finally:
+            if changes:
+                self.tenancy.tell_files()
+
+    def freezing(self) -> Callable[[], bytes | None]:
+        """The files as they are now, for who waits until they are frozen; none if the worker ends before. A `Lost` if
+        it has ended already."""
+        waiting = self.tenancy.freeze()
+
+        def wait() -> bytes | None:
+            if (found := waiting()) is None:
+                return None
+            self._note_files(*found)
+            return found[0]
+
+        return wait
+
+    def release(self) -> None:
+        """Let go of its worker, once."""
+        with self._guard:
+            released, self._released = self._released, True
+        if not released:
+            POOL.give_back(self.tenancy)
 
     def settle(self) -> None:
         """Wait a little until all processes rest, so that whoever looks finds what the clock says."""
@@ -175,11 +202,16 @@ class Machine:
         for process in [*self.processes.values()]:
             process.settle(max(0.0, until - monotonic()))
 
+    def _stop_processes(self) -> None:
+        for process in [*self.processes.values()]:
+            process.stop()
+
     def stop(self) -> None:
         """The end of all processes, and of the command that somebody waits for."""
         self._halt()
-        for process in [*self.processes.values()]:
-            process.stop()
+        self._stop_processes()
+        # It takes a moment, which nobody has to wait for who forgets a sandbox.
+        threading.Thread(target=self.release, name="fakeserver-release", daemon=True).start()
 
     def start(
         self,
@@ -210,11 +242,6 @@ class Machine:
             process = Process(next(self._numbers), order, self._clock, identity, wish, depth, session)
             self.processes[process.number] = process
         process.listen(listener(process))
-        words = b"\0".join((b"/bin/bash", b"-c", order.text.encode(), b""))
-        # Commands may have done anything to the folder.
-        with suppress(RuntimeError):
-            self.proc.mkdir(f"/{process.number}", True)
-            self.proc.write_file(f"/{process.number}/cmdline", words[:MAX_CMDLINE])
         name, given = f"fakeserver-process-{process.number}", (process, self._clock(), state)
         threading.Thread(target=self._carry_out, args=given, name=name, daemon=True).start()
         return process
@@ -224,10 +251,17 @@ class Machine:
         order = process.order
         try:
             text, process.merged = background.merged(background.of_its_own(order.text, process.number))
-            order = replace(order, text=text)
-            shell = self.shell(order, process)
-            state += INPUT if process.session else ""
-            finished = shell.go_on(order, began, process.hear, state, process.begin)
+            surroundings = Surroundings(self, order, process.depth + 1, process)
+            finished = self._carry(
+                replace(order, text=text),
+                began,
+                process.hear,
+                surroundings,
+                lambda end: process.begin(lambda: end(process.signal or KILL)),
+                process.number,
+                state,
+                process.session,
+            )
         except Exception as error:  # Whatever becomes of the interpreter, the process has an end.
             finished = Finished(1, stderr=f"bash: {error}\n".encode())
         late = finished.timed_out and not process.signal
@@ -240,92 +274,39 @@ class Machine:
             del self.processes[process.number]
         SLOTS.release()
         process.finish(finished)
-        with suppress(RuntimeError):
-            self.proc.remove(f"/{process.number}", True)
 
-    # Builtins
-
-    def _common(self, depth: int, order: Order, made: Sequence[ref[Shell]]) -> Builtins:
-        """What every shell has, once it is made; commands that it starts are so deep."""
-        last: list[int] = []
-
-        def start(context: BuiltinContext) -> BuiltinResult:
-            started, said = self._start(context, order, depth)
-            if started is not None:
-                last[:] = [started.number]
-                shell = made[0]()
-                assert shell is not None
-                assert shell.course is not None
-                shell.course.outside(started.settle_first)
-            return said()
-
-        return {
-            background.START: start,
-            background.LAST: lambda context: result("".join(map(str, last))),
-            "__aside": lambda context: set_aside(context.argv[0]),
-            "__aside_file": self._aside_file,
-            "kill": lambda context: self._kill(context, first=depth == 0),
-            "ps": self._ps,
-        }
-
-    def _own(self, process: Process, made: Sequence[ref[Shell]]) -> Builtins:
-        """What a process has, in the shell that is made for it, and which they do not keep: it reads what others write
-        to it."""
-        limit = process.order.seconds
-        until = None if limit is None else self._clock() + round(limit * SECOND)
-
-        def line(context: BuiltinContext) -> BuiltinResult:
-            shell = made[0]()
-            assert shell is not None
-            assert shell.course is not None
-            read = shell.course.outside(lambda: process.read(until))
-            if not read and until is not None and self._clock() >= until:
-                shell.course.end()
-            return result(read.decode(errors="replace"), code=0 if read else 1)
-
-        def bare(context: BuiltinContext) -> BuiltinResult:
-            """Whether a command's input is that of the process."""
-            return result(code=0 if context.stdin is None else 1)
-
-        def release(context: BuiltinContext) -> BuiltinResult:
-            process.release()
-            return result()
-
-        return {"__line": line, "__bare": bare, background.RELEASE: release}
-
-    def _start(
-        self, context: BuiltinContext, order: Order, depth: int
-    ) -> tuple[Process | None, Callable[[], BuiltinResult]]:
-        """Start a process for a shell, which says what it has written by then."""
-        state, text = context.argv[:2]
+    def start_for(self, order: Order, text: str, directory: str, state: str, depth: int) -> tuple[Told, Pieces]:
+        """Let a command go on by itself that a shell has put into the background, and say what it has written by
+        then."""
         said: dict[str, list[bytes]] = {STDOUT: [], STDERR: []}
 
         def hear(stream: str, piece: bytes | None) -> None:
             if piece is not None:
                 said[stream].append(piece)
 
-        order = replace(order, text=text, directory=context.cwd, stdin=b"", seconds=None)
+        order = replace(order, text=text, directory=directory, stdin=b"", seconds=None)
         try:
             process = self.start(order, lambda process: hear, depth=depth, state=state)
         except NoRoom:
-            return None, lambda: result(stderr=FULL, code=FORK_FAILED)
-        return process, lambda: result(read_all(said[STDOUT]), read_all(said[STDERR]))
+            return (None, FORK_FAILED), (b"", FULL)
+        process.settle_first()
+        return (process.number, 0), (b"".join(said[STDOUT]), b"".join(said[STDERR]))
 
-    def _kill(self, context: BuiltinContext, *, first: bool) -> BuiltinResult:
+    def kill(self, words: list[str], *, first: bool) -> Told:
         """Signals for processes, and of the `first` command for itself: for any other, the shell is `init`."""
-        words, signal = [*context.argv], TERMINATE
+        signal = TERMINATE
         if words[:1] == ["-l"]:
-            return result(" ".join(SIGNALS) + "\n")
+            return (" ".join(SIGNALS) + "\n",)
         if words[:1] in (["-s"], ["-n"]):
             words[:2] = [f"-{''.join(words[1:2])}"]
         if words and words[0].startswith("-"):
             name = words.pop(0)[1:].upper().removeprefix("SIG")
             found = int(name) if name in NUMBERS else SIGNALS.get(name)
             if found is None:
-                return result(stderr=f"bash: kill: {name}: invalid signal specification\n", code=1)
+                return "", f"bash: kill: {name}: invalid signal specification\n", 1
             signal = found
         if not words:
-            return result(stderr="kill: usage: kill [-s sigspec | -n signum | -sigspec] pid ...\n", code=2)
+            return "", "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid ...\n", 2
         living = {str(each.number): each for each in [*self.processes.values()]}
         for word in words if signal else ():
             if word in living:
@@ -333,33 +314,45 @@ class Machine:
             elif word == SHELL and first:
                 self._halt(signal)
         missing = [f"bash: kill: ({word}) - No such process\n" for word in words if word not in (SHELL, *living)]
-        return result(stderr="".join(missing), code=1 if missing else 0)
+        return "", "".join(missing), 1 if missing else 0
 
-    def _ps(self, context: BuiltinContext) -> BuiltinResult:
+    def ps(self) -> str:
         rows = [(1, "bash"), *((each.number, each.order.text) for each in [*self.processes.values()])]
         lines = (f"{number:7} ?        00:00:00 {' '.join(text.split())[:MAX_SHOWN]}\n" for number, text in rows)
-        return result("".join(("    PID TTY          TIME CMD\n", *lines)))
-
-    def _aside_file(self, context: BuiltinContext) -> BuiltinResult:
-        """The text of a script, as `__aside` has it."""
-        path = context.argv[0]
-        try:
-            text = context.fs.read_file(path if path.startswith("/") else f"{context.cwd}/{path}")
-        except RuntimeError:
-            return result(code=1)
-        return set_aside(bytes(text).decode(errors="replace"))
+        return "".join(("    PID TTY          TIME CMD\n", *lines))
 
 
-def read_all(pieces: Sequence[bytes]) -> str:
-    return b"".join(pieces).decode(errors="replace")
+class Surroundings:
+    """What an order finds around it, which its worker asks for; commands that it starts are so deep."""
 
+    def __init__(self, machine: Machine, order: Order, depth: int, process: Process | None = None) -> None:
+        self.machine, self.order, self.depth, self.process = machine, order, depth, process
+        self.scripted: Mapping[str, Scripted] = {}
+        limit = order.seconds
+        self._until = None if process is None or limit is None else process.clock() + round(limit * SECOND)
 
-def set_aside(text: str) -> BuiltinResult:
-    """A text with what it puts into the background set aside; 1 where that is nothing."""
-    changed = background.set_aside(text)
-    return result(code=1) if changed == text else result(changed)
-
-
-def result(stdout: str = "", stderr: str = "", code: int = 0) -> BuiltinResult:
-    made: BuiltinResult = bashkit().BuiltinResult(stdout, stderr, code)
-    return made
+    def answer(self, name: str, values: Sequence[Any]) -> tuple[Told, Pieces]:
+        """What it asks for, by name; what only a process asks for comes last."""
+        machine, process = self.machine, self.process
+        if name == "scripted":
+            finished = self.scripted[values[0]](values[1])
+            told, pieces = (None, []) if finished is None else wire.finished_values(finished)
+            return (told,), (*pieces,)
+        if name == "start":
+            state, text, directory = values
+            return machine.start_for(self.order, text, directory, state, self.depth)
+        if name == "kill":
+            return machine.kill(values[0], first=self.depth == 0), ()
+        if name == "ps":
+            return (machine.ps(),), ()
+        assert process is not None
+        if name == "now":
+            return (process.clock(),), ()
+        if name == "sleep":
+            process.sleep(values[0])
+            return (), ()
+        if name == "release":
+            process.release()
+            return (), ()
+        read, until = process.read(self._until), self._until
+        return (not read and until is not None and process.clock() >= until,), (read,)

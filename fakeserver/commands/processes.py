@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,20 +22,6 @@ MAX_OUTPUT_BYTES = 16 * 2**20
 """Of what is heard of a process."""
 Listener = Callable[[str, bytes | None], None]
 """Is told what a process writes: the stream's name, and a piece; None at its end."""
-
-
-LIVING: set[Process] = set()
-"""All processes that are not over."""
-
-
-@atexit.register
-def end_all() -> None:
-    """The interpreter's threads must not call into a Python that is about to end."""
-    left = [*LIVING]
-    for process in left:
-        process.stop()
-    for process in left:
-        process.settle()
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +121,6 @@ class Process:
 
     def begin(self, ends: Callable[[], None]) -> None:
         """It runs from now on, and `ends` ends it."""
-        LIVING.add(self)
         with self._changed:
             self._ends = ends
         if self.signal:
@@ -158,7 +142,6 @@ class Process:
             self._changed.notify_all()
 
     def finish(self, finished: Finished) -> None:
-        LIVING.discard(self)
         with self._changed:
             self.finished, self._ends = finished, None
             for each in self._listeners:

@@ -7,16 +7,14 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from time import sleep as pause
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from fakeserver.instants import SECOND
-from fakeserver.interpreter import apart, dates, inner, listings
+from fakeserver.interpreter import dates, inner, listings
 from fakeserver.interpreter.images import DEFAULT_PYTHON
-from fakeserver.interpreter.orders import KILLED, NOT_FOUND, TIMED_OUT, Scripted
+from fakeserver.interpreter.orders import NOT_FOUND, TIMED_OUT, Scripted
 from fakeserver.interpreter.python import Files, Machine, command, read_call
 from fakeserver.interpreter.rewriting import NAMES, prepare
 from fakeserver.machine import time
@@ -35,11 +33,6 @@ OWN = ("csv", "json", "log", "retry", "semver", "template", "verify", "glob", "d
 """The interpreter's own inventions."""
 MAX_SPLIT = 1_000
 """Files that `split` makes."""
-MAX_PATH = 4_096
-MOST_CALLS = 100
-"""Of commands of ours in one order. Each further one waits for a moment, since all of them take the lock that the loop
-needs."""
-PAUSE_SECONDS = 0.003
 
 
 def seconds_of(text: str) -> float | None:
@@ -74,7 +67,6 @@ class Builtins:
     def __init__(self, shell: Shell) -> None:
         # The interpreter holds these commands, and nothing would ever see that it is held by nobody else but its shell.
         self._shell = ref(shell)
-        self._calls = 0
 
     @property
     def shell(self) -> Shell:
@@ -93,7 +85,6 @@ class Builtins:
             "python": self.python,
             "python3": self.python,
             "zcat": self.zcat,
-            "jq": self.jq,
             "split": self.split,
             "__clock": self.clock,
             **dict.fromkeys((*ABSENT, *OWN), self.absent),
@@ -102,7 +93,7 @@ class Builtins:
             # What the interpreter has of its own could not be called any longer.
             if name in found or not self.shell.has(name):
                 found[name] = self._scripted(name, answer, found.get(name, self.absent))
-        return {name: self._in_turn(work) for name, work in found.items()}
+        return found
 
     def _scripted(
         self, name: str, answer: Scripted, otherwise: Callable[[BuiltinContext], BuiltinResult]
@@ -116,17 +107,6 @@ class Builtins:
             return self.result(stdout, stderr, finished.exit_code)
 
         return call
-
-    def _in_turn(self, work: Callable[[BuiltinContext], BuiltinResult]) -> Callable[[BuiltinContext], BuiltinResult]:
-        """A command of ours, which stands back for a moment where it is called over and over."""
-
-        def work_in_turn(context: BuiltinContext) -> BuiltinResult:
-            self._calls += 1
-            if self._calls > MOST_CALLS:
-                pause(PAUSE_SECONDS)
-            return work(context)
-
-        return work_in_turn
 
     def result(self, stdout: str = "", stderr: str = "", code: int = 0) -> BuiltinResult:
         made: BuiltinResult = self.shell.kit.BuiltinResult(stdout, stderr, code)
@@ -220,31 +200,6 @@ class Builtins:
         """`gzip -dc`."""
         text = inner.reading(context, f"gzip -dc {shlex.join(context.argv)}", self.shell.depth + 1)
         return self._plain(context, text)
-
-    def jq(self, context: BuiltinContext) -> BuiltinResult:
-        """In a process of its own where it might not come to an end."""
-        if all(map(apart.is_tame, context.argv)):
-            text = inner.reading(context, shlex.join(["jq", *context.argv]), self.shell.depth + 1)
-            return self._plain(context, text, custom_builtins={})
-        files = dict[str, str]()
-        for word in context.argv:
-            whole = posixpath.normpath(posixpath.join(context.cwd, word))
-            with suppress(RuntimeError):
-                if len(word) <= MAX_PATH and context.fs.exists(whole):
-                    files[whole] = apart.packed(context.fs.read_file(whole))
-        asked = {
-            "words": ["jq", *context.argv],
-            "files": files,
-            "stdin": context.stdin,
-            "directory": context.cwd,
-            "variables": context.env,
-        }
-        course = self.shell.course
-        assert course is not None
-        came = apart.run(asked, course.longest, lambda: course.over)
-        if came is None:
-            return self.result(stderr="Killed\n", code=KILLED)
-        return self.result(*came)
 
     def _plain(self, context: BuiltinContext, text: str, **more: Any) -> BuiltinResult:
         def make() -> Any:

@@ -17,12 +17,8 @@ Found = TypeVar("Found")
 
 MAX_WALL_SECONDS = 20.0
 """Of the machine's time that a command may take, whatever it was promised."""
-EACH, PAUSE_SECONDS = 16, 0.001
-"""How long a command stands back, and for how many calls of Python once."""
 LOOK_SECONDS = 0.05
 """How often one that waits looks whether it is to end."""
-OVERFLOWN = b"Segmentation fault\n"
-GIVEN_UP = b"Killed\n"
 
 
 @dataclass
@@ -41,9 +37,6 @@ class Course:
     """Since when it waits for something outside, which takes none of the machine's time."""
     slept: float = 0.0
     over: bool = False
-    calls: int = 0
-    broken: bytes = b""
-    """What is said of one that broke down."""
     below: Course | None = None
 
     @property
@@ -106,23 +99,6 @@ class Course:
         while course is not None:
             yield course
             course = course.above
-
-    def yield_to_others(self, most: int) -> None:
-        """Called for everything that the command has done in Python: one that does too much of it stands back for a
-        moment each time, so that all others, and the loop above all, come to their turn."""
-        self.calls += 1
-        if self.calls > most and self.calls % EACH == 0:
-            pause(PAUSE_SECONDS)
-
-    def overflow(self) -> None:
-        """End it, since it has got too deep into itself."""
-        self.broken = OVERFLOWN
-        self.end()
-
-    def starve(self) -> None:
-        """End it, since it has used memory up."""
-        self.broken = GIVEN_UP
-        self.end()
 
     def end(self) -> None:
         self.over = True

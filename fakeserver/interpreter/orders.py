@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 STDOUT, STDERR = "stdout", "stderr"
-TIMED_OUT, KILLED, NOT_FOUND = 124, 137, 127
-"""Exit codes of a command that took too long, that was killed, and that there is none of."""
+TIMED_OUT, KILLED, NOT_FOUND, SEGMENTATION_FAULT = 124, 137, 127, 139
+"""Exit codes of a command that took too long, that was killed, that there is none of, and that got too deep into
+itself."""
 BASH, PYTHON = "bash", "python"
 """The languages that an order may be written in."""
 SHELL, SCRIPT, NOBODY = "shell", "script", "nobody"
@@ -47,6 +48,10 @@ class Halt:
         self._end = end
         if self.asked:
             end()
+
+    def arm_signal(self, end: Callable[[int], None]) -> None:
+        """The same, of what wants to know the signal."""
+        self.arm(lambda: end(self.signal))
 
 
 @dataclass(frozen=True, slots=True)

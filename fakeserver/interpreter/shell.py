@@ -1,11 +1,10 @@
-"""bash as `bashkit` has it: a process of its own in name only, with files and limits, and nothing of the host's."""
+"""bash as `bashkit` has it: commands in a process of their own in name only, with files and limits, and nothing of the
+host's."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -15,11 +14,9 @@ from fakeserver.instants import SECOND
 from fakeserver.interpreter import images, inner
 from fakeserver.interpreter.background import set_aside
 from fakeserver.interpreter.builtins import Builtins
-from fakeserver.interpreter.courses import GIVEN_UP, OVERFLOWN, Course
+from fakeserver.interpreter.courses import Course
 from fakeserver.interpreter.orders import (
     BASH,
-    KILLED,
-    NOT_FOUND,
     PYTHON,
     SIGNALLED,
     STDERR,
@@ -32,7 +29,7 @@ from fakeserver.interpreter.orders import (
     Scripted,
     without_surrogates,
 )
-from fakeserver.interpreter.stacks import Lost, in_turn, on_deep_stack
+from fakeserver.interpreter.watching import WATCH
 
 if TYPE_CHECKING:
     from bashkit import Bash, FileSystem
@@ -46,19 +43,9 @@ MAX_TEXT_BYTES = 128 * 2**10
 """Of a command, as Linux has it for each argument of a program, and so for that of `bash -c`."""
 MAX_SURROUNDINGS_BYTES = 2**21
 """Of all variables that a command is given."""
-MOST_PIECES = 1_000
-"""Pieces of a command's output that nobody else has to be let in between."""
-MAX_GROWTH_BYTES = 512 * 2**20
-"""By which a command may make the server's memory grow."""
-RUST_STACK_BYTES = 512 * 2**20
-"""Of addresses, for the threads in which the interpreter reads a text, that may be nested without end."""
-RUST_STACK = "RUST_MIN_STACK"
 MAX_NAMES = 10_000
-LOADING = threading.Lock()
-CANNOT_RUN, SEGMENTATION_FAULT = 126, 139
+CANNOT_RUN = 126
 TOO_LONG = b"bash: Argument list too long\n"
-DIGEST_BYTES, MAGIC = 32, b"BKSNAP"
-"""What frozen files begin with: a digest of the rest, and what the format is called."""
 CANCELLED = "execution cancelled"
 """How the interpreter calls what somebody has ended."""
 PARSE_ERROR = re.compile(r"parse error at (line \d+), column \d+: (.*)", re.DOTALL)
@@ -93,40 +80,15 @@ ANOTHER = re.compile(r"\bnohup\b|sh\b")
 """What a text has that runs another."""
 
 
-class NoShell(Exception):
-    """The interpreter is not installed."""
-
-
 class Spoiled(Exception):
     """Files that were frozen once cannot be read any more."""
 
 
-def is_frozen(frozen: bytes) -> bool:
-    """Whether bytes look like the files of a sandbox, as `Shell.freeze` has them; restoring them tells the rest."""
-    return frozen[DIGEST_BYTES:].startswith(MAGIC)
-
-
+@cache
 def bashkit() -> Any:
     """The interpreter's package."""
-    with LOADING:
-        return load_bashkit()
+    import bashkit
 
-
-@cache
-def load_bashkit() -> Any:
-    """Its threads get their stacks as it starts the first of them."""
-    before = os.environ.get(RUST_STACK)
-    os.environ[RUST_STACK] = str(RUST_STACK_BYTES)
-    try:
-        import bashkit
-
-        bashkit.Bash().execute_sync("eval true")
-    except ImportError:
-        raise NoShell from None
-    finally:
-        del os.environ[RUST_STACK]
-        if before is not None:
-            os.environ[RUST_STACK] = before
     return bashkit
 
 
@@ -159,7 +121,6 @@ class Shell:
         self.course: Course | None = None
         self.python = ""
         self.depth = 0
-        self.is_lost = False
         self.timed = ""
         self.user, self.host = user, host
         self.clock, self.waits = clock, waits
@@ -168,10 +129,7 @@ class Shell:
         self.builtins = {**Builtins(self).table(scripted or {}), **(builtins or {})}
         self.bash: Bash = self.make(custom_builtins={**self.builtins, **(outermost or {})})
         if frozen is not None:
-            try:
-                self.bash.restore_snapshot(frozen)
-            except self.kit.BashError as error:
-                raise Spoiled(str(error)) from error
+            self.restore(frozen)
         for path, files in (mounts or {}).items():
             self.bash.mount(path, files)
         home = "/root" if user == "root" else f"/home/{user}"
@@ -196,6 +154,13 @@ class Shell:
         )
         return made
 
+    def restore(self, frozen: bytes) -> None:
+        """Have the files that were frozen in the place of all that there are."""
+        try:
+            self.bash.restore_snapshot(frozen)
+        except self.kit.BashError as error:
+            raise Spoiled(str(error)) from error
+
     def freeze(self) -> bytes:
         """The files of one that has run nothing."""
         inner.clean(self.bash)
@@ -203,15 +168,11 @@ class Shell:
         return frozen
 
     def run(self, order: Order, now: int, hear: Hear, halt: Halt | None = None) -> Finished:
-        """Run an order at an instant (microseconds since 1970), when its turn has come and until `halt` ends it."""
-        with in_turn():
-            return self._run(order, now, hear, halt or Halt())
-
-    def _run(self, order: Order, now: int, hear: Hear, halt: Halt) -> Finished:
+        """Run an order at an instant (microseconds since 1970), until `halt` ends it."""
         order = without_surrogates(order)
         course = self.course = Course(self.bash, now, order.seconds)
         refused = self._prepare(order, now, hear)
-        return self._whole(order, course, hear, halt) if refused is None else refused
+        return self._whole(order, course, hear, halt or Halt()) if refused is None else refused
 
     def go_on(
         self, order: Order, now: int, hear: Hear, state: str, begin: Callable[[Callable[[], None]], None]
@@ -240,8 +201,6 @@ class Shell:
 
     def _outcome(self, result: Any, course: Course, hear: Hear, said: dict[str, list[bytes]]) -> Finished:
         """What a text has come to that was carried out."""
-        if course.broken:
-            return self._broken(course, hear, said)
         if course.over:
             # Of a command that is kept from going on the interpreter does not say what it has written.
             stdout, stderr = (b"".join(said[stream]) for stream in (STDOUT, STDERR))
@@ -270,13 +229,6 @@ class Shell:
         hear(STDERR, told)
         return Finished(1, b"", told)
 
-    def _broken(self, course: Course, hear: Hear, said: dict[str, list[bytes]]) -> Finished:
-        """As a shell ends that has used its stack or the machine's memory up."""
-        hear(STDERR, course.broken)
-        stdout, stderr = (b"".join(said[stream]) for stream in (STDOUT, STDERR))
-        code = SEGMENTATION_FAULT if course.broken == OVERFLOWN else KILLED
-        return Finished(code, stdout, stderr + course.broken, course.seconds, slept=course.slept)
-
     def _text(self, order: Order) -> str:
         text = f"python3 -c {shlex.quote(order.text)}" if order.language == PYTHON else order.text
         if self.starts and order.language == BASH:
@@ -301,11 +253,7 @@ class Shell:
         its end has the time that was slept."""
         self.timed = ""
 
-        course = self.course
-        assert course is not None
-
         def heard(stdout: str, stderr: str) -> None:
-            course.yield_to_others(MOST_PIECES)
             if timed and not self.timed and (report := REPORT.search(stderr)):
                 self.timed = clock_text(float(report[1]) * 60 + float(report[2]) + self.slept)
             for stream, text in ((STDOUT, stdout), (STDERR, self._mended(stderr))):
@@ -325,15 +273,11 @@ class Shell:
         return 0.0 if self.course is None else self.course.slept
 
     def _carry_out(self, course: Course, text: str, heard: Callable[[str, str], None]) -> Any:
-        """What the interpreter makes of a text. One that does not end when it must is left to itself, and what it has
-        made of the files is not kept."""
-        try:
-            return on_deep_stack(lambda: course.bash.execute_sync(text, heard), course, MAX_GROWTH_BYTES)
-        except Lost:
-            self.is_lost, course.broken = True, GIVEN_UP
-        finally:
-            if not self.is_lost:
-                course.bash.clear_cancel()
+        """What the interpreter makes of a text, in the time that the course has."""
+        with WATCH.over(course):
+            result = course.bash.execute_sync(text, heard)
+        course.bash.clear_cancel()
+        return result
 
     def inside(self, bash: Bash, text: str, seconds: float | None) -> Finished:
         """What a command within the one that runs comes to, in an interpreter of its own. It has so many seconds, and
@@ -391,6 +335,3 @@ def is_too_long(order: Order) -> bool:
 
 def hear_nothing(stream: str, piece: bytes) -> None:
     """Nobody listens, as to a command within another."""
-
-
-__all__ = ["NOT_FOUND", "NoShell", "Shell", "Spoiled", "hear_nothing", "is_frozen"]

@@ -69,6 +69,8 @@ EXCEPTED: dict[Key, str] = {
     ("Guests", "ran"): "which commands were run is in no snapshot, and that of a new world",
     ("Guests", "_busy"): "who works in which sandbox at the moment",
     ("Guests", "_guard"): "a lock",
+    ("Kept", "_guard"): "a lock",
+    ("Kept", "_coming"): "files that are being frozen, for which a snapshot waits",
     ("Guests", "_variables"): "they may be secrets, so no snapshot has them",
     ("Guests", "machines"): "who is awake at the moment; a snapshot has the files of all, and no processes",
     ("Journal", "_last"): "the newest entry of the ring, before or after it was put into words",

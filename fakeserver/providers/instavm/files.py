@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import posixpath
 import re
-from typing import Any
 
 from fakeserver.provider import (
     Asked,
     Call,
     Document,
+    Files,
     Job,
     Problem,
     Result,
-    Shell,
     Upload,
     View,
     not_found,
@@ -46,12 +45,12 @@ def refusal(path: str, error: RuntimeError, verb: str) -> Problem:
     return Problem(400, "bad_path", f"Cannot {verb} {told}: {reason[:MAX_TOLD]}")
 
 
-def is_directory(files: Any, path: str) -> bool:
+def is_directory(files: Files, path: str) -> bool:
     """Whether a path leads to a directory, through links or not."""
     return bool(files.stat(path)["file_type"] == "directory")
 
 
-def make_parent(files: Any, path: str) -> None:
+def make_parent(files: Files, path: str) -> None:
     """The directories that lead to a path. A RuntimeError: a file is in the way."""
     parent = nearest = posixpath.dirname(path)
     while not files.exists(nearest):
@@ -69,8 +68,8 @@ def upload(asked: Asked, view: View) -> Result:
     given: Upload = form["file"]
     name = re.split(r"[/\\]", given.name)[-1]
 
-    def put(shell: Shell) -> str:
-        files, path = shell.bash.fs(), path_of(form["remote_path"])
+    def put(files: Files) -> str:
+        path = path_of(form["remote_path"])
         try:
             if path.endswith("/") or (files.exists(path) and is_directory(files, path)):
                 path = posixpath.join(path, name)
@@ -93,9 +92,9 @@ def download(asked: Asked, view: View) -> Result:
     host = find_host(view, form["session_id"])
     path = path_of(form["filename"])
 
-    def get(shell: Shell) -> Document:
+    def get(files: Files) -> Document:
         try:
-            content: bytes = shell.bash.fs().read_file(path)
+            content: bytes = files.read_file(path)
         except RuntimeError as error:
             raise refusal(path, error, "read") from error
         return {"filename": form["filename"], "content": base64.b64encode(content).decode(), "size": len(content)}

@@ -13,12 +13,12 @@ from fakeserver.provider import (
     Collection,
     Document,
     Emit,
+    Files,
     Guest,
     Issue,
     Job,
     Record,
     Result,
-    Shell,
     View,
     Write,
     elements,
@@ -96,9 +96,9 @@ def get_job_statuses(asked: Asked, view: View) -> Result:
     return Result(200, job=Job(look, answer))
 
 
-def job_in(guest: Guest, job: str, shell: Shell) -> Document:
+def job_in(guest: Guest, job: str, files: Files) -> Document:
     """How a job is, or that there is none. Assumed: one that was killed is not found either."""
-    files, path = shell.bash.fs(), f"/tmp/job_{job}.exit"
+    path = f"/tmp/job_{job}.exit"
     code = bytes(files.read_file(path)).decode(errors="replace").strip() if files.exists(path) else ""
     if CODE.fullmatch(code):
         return {"completed": True, "exit_code": int(code)}

@@ -15,6 +15,7 @@ from fakeserver.provider import (
     Asked,
     Command,
     Document,
+    Files,
     Finished,
     Halt,
     Issue,
@@ -22,7 +23,6 @@ from fakeserver.provider import (
     Problem,
     Record,
     Result,
-    Shell,
     View,
     at,
     find_record,
@@ -185,9 +185,8 @@ def file_missing(path: str) -> Problem:
     return Problem(404, "file_not_found", f"File not found: {path}")
 
 
-def read_whole(shell: Shell, path: str) -> bytes:
+def read_whole(files: Files, path: str) -> bytes:
     """A file; a refusal where there is none."""
-    files = shell.bash.fs()
     try:
         if files.stat(path)["file_type"] == "directory":
             raise file_missing(path)
@@ -203,8 +202,7 @@ def upload(asked: Asked, view: View) -> Result:
     guest, result = view.guest(record.identity), used(record, view)
     done = {"success": True, "path": asked.values["path"], "size": len(content), "timestamp": at(view.now)}
 
-    def write(shell: Shell) -> None:
-        files = shell.bash.fs()
+    def write(files: Files) -> None:
         try:
             files.mkdir(posixpath.dirname(path), True)
             files.write_file(path, content)
@@ -219,7 +217,7 @@ def download(asked: Asked, view: View) -> Result:
     record, path = enter(asked, view), path_of(asked)
     guest, result = view.guest(record.identity), used(record, view)
     result.job = Job(
-        lambda emit: guest.files(lambda shell: read_whole(shell, path), changes=False),
+        lambda emit: guest.files(lambda files: read_whole(files, path), changes=False),
         lambda content: Result(200, content, media_type="application/octet-stream"),
     )
     return result
@@ -243,5 +241,5 @@ def read_file(asked: Asked, view: View) -> Result:
         window = {"total_size": total, "offset": start, "truncated": len(piece) < total}
         return Result(200, {**read, **window} if windowed else read)
 
-    result.job = Job(lambda emit: guest.files(lambda shell: read_whole(shell, path), changes=False), shown)
+    result.job = Job(lambda emit: guest.files(lambda files: read_whole(files, path), changes=False), shown)
     return result

@@ -6,9 +6,8 @@ import io
 import posixpath
 import zipfile
 from collections.abc import Iterator
-from typing import Any
 
-from fakeserver.provider import Asked, Call, Document, Issue, Job, Problem, Result, Shell, View
+from fakeserver.provider import Asked, Call, Document, Facts, Files, Issue, Job, Problem, Result, View
 from fakeserver.providers.superserve.access import HEADS, find_running
 from fakeserver.providers.superserve.commands import PRIVATE
 from fakeserver.providers.superserve.limits import check
@@ -68,7 +67,7 @@ def bad(sentence: str) -> Problem:
     return Problem(400, "bad_request", f"path: {sentence}")
 
 
-def target(disk: Any, path: str) -> str:
+def target(disk: Files, path: str) -> str:
     """Where a path leads to, through all links on its way, or a Problem. Assumed: what is forbidden is also forbidden
     behind a link."""
     found, left, links = "/", path.split("/")[1:], 0
@@ -87,11 +86,10 @@ def target(disk: Any, path: str) -> str:
     return found
 
 
-def resolve(disk: Any, path: str) -> Document:
+def resolve(disk: Files, path: str) -> Facts:
     """What is at a path, whatever leads there; a Problem where nothing is."""
     try:
-        found: Document = disk.stat(path)
-        return found
+        return disk.stat(path)
     except RuntimeError as error:
         raise refusal("stat", path, error) from None
 
@@ -114,14 +112,14 @@ def read(asked: Asked, view: View) -> Result:
     guest = view.guest(record.identity)
 
     def run(emit: object) -> Result:
-        return guest.files(lambda shell: look(shell, path, form), changes=False)
+        return guest.files(lambda disk: look(disk, path, form), changes=False)
 
     return Result(200, job=Job(run, lambda result: result))
 
 
-def look(shell: Shell, path: str, form: str | None) -> Result:
+def look(disk: Files, path: str, form: str | None) -> Result:
     """A file as it is; a directory as an archive or as a list, if that is asked for."""
-    disk, name = shell.bash.fs(), path.rpartition("/")[2]
+    name = path.rpartition("/")[2]
     place = target(disk, path)
     if resolve(disk, place)["file_type"] != "directory":
         try:
@@ -144,7 +142,7 @@ def disposition(kind: str, name: str) -> dict[str, str]:
     return {"Content-Disposition": f'{kind}; filename="{plain or "download"}"'}
 
 
-def link_at(disk: Any, path: str) -> str | None:
+def link_at(disk: Files, path: str) -> str | None:
     """What a symbolic link says, or nothing where there is none."""
     try:
         return str(disk.read_link(path))
@@ -152,7 +150,7 @@ def link_at(disk: Any, path: str) -> str | None:
         return None
 
 
-def entries_of(disk: Any, path: str) -> list[Document]:
+def entries_of(disk: Files, path: str) -> list[Document]:
     """What is in a directory, by name."""
     rows = ((each["name"], each["metadata"]) for each in disk.read_dir(path))
     return [
@@ -166,7 +164,7 @@ def entries_of(disk: Any, path: str) -> list[Document]:
     ]
 
 
-def archive(disk: Any, path: str) -> bytes:
+def archive(disk: Files, path: str) -> bytes:
     """A directory as a ZIP archive whose entries begin with its name; links are left out."""
     made, above = io.BytesIO(), len(path.rpartition("/")[0]) + 1
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archived:
@@ -179,7 +177,7 @@ def archive(disk: Any, path: str) -> bytes:
     return made.getvalue()
 
 
-def walk(disk: Any, path: str) -> Iterator[tuple[str, bool]]:
+def walk(disk: Files, path: str) -> Iterator[tuple[str, bool]]:
     """Every directory and file below a path, and whether it is a directory."""
     waiting = [path]
     while waiting:
@@ -200,14 +198,13 @@ def write(asked: Asked, view: View) -> Result:
     guest = view.guest(record.identity)
 
     def run(emit: object) -> Result:
-        return guest.files(lambda shell: put(shell, path, content))
+        return guest.files(lambda disk: put(disk, path, content))
 
     return Result(200, job=Job(run, lambda result: result))
 
 
-def put(shell: Shell, path: str, content: bytes) -> Result:
+def put(disk: Files, path: str, content: bytes) -> Result:
     """Write a file, with the directories above it."""
-    disk = shell.bash.fs()
     place = target(disk, path)
     above = posixpath.dirname(place)
     try:
@@ -225,7 +222,7 @@ def put(shell: Shell, path: str, content: bytes) -> Result:
     return Result(200, {"path": path, "size": len(content)}, PRIVATE)
 
 
-def check_directories(disk: Any, path: str) -> None:
+def check_directories(disk: Files, path: str) -> None:
     """Refuse a path that leads through a file. The disk itself would turn a file of the image into a directory."""
     at = "/"
     for part in path.split("/")[1:]:

@@ -11,10 +11,10 @@ import pytest
 
 from fakeserver.admin.part import Part
 from fakeserver.commands import guests as machines
+from fakeserver.commands.files import Files
 from fakeserver.commands.guests import Guests
 from fakeserver.commands.scripts import Script
 from fakeserver.interpreter.orders import Order
-from fakeserver.interpreter.shell import Shell
 from fakeserver.problems import FakeProblem, Problem
 
 NOW = 1_768_732_200_000_000
@@ -34,8 +34,8 @@ def run(guests: Guests, text: str, identity: str = "a", slug: str = "prime") -> 
     return guests.of(slug, identity).run(Order(text), NOW).stdout.decode()
 
 
-def write(shell: Shell) -> None:
-    shell.bash.fs().write_file("/root/a.txt", b"hi")
+def write(files: Files) -> None:
+    files.write_file("/root/a.txt", b"hi")
 
 
 def restored(dumped: Any) -> Guests:
@@ -105,7 +105,7 @@ def test_files_are_read_without_a_change() -> None:
     assert not guests.changed
     guests.of("prime", "a").files(write)
     assert guests.changed
-    assert guests.of("prime", "a").files(lambda shell: shell.bash.fs().read_file("/root/a.txt")) == b"hi"
+    assert guests.of("prime", "a").files(lambda files: files.read_file("/root/a.txt")) == b"hi"
 
 
 def test_files_are_forgotten_moved_and_copied() -> None:
@@ -145,10 +145,10 @@ class Working:
 def working() -> Iterator[Working]:
     guests, begun, go_on = Guests(), threading.Event(), threading.Event()
 
-    def work(shell: Shell) -> None:
+    def work(files: Files) -> None:
         begun.set()
         go_on.wait()
-        write(shell)
+        write(files)
 
     thread = threading.Thread(target=lambda: guests.of("prime", "a").files(work))
     thread.start()

@@ -13,7 +13,7 @@ import pytest
 from fakeserver.commands import awake as implementation
 from fakeserver.commands.guests import Guest, Guests
 from fakeserver.commands.machines import MAX_PROCESSES, NoRoom, OtherWish
-from fakeserver.commands.processes import LIVING, MAX_INPUT_BYTES, Process
+from fakeserver.commands.processes import MAX_INPUT_BYTES, Process
 from fakeserver.instants import SECOND
 from fakeserver.interpreter import courses
 from fakeserver.interpreter.orders import KILL, Finished, Order
@@ -301,11 +301,13 @@ def test_a_sandbox_moves_and_is_copied_with_what_goes_on_in_it(world: World) -> 
 
 
 def test_what_goes_on_ends_with_its_world() -> None:
+    """At the latest when somebody works in another one."""
     world = World()
     world.run("sleep 1000 &")
     (process,) = world.guest().processes
     del world
     gc.collect()
+    World().run("true")
     assert ended(process).exit_code == 137
 
 
@@ -338,8 +340,6 @@ def test_a_sandbox_that_is_forgotten_holds_nothing(world: World) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for number in range(1, 12):
         live(number)
-    for each in [*LIVING]:
-        each.settle()
     # Threads that have told their end let go of what they hold a moment later.
     for _ in range(MOST_LOOKS):
         gc.collect()
