@@ -182,6 +182,7 @@ __all__ = [
     "Result",
     "Routing",
     "Rows",
+    "Sample",
     "Scope",
     "StrangerRule",
     "Switches",
@@ -243,6 +244,17 @@ class DataPlane:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """How the provider's Python SDK calls an operation: a program with `{base_url}`, `{key}` and `{arguments}, ` in it,
+    and by parameter of the spec the name of the SDK's argument, which is empty for one that is given by its place. A
+    parameter that is missing here the SDK does not know. Of `lists` it takes several values as a list."""
+
+    code: str
+    arguments: Mapping[str, str]
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A provider's meaning. `spec` and `recipe` are its files, as `importlib.resources.files` finds them. `operations`
     are those of its spec that are served, by `operationId`; `created` and `identity` name the fields that order its
@@ -258,7 +270,8 @@ class Provider:
     texts and `routing` how it finds operations where its spec leaves that open, and `media_type` what it calls its
     JSON. `plane` says at which other hosts it answers; `hosts` are those of its API beside the servers of its spec, and
     `domains` what everything of it is in: nothing that this server does not have is asked for there by mistake. A
-    credential of its real service looks like `real_key`."""
+    credential of its real service looks like `real_key`. `samples` are calls of its SDK by operation, which the console
+    shows."""
 
     slug: str
     spec: Traversable
@@ -288,6 +301,7 @@ class Provider:
     hosts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     real_key: re.Pattern[str] | None = None
+    samples: Mapping[str, Sample] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 import orjson
 from starlette.applications import Starlette
@@ -16,12 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, contract, directory, errors, files, scenarios, snapshots
 from fakeserver.admin.contract import check_query, refusal
-from fakeserver.admin.guard import Endpoint, guard
-from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, read_checked_json, world_of
+from fakeserver.admin.guard import Endpoint, guard, seal
+from fakeserver.admin.journal import JournalCalls
+from fakeserver.admin.reading import MAX_BULK_LEVELS, NOTHING, json_body, no_body, respond, respond_packed, world_of
 from fakeserver.arguments import near
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put
 from fakeserver.documents.collection import Collection
@@ -30,20 +31,12 @@ from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
 from fakeserver.pipeline.exchange import JSON
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import PROBLEM_JSON, Document, FakeProblem, Json
+from fakeserver.problems import PROBLEM_JSON, Document, FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.namespaces import Worlds
-from fakeserver.worlds.transitions import change_mode, end_passing, find_left
-
-NOTHING = 204
-MAX_LEFT = 100
-"""Sandboxes that nobody ended which the journal names."""
-
-
-def respond(value: Json, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type=JSON)
+from fakeserver.worlds.transitions import change_mode, end_passing
 
 
 def problem_response(problem: FakeProblem) -> Response:
@@ -60,6 +53,7 @@ class Admin:
         self.seeded = seeded
         self.worlds = worlds
         self.token = token
+        self.journal = JournalCalls(services, worlds)
 
     # What the fake says about itself
 
@@ -78,7 +72,16 @@ class Admin:
         )
 
     async def errors(self, request: Request) -> Response:
-        return respond(errors.errors(self.services, self.seeded))
+        asked = check_query("getErrors", request.scope["query_string"])
+        slug, operation = asked["provider"], asked["operation"]
+        services = self.services if slug is None else {slug: self.service_at(slug)}
+        if operation is not None:
+            known = {route.operation.id for service in services.values() for route in service.routes}
+            if operation not in known:
+                raise refusal(
+                    "operation", f"No operation is called {operation[:64]!r}{near(operation[:64], sorted(known))}"
+                )
+        return respond_packed(request, errors.errors(services, self.seeded, operation))
 
     async def scenarios(self, request: Request) -> Response:
         return respond(scenarios.scenarios(self.services))
@@ -86,7 +89,7 @@ class Admin:
     async def providers(self, request: Request) -> Response:
         world = world_of(request)
         found = [directory.describe(each, world.tenants(each.provider)) for each in self.services.values()]
-        return respond({"providers": found})
+        return respond_packed(request, {"providers": found})
 
     async def contract(self, request: Request) -> Response:
         return Response(contract.PATH.read_bytes(), media_type="application/yaml")
@@ -209,31 +212,6 @@ class Admin:
             world.bury(service.provider)
         return respond(world.clock.status())
 
-    # Journal
-
-    async def get_requests(self, request: Request) -> Response:
-        limit = check_query("getRequests", request.scope["query_string"])["limit"]
-        world = world_of(request)
-        left = (each for service in self.services.values() for each in find_left(world, service.provider))
-        meta = {"total": world.journal.total, "left": [*islice(left, MAX_LEFT)]}
-        return respond({"requests": world.journal.rows(limit), "meta": meta})
-
-    async def delete_requests(self, request: Request) -> Response:
-        await no_body(request)
-        world_of(request).journal.clear()
-        return Response(status_code=NOTHING)
-
-    async def count_requests(self, request: Request) -> Response:
-        return respond(
-            {"count": len(world_of(request).journal.find(await read_checked_json(request, "countRequests")))}
-        )
-
-    async def find_requests(self, request: Request) -> Response:
-        return respond({"requests": world_of(request).journal.find(await read_checked_json(request, "findRequests"))})
-
-    async def unmatched_requests(self, request: Request) -> Response:
-        return respond({"requests": world_of(request).journal.unmatched()})
-
     # Settings, transitions and namespaces
 
     async def post_transitions(self, request: Request) -> Response:
@@ -330,11 +308,13 @@ class Admin:
             ("DELETE", "/faults/{id}", self.delete_fault),
             ("GET", "/clock", self.get_clock),
             ("PUT", "/clock", self.put_clock),
-            ("GET", "/requests", self.get_requests),
-            ("DELETE", "/requests", self.delete_requests),
-            ("POST", "/requests/count", self.count_requests),
-            ("POST", "/requests/find", self.find_requests),
-            ("GET", "/requests/unmatched", self.unmatched_requests),
+            ("GET", "/requests", self.journal.get_requests),
+            ("DELETE", "/requests", self.journal.delete_requests),
+            ("POST", "/requests/count", self.journal.count_requests),
+            ("POST", "/requests/find", self.journal.find_requests),
+            ("GET", "/requests/unmatched", self.journal.unmatched_requests),
+            ("GET", "/requests/live", self.journal.follow_requests),
+            ("GET", "/requests/{id}", self.journal.explain_request),
             ("GET", "/commands", self.get_commands),
             ("PUT", "/commands", self.put_commands),
             ("POST", "/commands", self.post_command),
@@ -373,7 +353,7 @@ async def array_of(collection: Collection) -> bytes:
 
 def application(
     services: Mapping[str, Service], seeded: SeededDocuments, worlds: Worlds, token: str | None = None
-) -> Starlette:
+) -> ASGIApp:
     """The admin API as an ASGI application; its paths begin behind `/__admin`."""
 
     async def own(request: Request, error: Exception) -> Response:
@@ -394,4 +374,4 @@ def application(
         exception_handlers={FakeProblem: own, HTTPException: refuse, Exception: fail},
     )
     starlette.router.redirect_slashes = False
-    return starlette
+    return seal(starlette)

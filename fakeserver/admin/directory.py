@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fakeserver.admin.diagrams import way
+from fakeserver.documents.states import Machine
+from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.meaning import Meaning
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document
+from fakeserver.provider import Provider
+
+BASE_URL, KEY = "{base_url}", "{key}"
+"""What stands in the variables of an SDK for the address and the credential, which the reader chooses."""
 
 
 def describe(service: Service, tenants: Iterable[str] | None = None) -> Document:
@@ -21,6 +29,7 @@ def describe(service: Service, tenants: Iterable[str] | None = None) -> Document
                 "id": route.operation.id,
                 "method": route.operation.method,
                 "path": route.operation.path,
+                "meaning": meaning_of(route.meaning),
                 "outcomes": [*route.operation.outcomes],
             }
             for route in service.routes
@@ -36,7 +45,42 @@ def describe(service: Service, tenants: Iterable[str] | None = None) -> Document
         "tenants": [*(fixture.tenants if tenants is None else tenants)],
         "switches": {name: [*choices] for name, choices in provider.switches.items()},
         "hosts": service.territory.row(),
-        "sdk": dict(provider.sdk),
+        "identity": provider.identity,
+        "try": provider.try_path,
+        "environment": provider.environment(BASE_URL, KEY),
+        "note": provider.note(BASE_URL, KEY),
+        "samples": {
+            name: {"code": each.code, "arguments": dict(each.arguments), "lists": [*each.lists]}
+            for name, each in provider.samples.items()
+        },
+        "states": [states_of(kind, machine) for kind, machine in machines_of(provider)],
+    }
+
+
+def meaning_of(meaning: Meaning) -> str:
+    """What an operation is among the others of its provider."""
+    return "listing" if isinstance(meaning, Listing) else "facets" if isinstance(meaning, Facets) else "call"
+
+
+def machines_of(provider: Provider) -> Iterator[tuple[str, Machine]]:
+    """The tables of states by the name of their kind, which is empty for sandboxes."""
+    for name in ("", *provider.kinds):
+        machine = provider.kind(name).machine
+        if machine is not None:
+            yield name, machine
+
+
+def states_of(kind: str, machine: Machine) -> Document:
+    """A table of states as JSON. What documents show of a state is another word for some (`shown`)."""
+    return {
+        "kind": kind or "sandboxes",
+        "field": machine.field,
+        "states": [*machine.states],
+        "shown": dict(machine.shown),
+        "transitions": [
+            {"event": row.event, "from": [*row.source], "to": row.target, "how": way(row), "note": row.note}
+            for row in machine.transitions
+        ],
     }
 
 

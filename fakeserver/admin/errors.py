@@ -17,14 +17,17 @@ from fakeserver.worlds.world import World
 NOBODY = "nobody"
 
 
-def errors(services: Mapping[str, Service], seeded: SeededDocuments) -> list[Document]:
-    """One row per provider, operation, status and named example, with each recipe that causes it."""
+def errors(services: Mapping[str, Service], seeded: SeededDocuments, operation: str | None = None) -> list[Document]:
+    """One row per provider, operation, status and named example, with each recipe that causes it; all operations, or
+    those of one id."""
     rows = []
     # The requests that look for causes go to a world of their own, so that no journal or limit sees them.
     world = World(seeded, "catalogue", rate_limits=False)
     for slug, service in services.items():
         key = next(iter(service.fixture.callers))
         for route in service.routes:
+            if operation is not None and route.operation.id != operation:
+                continue
             causes = natural_causes(service, route, world)
             for response in route.operation.responses.values():
                 for position, example in enumerate(response.examples if response.status >= 400 else ()):

@@ -150,12 +150,8 @@ def variables_of(fake: Fake, rows: Sequence[Document]) -> dict[str, str]:
     """What the providers' SDKs read, as `fakeserver env` prints it."""
     found: dict[str, str] = {}
     for row in rows:
-        values = {
-            "base_url": f"{fake.base_url}{row['base_path']}",
-            "key": row["callers"][0]["credential"],
-            "tenant": row["default_tenant"],
-        }
-        found |= {name: template.format_map(values) for name, template in row["sdk"].items()}
+        values = {"base_url": f"{fake.base_url}{row['base_path']}", "key": row["callers"][0]["credential"]}
+        found |= {name: template.format_map(values) for name, template in row["environment"].items()}
     return found
 
 

@@ -21,6 +21,15 @@ FAULT_HEADER = "X-Fakeserver-Fault"
 SCENARIO_HEADER, OUTSIDE_HEADER = "X-Fakeserver-Scenario", "X-Fakeserver-Outside-Schema"
 """Which scenario an answer shows; and that it is not as the spec says, which is so in one of them."""
 JSON = "application/json"
+SEALED = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Headers of what is the fake's own and no provider's: no page frames it, and none of another origin takes it in."""
 
 
 @dataclass(slots=True)

@@ -46,8 +46,13 @@ class Journal:
         self._last: Exchange | Entry | None = None
         self._repeated = 0
 
+    @property
+    def era(self) -> object:
+        """What is another one once the journal was emptied."""
+        return self._ring
+
     def clear(self) -> None:
-        self._ring.clear()
+        self._ring = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at.clear()
         self._last, self._repeated = None, 0
@@ -115,6 +120,14 @@ class Journal:
         part.end()
 
     # Reading
+
+    def newest(self, count: int) -> list[Entry]:
+        """So many entries, as far as they are kept, newest first."""
+        return [*islice(self.entries(), max(0, count))]
+
+    def numbered(self, number: int) -> Entry | None:
+        """The entry of a number, if it is kept."""
+        return next((entry for entry in self.entries() if entry.number == number), None)
 
     def rows(self, limit: int | None = None) -> list[Document]:
         """Newest first."""

@@ -24,6 +24,7 @@ from fakeserver.provider import (
     Problem,
     Provider,
     Reading,
+    Sample,
     Switches,
     at,
     issue_rows,
@@ -213,6 +214,16 @@ PROVIDER = Provider(
     identity="id",
     default_tenant="acme",
     try_path="/api/v1/org/acme/sandboxes?state=running&limit=2",
+    samples={
+        "listSandboxes": Sample(
+            "from dreadnode.app.api.client import ApiClient\n"
+            "\n"
+            'client = ApiClient("{base_url}", api_key="{key}")\n'
+            "print(client.list_sandboxes({arguments}, ))\n",
+            {"org": "", "state": "state", "project_id": "project_id", "limit": "limit", "cursor": "cursor"},
+            lists=("state",),
+        )
+    },
     sdk={
         "DREADNODE_SERVER": "{base_url}",
         "DREADNODE_API_KEY": "{key}",

@@ -19,6 +19,7 @@ from fakeserver.provider import (
     Problem,
     Provider,
     Reading,
+    Sample,
     Scope,
     Switches,
     fastapi_detail,
@@ -101,6 +102,16 @@ PROVIDER = Provider(
     identity="sandbox_id",
     default_tenant="main",
     try_path="/v1/sessions/sandboxes?limit=2",
+    samples={
+        "listSandboxes": Sample(
+            "from instavm import InstaVM\n"
+            "\n"
+            'client = InstaVM("{key}", base_url="{base_url}", auto_start_session=False)\n'
+            "print(client.list_sandboxes({arguments}, ))\n",
+            {"metadata": "metadata", "limit": "limit"},
+            lists=(),
+        )
+    },
     sdk={"INSTAVM_BASE_URL": "{base_url}", "INSTAVM_API_KEY": "{key}"},
     sdk_note="The command line reads these; the library reads none: "
     "InstaVM({key!r}, base_url={base_url!r}), which starts a session; auto_start_session=False keeps it from that",

@@ -25,6 +25,7 @@ from fakeserver.provider import (
     Problem,
     Provider,
     Reading,
+    Sample,
     Scope,
     Switches,
     at,
@@ -297,6 +298,25 @@ PROVIDER = Provider(
     identity="id",
     default_tenant="main",
     try_path="/api/v1/sandbox?status=RUNNING&per_page=2",
+    samples={
+        "listSandboxes": Sample(
+            "import os\n"
+            "\n"
+            'os.environ["PRIME_API_BASE_URL"] = "{base_url}"\n'
+            "from prime_sandboxes import APIClient, SandboxClient\n"
+            "\n"
+            'print(SandboxClient(APIClient(api_key="{key}")).list({arguments}, ))\n',
+            {
+                "team_id": "team_id",
+                "user_id": "user_id",
+                "status": "status",
+                "labels": "labels",
+                "page": "page",
+                "per_page": "per_page",
+            },
+            lists=("labels",),
+        )
+    },
     sdk={
         "PRIME_API_BASE_URL": "{base_url}",
         "PRIME_API_KEY": "{key}",

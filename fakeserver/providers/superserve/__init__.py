@@ -27,6 +27,7 @@ from fakeserver.provider import (
     Provider,
     Reading,
     Result,
+    Sample,
     Scope,
     Switches,
     View,
@@ -177,6 +178,15 @@ PROVIDER = Provider(
     try_path="/sandboxes?metadata.env=prod&limit=2",
     # Observed: Go's handlers take the first of repeated values, and an empty text for none.
     reading=Reading(repeated="first", empty="absent"),
+    samples={
+        "listSandboxes": Sample(
+            "from superserve import Sandbox\n"
+            "\n"
+            'print(Sandbox.list({arguments}, api_key="{key}", base_url="{base_url}"))\n',
+            {"metadata": "metadata", "status": "status", "limit": "limit", "offset": "offset"},
+            lists=("status",),
+        )
+    },
     sdk={"SUPERSERVE_BASE_URL": "{base_url}", "SUPERSERVE_API_KEY": "{key}"},
     sdk_note="Commands and files of the SDK go to https://sandbox.superserve.ai, the provider's own host, until "
     "something leads that here: docs/superserve.md",

@@ -1,0 +1,73 @@
+"""The calls of the admin API that read the journal: its entries, as they arrive, and why each was answered so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from fakeserver.admin.contract import check_query
+from fakeserver.admin.following import EVENTS, Followers
+from fakeserver.admin.reading import NOTHING, no_body, read_checked_json, respond, world_of
+from fakeserver.admin.why import explain
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import FakeProblem
+from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.transitions import find_left
+
+MAX_LEFT = 100
+"""Sandboxes that nobody ended which the journal names."""
+MAX_DIGITS = 18
+"""Of the number of an entry."""
+
+
+class JournalCalls:
+    """The endpoints; `request.scope["world"]` is the world that the path names."""
+
+    def __init__(self, services: Mapping[str, Service], worlds: Worlds) -> None:
+        self.services = services
+        self.followers = Followers(lambda world: worlds.known(world.name) is world)
+
+    async def get_requests(self, request: Request) -> Response:
+        limit = check_query("getRequests", request.scope["query_string"])["limit"]
+        world = world_of(request)
+        left = (each for service in self.services.values() for each in find_left(world, service.provider))
+        meta = {"total": world.journal.total, "left": [*islice(left, MAX_LEFT)]}
+        return respond({"requests": world.journal.rows(limit), "meta": meta})
+
+    async def delete_requests(self, request: Request) -> Response:
+        await no_body(request)
+        world_of(request).journal.clear()
+        return Response(status_code=NOTHING)
+
+    async def count_requests(self, request: Request) -> Response:
+        return respond(
+            {"count": len(world_of(request).journal.find(await read_checked_json(request, "countRequests")))}
+        )
+
+    async def find_requests(self, request: Request) -> Response:
+        return respond({"requests": world_of(request).journal.find(await read_checked_json(request, "findRequests"))})
+
+    async def unmatched_requests(self, request: Request) -> Response:
+        return respond({"requests": world_of(request).journal.unmatched()})
+
+    async def follow_requests(self, request: Request) -> Response:
+        after = check_query("followRequests", request.scope["query_string"])["after"]
+        number = number_of(request.headers.get("last-event-id", ""))
+        events = self.followers.follow(world_of(request), after if number is None else number)
+        return StreamingResponse(events, media_type=EVENTS, headers={"Cache-Control": "no-store"})
+
+    async def explain_request(self, request: Request) -> Response:
+        text, world = request.path_params["id"], world_of(request)
+        number = number_of(text)
+        entry = None if number is None else world.journal.numbered(number)
+        if entry is None:
+            raise FakeProblem(404, f"The journal has no request {text[:64]!r}", field="id")
+        return respond({"request": entry.row(), "why": explain(entry, self.services, world)})
+
+
+def number_of(text: str) -> int | None:
+    """The number of an entry that a text is; None if it can be none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
