@@ -16,6 +16,7 @@ from fakeserver.worlds.entries import Entry
 from fakeserver.worlds.world import World
 
 EVENTS = "text/event-stream"
+EMPTIED = b"event: emptied\ndata: {}\n\n"
 LOOK_SECONDS = 0.25
 QUIET_LOOKS = 60
 """After so many looks at which there was nothing, a comment goes out: only so is a client found to have left."""
@@ -59,12 +60,16 @@ class Followers:
 def look_on(world: World, after: int | None) -> Iterator[bytes]:
     """At each look the events since the one before, oldest first."""
     journal = world.journal
-    seen, era = journal.total if after is None else min(after, journal.total), journal.era
+    seen, era = journal.total if after is None else after, journal.era
+    if seen > journal.total:
+        # Whoever knows of more entries than there were has seen those of before the journal was emptied.
+        seen = 0
+        yield EMPTIED
     while True:
         if world.journal is not journal or journal.era is not era:
             journal = world.journal
             seen, era = 0, journal.era
-            yield b"event: emptied\ndata: {}\n\n"
+            yield EMPTIED
         fresh = journal.newest(journal.total - seen)
         seen = journal.total
         yield b"".join(events_of(fresh))

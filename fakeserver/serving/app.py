@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from fakeserver import loopback
 from fakeserver.admin import api
+from fakeserver.admin.guard import check_reader
+from fakeserver.console.pages import FILES, Console
 from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
@@ -29,6 +31,8 @@ from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import World
 
+OWN = "/__"
+"""What paths begin with that are the fake's own, and no provider's."""
 ADMIN = "/__admin"
 BODILESS = frozenset({"GET", "HEAD"})
 """Methods whose requests have bodies that nobody looks at."""
@@ -143,6 +147,8 @@ class App:
         self.hosts = Hosts(each.territory for each in services.values())
         self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token)
         exposed = exposed_headers(service.spec for service in services.values())
+        token = self.settings.admin_token
+        self.console = Console(services, self.root, lambda headers, address: check_reader(headers, address, token))
         self.browser = BrowserCORS(self.serve, self.settings.origins, exposed)
 
     def new_world(self, name: str) -> World:
@@ -237,8 +243,12 @@ class App:
             if found is not None:
                 return self.answer_at_host(*found, scope, headers, body)
             world, path = self.place(path)
-            if is_admin(path):
-                return None
+            if path in self.console.paths or path.startswith(OWN):
+                if is_admin(path):
+                    return None
+                if path in self.console.paths or path.startswith(FILES):
+                    prefix, client = scope["path"].removesuffix(path), scope["client"]
+                    return self.console.answer(scope["method"], path, prefix, headers, client and client[0])
             service, path = self.serving(path)
         except FakeProblem as problem:
             return own_refusal(problem)

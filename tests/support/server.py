@@ -75,9 +75,10 @@ def serving(app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_se
 
 
 @contextmanager
-def listening(config: uvicorn.Config) -> Iterator[str]:
-    """The address of any application that is served on a free port of 127.0.0.1 until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def listening(config: uvicorn.Config, port: int = 0) -> Iterator[str]:
+    """The address of any application that is served on a port of 127.0.0.1, a free one unless it is said which, until
+    the block ends."""
+    listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,0 +1,1 @@
+"""The console: pages for people who look, made of static files that call nothing but the public endpoints."""

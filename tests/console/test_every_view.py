@@ -1,0 +1,123 @@
+"""What holds for every view: it is usable without eyes or a mouse, asks nobody else, breaks no rule, and is light."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.console.views import READY
+from tests.support.asgi import PATHS, ROOT, SLUGS
+from tests.support.chromium import NARROW, WIDE, Browser
+from tests.support.server import Live
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+MOST_BYTES = 100_000
+SERIOUS = ("serious", "critical")
+VIEWS = {
+    "start": "#/",
+    "explore": "#/explore/dreadnode/listSandboxes?state=running",
+    "refused": "#/explore/prime/listSandboxes?__code=429",
+    "row": "#/explore/prime/listSandboxes?~row={id}",
+    "failures": "#/failures/superserve/listSandboxes",
+    "links": "#/links/instavm/listSandboxes",
+    "journal": "#/journal",
+    "clock": "#/clock",
+    "worlds": "#/worlds",
+    "documents": "#/documents/prime/main",
+    "call": "#/call/prime/createSandbox",
+}
+
+
+def address_of(live: Live, view: str) -> str:
+    first = live.rows("prime")[0]["id"]
+    return VIEWS[view].replace("{id}", first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)], ids=["wide-light", "narrow-dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view(live: Live, browser: Browser, view: str, size: tuple[int, int], dark: bool) -> None:
+    """No exception, no breach of the page's policy, nothing wider than the window, no host but this one, no serious
+    finding of axe, and at most 100 kB over the wire."""
+    with browser.page(size, dark=dark) as page:
+        page.open(f"{live.root}/{address_of(live, view)}")
+        page.wait(f"{READY} && !document.body.innerText.includes('Loading')")
+        page.wait("document.fonts.status === 'loaded'")
+        assert page.complaints() == []
+        assert page.run("document.documentElement.scrollWidth <= innerWidth")
+        hosts = {urlsplit(each["request"]["url"]).netloc for each in page.heard("Network.requestWillBeSent")}
+        assert hosts - {""} == {urlsplit(live.root).netloc}
+        sent = sum(each["encodedDataLength"] for each in page.heard("Network.loadingFinished"))
+        assert 0 < sent <= MOST_BYTES
+        assert findings(page) == []
+
+
+def findings(page: Any) -> list[str]:
+    """What axe finds that keeps somebody from using the page."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: `npm install` brings it")
+    # The page's policy lets no text become a script, so it is the tool that runs this one.
+    page.run(AXE.read_text(encoding="utf-8") + "; 0")
+    told = page.run(
+        "axe.run(document, {resultTypes: ['violations']}).then((found) => JSON.stringify(found.violations))"
+    )
+    return [
+        f"{each['id']}: {[node['html'] for node in each['nodes']]}"
+        for each in json.loads(told)
+        if each["impact"] in SERIOUS
+    ]
+
+
+@pytest.mark.slow
+def test_a_keyboard_is_enough(live: Live, browser: Browser) -> None:
+    """From the address bar: past the skip link and the navigation to a view, whose heading then has the focus."""
+    with browser.page() as page:
+        page.open(f"{live.root}/")
+        page.wait(READY)
+        page.press("Tab", 9)
+        assert page.run("document.activeElement.innerText") == "Skip to the content"
+        for _ in range(3):
+            page.press("Tab", 9)
+        assert page.run("document.activeElement.innerText") == "Failures"
+        page.run("document.activeElement.click()")
+        page.wait("document.activeElement.tagName === 'H1' && document.activeElement.innerText === 'Failures'")
+        page.wait("document.querySelector('main table')")
+
+
+@pytest.mark.slow
+def test_the_start_page_opens_no_stream(live: Live, browser: Browser) -> None:
+    """Whoever leaves the first page open all day costs the server nothing."""
+    with browser.page() as page:
+        page.open(f"{live.root}/")
+        page.wait(READY)
+        page.run("new Promise((resolve) => setTimeout(resolve, 300))")
+        asked = {urlsplit(each["request"]["url"]).path for each in page.heard("Network.requestWillBeSent")}
+        assert {path for path in asked if path.startswith("/__admin")} == {"/__admin/providers", "/__admin/health"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_newcomer_finds_a_failing_request_in_two_clicks(live: Live, browser: Browser, slug: str) -> None:
+    """From the start page: "Make it fail", and a credential to copy that makes the SDK's next request fail so."""
+    with browser.page() as page:
+        page.open(f"{live.root}/")
+        page.wait(READY)
+        page.wait("document.querySelectorAll('.card').length === 4")
+        # What a headless browser's clipboard holds can be read by nobody.
+        page.run("navigator.clipboard.writeText = async (text) => { window.taken = text; }")
+        page.run(
+            f"[...document.querySelectorAll('[aria-labelledby=of-{slug}] a')]"
+            ".find((each) => each.innerText === 'Make it fail').click()"
+        )
+        page.wait("document.querySelector('main h1').innerText === 'Failures' && document.querySelector('.copy')")
+        page.run(
+            "[...document.querySelectorAll('tr')].find((each) => each.cells[0].innerText === '429')"
+            ".querySelector('.pair .copy').click()"
+        )
+        page.wait("[...document.querySelectorAll('.copy')].some((each) => each.innerText === 'Copied')")
+        key = page.run("window.taken")
+        assert key.startswith(f"{slug}-admin-key+code=429")
+        assert live.request(slug, PATHS[slug], key=key).status_code == 429

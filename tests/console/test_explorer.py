@@ -1,0 +1,383 @@
+"""The explorer against the API's own answers: every filter's control, every way of paging, facets, and what is done
+with a row."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.console.views import ANSWERED, ROWS, Console
+from tests.support.asgi import FACETS, SLUGS, identity, rows
+from tests.support.asgi import get as ask
+
+pytestmark = pytest.mark.slow
+SECONDS = 60
+CHOSEN: dict[str, dict[str, str]] = {
+    # By provider, for each parameter of its listing: what a person does, and the query that it means. `chip` presses,
+    # `text` types, `pair` fills a key and a value in.
+    "dreadnode": {
+        "state": "chip running,paused",
+        "project_id": "text {project_id}",
+        "limit": "text 7",
+        "cursor": "text {cursor}",
+    },
+    "instavm": {"metadata": 'text {"env": "prod"}', "limit": "text 5"},
+    "prime": {
+        "team_id": "text research",
+        "user_id": "text user_admin",
+        "status": "chip PAUSED",
+        "is_active": "chip true",
+        "labels": "text prod",
+        "page": "text 2",
+        "per_page": "text 4",
+    },
+    "superserve": {
+        "metadata": "pair env=prod",
+        "status": "chip paused",
+        "limit": "text 6",
+        "offset": "text 3",
+        "q": "text a",
+        "sort": "chip name",
+        "order": "chip asc",
+    },
+}
+QUERIES = {
+    ("dreadnode", "state"): "state=running,paused",
+    ("instavm", "metadata"): "metadata=%7B%22env%22%3A%20%22prod%22%7D",
+    ("superserve", "metadata"): "metadata.env=prod",
+}
+
+
+def test_every_parameter_of_every_listing_has_a_case() -> None:
+    """A new parameter wants a case here."""
+    from tests.support.asgi import SPECS, resolved
+
+    for slug, cases in CHOSEN.items():
+        operation = next(
+            each["get"]
+            for each in SPECS[slug]["paths"].values()
+            if each.get("get", {}).get("operationId") == "listSandboxes"
+        )
+        declared = [resolved(slug, each) for each in operation["parameters"]]
+        assert {each["name"] for each in declared if each["in"] == "query"} == set(cases)
+
+
+def shown_ids(console: Console) -> list[str]:
+    """The ids of the rows that the page shows."""
+    return console.rows()
+
+
+def use(console: Console, name: str, way: str) -> None:
+    """Work a control as a person does."""
+    page = console.page
+    kind, _, values = way.partition(" ")
+    place = f"[data-parameter={json.dumps(name)}]"
+    if kind == "chip":
+        for value in values.split(","):
+            before = page.run("location.hash")
+            page.click(f"{place}[data-value={json.dumps(value)}]")
+            pressed = f"document.querySelector('{place}[data-value={json.dumps(value)}]')?.ariaPressed === 'true'"
+            page.wait(f"location.hash !== {json.dumps(before)} && {pressed}")
+    elif kind == "pair":
+        key, _, value = values.partition("=")
+        page.fill(f"{place}[data-part=key]", key)
+        page.fill(f"{place}[data-part=value]", value)
+        page.click(f"[data-add={json.dumps(name)}]")
+    else:
+        page.fill(place, values)
+
+
+@pytest.mark.parametrize(("slug", "name"), [(slug, name) for slug, cases in CHOSEN.items() for name in cases])
+def test_a_control_means_what_the_api_says(console: Console, slug: str, name: str) -> None:
+    """The rows that are shown are those that the API answers to the query that the control stands for."""
+    app, way = console.live.app, CHOSEN[slug][name]
+    if "{" in way and not way.startswith('text {"'):
+        first = ask(app, slug, "limit=50").value
+        facts = {
+            "cursor": first["next_cursor"],
+            "project_id": next(each["project_id"] for each in first["items"] if each["project_id"]),
+        }
+        way = way.format(**facts)
+    values = way.partition(" ")[2]
+    query = QUERIES.get((slug, name), f"{name}={values}")
+    expected = [str(each[identity(slug)]) for each in rows(slug, ask(app, slug, query))]
+    everything = [str(each[identity(slug)]) for each in rows(slug, ask(app, slug))]
+    console.explore(slug)
+    assert shown_ids(console) == everything[:200]
+    use(console, name, way)
+    wanted = json.dumps(expected[:200])
+    console.page.wait(f"{ANSWERED} && JSON.stringify({ROWS}) === JSON.stringify({wanted})")
+    assert expected
+    # The address alone brings the same rows.
+    console.page.call("Page.reload")
+    console.page.wait(f"{ANSWERED} && document.querySelector('section.rows')")
+    assert shown_ids(console) == expected[:200]
+
+
+def test_a_filter_can_be_taken_away_again(console: Console) -> None:
+    page = console.explore("prime", "status=PAUSED&labels=prod")
+    page.click("[data-value=PAUSED]")
+    page.wait("!location.hash.includes('PAUSED')")
+    page.click("text=Clear the filters")
+    page.wait("!location.hash.includes('?')")
+
+
+@pytest.mark.parametrize(
+    ("slug", "query", "size"),
+    [("dreadnode", "limit=40", 40), ("prime", "per_page=40", 40), ("superserve", "limit=40", 40)],
+)
+def test_the_pager_leads_through_every_row(console: Console, slug: str, query: str, size: int) -> None:
+    """By cursor, by number and by offset: every row once, in the order of the list, until there is no next page."""
+    expected = [str(each[identity(slug)]) for each in console.live.rows(slug)]
+    page, found = console.explore(slug, query), []
+    while True:
+        found += shown_ids(console)
+        following = "[...document.querySelectorAll('.pager a')].find((each) => each.innerText === 'Next page')"
+        if not page.run(f"Boolean({following})"):
+            break
+        last = found[-1]
+        page.run(f"{following}.click()")
+        page.wait(f"{ROWS}.length && !{ROWS}.includes({json.dumps(last)})")
+    assert found == expected
+    assert len(found) > size
+
+
+def test_a_list_without_pages_says_so(console: Console) -> None:
+    """InstaVM has one page; a larger one can be asked for."""
+    page = console.explore("instavm", "limit=5")
+    assert "there is no second page" in page.run("document.querySelector('.pager').innerText")
+    page.click("text=More rows")
+    page.wait("document.querySelectorAll('section.rows tbody tr').length === 10")
+
+
+def test_badges_are_the_apis_own_counts(console: Console) -> None:
+    """Each tab has the count of the facets without that filter; a tab pressed shows as many rows as it says."""
+    app = console.live.app
+    page = console.explore("dreadnode", "limit=100")
+    page.wait("document.querySelector('[data-facet=states]')")
+    told = page.run(
+        "[...document.querySelectorAll('[data-facet=states]')]"
+        ".map((each) => [each.dataset.bucket, Number(each.querySelector('.count').innerText)])"
+    )
+    facets = ask(app, "dreadnode", path=FACETS).value
+    counts = {each["value"]: each["count"] for each in facets["states"]}
+    assert dict(map(tuple, told)) == {"": sum(counts.values()), **counts}
+    page.click("[data-facet=states][data-bucket=paused]")
+    page.wait("document.querySelector('[data-facet=states][data-bucket=paused]')?.ariaCurrent === 'true'")
+    assert len(shown_ids(console)) == min(100, counts["paused"])
+    # The other tabs keep their counts, and those of projects are of paused ones.
+    assert (
+        page.run("Number(document.querySelector('[data-facet=states][data-bucket=killed] .count').innerText)")
+        == counts["killed"]
+    )
+    projects = ask(app, "dreadnode", "state=paused", path=FACETS).value["projects"]
+    assert page.run(
+        "Number(document.querySelector('[data-facet=projects][data-bucket=\"\"] .count').innerText)"
+    ) == sum(each["count"] for each in projects)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("__code=429", "429"),
+        ("status=NOPE", "422"),
+        ("__fault=TRUNCATED_BODY", "No whole answer came"),
+        ("team_id=nobody", "403"),
+    ],
+)
+def test_a_refusal_is_shown_as_it_came(console: Console, query: str, words: str) -> None:
+    """With its status and body, and the controls stay."""
+    page = console.explore("prime", query)
+    assert words in page.run(ANSWERED)
+    assert console.count("[data-parameter=status]") == 6
+
+
+def test_an_empty_list_says_so(console: Console) -> None:
+    console.api("PUT", "/documents/prime/main", [])
+    page = console.explore("prime")
+    assert "No rows" in page.run("document.querySelector('.empty').innerText")
+
+
+# The request
+
+
+def code_of(console: Console, label: str) -> str:
+    """The text of a snippet below a list."""
+    text: str = console.page.run(f"document.querySelector('[aria-label={json.dumps(label)}]').textContent")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("slug", "query"),
+    [
+        ("instavm", "limit=3&metadata=%7B%22env%22%3A%20%22prod%22%7D"),
+        ("prime", "labels=prod&status=RUNNING&per_page=3"),
+        ("prime", "is_active=true&per_page=3"),
+        ("superserve", "metadata.env=prod&limit=3&status=active"),
+        ("dreadnode", "state=running&limit=3"),
+    ],
+)
+def test_the_request_is_the_same_in_every_language(console: Console, slug: str, query: str) -> None:
+    """As curl, as Python with the provider's SDK where that can say it, and as fetch: each brings the rows that are
+    shown, when it is run as it stands."""
+    page = console.explore(slug, query)
+    first = shown_ids(console)[0]
+    curl = subprocess.run(shlex.split(code_of(console, "As curl")), capture_output=True, text=True, timeout=SECONDS)
+    assert [str(each[identity(slug)]) for each in rows_in(slug, json.loads(curl.stdout))] == shown_ids(console)
+    program = code_of(console, "As Python")
+    assert ("import urllib.request" in program) is ("is_active" in query)
+    if slug != "dreadnode":
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=SECONDS)
+        assert run.returncode == 0, run.stderr
+        assert first in run.stdout
+    script = code_of(console, "As fetch").replace("const response =", "globalThis.response =").partition(";\n")[0]
+    assert page.run(f"(async () => {{ {script}; return response.status; }})()") == 200
+    assert page.run("response.json().then((value) => JSON.stringify(value))") == json.dumps(
+        json.loads(curl.stdout), separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def rows_in(slug: str, value: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (
+        value if isinstance(value, list) else value["items" if slug == "dreadnode" else "sandboxes"]
+    )
+    return found
+
+
+# A row
+
+
+def act(console: Console, name: str, *, expect: int) -> str:
+    """Do something with the row that is open; what was answered."""
+    page = console.page
+    page.click(f"[data-action={name}]")
+    page.click(f"[data-send={name}]")
+    told, body = page.until(
+        f"(() => {{ const told = [...document.querySelectorAll('[data-answered]')]"
+        f".find((each) => each.innerText.startsWith('{name}:'));"
+        " return [told.dataset.answered, told.nextElementSibling?.textContent ?? '']; })()"
+    )
+    assert told == str(expect), body
+    return str(body)
+
+
+def state_of(console: Console) -> str:
+    text: str = console.page.run("document.querySelector('.states [aria-current]').innerText")
+    return text
+
+
+def create(console: Console, slug: str, body: dict[str, Any]) -> str:
+    """Create a sandbox by the form; its id."""
+    page = console.open(f"#/call/{slug}/createSandbox")
+    page.fill("textarea", json.dumps(body))
+    page.click("[data-send=createSandbox]")
+    page.wait("document.querySelector('[data-answered]')")
+    assert page.run("document.querySelector('[data-answered]').dataset.answered") in ("200", "201", "202"), page.text()
+    made = json.loads(page.run("document.querySelector('[aria-label=\"Body of the answer\"]').textContent"))
+    return str(made.get(identity(slug)) or made.get("vm_id") or made["id"])
+
+
+def test_a_life_of_superserve(console: Console) -> None:
+    """Created, paused, resumed, a command run, and killed: each step by the page, and the state moves along."""
+    made = create(console, "superserve", {"name": "from the console"})
+    page = console.explore("superserve", f"~row={made}")
+    assert state_of(console) == "active"
+    act(console, "pauseSandbox", expect=204)
+    page.wait("document.querySelector('.states [aria-current]').innerText === 'paused'")
+    act(console, "resumeSandbox", expect=200)
+    page.wait("document.querySelector('.states [aria-current]').innerText === 'active'")
+    page.click("[data-action=execCommand]")
+    page.fill("[aria-label=execCommand] textarea", '{"command": "echo made > /root/seen.txt; cat /root/seen.txt"}')
+    page.click("[data-send=execCommand]")
+    page.wait(
+        "[...document.querySelectorAll('.details td')].some((each) => each.innerText.includes('cat /root/seen.txt'))"
+    )
+    page.click("text=Look at its files")
+    page.click("text=root")
+    page.click("text=seen.txt")
+    page.wait("document.querySelector('[aria-label=\"/root/seen.txt\"]')?.textContent === 'made\\n'")
+    act(console, "deleteSandbox", expect=204)
+    page.wait("document.querySelector('.details').hidden")
+    assert made not in shown_ids(console)
+
+
+def test_a_command_of_prime_fetches_its_token_first(console: Console) -> None:
+    """What the gateway's path and its credential ask for, another operation answers; the page asks it by itself."""
+    made = create(console, "prime", {"name": "mine", "docker_image": "python:3.11-slim"})
+    page = console.explore("prime", f"~row={made}")
+    assert state_of(console) == "RUNNING"
+    page.click("[data-action=executeCommand]")
+    page.fill("[aria-label=executeCommand] textarea", json.dumps({"command": "echo $((6 * 7))", "sandbox_id": made}))
+    page.click("[data-send=executeCommand]")
+    page.wait("[...document.querySelectorAll('.details td')].some((each) => each.innerText.trim() === '42')")
+    act(console, "deleteSandbox", expect=200)
+    page.wait("document.querySelector('.states [aria-current]').innerText === 'TERMINATED'")
+
+
+def test_a_command_of_instavm(console: Console) -> None:
+    """Its commands are sent to no path of the sandbox, but name it in their body."""
+    made = create(console, "instavm", {})
+    page = console.explore("instavm", f"~row={made}")
+    page.click("[data-action=executeCommand]")
+    page.wait("document.querySelector('[aria-label=executeCommand] textarea')")
+    assert "command" in page.run("document.querySelector('[aria-label=executeCommand] textarea').value")
+    act(console, "pauseSandbox", expect=200)
+    page.wait("document.querySelector('.states [aria-current]').innerText.includes('suspended')")
+
+
+def test_what_cannot_be_done_is_told(console: Console) -> None:
+    """The provider's own refusal, with its body; the row stays as it is."""
+    paused = rows("superserve", ask(console.live.app, "superserve", "status=paused"))[0]["id"]
+    console.explore("superserve", f"status=paused&~row={paused}")
+    assert "error" in act(console, "pauseSandbox", expect=409)
+    assert state_of(console) == "paused"
+
+
+def test_a_row_is_changed_as_json(console: Console) -> None:
+    """Stored as it is written; what the specification refuses is told by its field."""
+    row = rows("prime", ask(console.live.app, "prime"))[0]
+    page = console.explore("prime", f"~row={row['id']}")
+    page.click("text=Change it as JSON")
+    page.fill(".details form textarea", json.dumps({**row, "status": "NOPE"}))
+    page.click("text=Store it")
+    page.wait("document.querySelector('.details [role=alert]')?.innerText.includes('status')")
+    page.fill(".details form textarea", json.dumps({**row, "name": "renamed here"}))
+    page.click("text=Store it")
+    page.wait("document.querySelector('.details h2')?.innerText === 'renamed here'")
+    assert rows("prime", ask(console.live.app, "prime"))[0]["name"] == "renamed here"
+
+
+def test_other_lists_are_explored_too(console: Console) -> None:
+    """Whatever answers with rows: Dreadnode's runtimes are in a workspace, which the page looks up."""
+    page = console.explore("dreadnode", operation="listRuntimes")
+    assert page.run(ANSWERED).startswith("200")
+    page = console.explore("superserve", operation="listTemplates")
+    assert page.run(ANSWERED).startswith("200")
+    assert len(console.rows()) > 0
+
+
+def test_an_address_changes_nothing(console: Console) -> None:
+    """Whoever lures somebody to an address of the console makes them read, and nothing else: only lists are asked."""
+    console.open("#/call/superserve/deleteSandbox?:sandbox_id=x")
+    console.open("#/explore/superserve/deleteSandbox?:sandbox_id=x")
+    console.open("#/failures/prime/listSandboxes?code=503")
+    told = httpx.get(f"{console.root}/__admin/requests", trust_env=False).json()["requests"]
+    assert {each["method"] for each in told} <= {"GET"}
+    assert console.api("GET", "/faults") == {"faults": []}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_list_of_a_provider_opens(console: Console, slug: str) -> None:
+    """No list makes the page fail, whatever it needs in its path."""
+    page = console.explore(slug)
+    names = page.run("[...document.querySelectorAll('.bar select')[1].options].map((each) => each.value)")
+    assert "listSandboxes" in names
+    for name in names:
+        console.explore(slug, operation=name)
+        assert page.complaints() == []

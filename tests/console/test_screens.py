@@ -1,0 +1,426 @@
+"""Failures, clock, journal, worlds, documents and links: what each does, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from fakeserver.serving.app import App
+from fakeserver.serving.protocol import server_config
+from tests.console.views import ANSWERED, READY, Console
+from tests.support.asgi import PATHS, app_of, call, credential, get, rows
+from tests.support.chromium import NARROW, Browser
+from tests.support.server import Live, listening, serving
+
+pytestmark = pytest.mark.slow
+
+
+def ask(console: Console, slug: str = "prime", query: str = "", key: str = "") -> httpx.Response:
+    """A request of some client, while somebody looks on."""
+    return console.live.request(slug, f"{PATHS[slug]}{query and '?'}{query}", key=key)
+
+
+def labelled(words: str) -> str:
+    """The control behind a label, as an expression."""
+    every = "[...document.querySelectorAll('form label')]"
+    return f"{every}.find((each) => each.innerText === {json.dumps(words)}).nextElementSibling"
+
+
+# Failures
+
+
+def test_a_failure_is_switched_on_and_counts_down(console: Console) -> None:
+    """What is left of it is shown as requests use it up; then it is said to be used up."""
+    page = console.open("#/failures/prime/listSandboxes")
+    page.wait("document.querySelector('[data-switch]')")
+    page.run(f"{labelled('What')}.value = '429'")
+    page.click("text=Switch it on")
+    page.wait("document.body.innerText.includes('3 to go')")
+    assert ask(console).status_code == 429
+    page.wait("document.body.innerText.includes('2 to go')")
+    assert [ask(console).status_code for _ in range(3)] == [429, 429, 200]
+    page.wait("document.body.innerText.includes('used up')")
+    page.click("text=Switch everything off")
+    page.wait("document.body.innerText.includes('all is well')")
+    assert console.api("GET", "/faults") == {"faults": []}
+
+
+def test_an_error_of_the_table_is_switched_on_for_one_request(console: Console) -> None:
+    page = console.open("#/failures/superserve/createSandbox")
+    page.click("[data-switch]")
+    page.wait("document.body.innerText.includes('1 to go')")
+    rule = console.api("GET", "/faults")["faults"][0]
+    assert (rule["provider"], rule["operation"], rule["times"]) == ("superserve", "createSandbox", 1)
+
+
+def test_a_failure_that_cannot_be_is_told(console: Console) -> None:
+    """In the admin API's own words, with the field."""
+    page = console.open("#/failures/prime/listSandboxes")
+    page.wait("document.querySelector('form')")
+    page.run(f"{labelled('Late by (ms)')}.value = '99999999'")
+    page.click("text=Switch it on")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('delay_ms')")
+
+
+# The clock
+
+
+def test_the_clock_is_frozen_and_moved(console: Console) -> None:
+    """And the states of the newest rows are those of the API before and after."""
+    page = console.open("#/clock/prime/listSandboxes")
+    page.click("text=Freeze")
+    page.wait("document.querySelector('#pace').innerText === 'frozen'")
+    page.click("text=Advance a day")
+    page.wait("document.querySelector('.now').innerText.startsWith('2026-01-19')")
+    page.wait("[...document.querySelectorAll('td')].some((each) => each.innerText === 'TERMINATED')")
+    assert console.api("GET", "/clock")["frozen"] is True
+    newest = [each["status"] for each in rows("prime", get(console.live.app, "prime", "per_page=50"))]
+    line = "[...document.querySelectorAll('tr')].find((each) => each.cells[0].innerText === 'TERMINATED')"
+    page.wait(f"{line}.cells[2].innerText === '{newest.count('TERMINATED')}'")
+    page.click("text=Real time again")
+    page.wait("document.querySelector('#pace').innerText === 'at real pace'")
+
+
+def test_a_move_that_cannot_be_is_told(console: Console) -> None:
+    page = console.open("#/clock")
+    page.wait("document.querySelectorAll('form').length === 3")
+    page.fill("[placeholder='2026-01-19T12:00:00Z']", "yesterday")
+    page.click("text=Set")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('instant')")
+
+
+# The journal
+
+
+def test_requests_are_seen_as_they_arrive(console: Console) -> None:
+    """Newest first, with the warnings about their clients; a filter keeps the others out."""
+    ask(console, query="status=PAUSED")
+    page = console.open("#/journal")
+    page.wait("document.querySelectorAll('[data-entry]').length === 1")
+    ask(console, query="stauts=PAUSED")
+    page.wait("document.querySelector('[data-entry] .warning')?.innerText.includes('stauts')")
+    ask(console, "superserve", query="__code=503")
+    page.wait("document.querySelectorAll('[data-entry]').length === 3")
+    assert (
+        page.run("[...document.querySelectorAll('[data-entry]')].map((each) => each.dataset.entry).join()") == "3,2,1"
+    )
+    for choice, left in (
+        ("~only=warnings", "2"),
+        ("~only=faults", "3"),
+        ("~provider=superserve", "3"),
+        ("~status=2", "2,1"),
+    ):
+        page.run(f"location.hash = '#/journal?{choice}'")
+        page.wait(
+            f"[...document.querySelectorAll('[data-entry]')].map((each) => each.dataset.entry).join() === '{left}'"
+        )
+    page.click("text=Empty the journal")
+    page.wait("document.querySelectorAll('[data-entry]').length === 0")
+
+
+def test_why_is_told_and_the_request_sent_again(console: Console) -> None:
+    """Filters with what they find and leave, the arithmetic of the page, what was ignored; and curl, and again."""
+    total = get(console.live.app, "prime", "status=RUNNING").value["total"]
+    ask(console, query="status=RUNNING&per_page=2&page=2&nothing=1")
+    page = console.open("#/journal")
+    page.click("[data-entry] button")
+    page.wait("document.querySelector('.why')")
+    why = page.run("document.querySelector('.why').innerText")
+    for words in (
+        f"finds {total} of them; {total} are left",
+        "page 2 of",
+        "from row 3 on",
+        "2 rows, more follow",
+        "does not know it: nothing",
+    ):
+        assert words in why
+    assert "status=RUNNING" in page.run("document.querySelector('[aria-label=\"As curl\"]').innerText")
+    page.click("text=Send it again")
+    page.wait("document.querySelector('[aria-label=Answer]')")
+    assert len(console.api("GET", "/requests")["requests"]) == 3
+    page.click("text=Open it in the explorer")
+    page.wait("location.hash.startsWith('#/explore/prime/listSandboxes?status=RUNNING')")
+
+
+def test_an_entry_that_is_gone_is_told(console: Console) -> None:
+    page = console.open("#/journal?~request=99")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes(\"no request '99'\")")
+
+
+def test_a_journal_that_stands_still(console: Console) -> None:
+    """While it is paused, what arrives is kept, and shown when it goes on."""
+    page = console.open("#/journal")
+    page.click("#pause")
+    ask(console)
+    page.run("new Promise((resolve) => setTimeout(resolve, 800))")
+    assert console.count("[data-entry]") == 0
+    page.click("#pause")
+    page.wait("document.querySelectorAll('[data-entry]').length === 1")
+
+
+# Worlds
+
+
+def test_two_hundred_namespaces(console: Console) -> None:
+    """They are found by their names, opened and forgotten."""
+    for number in range(200):
+        call(console.live.app, f"/ns/world-{number}/prime{PATHS['prime']}", headers=credential("prime"))
+    page = console.open("#/worlds")
+    page.wait("document.body.innerText.includes('200 of 200 namespaces')")
+    page.fill("[type=search]", "world-137")
+    page.wait("document.querySelectorAll('main tbody tr').length === 1")
+    page.click("text=Forget")
+    page.wait("document.body.innerText.includes('of 199 namespaces')")
+    page.fill("[type=search]", "world-42")
+    page.click("text=world-42")
+    page.wait(f"location.pathname === '/ns/world-42/' && {READY}")
+    assert "world-42" in page.run("document.querySelector('#world').innerText")
+    page.wait("document.querySelectorAll('.card').length === 4")
+    assert "/ns/world-42/prime" in page.text()
+
+
+def test_a_world_is_reset_after_one_more_question(console: Console) -> None:
+    console.api("PUT", "/documents/prime/main", [])
+    page = console.open("#/worlds")
+    page.click("text=Reset")
+    assert get(console.live.app, "prime").value["total"] == 0
+    page.click("text=Reset everything in this world?")
+    page.wait("[...document.querySelectorAll('button')].some((each) => each.innerText === 'Reset')")
+    assert get(console.live.app, "prime").value["total"] > 0
+
+
+def test_a_snapshot_goes_down_and_up(console: Console, tmp_path: Path) -> None:
+    """What was downloaded puts the world back; what is no snapshot is refused with the reason."""
+    page = console.open("#/worlds")
+    console.api("PUT", "/documents/prime/main", [])
+    page.browser.call(
+        "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path), browserContextId=page.context
+    )
+    page.click("text=Take a snapshot")
+    file = tmp_path / "root.snapshot.json"
+    page.wait("document.querySelector('#said').innerText.includes('downloads')")
+    for _ in range(100):
+        if file.exists() and file.read_bytes().endswith(b"}"):
+            break
+        page.run("new Promise((resolve) => setTimeout(resolve, 50))")
+    assert json.loads(file.read_bytes())["documents"]
+    console.api("POST", "/reset")
+    assert get(console.live.app, "prime").value["total"] > 0
+    page.choose("[type=file]", file)
+    page.wait("document.querySelector('#said').innerText.includes('what it was')")
+    assert get(console.live.app, "prime").value["total"] == 0
+    file.write_text('{"version": "x"}', encoding="utf-8")
+    page = console.open("#/worlds")
+    page.choose("[type=file]", file)
+    page.wait("document.querySelector('main [role=alert]')")
+
+
+def test_a_setting_is_changed(console: Console) -> None:
+    page = console.open("#/worlds")
+    page.fill("main select", "manual")
+    page.wait("document.querySelector('#said').innerText.includes('manual')")
+    assert console.api("GET", "/settings")["transitions"] == "manual"
+
+
+# Documents
+
+
+def test_documents_are_read_checked_and_stored(console: Console) -> None:
+    """What is no JSON is told here, what is no document by the server, with its place; and what is right is stored."""
+    page = console.open("#/documents/superserve/main")
+    page.click("text=Load all")
+    page.wait("document.querySelector('textarea').value.length > 10")
+    documents = json.loads(page.run("document.querySelector('textarea').value"))
+    assert len(documents) == len(console.api("GET", "/documents/superserve/main"))
+    page.fill("textarea", "[")
+    page.click("text=Have exactly these")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('no JSON')")
+    page.fill("textarea", json.dumps([documents[0], {**documents[1], "status": "NOPE"}]))
+    page.click("text=Have exactly these")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('document 1')")
+    page.fill("textarea", json.dumps(documents[:2]))
+    page.click("text=Have exactly these")
+    page.wait("document.querySelector('main .good')")
+    assert console.api("GET", "/documents/superserve/main") == documents[:2]
+    page.click("text=Add these")
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('id')")
+
+
+# UI states by link
+
+
+def test_every_error_is_a_link(console: Console) -> None:
+    """Each row is an address that answers so, here and for an application."""
+    page = console.open("#/links/prime/listSandboxes")
+    page.wait("document.querySelectorAll('[data-state]').length > 10")
+    page.run("navigator.clipboard.writeText = async (text) => { window.taken = text; }")
+    page.run("document.querySelector('[data-state^=\"429\"]').closest('tr').querySelector('.copy').click()")
+    page.wait("window.taken")
+    taken = page.run("window.taken")
+    assert httpx.get(taken, headers=credential("prime"), trust_env=False).status_code == 429
+    page.click('[data-state^="429"]')
+    page.wait(f"{ANSWERED}?.startsWith('429')")
+
+
+# Whatever a text holds
+
+HOSTILE = [
+    '<img src=x onerror="window.harm=1">',
+    "</script><script>window.harm=1</script>",
+    "\u202egnp.exe\u2066 \u2067 x\u200f",
+    "'\"`${window.harm=1}{{window.harm=1}}",
+    "long" * 2_500,
+]
+
+
+def spoil(app: App, console: Console) -> str:
+    """A world in which every text that somebody may write is one of those; the id of its row."""
+    document = rows("superserve", get(app, "superserve"))[0]
+    rotten = {**document, "metadata": {text[:60]: text[:200] for text in HOSTILE[:4]}, "name": HOSTILE[0][:60]}
+    console.api("PUT", "/documents/superserve/main", [rotten])
+    vm = rows("instavm", get(app, "instavm"))[0]
+    console.api(
+        "PUT", "/documents/instavm/main", [{**vm, "metadata": {each: each for each in HOSTILE}, "name": HOSTILE[4]}]
+    )
+    console.api(
+        "PUT",
+        "/documents/prime/main",
+        [
+            {**each, "name": HOSTILE[index % 5][:100], "labels": [HOSTILE[index % 5]]}
+            for index, each in enumerate(rows("prime", get(app, "prime"))[:10])
+        ],
+    )
+    for text in HOSTILE[:4]:
+        printable = re.sub(r"[^\x20-\x7e]", "?", text)
+        console.api(
+            "POST",
+            "/faults",
+            {"provider": "prime", "operation": "createSandbox", "headers": {"X-Rotten": printable}, "times": 1},
+        )
+        httpx.get(
+            f"{console.root}/prime{PATHS['prime']}",
+            params={text: text, "labels": text},
+            headers=credential("prime"),
+            trust_env=False,
+        )
+        console.api("POST", "/commands", {"pattern": text[:50], "stdout": text, "stderr": text})
+    return str(document["id"])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "explore/superserve/listSandboxes?~row={id}",
+        "explore/instavm/listSandboxes",
+        "explore/prime/listSandboxes?labels={hostile}&~as={hostile}",
+        "failures/prime/createSandbox",
+        "journal?~text={hostile}",
+        "journal?~request=1",
+        "worlds",
+        "documents/superserve/main",
+        "{hostile}/{hostile}",
+        "explore/{hostile}/{hostile}",
+        "call/prime/createSandbox?:x={hostile}",
+        "clock/instavm",
+    ],
+)
+def test_hostile_texts_are_texts(served: Live, browser: Browser, view: str) -> None:
+    """In documents, headers, faults, command output, the journal and the address: nothing runs, nothing is markup, and
+    the page is no wider than its window."""
+    with browser.page(NARROW) as page:
+        console = Console(served, page)
+        identity = spoil(served.app, console)
+        address = view.replace("{id}", identity)
+        for text in HOSTILE[:4]:
+            console.open(f"#/{address.replace('{hostile}', quote(text, safe=''))}")
+            page.wait("!document.querySelector('main').innerText.includes('Loading')")
+            assert page.run("window.harm") is None
+            assert console.count("main img, main script, main style, main iframe") == 0
+            assert page.run("document.documentElement.scrollWidth <= innerWidth"), view
+            assert not [
+                each for each in page.complaints() if "Content Security Policy" in each or "TrustedHTML" in each
+            ]
+            if "{hostile}" not in view:
+                break
+
+
+def test_files_and_commands_with_hostile_names(console: Console) -> None:
+    """What a sandbox has on its disk, and what it wrote."""
+    made = call(
+        console.live.app,
+        "/superserve/sandboxes",
+        method="POST",
+        headers={**credential("superserve"), "content-type": "application/json"},
+        body=b'{"name": "x"}',
+    ).value["id"]
+    command = "cd /root; touch '<img src=x onerror=harm=1>' ; echo '<script>window.harm=1</script>' | tee >(cat >&2)"
+    call(
+        console.live.app,
+        f"/superserve/sandboxes/{made}/exec",
+        method="POST",
+        headers={**credential("superserve"), "content-type": "application/json"},
+        body=json.dumps({"command": command}).encode(),
+    )
+    page = console.explore("superserve", f"~row={made}")
+    page.click("text=Look at its files")
+    page.click("text=root")
+    page.click("text=<img src=x onerror=harm=1>")
+    page.wait("document.querySelector('[aria-label=\"/root/<img src=x onerror=harm=1>\"]')")
+    assert "<script>" in page.text()
+    assert (page.run("window.harm"), console.count("main img, main script")) == (None, 0)
+
+
+# A server that goes away and comes back
+
+
+def test_a_restart_is_survived_with_a_clear_word(browser: Browser) -> None:
+    """The page says that nobody answers, and goes on by itself when somebody does."""
+    with browser.page() as page:
+        config = server_config(app_of(size=20))
+        with listening(config) as root:
+            page.open(f"{root}/#/failures/prime/listSandboxes")
+            page.wait("document.querySelector('[data-switch]')")
+        page.click("[data-switch]")
+        page.wait("!document.querySelector('#lost').hidden")
+        assert "does not answer" in page.run("document.querySelector('#lost').innerText")
+        with listening(server_config(app_of(size=20, epoch=1_700_000_000_000_000)), port=int(root.rpartition(":")[2])):
+            page.wait("document.querySelector('#lost').hidden")
+            page.wait("document.querySelector('#said').innerText.includes('started anew')")
+            page.wait("document.querySelector('[data-switch]')")
+
+
+def test_a_million_documents(browser: Browser) -> None:
+    """A page of rows, a deep page, a filter and a count cost as much as among a thousand: the page asks the same."""
+    asked = {}
+    for size in (1_000, 100_000):
+        with serving(app_of(size=size)) as live, browser.page() as page:
+            console = Console(live, page)
+            console.explore("prime", "status=RUNNING&page=2&per_page=20")
+            page.wait(f"{ANSWERED}.includes('20 rows')")
+            asked[size] = sorted(
+                re.sub(r"http://[^/]+", "", each["request"]["url"]) for each in page.heard("Network.requestWillBeSent")
+            )
+            page.open("about:blank")
+    assert asked[1_000] == asked[100_000]
+
+
+def test_a_token_is_asked_for_once(browser: Browser) -> None:
+    """The pages of a server with a token ask for it; a wrong one is asked for again."""
+    with serving(app_of(size=20, admin_token="sesame")) as live, browser.page() as page:
+        page.open(f"{live.root}/")
+        page.wait("document.querySelector('#lost input')")
+        page.fill("#lost input", "wrong")
+        page.click("text=Use it")
+        page.wait("document.querySelector('#lost input')?.value === ''")
+        page.fill("#lost input", "sesame")
+        page.click("text=Use it")
+        page.wait("document.querySelectorAll('.card').length === 4")
+        page.run("location.hash = '#/journal'")
+        page.wait("document.querySelector('#count')")
+        live.request("prime", PATHS["prime"])
+        page.wait("document.querySelector('[data-entry]')")
