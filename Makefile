@@ -38,10 +38,11 @@ endif
 soak: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-# The pages that are written by the tables of states and by the tests of the SDKs.
+# The pages that are written by the tables of states and by the tests of the SDKs, and the picture of the console.
 docs: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m fakeserver states > docs/states.md
 	FAKESERVER_SDK_TABLE=docs/sdks.md $(BIN)/python -m pytest -q -n 0 tests/clients $(ARGS)
+	FAKESERVER_PICTURE=docs/explorer.png $(BIN)/python -m pytest -q -n 0 tests/console/test_frontend_page.py
 
 check: lint types test
 

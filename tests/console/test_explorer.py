@@ -106,10 +106,14 @@ def test_a_control_means_what_the_api_says(console: Console, slug: str, name: st
         way = way.format(**facts)
     values = way.partition(" ")[2]
     query = QUERIES.get((slug, name), f"{name}={values}")
+    if slug == "superserve" and name != "limit":
+        # Its list has no size of a page by itself, so the page asks for one.
+        query += "&limit=50"
     expected = [str(each[identity(slug)]) for each in rows(slug, ask(app, slug, query))]
     everything = [str(each[identity(slug)]) for each in rows(slug, ask(app, slug))]
     console.explore(slug)
-    assert shown_ids(console) == everything[:200]
+    console.page.wait(f"{ROWS}.length")
+    assert shown_ids(console) == everything[: 50 if slug == "superserve" else 200]
     use(console, name, way)
     wanted = json.dumps(expected[:200])
     console.page.wait(f"{ANSWERED} && JSON.stringify({ROWS}) === JSON.stringify({wanted})")

@@ -34,7 +34,7 @@ def test_trying_an_operation_brings_rows(live: Live, browser: Browser, slug: str
             page.run("new Promise((resolve) => setTimeout(resolve, 500))")
             if page.run(f"Boolean({status})"):
                 break
-        assert page.run(f"{status}.innerText").startswith("200")
+        assert page.until(f"{status}?.innerText").startswith("200")
         asked = [
             each["request"]
             for each in page.heard("Network.requestWillBeSent")

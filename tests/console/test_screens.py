@@ -409,6 +409,19 @@ def test_a_million_documents(browser: Browser) -> None:
     assert asked[1_000] == asked[100_000]
 
 
+def test_an_answer_that_is_too_long_is_read_no_further(console: Console) -> None:
+    """A plugin's list may have no pages, and a million rows."""
+    page = console.open("#/")
+    module = "import(document.querySelector('script').src.replace('main.js', 'api.js'))"
+    told = page.run(
+        f"{module}.then(({{ask}}) => ask('/prime/openapi.json', {{most: 1000}}))"
+        ".then((told) => told.text.length, (error) => error.message)"
+    )
+    assert told == "The answer is longer than 0.001 MB, and was read no further: ask for less of it."
+    told = page.run(f"{module}.then(({{ask}}) => ask('/prime/openapi.json', {{most: 1e6}})).then((told) => told.text)")
+    assert json.loads(told)["servers"] == [{"url": "/prime", "description": "This fake"}]
+
+
 def test_a_token_is_asked_for_once(browser: Browser) -> None:
     """The pages of a server with a token ask for it; a wrong one is asked for again."""
     with serving(app_of(size=20, admin_token="sesame")) as live, browser.page() as page:

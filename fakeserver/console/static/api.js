@@ -20,15 +20,16 @@ export class Refused extends Error {
   }
 }
 
-export async function ask(path, { method = "GET", headers = {}, body, signal } = {}) {
+// Of an answer longer than `most` bytes the page reads no further: it could not show it, and would not survive it.
+export async function ask(path, { method = "GET", headers = {}, body, signal, most = Infinity } = {}) {
   const started = performance.now();
   let response;
   let text;
   try {
     response = await fetch(`${prefix}${path}`, { method, headers, body, signal, cache: "no-store", redirect: "manual" });
-    text = await response.text();
+    text = most === Infinity ? await response.text() : await readUpTo(response, most);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" || error instanceof Refused) throw error;
     throw new Lost(`No whole answer came: ${error.message}. Either a fault broke it off, or the server is gone.`);
   }
   const told = { status: response.status, headers: Object.fromEntries(response.headers), text };
@@ -39,6 +40,23 @@ export async function ask(path, { method = "GET", headers = {}, body, signal } =
     told.value = undefined;
   }
   return told;
+}
+
+async function readUpTo(response, most) {
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for (const reader = response.body?.getReader(); reader;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    text += decoder.decode(value, { stream: true });
+    if (length > most) {
+      await reader.cancel();
+      throw new Refused(response.status, { detail: `The answer is longer than ${most / 1e6} MB, and was read no further: ask for less of it.` });
+    }
+  }
+  return text + decoder.decode();
 }
 
 export function tokenHeaders() {

@@ -59,6 +59,10 @@ export async function show(place, { parts, signal }) {
       segments, pairs: paging.size ? [[paging.size, String(WATCHED)]] : [], headers: headerOf(provider, credentialOf(provider)),
     }), signal).catch(() => undefined);
     if (!answer || signal.aborted) return;
+    if (answer.status !== 200) {
+      put(states, h("p", { class: "alert" }, `${operation.id} was answered ${answer.status}, so there is nothing to count.`));
+      return;
+    }
     const machine = provider.states.find((each) => each.kind === "sandboxes") ?? provider.states[0];
     const rows = rowsOf(operation, answer.value).slice(0, WATCHED);
     const counts = new Map();

@@ -9,11 +9,12 @@ const SHOWN_FILE = 100_000;
 
 export async function showDetails(place, context) {
   const { provider, row, close } = context;
+  place.addEventListener("keydown", (event) => { if (event.key === "Escape") place.querySelector("button").click(); });
   const id = String(row[provider.identity] ?? row.id ?? "");
   const states = statesOf(provider, row);
   const acting = h("div", {}, context.kept);
   put(place,
-    h("div", { class: "bar" }, h("h2", { tabindex: "-1" }, word(row.name ?? id)), button("Close", close)),
+    h("div", { class: "bar" }, h("h2", { tabindex: "-1" }, word(row.name ?? id)), button("Close", close, { "data-parameter": "~row", "data-value": id })),
     states && stateLine(states, row),
     h("h3", {}, "Do"), h("div", { class: "chips" }, actionsOf(context).map((each) =>
       button(each.id, () => actionForm(acting, { ...context, action: each, target: row }), { class: "chip", "data-action": each.id }))),

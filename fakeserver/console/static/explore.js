@@ -10,8 +10,10 @@ import { pagingOf, resolve, rowsOf, successOf } from "./spec.js";
 
 const MOST_COLUMNS = 6;
 const MOST_ROWS = 200;
+const PAGE = "50";
 
 let kept;
+let opened;
 let filtersOpen = matchMedia("(min-width: 52rem)").matches;
 
 // What an action came to is shown beside the row as it is after it.
@@ -25,6 +27,13 @@ export async function show(place, { parts, pairs, signal }) {
   const { provider, spec, operations, operation, bar } = await choose("explore", parts, "lists");
   const focus = document.activeElement?.dataset?.parameter && { ...document.activeElement.dataset };
   const here = ["explore", provider.provider, operation.id];
+  const paging = pagingOf(operation);
+  const size = operation.query.find((each) => each.name === paging.size);
+  if (size && size.schema?.default === undefined && !pairs.some(([name]) => name === paging.size)) {
+    // The provider would send all there is, a million rows if there are as many.
+    go(here, [...pairs, [paging.size, PAGE]], { replace: true });
+    return;
+  }
   const filled = await fillSegments(provider, spec, operations, operation, pairs, signal);
   const credential = credentialOf(provider, own(pairs, "as"));
   const prefer = own(pairs, "prefer");
@@ -36,7 +45,6 @@ export async function show(place, { parts, pairs, signal }) {
     return { status: 0, headers: {}, text: error.message, milliseconds: 0 };
   });
   if (signal.aborted) return;
-  const paging = pagingOf(operation);
   const rows = answer.status === 200 ? rowsOf(operation, answer.value) : [];
   const update = (changes) => go(here, changed(pairs, { ...changes, ...restart(paging, changes), "~row": null }));
   const chosen = rows.find((each) => idOf(each, provider) === own(pairs, "row"));
@@ -66,7 +74,9 @@ export async function show(place, { parts, pairs, signal }) {
     details);
   if (chosen) await showDetails(details, { provider, spec, operations, operation, row: chosen, filled, credential, close: () => go(here, changed(pairs, { "~row": null })), again: (told) => { kept = told; window.dispatchEvent(new HashChangeEvent("hashchange")); }, kept: told });
   say(tell(answer, rows));
-  if (focus) refocus(place, focus);
+  if (chosen && own(pairs, "row") !== opened) details.querySelector("h2").focus();
+  else if (focus) refocus(place, focus);
+  opened = chosen && own(pairs, "row");
   await showFacets(facets, { provider, operations, operation, pairs, filled, credential, here, signal });
 }
 
@@ -135,7 +145,7 @@ function tableOf(operation, spec, provider, rows, here, pairs) {
   return [table(`Rows of ${operation.id}`, columns, rows.slice(0, MOST_ROWS).map((each) => {
     const id = idOf(each, provider);
     return h("tr", { "aria-current": id === current ? "true" : undefined }, columns.map((name, index) =>
-      h("td", {}, index === 0 ? h("a", { href: link(here, changed(pairs, { "~row": id })) }, word(each[name] ?? id)) : shown(each[name]))));
+      h("td", {}, index === 0 ? h("a", { href: link(here, changed(pairs, { "~row": id })), "data-parameter": "~row", "data-value": id }, word(each[name] ?? id)) : shown(each[name]))));
   })), rows.length > MOST_ROWS && h("p", { class: "faint" }, `${rows.length - MOST_ROWS} more rows are in the answer; the raw JSON has them.`)];
 }
 
@@ -169,8 +179,7 @@ function pager(operation, paging, answer, rows, pairs, here) {
     const at = Number(value(offset) ?? 0);
     if (at > 0) links.push(to({ [offset]: Math.max(0, at - per) || null }, "Previous page"));
     links.push(h("span", {}, `Rows ${rows.length ? at + 1 : 0} to ${at + rows.length}${total === undefined ? "" : ` of ${total}`}`));
-    if (total !== undefined && at + rows.length < total && value(size)) links.push(to({ [offset]: at + per }, "Next page"));
-    if (!value(size) && rows.length > 20) links.push(to({ [size]: 20 }, "In pages of 20"));
+    if (total === undefined ? rows.length >= per : at + rows.length < total) links.push(to({ [offset]: at + per }, "Next page"));
   } else {
     links.push(h("span", {}, `The first ${rows.length} rows; there is no second page.`));
     if (rows.length >= per) links.push(to({ [size]: Math.min(1000, per * 2) }, "More rows"));

@@ -17,7 +17,7 @@ export async function show(place, { parts, signal }) {
   const told = h("div", {});
   put(place,
     h("p", {}, "For an SDK: give it one of these credentials, and its next requests fail so. Nothing has to be switched off afterwards."),
-    bar, told,
+    bar, told, on,
     h("h2", {}, `Errors of ${operation.id}`),
     table(`Errors of ${operation.id}`, ["status", "which", "credential for the SDK", "without an SDK", "for everybody"], errors.map((each) => {
       const { credential, prefer, query, cause } = each.recipes;
@@ -27,7 +27,6 @@ export async function show(place, { parts, signal }) {
           operation.method === "GET" && h("a", { href: link(["explore", provider.provider, operation.id], query.split("&").map((pair) => pair.split("="))) }, "See it")),
         button("Switch on", () => switchOn({ code: each.code, example: each.example, times: 1 }), { "data-switch": each.example, "aria-label": `Switch on ${each.code} ${each.example} for one request` }));
     })),
-    h("h2", {}, "Switched on"), on,
     h("h2", {}, "Switch on a failure"), faultForm());
   await refresh();
   const timer = setInterval(() => { if (!document.hidden) refresh(); }, LOOK_MILLISECONDS);
@@ -50,7 +49,7 @@ export async function show(place, { parts, signal }) {
     const text = JSON.stringify(rules);
     if (on.dataset.shown === text) return;
     on.dataset.shown = text;
-    put(on, rules.length === 0 ? h("p", { class: "faint" }, "Nothing: all is well.") : [
+    put(on, h("h2", {}, "Switched on"), rules.length === 0 ? h("p", { class: "faint" }, "Nothing: all is well.") : [
       table("Switched on", ["what", "where", "left", "hit", ""], rules.map((each) =>
         cells(word(whatOf(each)), word(`${each.provider} ${each.operation ?? "every operation"}`), h("strong", {}, leftOf(each)), String(each.hits),
           button("Switch off", async () => { await attempt(told, () => admin("DELETE", `/faults/${encodeURIComponent(each.id)}`)); await refresh(); }, { "aria-label": `Switch off ${each.id}` })))),

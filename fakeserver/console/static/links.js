@@ -23,12 +23,12 @@ export async function show(place, { parts, signal }) {
     const segments = Object.fromEntries(operation.segments.map((each) => [each.name, provider.default_tenant]));
     const address = root + compose(provider, operation, { segments, pairs }).path;
     const text = asked.map(([key, value]) => `${key}=${value}`);
-    return cells(h("strong", {}, word(name)), word(about),
+    return cells(h("strong", {}, word(name)),
       h("div", { class: "recipes" }, h("a", { href: link(["explore", provider.provider, operation.id], pairs), "data-state": name, "aria-label": `See it: ${name}` }, "See it"), copied(address, "Address"),
-        copied(`Prefer: ${text.join(", ")}`, "Header"), copied(`${first.credential}+${text.join(",")}`, "Credential")));
+        copied(`Prefer: ${text.join(", ")}`, "Header"), copied(`${first.credential}+${text.join(",")}`, "Credential")), word(about));
   };
   put(place, h("p", {}, "What a page must be able to show. Each is an address: open it here, or let your application ask by it, with a header, or with a credential."), bar,
-    table("UI states", ["state", "what it is", "ask for it"], [
+    table("UI states", ["state", "ask for it", "what it is"], [
       ...scenarios.filter(fits).map((each) => row(each.name, each.shows ?? each.description ?? "", [["scenario", each.name]])),
       ...errors.map((each) => row(`${each.code} ${each.example}`, each.description, [["code", String(each.code)], ["example", each.example]])),
       ...SLOW.map(([name, key, value]) => row(name, "the right answer, later", [[key, value]])),

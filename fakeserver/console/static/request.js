@@ -23,8 +23,10 @@ export function compose(provider, operation, { segments, pairs = [], headers = {
   };
 }
 
+const MOST_BYTES = 10_000_000;
+
 export function send(request, signal) {
-  return ask(request.path, { ...request, signal });
+  return ask(request.path, { ...request, signal, most: MOST_BYTES });
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
