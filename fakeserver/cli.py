@@ -1,6 +1,7 @@
 """The command line: `COMMANDS` has its verbs.
 
-Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check` has its own.
+Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check`, `health` and `run`
+have their own.
 """
 
 from __future__ import annotations
@@ -233,12 +234,21 @@ def ca(arguments: Sequence[str], out: TextIO) -> int:
     return keeping.run(parser.parse_args(arguments), out)
 
 
+def health(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.serving import health
+
+    parser = parser_of("health")
+    health.add_arguments(parser)
+    return health.run(parser, parser.parse_args(arguments).url, os.environ, out)
+
+
 COMMANDS = {
     command.name: command
     for command in (
         Command("serve", "serve the fakes", serve),
         Command("run", "run a command for which every provider is the fake", run_command),
         Command("ca", "the certificate that those trust who reach `serve --tls`", ca),
+        Command("health", "whether a server is ready: exit code 0, or 1", health),
         Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("states", "the states of sandboxes and what leads from one to another", states),

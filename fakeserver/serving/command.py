@@ -24,6 +24,7 @@ from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
+from fakeserver.serving import logs, tokens, variables
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.listener import listen, listen_at, load_tls
 from fakeserver.serving.protocol import server_config
@@ -66,6 +67,14 @@ def add_listening(parser: Parser) -> None:
         help=f"{', '.join(LOG_LEVELS)} (default: warning)",
     )
     add(
+        "--log-format",
+        type=one_of(logs.FORMATS, "log format"),
+        default=logs.PLAIN,
+        metavar="FORMAT",
+        help=f"{', '.join(logs.FORMATS)} (default: {logs.PLAIN})",
+    )
+    add("--access-log", action="store_true", help="log a line for each request")
+    add(
         "--keep-alive",
         type=integer(1, MAX_KEEP_ALIVE),
         default=5,
@@ -83,8 +92,10 @@ def add_listening(parser: Parser) -> None:
     add(
         "--admin-token",
         metavar="TOKEN",
-        help="bearer token of the admin API, which otherwise answers loopback only (or FAKESERVER_ADMIN_TOKEN)",
+        help="bearer token of the admin API, which otherwise answers loopback only; without one a server that other "
+        "machines reach makes one and shows it",
     )
+    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds the token, such as a mounted secret")
 
 
 def add_worlds(parser: Parser) -> None:
@@ -150,38 +161,50 @@ def origin(text: str) -> str:
 
 def run(parser: Parser, arguments: Sequence[str], out: TextIO) -> int:
     """Load everything, take the port, say where everything is, and serve until interrupted."""
-    parsed = parser.parse_args(arguments)
+    parsed = variables.parse(parser, arguments, os.environ)
+    with logs.logging_as(parsed.log_format, parsed.log_level):
+        return serve(parser, parsed, out)
+
+
+def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
         parser.error("--tls-cert and --tls-key are given together")
     if parsed.tls and parsed.tls_cert is not None:
         parser.error("--tls and --tls-cert each say which certificate is served: leave one of them out")
     tls = None if parsed.tls_cert is None else load_tls(parsed.tls_cert, parsed.tls_key)
-    app = create(settings_of(parsed, only=parsed.only))
+    token = tokens.read_token(parser, parsed.admin_token, parsed.admin_token_file)
+    local = parsed.uds is not None or is_loopback(parsed.host)
+    made = tokens.make_token() if token is None and not local else None
+    app = create(settings_of(parsed, only=parsed.only, admin_token=token or made))
     if parsed.tls:
         from fakeserver.certificates.keeping import issued
 
         with issued(each.territory for each in app.services.values()) as files:
-            tls = load_tls(*files)
-            return serve(app, parsed, out, tls)
-    return serve(app, parsed, out, tls)
+            return listen_and_serve(app, parsed, out, load_tls(*files), made)
+    return listen_and_serve(app, parsed, out, tls, made)
 
 
-def serve(app: App, parsed: argparse.Namespace, out: TextIO, tls: tuple[str, str] | None) -> int:
-    """Take the port, say where everything is, and serve until interrupted."""
+def listen_and_serve(
+    app: App, parsed: argparse.Namespace, out: TextIO, tls: tuple[str, str] | None, made: str | None
+) -> int:
+    """Take the port, say where everything is, and serve until interrupted; `made` is the token of the admin API that
+    nobody knows yet."""
     listener = listen(parsed.host, parsed.port) if parsed.uds is None else listen_at(parsed.uds)
     scheme = "http" if tls is None else "https"
     try:
         urls = (
             urls_of(scheme, parsed.host, *listener.getsockname()[:2]) if parsed.uds is None else [f"{scheme}://{NAME}"]
         )
-        out.write(start_screen(app, urls, parsed.uds is not None or is_loopback(parsed.host), parsed.uds))
+        local = parsed.uds is not None or is_loopback(parsed.host)
+        out.write(start_screen(app, urls, local, parsed.uds, made))
         out.flush()
         # What start made lives as long as the server; collecting it again and again costs every answer.
         gc.collect()
         gc.freeze()
         # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        run_server(app, listener, watch=parsed.watch, tls=tls, log_level=parsed.log_level, keep_alive=parsed.keep_alive)
+        how = {"tls": tls, "log_level": parsed.log_level, "keep_alive": parsed.keep_alive}
+        run_server(app, listener, watch=parsed.watch, access_log=parsed.access_log, **how)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
@@ -193,7 +216,7 @@ def serve(app: App, parsed: argparse.Namespace, out: TextIO, tls: tuple[str, str
     return 0
 
 
-def settings_of(parsed: argparse.Namespace, only: Sequence[str]) -> Settings:
+def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: str | None = None) -> Settings:
     """What the arguments of `add_worlds` ask for, and where they are given those of `add_listening`."""
     return Settings(
         seed=parsed.seed,
@@ -204,7 +227,7 @@ def settings_of(parsed: argparse.Namespace, only: Sequence[str]) -> Settings:
         fixtures=parsed.fixtures,
         locale=parsed.locale,
         rate_limits=not parsed.no_rate_limits,
-        admin_token=getattr(parsed, "admin_token", None) or os.environ.get("FAKESERVER_ADMIN_TOKEN"),
+        admin_token=admin_token,
         origins=tuple(getattr(parsed, "origin", ())),
     )
 
@@ -231,8 +254,8 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def run_server(app: App, listener: socket.socket, *, watch: bool, **how: Any) -> None:
-    config = server_config(app, **how)
+def run_server(app: App, listener: socket.socket, *, watch: bool, access_log: bool, **how: Any) -> None:
+    config = server_config(logs.AccessLog(app) if access_log else app, log_config=None, **how)
     server = WatchingServer(config, app) if watch else uvicorn.Server(config)
     try:
         server.run(sockets=[listener])

@@ -6,12 +6,13 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 import uvicorn
 from starlette.types import ASGIApp, Scope
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
@@ -22,6 +23,9 @@ from fakeserver.spec.parameters import UNESCAPED
 LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
 AtOnce = Callable[[Scope, bytes], Answer | None]
 """An application's answer to a request and its body where it has one without waiting for anything, else None."""
+GRACE_SECONDS = 0.6
+"""For answers that are being made or sent when the server is told to end: with what uvicorn does before and after, it
+ends within a second, and a container is killed only after ten."""
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
 MAX_HELD = 65_536
@@ -37,12 +41,14 @@ def server_config(
     app: ASGIApp,
     *,
     log_level: str = "warning",
+    log_config: dict[str, Any] | None = LOGGING_CONFIG,
     shutdown_seconds: int = 2,
     keep_alive: int = 5,
     tls: tuple[str, str] | None = None,
 ) -> uvicorn.Config:
-    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent, `keep_alive`
-    seconds for connections that nobody uses, and `tls` is the file of a certificate with that of its key."""
+    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent, at the most,
+    `keep_alive` seconds for connections that nobody uses, and `tls` is the file of a certificate with that of its key;
+    without a `log_config` its loggers are as somebody else has set them up."""
     certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
@@ -52,6 +58,7 @@ def server_config(
         ws="none",
         access_log=False,
         log_level=log_level,
+        log_config=log_config,
         server_header=False,
         # A header must not be able to say where a request comes from.
         proxy_headers=False,
@@ -115,7 +122,7 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         super().shutdown()
         if not self.transport.is_closing():
-            self.loop.call_later((self.config.timeout_graceful_shutdown or 0) / 2, self.transport.abort)
+            self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 
     # The last moment before uvicorn makes a task, and the first at which all that an answer without a body depends on
     # is there.

@@ -45,9 +45,12 @@ def name_command() -> str:
     return quote(str(script)) if script.name == "fakeserver" else f"{quote(sys.executable)} -m fakeserver"
 
 
-def start_screen(app: App, base_urls: Sequence[str], local: bool, uds: Path | None = None) -> str:
+def start_screen(
+    app: App, base_urls: Sequence[str], local: bool, uds: Path | None = None, made: str | None = None
+) -> str:
     """Where each provider answers, with which credential, and a request to try. The first line is the first base URL;
-    the others are those under which other machines reach the server; `uds` is the Unix socket that it listens on."""
+    the others are those under which other machines reach the server; `uds` is the Unix socket that it listens on, and
+    `made` the token of the admin API where it was made for this run: nothing else ever shows it."""
     base_url, *more = base_urls
     lines = [base_url, ""]
     width = max(len(word) for word in ("provider", *app.services))
@@ -82,6 +85,8 @@ def start_screen(app: App, base_urls: Sequence[str], local: bool, uds: Path | No
             lines.append(f"  {slug} does not serve {', '.join(names[:MOST_NAMED])}{others}: each of them is a 501")
     if more:
         lines.append(f"  from other machines: {', '.join(more)}")
+    if made is not None:
+        lines.append(f"  admin API  Authorization: Bearer {made} (made for this run; --admin-token chooses one)")
     if not local:
         lines.append(
             "  This address is reachable from other machines, and the fake's credentials are public knowledge."
