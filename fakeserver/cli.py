@@ -1,7 +1,7 @@
 """The command line: `COMMANDS` has its verbs.
 
-Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check`, `health` and `run`
-have their own.
+Exit codes: 0 done, 2 wrong usage or a server that cannot start (one line that names the cause); `check` and `run` have
+their own, and `health` and `lint` have 1 for what they look at.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import asyncio
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +21,8 @@ from fakeserver.admin import bodies, contract, directory, errors, files, scenari
 from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard, seal
 from fakeserver.admin.journal import JournalCalls
-from fakeserver.admin.reading import MAX_BULK_LEVELS, NOTHING, json_body, no_body, respond, respond_packed, world_of
+from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, world_of
+from fakeserver.admin.responses import NOTHING, problem_response, respond, respond_packed
 from fakeserver.arguments import near
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put
 from fakeserver.documents.collection import Collection
@@ -31,29 +31,31 @@ from fakeserver.instants import at
 from fakeserver.listing.select import CHUNK_ROWS
 from fakeserver.pipeline.exchange import JSON
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import PROBLEM_JSON, Document, FakeProblem
+from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
+from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.transitions import change_mode, end_passing
-
-
-def problem_response(problem: FakeProblem) -> Response:
-    return Response(orjson.dumps(problem.body), problem.status, media_type=PROBLEM_JSON)
 
 
 class Admin:
     """The endpoints; `request.scope["world"]` is the world that the path names."""
 
     def __init__(
-        self, services: Mapping[str, Service], seeded: SeededDocuments, worlds: Worlds, token: str | None = None
+        self,
+        services: Mapping[str, Service],
+        seeded: SeededDocuments,
+        worlds: Worlds,
+        token: str | None = None,
+        latencies: Latencies | None = None,
     ) -> None:
         self.services = services
         self.seeded = seeded
         self.worlds = worlds
         self.token = token
-        self.journal = JournalCalls(services, worlds)
+        self.journal = JournalCalls(services, worlds, latencies or Latencies())
 
     # What the fake says about itself
 
@@ -315,6 +317,8 @@ class Admin:
             ("GET", "/requests/unmatched", self.journal.unmatched_requests),
             ("GET", "/requests/live", self.journal.follow_requests),
             ("GET", "/requests/{id}", self.journal.explain_request),
+            ("GET", "/requests.har", self.journal.har),
+            ("GET", "/metrics", self.journal.metrics),
             ("GET", "/commands", self.get_commands),
             ("PUT", "/commands", self.put_commands),
             ("POST", "/commands", self.post_command),
@@ -352,7 +356,11 @@ async def array_of(collection: Collection) -> bytes:
 
 
 def application(
-    services: Mapping[str, Service], seeded: SeededDocuments, worlds: Worlds, token: str | None = None
+    services: Mapping[str, Service],
+    seeded: SeededDocuments,
+    worlds: Worlds,
+    token: str | None = None,
+    latencies: Latencies | None = None,
 ) -> ASGIApp:
     """The admin API as an ASGI application; its paths begin behind `/__admin`."""
 
@@ -370,7 +378,7 @@ def application(
         return problem_response(FakeProblem(500, "The admin API failed; the server's log says why"))
 
     starlette = Starlette(
-        routes=Admin(services, seeded, worlds, token).routes(),
+        routes=Admin(services, seeded, worlds, token, latencies).routes(),
         exception_handlers={FakeProblem: own, HTTPException: refuse, Exception: fail},
     )
     starlette.router.redirect_slashes = False

@@ -1,4 +1,5 @@
-"""The calls of the admin API that read the journal: its entries, as they arrive, and why each was answered so."""
+"""The calls of the admin API that read the journal: its entries, as they arrive, and why each was answered so; as an
+archive, and in numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from itertools import islice
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from fakeserver.admin import har, metrics
 from fakeserver.admin.contract import check_query
 from fakeserver.admin.following import EVENTS, Followers
-from fakeserver.admin.reading import NOTHING, no_body, read_checked_json, respond, world_of
+from fakeserver.admin.reading import no_body, read_checked_json, world_of
+from fakeserver.admin.responses import NOTHING, respond
 from fakeserver.admin.why import explain
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
+from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.transitions import find_left
 
@@ -26,8 +30,10 @@ MAX_DIGITS = 18
 class JournalCalls:
     """The endpoints; `request.scope["world"]` is the world that the path names."""
 
-    def __init__(self, services: Mapping[str, Service], worlds: Worlds) -> None:
+    def __init__(self, services: Mapping[str, Service], worlds: Worlds, latencies: Latencies) -> None:
         self.services = services
+        self.worlds = worlds
+        self.latencies = latencies
         self.followers = Followers(lambda world: worlds.known(world.name) is world)
 
     async def get_requests(self, request: Request) -> Response:
@@ -49,6 +55,16 @@ class JournalCalls:
 
     async def find_requests(self, request: Request) -> Response:
         return respond({"requests": world_of(request).journal.find(await read_checked_json(request, "findRequests"))})
+
+    async def har(self, request: Request) -> Response:
+        world = world_of(request)
+        space = f"/ns/{world.name}" if world.name else ""
+        schemes = {slug: service.schemes[0] for slug, service in self.services.items()}
+        return respond(har.write(world.journal, f"{request.url.scheme}://{request.url.netloc}{space}", schemes))
+
+    async def metrics(self, request: Request) -> Response:
+        text = metrics.write(world_of(request).journal, self.latencies, len(self.worlds.listed()))
+        return Response(text, media_type=metrics.MEDIA_TYPE)
 
     async def unmatched_requests(self, request: Request) -> Response:
         return respond({"requests": world_of(request).journal.unmatched()})

@@ -1,24 +1,17 @@
-"""What a request to the admin API brings along, the world that its path names and its body; and an answer in JSON."""
+"""What a request to the admin API brings along: the world that its path names, and its body."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
 from fakeserver.admin.contract import check_body, refusal_of_issues
-from fakeserver.pipeline.exchange import JSON
 from fakeserver.problems import FakeProblem, Issue, Json
 from fakeserver.spec.json_text import MAX_JSON_DEPTH
 from fakeserver.spec.strict_json import read_strictly
 from fakeserver.worlds.world import World
 
-NOTHING = 204
-PACKING = 5
-"""Of nine: a third of the work for nearly as little to send."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_BULK_LEVELS = 400
 """Levels of a body that holds documents or a snapshot; what of it may be deeper than another body is checked later."""
@@ -27,21 +20,6 @@ MAX_BULK_LEVELS = 400
 def world_of(request: Request) -> World:
     world: World = request.scope["world"]
     return world
-
-
-def respond(value: Json, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type=JSON)
-
-
-def respond_packed(request: Request, value: Json) -> Response:
-    """The same, compressed for who takes that: for what is long, and full of repetitions."""
-    response = respond(value)
-    response.headers["Vary"] = "Accept-Encoding"
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        response.body = gzip.compress(bytes(response.body), PACKING, mtime=0)
-        response.headers["Content-Encoding"] = "gzip"
-        response.headers["Content-Length"] = str(len(response.body))
-    return response
 
 
 async def raw_body(request: Request) -> bytes:

@@ -28,6 +28,7 @@ from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.worlds.documents import SeededDocuments, Seeding
+from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import World
 
@@ -128,6 +129,7 @@ class App:
 
     def __init__(self, services: dict[str, Service], settings: Settings) -> None:
         self.settings = settings
+        self.latencies = Latencies()
         self.seeded = SeededDocuments(
             Seeding(settings.seed, settings.size, wall() if settings.epoch is None else settings.epoch),
             {slug: service.fixture for slug, service in services.items()},
@@ -145,7 +147,7 @@ class App:
         self.services = services
         self.root = next(iter(services.values())) if len(self.settings.only) == 1 else None
         self.hosts = Hosts(each.territory for each in services.values())
-        self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token)
+        self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token, self.latencies)
         exposed = exposed_headers(service.spec for service in services.values())
         token = self.settings.admin_token
         self.console = Console(services, self.root, lambda headers, address: check_reader(headers, address, token))

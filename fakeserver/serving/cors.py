@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fakeserver import loopback
-from fakeserver.admin import api
+from fakeserver.admin.responses import problem_response
 from fakeserver.pipeline.exchange import FAULT_HEADER
 from fakeserver.pipeline.routes import UNSERVED_HEADER
 from fakeserver.problems import FakeProblem
@@ -69,4 +69,4 @@ class BrowserCORS(CORSMiddleware):
         refused = bytes(response.body).decode()
         methods = f"{', '.join(METHODS[:-1])} and {METHODS[-1]}"
         allowed = f"pages on loopback origins may use {methods}; serve --origin lets other origins in"
-        return api.problem_response(FakeProblem(403, f"{refused}; {allowed}"))
+        return problem_response(FakeProblem(403, f"{refused}; {allowed}"))

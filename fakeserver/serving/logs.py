@@ -16,6 +16,7 @@ from fakeserver.instants import at
 from fakeserver.machine import time
 from fakeserver.pipeline.exchange import FAULT_HEADER, Answer
 from fakeserver.worlds.entries import MAX_TEXT
+from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.masking import mask
 
 PLAIN, JSON = FORMATS = ("plain", "json")
@@ -70,6 +71,8 @@ def logging_as(form: str, level: str, stream: TextIO | None = None) -> Iterator[
 class AnswersAtOnce(Protocol):
     """An application as `serving.protocol` calls it."""
 
+    latencies: Latencies
+
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None: ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
@@ -87,7 +90,7 @@ class AccessLog:
         # What takes time, or is broken on the wire, is told when that has happened.
         if answer is not None and not (answer.delay or answer.fault or answer.dribble or answer.job):
             cast(dict[str, object], scope)[TOLD] = True
-            tell(scope, answer.status, answer.headers.get(FAULT_HEADER), begun)
+            self.tell(scope, answer.status, answer.headers.get(FAULT_HEADER), begun)
         return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,14 +102,19 @@ class AccessLog:
             nonlocal told
             if message["type"] == "http.response.start" and not told:
                 told = True
-                tell(scope, message["status"], fault_in(message), begun)
+                self.tell(scope, message["status"], fault_in(message), begun)
             await send(message)
 
         try:
             await self.app(scope, receive, note)
         finally:
             if not told:
-                tell(scope, None, None, begun)
+                self.tell(scope, None, None, begun)
+
+    def tell(self, scope: Scope, status: int | None, fault: str | None, begun: int) -> None:
+        nanoseconds = time.monotonic_ns() - begun
+        self.app.latencies.add(nanoseconds / 1e9)
+        tell(scope, status, fault, nanoseconds / 1e6)
 
 
 def fault_in(message: Message) -> str | None:
@@ -118,13 +126,13 @@ def fault_in(message: Message) -> str | None:
     return None
 
 
-def tell(scope: Scope, status: int | None, fault: str | None, begun: int) -> None:
+def tell(scope: Scope, status: int | None, fault: str | None, milliseconds: float) -> None:
     """The line of one request; of a broken connection there is no status."""
     client = scope.get("client")
     path = quote(scope["path"][:MAX_TEXT], safe=PATH_CHARACTERS)
     query = mask(scope["query_string"].decode("latin-1")[:MAX_TEXT], lambda name: False)
     target = path + ("?" + quote(query, safe=QUERY_CHARACTERS + "…") if query else "")
-    address, milliseconds = client[0] if client else "-", (time.monotonic_ns() - begun) / 1e6
+    address = client[0] if client else "-"
     fields = {
         "client": address,
         "method": scope["method"],

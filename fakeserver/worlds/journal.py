@@ -14,6 +14,7 @@ from fakeserver.faults.headers import MAX_RETRY_DIGITS
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
+from fakeserver.worlds.counts import Counts
 from fakeserver.worlds.entries import Entry, Exchange, describe
 from fakeserver.worlds.patterns import read_pattern
 
@@ -45,6 +46,7 @@ class Journal:
         self._retry_at: dict[Client, int] = {}
         self._last: Exchange | Entry | None = None
         self._repeated = 0
+        self._counts, self._counted = Counts(), 0
 
     @property
     def era(self) -> object:
@@ -56,9 +58,19 @@ class Journal:
         self.total = 0
         self._retry_at.clear()
         self._last, self._repeated = None, 0
+        self._counts, self._counted = Counts(), 0
+
+    def count(self) -> Counts:
+        """How often what was asked, since the journal was emptied or this process has it; many requests at a time."""
+        fresh = min(self.total - self._counted, len(self._ring))
+        self._counts.add([*islice(self._ring, len(self._ring) - fresh, None)])
+        self._counted = self.total
+        return self._counts
 
     def add(self, exchange: Exchange) -> None:
         """One more request."""
+        if self.total - self._counted >= MAX_ENTRIES:
+            self.count()
         self.total += 1
         last, self._last = self._last, exchange
         self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
@@ -117,6 +129,7 @@ class Journal:
             client = row.maybe("provider"), row.maybe("caller")
             self._retry_at[client] = row.integer("instant", FIRST_INSTANT, LATEST_RETRY)
         self.total, self._repeated = part.count("total", last), part.count("repeated")
+        self._counted = self.total
         part.end()
 
     # Reading

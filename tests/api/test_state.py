@@ -74,6 +74,8 @@ EXCEPTED: dict[Key, str] = {
     ("Guests", "_variables"): "they may be secrets, so no snapshot has them",
     ("Guests", "machines"): "who is awake at the moment; a snapshot has the files of all, and no processes",
     ("Journal", "_last"): "the newest entry of the ring, before or after it was put into words",
+    ("Journal", "_counts"): "metrics of this process, which begin anew with it and with an empty journal",
+    ("Journal", "_counted"): "how far the metrics have got",
     ("Documents", "seeded"): "the seeding stands in the snapshot; all worlds share what is made from it",
     ("Documents", "seeding"): "stands in the snapshot as the recipe",
     ("Collection", "_index"): WORKED_OUT,
