@@ -242,6 +242,22 @@ def health(arguments: Sequence[str], out: TextIO) -> int:
     return health.run(parser, parser.parse_args(arguments).url, os.environ, out)
 
 
+def tail(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.serving import tail
+
+    parser = parser_of("tail")
+    tail.add_arguments(parser)
+    return tail.run(parser, arguments, os.environ, out)
+
+
+def lint(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.serving import lint
+
+    parser = parser_of("lint")
+    lint.add_arguments(parser)
+    return lint.run(parser.parse_args(arguments), out)
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -249,6 +265,8 @@ COMMANDS = {
         Command("run", "run a command for which every provider is the fake", run_command),
         Command("ca", "the certificate that those trust who reach `serve --tls`", ca),
         Command("health", "whether a server is ready: exit code 0, or 1", health),
+        Command("tail", "the journal of a running server in the terminal, while it grows", tail),
+        Command("lint", "whether recipes, accepted deviations and plugins can be used: exit code 0, or 1", lint),
         Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("states", "the states of sandboxes and what leads from one to another", states),

@@ -41,14 +41,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(parser: Parser, url: str | None, environ: Mapping[str, str], out: TextIO) -> int:
     """Say whether the server is ready, in one line; the exit code."""
-    place = place_of(environ) if url is None else Place(url)
-    try:
-        split = urlsplit(place.url)
-        if split.scheme not in ("http", "https") or not split.hostname or not place.url.isprintable():
-            raise ValueError
-        split.port  # noqa: B018  # It raises what is wrong with it.
-    except ValueError:
-        parser.error(f"{'--url' if url is not None else 'the address'}: {place.url!r} is not an http or https URL")
+    place = read_place(parser, url, environ)
     try:
         version = ask(place)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -57,6 +50,20 @@ def run(parser: Parser, url: str | None, environ: Mapping[str, str], out: TextIO
         return NOT_READY
     print(f"ready: fakeserver {version} at {place.uds or place.url}", file=out)
     return READY
+
+
+def read_place(parser: Parser, url: str | None, environ: Mapping[str, str]) -> Place:
+    """The server that a command asks: that of `--url`, or the one that has these variables."""
+    place = place_of(environ) if url is None else Place(url)
+    try:
+        split = urlsplit(place.url)
+        if split.scheme not in ("http", "https") or not split.hostname or not place.url.isprintable():
+            raise ValueError
+        split.port  # noqa: B018  # It raises what is wrong with it.
+    except ValueError:
+        source = "--url" if url is not None else f"where {', '.join(TELLING)} say"
+        parser.error(f"{source}: {place.url!r} is not an http or https URL")
+    return place
 
 
 def place_of(environ: Mapping[str, str]) -> Place:

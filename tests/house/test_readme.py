@@ -116,7 +116,7 @@ def test_the_tables_are_complete() -> None:
         assert f"\n{target}:" in makefile, target
     helps = "".join(
         subprocess.run([sys.executable, "-m", "fakeserver", command, "--help"], capture_output=True, text=True).stdout
-        for command in ("serve", "check", "health")
+        for command in ("serve", "check", "health", "tail", "lint")
     )
     for flag in set(re.findall(r"`(--[a-z-]+)", README)):
         assert flag in helps, flag
