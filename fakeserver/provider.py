@@ -64,6 +64,7 @@ from fakeserver.listing.pages import Context, Cursor, Everything, First, Number,
 from fakeserver.listing.scope import Scope, TenantRule
 from fakeserver.problems import (
     Document,
+    FakeProblem,
     Issue,
     Json,
     Problem,
@@ -129,6 +130,7 @@ __all__ = [
     "Facets",
     "Fact",
     "Facts",
+    "FakeProblem",
     "FieldFilter",
     "FieldOrders",
     "Files",

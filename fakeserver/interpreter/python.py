@@ -21,6 +21,8 @@ PROCESS = 42
 FLAGS = frozenset("uBEsSIqOPvb")
 """Options that change nothing here."""
 VALUED = frozenset("WX")
+UNFINISHED = re.compile(r"line \d+\n +None\n +~~~~\n(SyntaxError: .*)")
+"""An error in what is put behind a program, which is the program's: it is not at its end yet."""
 RAISED = re.compile(r"RuntimeError: external_handler: ")
 
 
@@ -119,8 +121,14 @@ class Machine:
     def told(self, stderr: str) -> str:
         """What a program's error looks like to who runs it."""
         stderr = RAISED.sub("", stderr).replace('File "<string>"', f'File "{self.call.name}"')
+        stderr = UNFINISHED.sub(self._unfinished, stderr)
         said = "".join(self.stderr)
         return said if self.exit is not None else said + stderr
+
+    def _unfinished(self, error: re.Match[str]) -> str:
+        lines = self.call.source.rstrip().splitlines() or [""]
+        wrong = "SyntaxError: unexpected EOF while parsing" if "found `None`" in error[1] else error[1]
+        return f"line {len(lines)}\n    {lines[-1]}\n    {' ' * len(lines[-1])}^\n{wrong}"
 
     def _print(self, *args: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
         self._write(sep.join(map(str, args)) + end)

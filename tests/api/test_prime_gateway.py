@@ -543,3 +543,15 @@ def test_a_script_stands_in_for_a_command(app: App, box: Box) -> None:
     app.world.guests.scripts.rows.append(Script("pytest*", "3 passed\n", exit_code=1))
     assert box.run("pytest -q") == (b"3 passed\n", b"", 1)
     assert box.execute("pytest").value == {"stdout": "3 passed\n", "stderr": "", "exit_code": 1}
+
+
+@pytest.mark.parametrize("stdin", [False, True])
+def test_files_that_are_damaged_are_told_at_the_end_of_a_stream(stdin: bool) -> None:
+    """They came with a snapshot, which is looked into when somebody wants them; the answer has begun by then."""
+    app = small_app()
+    box = Box(app)
+    app.world.guests._kept.put(("prime", box.identity), bytes(32) + b"BKSNAP" + bytes(32))
+    last, told = list(events(box.start("echo hi", stdin=stdin)))[-1]
+    assert last == "last"
+    assert told["error"]["code"] == "failed_precondition"
+    assert "damaged" in told["error"]["message"]

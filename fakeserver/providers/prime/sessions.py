@@ -15,6 +15,7 @@ from fakeserver.provider import (
     Command,
     Emit,
     Ended,
+    FakeProblem,
     Finished,
     Going,
     Halt,
@@ -98,7 +99,10 @@ def start(asked: Asked, view: View) -> Result:
 
     def foreground(emit: Emit) -> None:
         emit(started(FOREGROUND))
-        end(guest.run(order, view.now, lambda stream, piece: emit(written(stream, piece)), halt), emit)
+        try:
+            end(guest.run(order, view.now, lambda stream, piece: emit(written(stream, piece)), halt), emit)
+        except FakeProblem as problem:
+            refuse(emit, PRECONDITION, str(problem))
 
     def session(emit: Emit) -> Going | None:
         try:
@@ -109,6 +113,8 @@ def start(asked: Asked, view: View) -> Result:
             refuse(emit, PRECONDITION, "The session was started in another way")
         except NoRoom:
             refuse(emit, "resource_exhausted", "There are too many processes")
+        except FakeProblem as problem:
+            refuse(emit, PRECONDITION, str(problem))
         except Problem as problem:
             # The answer has begun, so that the end of the stream has to say it.
             refuse(emit, CODES.get(problem.status, "unknown"), problem.detail)

@@ -138,3 +138,20 @@ def test_what_is_no_python_is_left_as_it_is_or_refused_by_python(source: str) ->
 def test_a_program_that_is_too_long_runs_as_it_is() -> None:
     source = f"import time\n# {'a' * MAX_SOURCE}"
     assert prepare(source) == source
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("print(1", "line 1\n    print(1\n           ^\nSyntaxError: unexpected EOF while parsing\n"),
+        ("x = [1,\n2", "line 2\n    2\n     ^\nSyntaxError: unexpected EOF while parsing\n"),
+        (
+            "if True:",
+            "line 1\n    if True:\n            ^\nSyntaxError: Expected an indented block after `if` statement\n",
+        ),
+    ],
+)
+def test_a_program_that_breaks_off_has_its_error_where_it_ends(source: str, told: str) -> None:
+    finished = run(source, language="python")
+    assert finished.exit_code == 1
+    assert finished.stderr.decode().endswith(told)
