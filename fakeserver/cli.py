@@ -202,6 +202,26 @@ def vocabularies(arguments: Sequence[str], out: TextIO) -> int:
     return command.write_words(parser.parse_args(arguments), out)
 
 
+def export(arguments: Sequence[str], out: TextIO) -> int:
+    """What a provider would serve, as files that need no server."""
+    from fakeserver.export import command
+    from fakeserver.recipes.located import FixtureError
+    from fakeserver.serving.app import load_services
+    from fakeserver.serving.command import moment
+
+    parser = parser_of("export")
+    command.add_arguments(parser, moment)
+    parsed = parser.parse_args(arguments)
+    try:
+        slug = one_of([*PROVIDERS], "provider", INSTALL)(parsed.slug)
+        service = load_services([slug], parsed.fixtures, parsed.locale, parsed.seed)[slug]
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"argument SLUG: {error}")
+    except (UnusablePlugin, FixtureError) as error:
+        raise UsageError(f"fakeserver: {error}") from error
+    return command.run(parsed, service, out)
+
+
 def serve_parser() -> Parser:
     from fakeserver.serving import command
 
@@ -271,6 +291,7 @@ COMMANDS = {
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("states", "the states of sandboxes and what leads from one to another", states),
         Command("openapi", "a provider's spec on stdout", openapi),
+        Command("export", "what a provider would serve, as files that need no server", export),
         Command("check", "check a deployment against its contract", check),
         Command("fixtures", "the built-in recipes and vocabularies, to begin from", fixtures),
         Command("vocabularies", "other vocabularies, drawn with Faker", vocabularies),

@@ -1,0 +1,82 @@
+"""The command: `fakeserver export SLUG --format json --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from fakeserver.arguments import MAX_SEED, Parser, UsageError, integer, one_of
+from fakeserver.export import documents
+from fakeserver.export.folder import Folder, Kept
+from fakeserver.export.source import Source
+from fakeserver.instants import at, instant
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Document
+from fakeserver.worlds.documents import Seeding
+
+EPOCH = instant("2026-01-01T00:00:00Z")
+"""What dates are counted from unless somebody says otherwise: an export that is made again tomorrow is the same."""
+DEFAULT_SIZE = 1_000
+MAX_EXPORTED = 100_000
+"""Documents of one export: more than that no page in a browser reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form of an export: what it says of itself, and its files by name."""
+
+    about: Callable[[Source], Document]
+    files: Callable[[Source], dict[str, bytes]]
+
+
+FORMATS = {"json": Format(documents.about, documents.files_of)}
+
+
+def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
+    """`moment` reads an instant as `serve --epoch` does."""
+    add = parser.add_argument
+    add("slug", metavar="SLUG", help="the provider")
+    add(
+        "--format",
+        type=one_of([*FORMATS], "format"),
+        required=True,
+        metavar="FORMAT",
+        help="json: the documents alone",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that was exported before")
+    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
+    add(
+        "--size",
+        type=integer(0, MAX_EXPORTED),
+        default=DEFAULT_SIZE,
+        help=f"documents, over all tenants (default: {DEFAULT_SIZE})",
+    )
+    add(
+        "--epoch",
+        type=moment,
+        default=EPOCH,
+        metavar="INSTANT",
+        help=f"what dates are counted from (default: {at(EPOCH)[:10]})",
+    )
+    add("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
+    add("--locale", metavar="LOCALE", help="the locale that the server has been given")
+    add("--force", action="store_true", help="write over what was changed by hand")
+
+
+def run(parsed: argparse.Namespace, service: Service, out: TextIO) -> int:
+    """Write the folder, and say what it has."""
+    source = Source(service, Seeding(parsed.seed, parsed.size, parsed.epoch))
+    form = FORMATS[parsed.format]
+    files = form.files(source)
+    try:
+        Folder(parsed.out).write(form.about(source), files, force=parsed.force)
+    except Kept as error:
+        raise UsageError(f"fakeserver export: {error}; --force writes over it") from error
+    except OSError as error:
+        raise UsageError(f"fakeserver export: {parsed.out} cannot be written: {error.strerror}") from error
+    count = sum(map(len, source.tenants.values()))
+    out.write(f"{parsed.out}: {count} documents in {len(files)} files, {sum(map(len, files.values())):,} bytes\n")
+    return 0
