@@ -42,7 +42,7 @@ soak: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 docs: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m fakeserver states > docs/states.md
 	FAKESERVER_SDK_TABLE=docs/sdks.md $(BIN)/python -m pytest -q -n 0 tests/clients $(ARGS)
-	FAKESERVER_PICTURE=docs/explorer.png $(BIN)/python -m pytest -q -n 0 tests/console/test_frontend_page.py
+	FAKESERVER_PICTURE=docs/explorer.png $(BIN)/python -m pytest -q -n 0 tests/console/test_console_page.py
 
 check: lint types test
 

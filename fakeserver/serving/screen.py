@@ -68,6 +68,7 @@ def start_screen(
         "",
         f"  try     curl {way}-H '{credential}' '{base_url}/{first.provider.slug}{first.provider.try_path}'",
         f'  SDKs    eval "$({name_command()} env {first.provider.slug} --base-url {base_url}/{first.provider.slug})"',
+        f"  look    {base_url}/ in a browser shows all of this, and why an answer came about",
         f"  errors  {base_url}/__admin/errors lists every error and how to cause it",
         f"  seed {app.settings.seed}, {app.settings.size} documents per provider",
     ]

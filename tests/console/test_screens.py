@@ -267,6 +267,26 @@ def test_every_error_is_a_link(console: Console) -> None:
     page.wait(f"{ANSWERED}?.startsWith('429')")
 
 
+def test_scenarios_are_links_too(console: Console) -> None:
+    """Those that the admin API lists for this very list, before the errors."""
+    rows = [
+        {"provider": slug, "operation": "listSandboxes", "scenario": name, "description": f"{name} rows"}
+        for slug, name in (("prime", "empty"), ("superserve", "many"), ("prime", "one"))
+    ]
+    console.page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="const before = window.fetch; window.fetch = (url, options) =>"
+        " String(url).endsWith('/__admin/scenarios')"
+        f" ? Promise.resolve(new Response({json.dumps(json.dumps(rows))})) : before(url, options);",
+    )
+    page = console.open("#/links/prime/listSandboxes")
+    told = page.until("[...document.querySelectorAll('[data-state]')].slice(0, 3).map((each) => each.dataset.state)")
+    assert told[:2] == ["empty", "one"]
+    assert told[2].startswith("400")
+    page.click("[data-state=one]")
+    page.wait("location.hash === '#/explore/prime/listSandboxes?__scenario=one'")
+
+
 # Whatever a text holds
 
 HOSTILE = [

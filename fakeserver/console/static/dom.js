@@ -78,6 +78,11 @@ export function word(text) {
   return h("bdi", { title: whole.slice(0, 1000) }, `${whole.slice(0, LONGEST_CELL)}… (${whole.length} characters)`);
 }
 
+// A text of a specification, whole.
+export function prose(text) {
+  return h("bdi", {}, text);
+}
+
 export function shown(value) {
   if (value === undefined) return h("span", { class: "faint" }, "absent");
   if (value === null) return h("span", { class: "faint" }, "null");

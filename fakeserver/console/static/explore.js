@@ -97,7 +97,7 @@ function restart(paging, changes) {
 function tell(answer, rows) {
   if (answer.status === 0) return answer.text;
   const total = totalOf(answer);
-  const count = answer.status === 200 ? `, ${rows.length} rows${total === undefined ? "" : ` of ${total}`}` : "";
+  const count = answer.status === 200 ? `, ${rows.length} row${rows.length === 1 ? "" : "s"}${total === undefined ? "" : ` of ${total}`}` : "";
   const fault = answer.headers["x-fakeserver-fault"];
   return `${answer.status}${count}, ${answer.milliseconds.toFixed(0)} ms${fault ? `, asked for by ${fault}` : ""}`;
 }

@@ -2,7 +2,7 @@
 
 import { admin, errorsOf, prefix, root } from "./api.js";
 import { choose } from "./choose.js";
-import { attempt, button, copied, field, form, h, put, row as cells, say, select, table, word } from "./dom.js";
+import { attempt, button, copied, field, form, h, prose, put, row as cells, say, select, table, word } from "./dom.js";
 import { link } from "./route.js";
 
 const FAULTS = ["EMPTY_RESPONSE", "CONNECTION_RESET_BY_PEER", "RANDOM_DATA_THEN_CLOSE", "MALFORMED_RESPONSE_CHUNK", "TRUNCATED_BODY", "STALL", "WRONG_CONTENT_TYPE", "HTML_GATEWAY"];
@@ -21,7 +21,7 @@ export async function show(place, { parts, signal }) {
     h("h2", {}, `Errors of ${operation.id}`),
     table(`Errors of ${operation.id}`, ["status", "which", "credential for the SDK", "without an SDK", "for everybody"], errors.map((each) => {
       const { credential, prefer, query, cause } = each.recipes;
-      return cells(h("strong", {}, String(each.code)), [word(each.example), h("br", {}), h("span", { class: "faint" }, word(each.description))],
+      return cells(h("strong", {}, String(each.code)), [word(each.example), h("br", {}), h("span", { class: "faint" }, prose(each.description))],
         credential ? h("div", { class: "pair" }, h("code", {}, credential), copied(credential)) : h("span", { class: "faint" }, "it asks for none"),
         h("div", { class: "recipes" }, copied(prefer, "Header"), copied(`?${query}`, "Query"), cause && copied(cause.replaceAll('"$BASE_URL"', () => root), "Cause"),
           operation.method === "GET" && h("a", { href: link(["explore", provider.provider, operation.id], query.split("&").map((pair) => pair.split("="))) }, "See it")),

@@ -2,7 +2,7 @@
 
 import { admin, errorsOf, root } from "./api.js";
 import { choose } from "./choose.js";
-import { copied, h, put, row as cells, table, word } from "./dom.js";
+import { copied, h, prose, put, row as cells, table, word } from "./dom.js";
 import { compose } from "./request.js";
 import { link } from "./route.js";
 
@@ -14,10 +14,11 @@ export async function show(place, { parts, signal }) {
   const [first] = provider.callers;
   const [errors, scenarios] = await Promise.all([
     errorsOf(provider.provider, operation.id),
-    admin("GET", "/scenarios").then((told) => told.scenarios ?? told, () => []),
+    // A server without scenarios has no such list.
+    admin("GET", "/scenarios").catch(() => []),
   ]);
   if (signal.aborted) return;
-  const fits = (each) => !each.operations || each.operations.some((other) => (other.operation ?? other.id ?? other) === operation.id && (other.provider ?? provider.provider) === provider.provider);
+  const fits = (each) => each.provider === provider.provider && each.operation === operation.id;
   const row = (name, about, asked) => {
     const pairs = asked.map(([key, value]) => [`__${key}`, value]);
     const segments = Object.fromEntries(operation.segments.map((each) => [each.name, provider.default_tenant]));
@@ -25,11 +26,11 @@ export async function show(place, { parts, signal }) {
     const text = asked.map(([key, value]) => `${key}=${value}`);
     return cells(h("strong", {}, word(name)),
       h("div", { class: "recipes" }, h("a", { href: link(["explore", provider.provider, operation.id], pairs), "data-state": name, "aria-label": `See it: ${name}` }, "See it"), copied(address, "Address"),
-        copied(`Prefer: ${text.join(", ")}`, "Header"), copied(`${first.credential}+${text.join(",")}`, "Credential")), word(about));
+        copied(`Prefer: ${text.join(", ")}`, "Header"), copied(`${first.credential}+${text.join(",")}`, "Credential")), prose(about));
   };
   put(place, h("p", {}, "What a page must be able to show. Each is an address: open it here, or let your application ask by it, with a header, or with a credential."), bar,
     table("UI states", ["state", "ask for it", "what it is"], [
-      ...scenarios.filter(fits).map((each) => row(each.name, each.shows ?? each.description ?? "", [["scenario", each.name]])),
+      ...scenarios.filter(fits).map((each) => row(each.scenario, each.description, [["scenario", each.scenario]])),
       ...errors.map((each) => row(`${each.code} ${each.example}`, each.description, [["code", String(each.code)], ["example", each.example]])),
       ...SLOW.map(([name, key, value]) => row(name, "the right answer, later", [[key, value]])),
       ...BROKEN.map(([name, key, value]) => row(name, "an answer that breaks", [[key, value]])),

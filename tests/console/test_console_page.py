@@ -1,4 +1,4 @@
-"""docs/frontend.md: its addresses show what they say, its commands answer, and its picture is of the console."""
+"""docs/console.md: its addresses show what they say, its commands answer, and its picture is of the console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.server import Live, serving
 
 pytestmark = pytest.mark.slow
 
-PAGE = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
 ADDRESSES = re.findall(r"^\| `(/[^`]*)` \| ([A-Za-z ]+): ", PAGE, re.MULTILINE)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 PICTURE = ROOT / "docs" / "explorer.png"
