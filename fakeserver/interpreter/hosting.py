@@ -31,7 +31,7 @@ STACK_BYTES = 64 * 2**20
 """Of addresses that a thread's stack has: some hundreds of commands within each other."""
 MAX_GROWTH_BYTES = 512 * 2**20
 """By which a worker may grow before it is ended."""
-SPENT_BYTES = 128 * 2**20
+SPENT_BYTES = 64 * 2**20
 """A worker that has grown beyond this takes no other sandbox."""
 MAX_TALKS = 64
 """What goes on at once."""
@@ -266,7 +266,11 @@ class Host:
         link.conversation = conversation
         if self._proc is not None or "&" in order.text:
             shell.bash.mount("/proc", self.proc)
-        return shell.run(order, now, conversation.hear, conversation.halt)
+        try:
+            return shell.run(order, now, conversation.hear, conversation.halt)
+        finally:
+            # It knows what ends the interpreter, which has the link: a circle that no collector sees.
+            link.conversation = None
 
     def _go_on(self, key: Key, order: Order, now: int, conversation: Conversation, number: int, state: str) -> Finished:
         """What goes on by itself under a number."""
@@ -279,7 +283,10 @@ class Host:
             shell, link = self._make(key, conversation)
             link.conversation = conversation
             shell.bash.mount("/proc", self.proc)
-            return shell.go_on(order, now, conversation.hear, state, conversation.halt.arm)
+            try:
+                return shell.go_on(order, now, conversation.hear, state, conversation.halt.arm)
+            finally:
+                link.conversation = None
         finally:
             with suppress(RuntimeError):
                 self.proc.remove(f"/{number}", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from fakeserver.interpreter import hosting, wire
+from fakeserver.interpreter.courses import Course
 from fakeserver.interpreter.hosting import Host
 from fakeserver.interpreter.orders import Finished, Order
 from fakeserver.interpreter.wire import Closed, Message, Sink
@@ -174,6 +176,19 @@ def test_much_output_is_told_in_few_messages(server: Server) -> None:
     assert len(finished.stdout.splitlines()) == 20_000
     assert b"".join(piece for _, piece in server.heard) == finished.stdout
     assert len(server.heard) < 2_500
+
+
+def test_nothing_is_held_of_an_order_once_it_is_over(server: Server) -> None:
+    """Neither of one that is waited for nor of a process: what holds an interpreter is seen by no collector."""
+
+    def held() -> int:
+        gc.collect()
+        return sum(type(each) is Course for each in gc.get_objects())
+
+    before = held()
+    for number in range(10):
+        server.run("echo hi", 1001 + number if number % 2 else 0, now=lambda: ([NOW], []))
+    assert held() <= before + 2
 
 
 def test_a_message_that_is_cut_off_is_the_end() -> None:
