@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +17,7 @@ import pytest
 from fakeserver.serving.app import App
 from fakeserver.serving.protocol import server_config
 from tests.console.views import ANSWERED, READY, Console
-from tests.support.asgi import PATHS, app_of, call, credential, get, rows
+from tests.support.asgi import PATHS, SLUGS, app_of, call, credential, get, identity, rows
 from tests.support.chromium import NARROW, Browser
 from tests.support.server import Live, listening, serving
 
@@ -29,6 +33,36 @@ def labelled(words: str) -> str:
     """The control behind a label, as an expression."""
     every = "[...document.querySelectorAll('form label')]"
     return f"{every}.find((each) => each.innerText === {json.dumps(words)}).nextElementSibling"
+
+
+# The start page
+
+
+def test_the_lines_of_the_start_page_work_as_they_stand(console: Console) -> None:
+    """What is copied into a shell does what it says: a request, variables, and a command that is led here."""
+    page = console.open("#/")
+    for slug in SLUGS:
+        lines = {
+            what: page.until(f"document.querySelector('[aria-label={json.dumps(f'{what} {slug}')}]')?.textContent")
+            for what in ("A request to", "fakeserver env for", "fakeserver run for", "Variables for the SDK of")
+        }
+        told = shell(lines["A request to"])
+        assert f'"{identity(slug)}"' in told
+        variables = shell(lines["fakeserver env for"] + " && env")
+        for export in lines["Variables for the SDK of"].splitlines():
+            assert export.removeprefix("export ").replace("'", "") in variables
+        if importlib.util.find_spec("trustme"):
+            assert "REQUESTS_CA_BUNDLE" in shell(lines["fakeserver run for"].replace("python app.py", "env"))
+
+
+def shell(line: str) -> str:
+    """What a line prints in a shell that has the command."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, timeout=60, env={**os.environ, "PATH": path}, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 # Failures
@@ -268,23 +302,31 @@ def test_every_error_is_a_link(console: Console) -> None:
 
 
 def test_scenarios_are_links_too(console: Console) -> None:
-    """Those that the admin API lists for this very list, before the errors."""
-    rows = [
-        {"provider": slug, "operation": "listSandboxes", "scenario": name, "description": f"{name} rows"}
-        for slug, name in (("prime", "empty"), ("superserve", "many"), ("prime", "one"))
-    ]
-    console.page.call(
-        "Page.addScriptToEvaluateOnNewDocument",
-        source="const before = window.fetch; window.fetch = (url, options) =>"
-        " String(url).endsWith('/__admin/scenarios')"
-        f" ? Promise.resolve(new Response({json.dumps(json.dumps(rows))})) : before(url, options);",
-    )
+    """Those that the admin API lists for this very list, before the errors; and each shows what it says."""
+    listed = [each for each in console.api("GET", "/scenarios") if each["provider"] == "prime"]
+    names = [each["scenario"] for each in listed if each["operation"] == "listSandboxes"]
     page = console.open("#/links/prime/listSandboxes")
-    told = page.until("[...document.querySelectorAll('[data-state]')].slice(0, 3).map((each) => each.dataset.state)")
-    assert told[:2] == ["empty", "one"]
-    assert told[2].startswith("400")
+    every = "[...document.querySelectorAll('[data-state]')].map((each) => each.dataset.state)"
+    told = page.until(f"{every}.length && {every}")
+    assert told[: len(names)] == names
+    assert told[len(names)].startswith("400")
     page.click("[data-state=one]")
-    page.wait("location.hash === '#/explore/prime/listSandboxes?__scenario=one'")
+    page.wait(f"{ANSWERED}?.startsWith('200, 1 row of 1') && {ANSWERED}.includes('asked for by one')")
+
+
+def test_a_world_is_put_into_a_scenario(console: Console) -> None:
+    """Until somebody takes it away."""
+    page = console.open("#/worlds")
+    choice = "[...document.querySelectorAll('label')].find((each) => each.innerText === 'Lists of prime show')"
+    for name, total in (("empty", 0), ("", None)):
+        page.wait(f"Boolean({choice})")
+        page.run(
+            f"(() => {{ const field = {choice}.nextElementSibling; field.value = '{name}';"
+            " field.dispatchEvent(new Event('change')); })()"
+        )
+        page.wait(f"document.querySelector('#said').innerText === 'Lists of prime show {name or 'its documents'}'")
+        found = get(console.live.app, "prime").value["total"]
+        assert found == total if total is not None else found > 0
 
 
 # Whatever a text holds

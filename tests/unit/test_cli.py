@@ -141,6 +141,18 @@ def worlds(served: Served) -> dict[str, bytes]:
     }
 
 
+def pages(served: Served) -> dict[str, bytes]:
+    """The console and a reference, with the files that they are made of."""
+    found = {path: served.get(path).content for path in ("/", "/prime/docs", "/prime/openapi.json")}
+    for page in [*found.values()]:
+        for path in re.findall(rb'(?:href|src)="(/__console/[^"]+)"', page):
+            answer = served.get(path.decode())
+            assert answer.status_code == 200, path
+            found[path.decode()] = answer.content
+    assert len(found) > 6
+    return found
+
+
 def test_epoch_gives_identical_bytes(tmp_path: Path) -> None:
     """Two processes with one epoch and one seed send the same bytes; another seed or epoch sends others."""
     seen = {}
@@ -579,11 +591,11 @@ def test_wheel_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:
     assert Path(where.stdout.strip()).is_relative_to(installed.parent)
     command = (str(installed / "fakeserver"),)
     with serving(tmp_path, "--epoch", EPOCH, command=command, **own) as wheel:
-        found = worlds(wheel)
+        found, shown = worlds(wheel), pages(wheel)
     folder = tmp_path / "checkout"
     folder.mkdir()
     with serving(folder, "--epoch", EPOCH) as checkout:
-        assert found == worlds(checkout)
+        assert (found, shown) == (worlds(checkout), pages(checkout))
     for slug in SLUGS:
         spec = run(tmp_path, "openapi", slug, command=command, **own)
         assert spec.stdout == (ROOT / "openapi" / f"{slug}.yaml").read_text("utf-8")

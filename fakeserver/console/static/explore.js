@@ -98,7 +98,7 @@ function tell(answer, rows) {
   if (answer.status === 0) return answer.text;
   const total = totalOf(answer);
   const count = answer.status === 200 ? `, ${rows.length} row${rows.length === 1 ? "" : "s"}${total === undefined ? "" : ` of ${total}`}` : "";
-  const fault = answer.headers["x-fakeserver-fault"];
+  const fault = answer.headers["x-fakeserver-fault"] ?? answer.headers["x-fakeserver-scenario"];
   return `${answer.status}${count}, ${answer.milliseconds.toFixed(0)} ms${fault ? `, asked for by ${fault}` : ""}`;
 }
 

@@ -14,8 +14,7 @@ export async function show(place, { parts, signal }) {
   const [first] = provider.callers;
   const [errors, scenarios] = await Promise.all([
     errorsOf(provider.provider, operation.id),
-    // A server without scenarios has no such list.
-    admin("GET", "/scenarios").catch(() => []),
+    admin("GET", "/scenarios"),
   ]);
   if (signal.aborted) return;
   const fits = (each) => each.provider === provider.provider && each.operation === operation.id;

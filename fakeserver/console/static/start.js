@@ -38,5 +38,6 @@ function card(provider) {
     provider.note && h("p", { class: "faint" }, h("bdi", {}, fill(provider.note))),
     h("h3", {}, "In a shell"),
     snippet(`eval "$(fakeserver env ${slug} --base-url ${baseUrl})"`, `fakeserver env for ${slug}`),
+    snippet(`fakeserver run ${slug} --url ${root} -- python app.py`, `fakeserver run for ${slug}`),
     snippet(asCurl(request), `A request to ${slug}`));
 }

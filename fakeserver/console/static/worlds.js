@@ -9,7 +9,7 @@ const TRANSITIONS = ["immediate", "clock", "manual"];
 const LIMITS = ["default", "enforced", "off"];
 
 export async function show(place, { signal }) {
-  const [found, settings, all] = await Promise.all([admin("GET", "/namespaces"), admin("GET", "/settings"), providers()]);
+  const [found, settings, all, scenarios] = await Promise.all([admin("GET", "/namespaces"), admin("GET", "/settings"), providers(), admin("GET", "/scenarios")]);
   if (signal.aborted) return;
   const told = h("div", {});
   const list = h("div", {});
@@ -25,6 +25,8 @@ export async function show(place, { signal }) {
     h("div", { class: "bar" },
       field("Passing states end", select(TRANSITIONS, settings.transitions, (value) => change({ transitions: value }, `Passing states end: ${value}`))),
       Object.entries(settings.rate_limits).map(([slug, mode]) => field(`Rate limits of ${slug}`, select(LIMITS, mode, (value) => change({ rate_limits: { [slug]: value } }, `Rate limits of ${slug}: ${value}`)))),
+      all.map((each) => field(`Lists of ${each.provider} show`, select([["", "its documents"], ...new Set(scenarios.filter((row) => row.provider === each.provider).map((row) => row.scenario))],
+        settings.scenarios[each.provider] ?? "", (value) => change({ scenarios: { [each.provider]: value || null } }, `Lists of ${each.provider} show ${value || "its documents"}`)))),
       all.flatMap((each) => Object.entries(each.switches).map(([key, choices]) =>
         field(`${each.provider}: ${key}`, select(choices, String(settings.switches[each.provider][key]), (value) => change({ switches: { [each.provider]: { [key]: value } } }, `${key}: ${value}`)))))),
     h("h2", {}, "Namespaces"),
