@@ -272,7 +272,7 @@ def act(console: Console, name: str, *, expect: int) -> str:
 
 
 def state_of(console: Console) -> str:
-    text: str = console.page.run("document.querySelector('.states [aria-current]').innerText")
+    text: str = console.page.until("document.querySelector('.states [aria-current]').innerText")
     return text
 
 
