@@ -7,11 +7,12 @@ LOCK := requirements/dev.lock
 OTHER_SDKS := prime-0.18.0 prime-sandboxes-0.2.39
 OTHER := $(OTHER_SDKS:%=.sdks/%/.installed)
 LOWEST := .venv-lowest
+RELEASE := .venv-release
 LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/conformance tests/kit/reporting
 COVERED := 95
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve quick test soak docs check lint types contract bench bugs false-alarms vocabularies lock lowest hooks clean
+.PHONY: serve quick test soak docs check lint types contract bench bugs false-alarms vocabularies lock lowest hooks release-check clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -87,11 +88,20 @@ lowest: $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[dev]'
 	$(LOWEST)/bin/python -m pytest -n auto -q -p no:cacheprovider $(LOWEST_TESTS) $(ARGS)
 
+# What a release must pass; leaves what is published in dist/. ARGS="--tag v1.2.3" is the release itself.
+release-check: $(RELEASE)/.installed
+	$(RELEASE)/bin/python .ci/release.py $(ARGS)
+
+$(RELEASE)/.installed: $(LOCK)
+	$(PYTHON) -m venv --clear $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) build hatchling twine cyclonedx-bom
+	@touch $@
+
 vocabularies: $(VENV)/.dev
 	$(BIN)/fakeserver vocabularies --out fixtures/vocabularies.yaml --overwrite $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .sdks node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) .sdks node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; PYTHON=… names one")'

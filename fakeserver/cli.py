@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 from fakeserver import __version__, kit
 from fakeserver.arguments import INSTALL, MAX_SEED, Parser, UsageError, integer, near, one_of
 from fakeserver.exports import FORMATS, bypass_proxies
+from fakeserver.extras import install_line
 from fakeserver.loopback import ADDRESS, PORT
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
@@ -85,7 +86,7 @@ def check(arguments: Sequence[str], out: TextIO) -> int:
         commands = importlib.import_module(f"{kit.NAME}.cli.command")
     except ImportError as error:
         raise UsageError(
-            f"fakeserver: check needs the contract kit ({error}); install it with: pip install 'fakeserver[contract]'"
+            f"fakeserver: check needs the contract kit ({error}); install it with: {install_line('contract')}"
         ) from error
     code: int = commands.main(list(arguments))
     return code

@@ -18,13 +18,13 @@ import pytest
 
 from fakeserver import kit
 from fakeserver.arguments import UsageError
+from fakeserver.extras import install_line
 
 if TYPE_CHECKING:
     from fakeserver.intercept.running import Interception
     from fakeserver.testing.handles import World
     from fakeserver.testing.server import Server
 
-INSTALL = "pip install 'fakeserver[contract]'"
 KIT_PLUGIN = f"{kit.NAME}.plugin"
 MANY: Mapping[str, str] = {"action": "append"}
 SWITCH: Mapping[str, Any] = {"action": "store_true", "default": None}
@@ -169,7 +169,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             options = importlib.import_module(f"{kit.NAME}.cli.options")
             deployment = options.read_options(values_of(config))
     except ImportError as error:
-        raise pytest.UsageError(f"contract: the kit cannot be loaded ({error}); install it with: {INSTALL}") from None
+        told = f"contract: the kit cannot be loaded ({error}); install it with: {install_line('contract')}"
+        raise pytest.UsageError(told) from None
     except UsageError as error:
         names = {f"--{option.name}": config.stash[NAMES].of(option) for option in KIT_OPTIONS}
         said = re.sub(r"(?<![\w-])--[a-z-]+", lambda name: names.get(name[0], name[0]), str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.arguments import UsageError
+from fakeserver.extras import install_line
 
 if TYPE_CHECKING:
     import trustme
@@ -19,7 +20,6 @@ CERTIFICATE, KEY = "ca.pem", "ca-key.pem"
 """The files of an authority that somebody wants to keep."""
 OWNER_ONLY = 0o077
 """What nobody else may do with a folder that has a key."""
-INSTALL = "install the extra `intercept` of fakeserver, in a checkout with: pip install '.[intercept]'"
 
 
 def load_trustme() -> Any:
@@ -27,7 +27,10 @@ def load_trustme() -> Any:
     try:
         import trustme
     except ImportError as error:
-        raise UsageError(f"fakeserver: certificates need the package trustme ({error}); {INSTALL}") from None
+        how = install_line("intercept")
+        raise UsageError(
+            f"fakeserver: certificates need the package trustme ({error}); install it with: {how}"
+        ) from None
     return trustme
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from fakeserver.arguments import near
+from fakeserver.extras import install_line
 from fakeserver.recipes import words
 from fakeserver.recipes.located import FixtureError
 
@@ -21,7 +22,6 @@ PEOPLE = 40
 PLACES_OF_MAIL = ("example.com", "example.org", "example.net")
 FAMILY_FIRST = ("hu", "ja", "ko", "vi", "zh")
 """Languages in which the family's name comes first."""
-INSTALL = "pip install 'fakeserver[fixtures]'"
 
 Vocabularies = dict[str, list[Any]]
 
@@ -70,7 +70,9 @@ def make_faker(locale: str, seed: int) -> Faker:
         from faker import Faker
         from faker.config import AVAILABLE_LOCALES
     except ImportError as error:
-        raise FixtureError(f"drawing vocabularies needs Faker ({error}); install it with: {INSTALL}") from error
+        raise FixtureError(
+            f"drawing vocabularies needs Faker ({error}); install it with: {install_line('fixtures')}"
+        ) from error
     if locale not in AVAILABLE_LOCALES:
         known = difflib.get_close_matches(locale, AVAILABLE_LOCALES, n=1) or (
             "de_DE",

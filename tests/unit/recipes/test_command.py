@@ -13,6 +13,7 @@ import yaml
 from jsonschema_rs import Draft202012Validator
 
 from fakeserver import cli
+from fakeserver.extras import install_line
 from fakeserver.recipes import words
 from fakeserver.recipes.drawing import draw_vocabularies, write_vocabularies
 from fakeserver.recipes.fixture import FixtureError, load_vocabularies
@@ -172,7 +173,7 @@ def test_without_faker(monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (("vocabularies",), ("serve", "--port", "0", "--locale", "de_DE")):
         line = refusal(*arguments)
         assert "needs Faker" in line
-        assert line.endswith("pip install 'fakeserver[fixtures]'")
+        assert line.endswith(install_line("fixtures"))
 
 
 def test_a_locale_is_served(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What a release is made of: the check, its workflow, and what they say of the package."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def release() -> ModuleType:
+    """The script, as a module."""
+    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci" / "release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_supported_pythons_are_the_packages(release: Any) -> None:
+    classifiers = PYPROJECT["project"]["classifiers"]
+    minors = [int(found[1]) for each in classifiers if (found := re.search(r":: 3\.(\d+)$", each))]
+    assert (min(minors), max(minors)) == (release.LOWEST, release.NEWEST)
+
+
+def test_a_release_is_that_of_its_tag(release: Any) -> None:
+    """A tag of another version, or a version without a chapter in the changelog, stops it with one line."""
+    version = release.check_version(None)
+    with pytest.raises(SystemExit, match=rf"the tag is v999, and __version__ .* is {re.escape(version)}"):
+        release.check_version("v999")
+    if f"\n## {version} " not in (ROOT / "CHANGELOG.md").read_text("utf-8"):
+        with pytest.raises(SystemExit, match=r"CHANGELOG\.md has no chapter"):
+            release.check_version(f"v{version}")
+
+
+def test_the_image_steps_are_found(release: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every COPY and RUN of a target's stages is taken, in order, with a scratch folder for its root."""
+    steps: list[tuple[str, ...]] = []
+    monkeypatch.setattr(release, "run", lambda *command, **how: steps.append((*map(str, command),)))
+    monkeypatch.setattr(release, "try_read_only", lambda *given: None)
+    for target, wanted in (("slim", " ."), ("full", "'.[commands,intercept]'")):
+        folder = tmp_path / target
+        steps.clear()
+        release.try_image(Path(sys.executable), target, folder)
+        made, installed = (each[-1] for each in steps)
+        assert made == f"'{sys.executable}' -m venv {folder}/opt/fakeserver"
+        assert installed.startswith(f"{folder}/opt/fakeserver/bin/python -m pip install ")
+        assert installed.endswith(wanted)
+        assert (folder / "src" / "fakeserver" / "cli.py").exists()
+        assert (folder / "src" / "requirements" / "dev.lock").exists()
+        assert (folder / "src" / "pyproject.toml").exists()
+
+
+def test_what_is_published_is_what_was_checked() -> None:
+    """The workflow runs the gate and the check on the tag, and only its last job may speak to the index."""
+    build, publish = WORKFLOW["jobs"]["build"], WORKFLOW["jobs"]["publish"]
+    runs = [step["run"] for step in build["steps"] if "run" in step]
+    assert runs[0] == ".ci/run"
+    assert runs[1].startswith("make release-check ")
+    assert "--tag $GITHUB_REF_NAME" in runs[1]
+    assert publish["needs"] == "build"
+    assert (WORKFLOW["permissions"], publish["permissions"]) == ({"contents": "read"}, {"id-token": "write"})
+    assert "permissions" not in build
+    assert "secrets." not in (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+
+
+def test_the_check_says_what_it_takes() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "release.py", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert "--tag" in done.stdout
