@@ -1,20 +1,19 @@
-"""The command: `fakeserver export SLUG --format json --out DIR`."""
+"""The command: `fakeserver export SLUG --format msw|json --out DIR`."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from fakeserver.arguments import MAX_SEED, Parser, UsageError, integer, one_of
-from fakeserver.export import documents
+from fakeserver.export import documents, handlers
 from fakeserver.export.folder import Folder, Kept
-from fakeserver.export.source import Source
+from fakeserver.export.source import Export, Source
+from fakeserver.export.unexportable import Unexportable
 from fakeserver.instants import at, instant
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import Document
 from fakeserver.worlds.documents import Seeding
 
 EPOCH = instant("2026-01-01T00:00:00Z")
@@ -24,15 +23,7 @@ MAX_EXPORTED = 100_000
 """Documents of one export: more than that no page in a browser reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One form of an export: what it says of itself, and its files by name."""
-
-    about: Callable[[Source], Document]
-    files: Callable[[Source], dict[str, bytes]]
-
-
-FORMATS = {"json": Format(documents.about, documents.files_of)}
+FORMATS: Mapping[str, Callable[[Source], Export]] = {"json": documents.export, "msw": handlers.export}
 
 
 def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
@@ -44,7 +35,7 @@ def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
         type=one_of([*FORMATS], "format"),
         required=True,
         metavar="FORMAT",
-        help="json: the documents alone",
+        help="msw: handlers for the browser; json: the documents alone",
     )
     add("--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that was exported before")
     add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
@@ -69,14 +60,17 @@ def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
 def run(parsed: argparse.Namespace, service: Service, out: TextIO) -> int:
     """Write the folder, and say what it has."""
     source = Source(service, Seeding(parsed.seed, parsed.size, parsed.epoch))
-    form = FORMATS[parsed.format]
-    files = form.files(source)
     try:
-        Folder(parsed.out).write(form.about(source), files, force=parsed.force)
+        made = FORMATS[parsed.format](source)
+        Folder(parsed.out).write(made.about, made.files, force=parsed.force)
+    except Unexportable as error:
+        raise UsageError(f"fakeserver export: {parsed.slug}: {error}") from error
     except Kept as error:
         raise UsageError(f"fakeserver export: {error}; --force writes over it") from error
     except OSError as error:
         raise UsageError(f"fakeserver export: {parsed.out} cannot be written: {error.strerror}") from error
     count = sum(map(len, source.tenants.values()))
-    out.write(f"{parsed.out}: {count} documents in {len(files)} files, {sum(map(len, files.values())):,} bytes\n")
+    size = sum(map(len, made.files.values()))
+    out.write(f"{parsed.out}: {count} documents in {len(made.files)} files, {size:,} bytes\n")
+    out.writelines(f"left out: {line}\n" for line in made.about["left_out"])
     return 0

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from fakeserver.documents.collection import Collection
-from fakeserver.export.source import Source
-from fakeserver.problems import Document
+from fakeserver.export.source import Export, Source
 
 SANDBOXES = "documents.json"
 FOLDER = "kinds"
@@ -18,21 +17,14 @@ OTHER = re.compile(r"[^\w-]")
 LEFT_OUT = ("What the provider's operations do: these are documents, and nothing that answers requests.",)
 
 
-def files_of(source: Source) -> dict[str, bytes]:
-    """The files of the export, by name."""
+def export(source: Source) -> Export:
+    """The files of the export, and what it says of itself."""
     provider, world = source.provider, source.world
     files = {SANDBOXES: text_of(source.tenants)}
     kinds = world.kinds(provider, world.clock.now)
     for kind in provider.kinds:
         files[f"{FOLDER}/{OTHER.sub('-', kind)}.json"] = text_of(kinds(kind))
-    return files
-
-
-def about(source: Source) -> Document:
-    return source.about("json") | {
-        "documents": {name: len(collection) for name, collection in source.tenants.items()},
-        "left_out": list(LEFT_OUT),
-    }
+    return Export(source.about("json", LEFT_OUT), files)
 
 
 def text_of(tenants: Mapping[str, Collection]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,14 @@ from fakeserver.problems import Document
 from fakeserver.provider import Provider
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is written: what the folder says of itself, and its files by name."""
+
+    about: Document
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Source:
         """The provider's sandboxes, tenant by tenant."""
         return self.world.advance(self.provider)
 
-    def about(self, form: str) -> Document:
+    def about(self, form: str, left_out: Sequence[str]) -> Document:
         """What an export of this form says of itself, before its files."""
         return {
             "about": "Written by `fakeserver export`, which writes it again; change it by hand only for good.",
@@ -48,4 +56,6 @@ class Source:
             "seed": self.seeding.seed,
             "size": self.seeding.size,
             "epoch": at(self.seeding.epoch),
+            "documents": {name: len(collection) for name, collection in self.tenants.items()},
+            "left_out": [*left_out],
         }
