@@ -15,6 +15,7 @@ EXAMPLES = {
     "host": "::1",
     "port": "1",
     "uds": "s",
+    "tls": "1",
     "tls_cert": "c",
     "tls_key": "k",
     "log_level": "debug",
@@ -35,7 +36,7 @@ EXAMPLES = {
     "no_rate_limits": "1",
 }
 """For each flag of `serve`, what its variable may say, so that a new flag has to be one too."""
-SWITCHES = ("access_log", "watch", "no_rate_limits")
+SWITCHES = ("tls", "access_log", "watch", "no_rate_limits")
 
 
 def flag_of(name: str) -> str:
