@@ -13,7 +13,7 @@ from fakeserver.admin import har, metrics
 from fakeserver.admin.contract import check_query
 from fakeserver.admin.following import EVENTS, Followers
 from fakeserver.admin.reading import no_body, read_checked_json, world_of
-from fakeserver.admin.responses import NOTHING, respond
+from fakeserver.admin.responses import NOTHING, respond, respond_packed
 from fakeserver.admin.why import explain
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
@@ -41,7 +41,7 @@ class JournalCalls:
         world = world_of(request)
         left = (each for service in self.services.values() for each in find_left(world, service.provider))
         meta = {"total": world.journal.total, "left": [*islice(left, MAX_LEFT)]}
-        return respond({"requests": world.journal.rows(limit), "meta": meta})
+        return respond_packed(request, {"requests": world.journal.rows(limit), "meta": meta})
 
     async def delete_requests(self, request: Request) -> Response:
         await no_body(request)
