@@ -119,7 +119,7 @@ $(BIN)/uv: | $(BIN)/python
 	$(PIP) uv
 
 $(VENV)/.serve: pyproject.toml $(LOCK) | $(BIN)/python
-	$(PIP) --editable '.[commands]'
+	$(PIP) --editable '.[commands,intercept]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
