@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from fakeserver.certificates.authority import CERTIFICATE, KEY, Authority, folder_of_kept
+from fakeserver.exports import UNPROXIED
 from fakeserver.pipeline.hosts import Territory
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +37,7 @@ def run(parsed: argparse.Namespace, out: TextIO) -> int:
 def issued(territories: Iterable[Territory]) -> Iterator[tuple[Path, Path]]:
     """The files of a certificate and of its key, for this machine and the providers' hosts, by the authority that is
     kept; they are gone behind the block."""
-    names = dict.fromkeys(LOCAL)
+    names = dict.fromkeys(UNPROXIED)
     for each in territories:
         names |= dict.fromkeys((*each.api, *each.domains, *(f"*.{domain}" for domain in each.domains)))
     authority = Authority.kept(folder_of_kept())

@@ -8,6 +8,7 @@ import json
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +16,7 @@ from fakeserver.certificates.authority import Authority
 from fakeserver.intercept.guard import HTTP, HTTPS, Guard, Refused
 from fakeserver.intercept.heads import Broken, Rewriter
 from fakeserver.loopback import ADDRESS
-from fakeserver.problems import PROBLEM_JSON
+from fakeserver.problems import PROBLEM_JSON, FakeProblem
 
 MAX_CONNECTIONS = 2_048
 MAX_HEAD = 65_536
@@ -116,7 +117,8 @@ class Front:
             url = urlsplit(words[1].decode("ascii"))
             if url.scheme != "http" or not url.hostname:
                 return await refuse(writer, 400, "This is a proxy: it wants CONNECT, or the URL of a page with http://")
-            return await self._forward(url.hostname, url.port or HTTP, head, reader, writer)
+            # A request for a whole URL, as clients send it for http: one, and then the connection ends.
+            return await self._lead(url.hostname, url.port or HTTP, head, reader, writer)
         except ValueError:
             return await refuse(writer, 400, "The target of the request is none")
 
@@ -139,24 +141,18 @@ class Front:
             await writer.start_tls(context, ssl_handshake_timeout=HEAD_SECONDS)
         else:
             writer.write(ESTABLISHED)
-        return await self._stand_in(host, Rewriter(self._note(host)), b"", reader, writer)
-
-    async def _forward(
-        self, host: str, port: int, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """A request for a whole URL, as clients send it for http: one, and then the connection ends."""
-        if self.guard.of(host) is not None:
-            return await self._stand_in(host, Rewriter(self._note(host), once=True), head, reader, writer)
-        upstream = await self._reach(host, port, writer)
-        if upstream is not None:
-            rewriter = Rewriter(lambda request: [], once=True)
-            upstream[1].write(rewriter.feed(head))
-            await exchange((reader, writer), upstream, rewriter.feed)
-        return None
+        return await self._lead(host, port, b"", reader, writer)
 
     async def _reach(self, host: str, port: int, writer: asyncio.StreamWriter) -> Streams | None:
-        """A connection to a host that is nobody's we stand in for; None where there is none, which was said."""
+        """A connection to the fake for a provider's host, and else to the host; None where there is none, which was
+        said."""
         seen = self.guard.seen
+        if self.guard.of(host) is not None:
+            try:
+                return await self._connect(*self._fake)
+            except OSError:
+                await refuse(writer, 502, "The fake does not answer")
+                return None
         try:
             addresses = await self.guard.addresses(host, port)
             if port == self.port:
@@ -174,19 +170,15 @@ class Front:
         await refuse(writer, 502, f"{safe(host)} cannot be reached")
         return None
 
-    async def _stand_in(
-        self,
-        host: str,
-        rewriter: Rewriter,
-        begun: bytes,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+    async def _lead(
+        self, host: str, port: int, begun: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """The requests that come go to the fake, and its answers back, byte for byte."""
-        try:
-            upstream = await self._connect(*self._fake)
-        except OSError:
-            return await refuse(writer, 502, "The fake does not answer")
+        """Requests go where those for a host belong, with other heads, and the answers back, byte for byte. What has
+        `begun` outside of a tunnel is one request."""
+        upstream = await self._reach(host, port, writer)
+        if upstream is None:
+            return None
+        rewriter = Rewriter(self._note(host), once=bool(begun))
         try:
             upstream[1].write(rewriter.feed(begun))
             await exchange((reader, writer), upstream, rewriter.feed)
@@ -196,9 +188,10 @@ class Front:
         return None
 
     def _note(self, host: str) -> Callable[[Rewriter], list[tuple[bytes, bytes]]]:
-        """Counts each request for a host, and says which world it is for."""
+        """Counts each request for a host, and says which world it is for; those for nobody's host go as they are."""
         found = self.guard.of(host)
-        assert found is not None
+        if found is None:
+            return lambda request: []
         slug, way = found
 
         def note(request: Rewriter) -> list[tuple[bytes, bytes]]:
@@ -232,8 +225,8 @@ def safe(host: str) -> str:
 
 async def refuse(writer: asyncio.StreamWriter, status: int, detail: str) -> None:
     """Say why there is no connection; the client shows it, or at least its status."""
-    reason = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway", 503: "Service Unavailable"}[status]
-    body = json.dumps({"type": "about:blank", "title": reason, "status": status, "detail": detail}).encode()
+    body = json.dumps(FakeProblem(status, detail).body).encode()
+    reason = HTTPStatus(status).phrase
     head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\n"
     writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
     await writer.drain()

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
+from fakeserver import calls
 from fakeserver.arguments import INSTALL, Parser, UsageError, one_of
 from fakeserver.certificates.authority import Authority, system_certificates
 from fakeserver.intercept.front import Front
@@ -56,12 +56,7 @@ class Fake:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The admin API of the world; an OSError where it does not answer, or not so."""
-        request = urllib.request.Request(f"{self.base_url}/__admin{path}", method=method)
-        if body is not None:
-            request.data, request.headers["Content-type"] = json.dumps(body).encode(), "application/json"
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=SECONDS) as answer:
-            text = answer.read()
+        text, _ = calls.send(f"{self.base_url}/__admin{path}", method, body, seconds=SECONDS)
         return json.loads(text) if text else None
 
 
@@ -86,7 +81,7 @@ class Interception:
         self.front.namespace = namespace
 
     def report(self) -> list[str]:
-        """What has become of all requests, those included that came without the front; for people."""
+        """What has become of the requests that were seen; for people."""
         lines = self.seen.lines()
         if self.overridden:
             lines.append(f"these variables were set to lead here: {', '.join(self.overridden)}")
@@ -214,9 +209,9 @@ def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
         interception = stack.enter_context(intercepting(fake, slugs=slugs, **how))
         before = requests_at(fake)
         code = carry_out(command, interception.environment, err)
-        direct = max(0, requests_at(fake) - before - interception.seen.guarded.total())
-        if (more := direct - interception.seen.answered.total()) > 0:
-            interception.seen.answered["directly"] += more
+        seen = interception.seen
+        # What the SDKs' own variables lead to the fake comes without the front.
+        seen.answered["directly"] += max(0, requests_at(fake) - before - seen.guarded.total() - seen.answered.total())
         for line in interception.report():
             print(f"fakeserver: {line}", file=err)
         return code

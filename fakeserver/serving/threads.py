@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-import urllib.request
+from typing import Self
 
 import uvicorn
 
+from fakeserver import calls
 from fakeserver.loopback import ADDRESS
 from fakeserver.serving.app import App
 from fakeserver.serving.protocol import server_config
@@ -25,11 +26,10 @@ class ThreadedServer:
         self._server = uvicorn.Server(server_config(app, log_level="error", shutdown_seconds=1))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
-    def start(self) -> ThreadedServer:
+    def start(self) -> Self:
         """Begin to answer, and return once it does."""
         self._thread.start()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        opener.open(f"{self.base_url}/__admin/health", timeout=START_SECONDS).close()
+        calls.send(f"{self.base_url}/__admin/health", seconds=START_SECONDS)
         return self
 
     def stop(self) -> None:

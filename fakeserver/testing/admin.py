@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
 
+from fakeserver import calls
 from fakeserver.problems import Document, Json
 
 CALL_SECONDS = 30.0
@@ -33,8 +33,6 @@ class Admin:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        # Proxies of the environment must not see calls to this machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
         """The JSON answer of an admin call, or None where it has none. AdminError: it is refused."""
@@ -43,15 +41,8 @@ class Admin:
 
     def send(self, method: str, path: str, body: Json = None) -> tuple[bytes, str]:
         """The bytes of the answer, and their media type."""
-        request = urllib.request.Request(
-            f"{self.base_url}/__admin{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
         try:
-            with self._opener.open(request, timeout=CALL_SECONDS) as response:
-                return response.read(), response.headers.get_content_type()
+            return calls.send(f"{self.base_url}/__admin{path}", method, body, seconds=CALL_SECONDS)
         except urllib.error.HTTPError as error:
             with error:
                 raise AdminError(error.code, json.loads(error.read())) from None

@@ -20,10 +20,6 @@ class Server(ThreadedServer):
         super().__init__(create_app(settings))
         self._numbers = itertools.count(1)
 
-    def start(self) -> Server:
-        super().start()
-        return self
-
     @contextlib.contextmanager
     def world(self, name: str | None = None) -> Iterator[World]:
         """A fresh world; it is deleted when the block is left."""

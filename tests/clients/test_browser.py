@@ -7,7 +7,6 @@ import html
 import http.server
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -20,9 +19,9 @@ import pytest
 from fakeserver.arguments import UsageError
 from fakeserver.cli import serve_parser
 from tests.support.asgi import PATHS, app_of, call, credential, header_of
+from tests.support.chromium import CHROMIUM, FLAGS, MISSING
 from tests.support.server import Live
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SLUGS = [*PATHS]
 LOOPBACK_ORIGINS = [
     "http://localhost",
@@ -279,18 +278,7 @@ def browse(dev_server: tuple[Path, int], tmp_path: Path) -> Callable[[str, dict[
         run = subprocess.run(
             [
                 CHROMIUM,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-proxy-server",
-                # Every name is this machine, so that nothing can leave it, and a foreign origin can be played.
-                "--host-resolver-rules=MAP * 127.0.0.1",
+                *FLAGS,
                 f"--user-data-dir={tmp_path / f'profile-{host}'}",
                 "--virtual-time-budget=10000",
                 "--dump-dom",
@@ -322,7 +310,7 @@ def calls(live: Live) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian's package is called chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 def test_a_page_on_a_dev_server_shows_rows(
     live: Live, browse: Callable[[str, dict[str, Any]], Any], calls: dict[str, Any]
 ) -> None:
@@ -342,7 +330,7 @@ def test_a_page_on_a_dev_server_shows_rows(
     assert told["limited"]["headers"]["preference-applied"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian's package is called chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 def test_a_page_from_elsewhere_gets_nothing(
     browse: Callable[[str, dict[str, Any]], Any], calls: dict[str, Any]
 ) -> None:

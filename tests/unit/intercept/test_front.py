@@ -175,6 +175,12 @@ def test_what_no_proxy_is_asked(asked: Asked, raw: bytes) -> None:
     assert (status, bool(detail), asked.opened) == (400, True, [])
 
 
+def test_no_http_to_another_host(asked: Asked) -> None:
+    """It is told there as it is where the fake stands in."""
+    status, detail = asked.refusal(b"GET http://example.com/ HTTP/1.1\r\nHost: x\r\nContent-Length: y\r\n\r\n")
+    assert (status, detail) == (400, "What was sent to example.com is no HTTP/1.1")
+
+
 def test_no_http_behind_the_handshake(asked: Asked) -> None:
     """HTTP/2 without having agreed on it, for one."""
     with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:

@@ -1,0 +1,28 @@
+"""Calls of servers on this machine, as their admin API takes them: JSON there and back, past proxies of the
+environment."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from functools import cache
+from typing import Any
+
+
+@cache
+def opener() -> urllib.request.OpenerDirector:
+    """What opens URLs and knows no proxy."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def send(url: str, method: str = "GET", body: Any = None, *, seconds: float) -> tuple[bytes, str]:
+    """The bytes of an answer, and their media type. OSError: there is none in time, or as an HTTPError, it is a
+    refusal."""
+    request = urllib.request.Request(
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with opener().open(request, timeout=seconds) as answer:
+        return answer.read(), answer.headers.get_content_type()
