@@ -9,10 +9,11 @@ import signal
 import subprocess
 import tempfile
 import urllib.error
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ SECONDS = 10.0
 """Until a running fake has answered."""
 FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 """Signals that are the command's. One from the terminal (Ctrl-C) reaches it by itself."""
-IGNORED = ("SIGINT", "SIGQUIT")
+FROM_TERMINAL = ("SIGINT", "SIGQUIT")
 
 
 @dataclass(slots=True)
@@ -204,11 +205,12 @@ def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
         parser.error("a command is missing: fakeserver run [SLUG …] -- COMMAND …")
     slugs = tuple(dict.fromkeys((*parsed.providers, *getattr(parsed, "only", ()))))
     with ExitStack() as stack:
+        signals = stack.enter_context(Signals())
         fake = there(parsed) if parsed.url else stack.enter_context(started(parsed, slugs))
         how = {"offline": parsed.offline, "allowed": parsed.allow, "strict_credentials": parsed.strict_credentials}
         interception = stack.enter_context(intercepting(fake, slugs=slugs, **how))
         before = requests_at(fake)
-        code = carry_out(command, interception.environment, err)
+        code = carry_out(command, interception.environment, signals, err)
         seen = interception.seen
         # What the SDKs' own variables lead to the fake comes without the front.
         seen.answered["directly"] += max(0, requests_at(fake) - before - seen.guarded.total() - seen.answered.total())
@@ -251,24 +253,56 @@ def requests_at(fake: Fake) -> int:
         return 0
 
 
-def carry_out(command: Sequence[str], environment: Mapping[str, str], err: TextIO) -> int:
+class Signals:
+    """Signals to this process, as long as the block lasts: one before the command ends the run, with all that it has
+    set up; from then on they are the command's, whose own they may answer before we know of it."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._starting = False
+        self._early: list[int] = []
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Signals:
+        self._handle(FORWARDED, self._receive)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for each, before in self._before.items():
+            signal.signal(each, before)
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """The command; an OSError where it cannot be run."""
+        self._starting = True
+        # Whoever sends one of these has sent it to the command too.
+        self._handle(FROM_TERMINAL, lambda number, frame: None)
+        self.process = subprocess.Popen(command, env=dict(environment))
+        for number in self._early:
+            self.process.send_signal(number)
+        return self.process
+
+    def _handle(self, names: Sequence[str], handler: Callable[[int, FrameType | None], Any]) -> None:
+        found = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        for each in found:
+            # One that was ignored when we began (nohup) stays so, for the command too.
+            if (before := signal.getsignal(each)) is not signal.SIG_IGN:
+                self._before[each] = before
+                signal.signal(each, handler)
+
+    def _receive(self, number: int, frame: object) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+        elif self._starting:
+            self._early.append(number)
+        else:
+            raise SystemExit(SIGNALLED + number)
+
+
+def carry_out(command: Sequence[str], environment: Mapping[str, str], signals: Signals, err: TextIO) -> int:
     """Run a command to its end; its exit code, as a shell has it."""
-    signals = [getattr(signal, name) for name in FORWARDED if hasattr(signal, name)]
-    ignored = [getattr(signal, name) for name in IGNORED if hasattr(signal, name)]
-    kept = {each: signal.getsignal(each) for each in (*signals, *ignored)}
     try:
-        process = subprocess.Popen(command, env=dict(environment))
+        code = signals.start(command, environment).wait()
     except OSError as error:
         print(f"fakeserver: {command[0]} cannot be run: {error.strerror}", file=err)
         return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
-    try:
-        for each in signals:
-            signal.signal(each, lambda number, frame: process.send_signal(number))
-        for each in ignored:
-            # Whoever sent it has sent it to the command too.
-            signal.signal(each, lambda number, frame: None)
-        code: int = process.wait()
-    finally:
-        for each, before in kept.items():
-            signal.signal(each, before)
     return code if code >= 0 else SIGNALLED - code
