@@ -17,6 +17,7 @@ from tests.support.network import run_inside, why_not
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
+NODE_22 = ROOT / "node_modules" / "node-22" / "bin" / "node"
 RECORDER = """
 import json, os, socket
 connect, look_up, path = socket.socket.connect, socket.getaddrinfo, os.environ["RECORD"]
@@ -116,13 +117,16 @@ def test_a_python_script_as_it_stands(run: Run, script: str, namespace: str) -> 
     assert [each for each in run.asked() if not is_here(each)] == []
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_a_node_script_as_it_stands(run: Run) -> None:
-    """`fetch`, the SDK that stands on it, and `node:https`."""
+@pytest.mark.parametrize("node", ["node", str(NODE_22)], ids=["the system's", "22"])
+def test_a_node_script_as_it_stands(run: Run, node: str) -> None:
+    """`fetch`, the SDK that stands on it, and `node:https`; by a preload where Node knows no proxy (20), else by
+    itself."""
+    if shutil.which(node) is None:
+        pytest.skip(f"{node} is not installed")
     script = ROOT / "node_modules" / ".fakeserver-run.mjs"
     script.write_text(NODE)
     try:
-        done = run("--", "node", str(script))
+        done = run("--", node, str(script))
     finally:
         script.unlink()
     assert (done.returncode, done.stdout.strip()) == (0, "hi"), done.stderr

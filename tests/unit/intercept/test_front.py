@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from fakeserver.certificates.authority import Authority
 from fakeserver.intercept import front as fronts
@@ -58,10 +61,13 @@ class Asked:
         client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         return client
 
+    def context(self) -> ssl.SSLContext:
+        """That of a client which trusts our authority alone."""
+        return ssl.create_default_context(cadata=self.authority.certificate.decode())
+
     def secure(self, client: socket.socket, name: str) -> ssl.SSLSocket:
         assert client.recv(4_096).startswith(b"HTTP/1.1 200 ")
-        context = ssl.create_default_context(cadata=self.authority.certificate.decode())
-        return context.wrap_socket(client, server_hostname=name)
+        return self.context().wrap_socket(client, server_hostname=name)
 
     def refusal(self, raw: bytes) -> tuple[int, str]:
         """The status and the words of an answer to these bytes, after which the connection ends."""
@@ -116,6 +122,42 @@ def test_a_tunnel_for_http_needs_no_handshake(asked: Asked) -> None:
         assert client.recv(4_096).startswith(b"HTTP/1.1 200 ")
         client.sendall(GET)
         assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_websocket_passes(server: Server) -> None:
+    """By a real client through the proxy: both ways, long and short, text and bytes, from whichever side speaks first;
+    the server sees the host, and the end of it."""
+    hosts: list[str] = []
+
+    def echo(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        hosts.append(connection.request.headers["Host"])
+        connection.send("ready")
+        for message in connection:
+            connection.send(message)
+        hosts.append("closed")
+
+    asked = Asked(server, ELSEWHERE)
+    with serve(echo, "127.0.0.1", 0, compression=None) as there, ThreadPoolExecutor(1) as pool:
+        pool.submit(there.serve_forever)
+        asked.fake = there.socket.getsockname()
+        asked.front.start()
+        url, proxy = "wss://api.primeintellect.ai/terminal", asked.front.url
+        with connect(url, proxy=proxy, ssl=asked.context(), compression=None, max_size=None) as client:
+            assert client.recv(SECONDS) == "ready"
+            for message in ("ü", b"\x00\xff" * 200_000, ""):
+                client.send(message)
+                assert client.recv(SECONDS) == message
+        asked.front.stop()
+        there.shutdown()
+    assert hosts == ["api.primeintellect.ai", "closed"]
+
+
+def test_a_websocket_that_the_fake_does_not_serve_is_refused_by_it(asked: Asked) -> None:
+    """In words, as every path that it does not know."""
+    with pytest.raises(InvalidStatus) as refused:
+        connect("wss://api.primeintellect.ai/terminal", proxy=asked.front.url, ssl=asked.context())
+    assert refused.value.response.status_code == 404
 
 
 def test_another_host_is_passed_through_untouched(asked: Asked) -> None:
