@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -239,6 +240,8 @@ def started(parsed: argparse.Namespace, slugs: Sequence[str]) -> Iterator[Fake]:
     from fakeserver.serving.threads import ThreadedServer
 
     server = ThreadedServer(create(settings_of(parsed, only=())))
+    # What start made lives as long as the process, whose end would look through all of it.
+    gc.freeze()
     try:
         yield Fake(server.start().base_url, parsed.namespace)
     finally:
@@ -281,13 +284,13 @@ class Signals:
             self.process.send_signal(number)
         return self.process
 
-    def _handle(self, names: Sequence[str], handler: Callable[[int, FrameType | None], Any]) -> None:
+    def _handle(self, names: Sequence[str], receive: Callable[[int, FrameType | None], Any]) -> None:
         found = [getattr(signal, name) for name in names if hasattr(signal, name)]
         for each in found:
             # One that was ignored when we began (nohup) stays so, for the command too.
             if (before := signal.getsignal(each)) is not signal.SIG_IGN:
                 self._before[each] = before
-                signal.signal(each, handler)
+                signal.signal(each, receive)
 
     def _receive(self, number: int, frame: object) -> None:
         if self.process is not None:

@@ -15,6 +15,7 @@ import uvicorn
 
 from fakeserver.serving.app import App
 from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.threads import PromptServer
 from tests.support.asgi import PATHS, Row, header_of
 
 BIGGEST_PAGE = {"dreadnode": "?limit=100", "instavm": "?limit=1000", "prime": "?per_page=1000", "superserve": ""}
@@ -79,7 +80,7 @@ def listening(config: uvicorn.Config, port: int = 0) -> Iterator[str]:
     """The address of any application that is served on a port of 127.0.0.1, a free one unless it is said which, until
     the block ends."""
     listener = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(config)
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -90,6 +91,6 @@ def listening(config: uvicorn.Config, port: int = 0) -> Iterator[str]:
             time.sleep(0.005)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(START_SECONDS)
         listener.close()
