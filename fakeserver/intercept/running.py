@@ -28,6 +28,7 @@ from fakeserver.loopback import is_loopback
 from fakeserver.pipeline.hosts import Hosts, Territory
 from fakeserver.problems import Document
 from fakeserver.providers import PROVIDERS
+from fakeserver.serving import variables
 
 NOT_FOUND, CANNOT_RUN, SIGNALLED = 127, 126, 128
 """As shells end for a command that is not there, that cannot be run, or that a signal has ended."""
@@ -201,7 +202,7 @@ def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
         from fakeserver.serving.command import add_worlds
 
         add_worlds(parser)
-    parsed = parser.parse_args(ours)
+    parsed = variables.parse(parser, ours, os.environ)
     if not command:
         parser.error("a command is missing: fakeserver run [SLUG …] -- COMMAND …")
     slugs = tuple(dict.fromkeys((*parsed.providers, *getattr(parsed, "only", ()))))

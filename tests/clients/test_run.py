@@ -190,6 +190,18 @@ kill $server
     assert (done.returncode, done.stdout) == (0, "401200"), done.stderr
 
 
+def test_flags_are_variables_too(run: Run) -> None:
+    """A flag of its own and one of the fake's; a wrong one is named."""
+    script = (
+        "curl -s -H 'X-API-Key: any' https://api.superserve.ai/sandboxes; curl -s -o /dev/null https://example.com/"
+    )
+    done = run("superserve", "--", "sh", "-c", script, FAKESERVER_OFFLINE="1", FAKESERVER_SIZE="0")
+    assert done.stdout == "[]", done.stderr
+    assert "refused: example.com" in done.stderr
+    done = run("--", "true", FAKESERVER_SEED="many")
+    assert (done.returncode, "FAKESERVER_SEED: 'many'" in done.stderr) == (2, True)
+
+
 def test_signals_and_exit_codes(run: Run) -> None:
     """They are the command's; what cannot be run ends as in a shell."""
     assert run("--", "sh", "-c", "kill -TERM $$").returncode == 128 + 15
