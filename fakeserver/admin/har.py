@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl, quote
 
 from fakeserver import __version__
 from fakeserver.instants import at
+from fakeserver.pipeline.places import PATH_CHARACTERS
 from fakeserver.problems import Document
 from fakeserver.spec.reader import SecurityScheme
 from fakeserver.worlds.entries import Entry
 from fakeserver.worlds.journal import Journal
 
-PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
 MAX_PAIRS = 1_000
 """Fields of a query that are taken apart."""

@@ -28,10 +28,8 @@ MAX_REFILED = 1_000
 
 
 class Collection:
-    """One tenant's documents: the stored ones (`Overlay`), as they are by now (`Ageing`), filed (`Index`).
-
-    A copy (`copy.copy`) is a view that stays whole: both share what they have until one of them is changed.
-    """
+    """One tenant's documents: the stored ones (`Overlay`), as they are by now (`Ageing`), filed (`Index`). A copy
+    (`copy.copy`) is a view that stays whole: both share what they have until one of them is changed."""
 
     def __init__(
         self, source: Seeded | None, order: Order, lifetimes: Lifetimes | None = None, dues: Dues | None = None
@@ -213,6 +211,11 @@ class Collection:
         self._ageing.schedule_all(self._overlay)
         self._show_anew()
 
+    @property
+    def stands(self) -> bool:
+        """Whether what is shown is another only with another revision of its answers."""
+        return not self._passing and not self._ageing.meters
+
     def is_stale(self, now: int) -> bool:
         """Whether the running clock, which is at `now`, may have changed what is shown since it was last looked at."""
         ageing = self._ageing
@@ -368,8 +371,6 @@ class Collection:
             self._overlay, self._ageing = self._overlay.fork(), self._ageing.fork()
             self._index, self._bodies, self._passing = self._index.fork(), dict(self._bodies), set(self._passing)
             self._shared = False
-
-    # Another recipe
 
     def carry(self, old: Collection, refuse: Callable[[Document], str | None]) -> list[str]:
         """Take over what was stored and removed in a collection of the same seed but another recipe, as far as it fits;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,6 +16,9 @@ from fakeserver.problems import PROBLEM_JSON, FakeProblem
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
+
+if TYPE_CHECKING:
+    from fakeserver.pipeline.repeats import Repeat
 
 FAULT_HEADER = "X-Fakeserver-Fault"
 SCENARIO_HEADER, OUTSIDE_HEADER = "X-Fakeserver-Scenario", "X-Fakeserver-Outside-Schema"
@@ -49,6 +52,8 @@ class Request:
     scheme: str = "http"
     aside: bool = False
     base_url: str = ""
+    again: bool = False
+    """Whether it has come before, so that its answer is worth keeping."""
 
 
 def not_yet(outcome: Callable[[], Any]) -> Answer:
@@ -70,6 +75,8 @@ class Answer:
     fault: str | None = None
     job: Job | None = None
     conclude: Callable[[Callable[[], Any]], Answer] = not_yet
+    repeat: Repeat | None = None
+    """What the answer stood on, where it can be given again."""
 
     def text(self) -> bytes:
         """The whole body."""
@@ -100,6 +107,7 @@ class Progress:
     remark: str = ""
     outcome: str = ""
     scenario: str = ""
+    repeat: Repeat | None = None
 
     def injected(self, phase: str) -> Injected | None:
         """The other answer than the real one that somebody wants in this phase, to be raised."""

@@ -13,7 +13,6 @@ from weakref import WeakSet
 
 import orjson
 
-from fakeserver import loopback
 from fakeserver.documents.changes import ChangeError, TakenError
 from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
 from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
@@ -22,6 +21,8 @@ from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, mark, own_refusal
 from fakeserver.pipeline.hosts import Territory
+from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
+from fakeserver.pipeline.repeats import Repeat, standing_of
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.pipeline.scenarios import Scenes
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
@@ -49,11 +50,6 @@ GUARD_HEADER = "X-Fakeserver-Guard"
 """What would have left the machine, as method and URL."""
 MODES = {"default": None, "enforced": True, "off": False}
 """By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
-PATH_CHARACTERS = "/:@!$&'()*+,;="
-QUERY_CHARACTERS = PATH_CHARACTERS + "?%[]"
-"""What stands in a path, decoded, and in a query, as it came, for itself."""
-HOST_CHARACTERS = ":[]"
-"""What stands in a host for itself, beside letters, digits, dots and dashes."""
 
 NOBODY = Caller("", "", "", {})
 """Who asks a public operation."""
@@ -104,7 +100,26 @@ class Service:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect. An
         answer with a job that does not stream is to be concluded when that is done."""
         progress = Progress(world.clock.now)
-        return self.conclude(lambda: self.respond(request, world, progress), request, world, progress)
+        answer = self.conclude(lambda: self.respond(request, world, progress), request, world, progress)
+        answer.repeat = progress.repeat
+        return answer
+
+    def repeat(self, kept: Repeat) -> Answer | None:
+        """The answer to a request that was answered before, counted and noted like every other; None where something
+        that the answer stood on is not as it was."""
+        world, before = kept.world, kept.progress
+        if world.settings is not kept.settings or world.faults.rules:
+            return None
+        progress = Progress(world.clock.now, before.operation, before.caller, before.values, client=before.client)
+        tenants = world.advance(self.provider, progress.instant)
+        if tenants is not kept.tenants or standing_of(tenants, world) != kept.standing:
+            return None
+
+        def respond() -> Answer:
+            self.count_request(kept.meters, progress, world)
+            return self.answer_with(kept.result, progress)
+
+        return self.conclude(respond, kept.request, world, progress)
 
     def conclude(self, respond: Callable[[], Answer], request: Request, world: World, progress: Progress) -> Answer:
         """What a stage of the request responds with, or its refusal, with the effect that somebody wants, and noted."""
@@ -200,6 +215,8 @@ class Service:
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
             view.keys = keys
         result = meaning.answer(asked, view)
+        if request.again and requested is None and route.plain and isinstance(meaning, Filtering):
+            progress.repeat = Repeat.of(self.provider.slug, request, progress, meters, tenants, world, result)
         if result.writes or result.after:
             result = self.write(result, meaning, asked, view, progress, world)
         if result.job is not None and progress.effect is not None and progress.effect.comes_before:
@@ -367,22 +384,6 @@ class Service:
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
     """A JSON value as it is sent; a body in pieces is already."""
     return body if isinstance(body, Iterator) else orjson.dumps(body)
-
-
-def location_of(request: Request, path: str) -> str:
-    """Another path of the same provider, with the query that came. It names no host, so that it holds behind a proxy
-    that ends TLS or answers elsewhere."""
-    query = b"?" + request.query if request.query else b""
-    return quote(request.prefix + path, safe=PATH_CHARACTERS) + quote(query, safe=QUERY_CHARACTERS)
-
-
-def base_url_of(request: Request) -> str:
-    """Where the client found the provider. A body has no other way to say it than with a host: that of the request,
-    which whoever sent it can reach."""
-    if request.base_url:
-        return request.base_url
-    host = request.headers.get("host") or f"{loopback.NAME}:{loopback.PORT}"
-    return f"{request.scheme}://{quote(host, safe=HOST_CHARACTERS)}{quote(request.prefix, safe=PATH_CHARACTERS)}"
 
 
 def challenge(operation: Operation | None, status: int) -> dict[str, str]:

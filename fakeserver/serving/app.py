@@ -17,6 +17,7 @@ from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.hosts import Hosts, Way
+from fakeserver.pipeline.repeats import Repeat
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json, Moved, Problem
@@ -24,6 +25,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import drawing, fixture
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
+from fakeserver.serving.remembering import AGAIN, Remembered
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
@@ -145,6 +147,7 @@ class App:
     def serve_from(self, services: dict[str, Service]) -> None:
         """Answer with these services from now on."""
         self.services = services
+        self.remembered = Remembered()
         self.root = next(iter(services.values())) if len(self.settings.only) == 1 else None
         self.hosts = Hosts(each.territory for each in services.values())
         self.admin = api.application(services, self.seeded, self.worlds, self.settings.admin_token, self.latencies)
@@ -209,6 +212,14 @@ class App:
         except (FakeProblem, Problem, Moved):
             return MAX_BODY_BYTES
 
+    def repeat(self, kept: Repeat) -> Answer | None:
+        """The answer to a request that came before, in the same bytes; None where it has to be made anew."""
+        name, service = kept.world.name, self.services.get(kept.slug)
+        # A namespace may have been dropped, and one of its name made since; this one is the latest in use.
+        if service is None or (self.worlds.named(name) if name else self.worlds.root) is not kept.world:
+            return None
+        return service.repeat(kept)
+
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
         """The answer to a request, with its body if that is there; None where it takes more than the application
         itself: the admin API, pages in a browser, and bodies that have to be waited for."""
@@ -256,7 +267,8 @@ class App:
             return own_refusal(problem)
         prefix, scheme = scope["path"].removesuffix(path), scope.get("scheme", "http")
         query, address = scope["query_string"], address_of(scope)
-        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme)
+        again = scope.get(AGAIN, False)
+        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme, again=again)
         return service.answer(request, world)
 
     def answer_at_host(self, service: Service, way: Way, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:

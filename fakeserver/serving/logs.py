@@ -15,13 +15,13 @@ from starlette.types import Message, Receive, Scope, Send
 from fakeserver.instants import at
 from fakeserver.machine import time
 from fakeserver.pipeline.exchange import FAULT_HEADER, Answer
+from fakeserver.pipeline.places import PATH_CHARACTERS
 from fakeserver.worlds.entries import MAX_TEXT
 from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.masking import mask
 
 PLAIN, JSON = FORMATS = ("plain", "json")
 SERVER = ("fakeserver", "uvicorn")
-PATH_CHARACTERS = "/:@!$&'()*+,;="
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
 """What stands for itself in a path, decoded, and in a query, as it came; nothing that could begin another line does."""
 

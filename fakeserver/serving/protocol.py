@@ -16,7 +16,10 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
+from fakeserver.pipeline.repeats import Repeat
+from fakeserver.serving.app import App
 from fakeserver.serving.loops import new_loop
+from fakeserver.serving.remembering import AGAIN
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 from fakeserver.spec.parameters import UNESCAPED
 
@@ -79,18 +82,68 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
+        # Whatever stands in front of the application has to see every request.
+        self.again = self.app if isinstance(self.app, App) else None
+        self.rested, self.seen, self.used = True, False, 0.0
+        self.repeat: Repeat | None = None
+        self.timer: asyncio.TimerHandle | None = None
         self.waiting: deque[RequestResponseCycle] = deque()
         self.head: bytes | None = None
         self.held: bytearray | None = None
 
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def data_received(self, packet: bytes) -> None:
+        self.used, begins, self.seen, self.repeat = self.loop.time(), self.rested, False, None
+        key = packet, self.client[0] if self.client else ""
+        if self.again is not None and begins:
+            remembered = self.again.remembered
+            kept = remembered.find(key)
+            if kept is not None:
+                if self.answer_again(kept):
+                    return
+                remembered.drop(key)
+            self.seen = remembered.was_seen(packet)
         self.turn = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
         self.begun, self.has_bodies = 0, False
         super().data_received(packet)
         if self.head is not None:
             self.head = self.packet
+        whole = begins and self.rested and self.begun == 1 and not self.transport.is_closing()
+        if whole and self.repeat is not None and self.again is not None:
+            self.again.remembered.keep(key, self.repeat)
+
+    def answer_again(self, kept: Repeat) -> bool:
+        """Whether a packet was answered as the same bytes were before, without parsing them."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if not idle or self.flow.write_paused or self.transport.is_closing() or self.again is None:
+            return False
+        answer = self.again.repeat(kept)
+        if answer is None:
+            return False
+        self.write_whole(answer, answer.text(), "GET", stays=True)
+        self.end_at_once()
+        return True
+
+    def end_at_once(self) -> None:
+        """What uvicorn does behind an answer, but for its timer of an idle connection, which each packet takes away
+        again: here one timer looks whether the connection has been used since."""
+        self.server_state.total_requests += 1
+        if self.timer is None and not self.transport.is_closing():
+            self.timer = self.loop.call_later(self.timeout_keep_alive, self.end_idle)
+
+    def end_idle(self) -> None:
+        """End the connection if it has been idle for long enough, or look again when it will have been."""
+        if self.timeout_keep_alive_task is not None:
+            # uvicorn's own timer runs, behind what a task has answered.
+            self.timer = None
+            return
+        left = self.timeout_keep_alive - (self.loop.time() - self.used)
+        idle = self.rested and (self.cycle is None or self.cycle.response_complete)
+        if not idle or left > 0:
+            self.timer = self.loop.call_later(left if left > 0 else self.timeout_keep_alive, self.end_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     # The parser refuses a request whose target has bytes that belong escaped, and uvicorn says no more than that it is
     # invalid. The application can say what is wrong, in the words of the provider, and note it.
@@ -108,12 +161,12 @@ class Protocol(HttpToolsProtocol):
         answer = self.at_once(cast(Scope, self.scope), b"")
         if answer is None:
             return super().send_400_response("The target of the request has bytes that have to be percent-encoded.")
-        self.write_whole(answer, answer.text(), stays=False)
+        self.write_whole(answer, answer.text(), self.scope["method"], stays=False)
 
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.head = b""
+        self.head, self.rested = b"", False
         self.begun += 1
         cast(dict[str, object], self.scope)[TRANSPORT] = self.transport
 
@@ -158,20 +211,21 @@ class Protocol(HttpToolsProtocol):
         """Whether the application has had the answer at once, which is sent."""
         assert self.at_once is not None
         self.scope["path"], self.scope["query_string"] = target_of(self.url)
+        if self.seen and self.scope["method"] == "GET":
+            cast(dict[str, object], self.scope)[AGAIN] = True
         answer = self.at_once(cast(Scope, self.scope), body)
         if answer is None:
             return False
         if self.send_now(answer):
             # Trailers would be headers otherwise.
             self.headers = []
+            self.repeat = answer.repeat
             return True
         cast(dict[str, object], self.scope)[ANSWER] = answer
         return False
 
     def give_to_task(self) -> None:
         """Let uvicorn make the task that answers."""
-        # An answer that was sent at once has armed the timer that ends idle connections.
-        self._unset_keepalive_if_required()
         super().on_headers_complete()
         self.headers = []
 
@@ -181,16 +235,18 @@ class Protocol(HttpToolsProtocol):
             return False
         stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         try:
-            self.write_whole(answer, answer.body, stays)
+            self.write_whole(answer, answer.body, self.scope["method"], stays)
         except ValueError:
             # ASGI has a way to say that an application failed.
             return False
-        self.on_response_complete()
+        if not stays:
+            answer.repeat = None
+        self.end_at_once()
         return True
 
-    def write_whole(self, answer: Answer, body: bytes, stays: bool) -> None:
+    def write_whole(self, answer: Answer, body: bytes, method: str, stays: bool) -> None:
         """Write an answer in one piece; the connection stays or is closed."""
-        headers, body = in_one_piece(answer, body, self.scope["method"])
+        headers, body = in_one_piece(answer, body, method)
         lines = [STATUS_LINE[answer.status]]
         lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
         lines += [b"%s: %s\r\n" % each for each in headers]
@@ -209,6 +265,7 @@ class Protocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self.rested = True
         if self.held is not None:
             body, self.held = bytes(self.held), None
             if self.answer_now(body):
@@ -220,6 +277,8 @@ class Protocol(HttpToolsProtocol):
 
     # uvicorn tells only the newest of several pipelined requests; the others would wait for ever.
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
         for cycle in self.waiting:
             if not cycle.response_complete:
                 cycle.disconnected = True

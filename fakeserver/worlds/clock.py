@@ -74,6 +74,11 @@ class Clock:
         return self._live or self.factor != 1.0
 
     @property
+    def stands(self) -> bool:
+        """Whether seeded documents are as old as they are until somebody moves the clock."""
+        return not self._ages_by_itself
+
+    @property
     def stepped(self) -> int:
         """`aged`, but in steps while a stationary world's clock is scaled, so that not every request finds all
         documents older."""

@@ -1,0 +1,67 @@
+"""Packets that came more than once, with what their answers stood on, so that the next one is not even parsed.
+
+A packet is kept when it is seen for the second time: what is asked once leaves nothing but its hash.
+"""
+
+from __future__ import annotations
+
+from fakeserver.pipeline.repeats import Repeat
+
+AGAIN = "fakeserver.again"
+"""Where the scope says that the request has been there before."""
+MAX_SEEN = 8_192
+"""Packets of which it is known that they were there once."""
+MAX_PACKET = 2_048
+"""Bytes of a packet that is remembered."""
+MAX_BYTES = 16_000_000
+"""Of all answers that are kept, and what is written down of each beside its body."""
+EACH = 2_000
+
+Key = tuple[bytes, str]
+"""A packet, and the address that it came from."""
+
+
+class Remembered:
+    """What one application remembers of its requests."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, None] = {}
+        self._kept: dict[Key, Repeat] = {}
+        self._size = 0
+
+    def find(self, key: Key) -> Repeat | None:
+        return self._kept.get(key)
+
+    def was_seen(self, packet: bytes) -> bool:
+        """Whether a packet has been there; it has from now on. A large one counts as new."""
+        if len(packet) > MAX_PACKET:
+            return False
+        number = hash(packet)
+        if number in self._seen:
+            return True
+        if len(self._seen) == MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
+        self._seen[number] = None
+        return False
+
+    def keep(self, key: Key, repeat: Repeat) -> None:
+        """Keep what an answer stood on; the oldest make room."""
+        self.drop(key)
+        self._kept[key] = repeat
+        self._size += size_of(key, repeat)
+        while self._size > MAX_BYTES:
+            self.drop(next(iter(self._kept)))
+
+    def drop(self, key: Key) -> None:
+        repeat = self._kept.pop(key, None)
+        if repeat is not None:
+            self._size -= size_of(key, repeat)
+
+    def clear(self) -> None:
+        self._kept, self._size = {}, 0
+
+
+def size_of(key: Key, repeat: Repeat) -> int:
+    body = repeat.result.body
+    assert isinstance(body, bytes)
+    return EACH + len(key[0]) + len(body)
