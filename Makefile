@@ -12,7 +12,7 @@ LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/
 COVERED := 95
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
-.PHONY: serve quick test soak docs check lint types contract bench bugs false-alarms vocabularies lock lowest hooks release-check clean
+.PHONY: serve quick test soak docs pages check lint types contract bench bugs false-alarms vocabularies lock lowest hooks release-check clean
 
 # All four providers on http://127.0.0.1:8000; ARGS takes the flags of `fakeserver serve`.
 serve: $(VENV)/.serve
@@ -39,9 +39,15 @@ endif
 soak: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-# The pages that are written by the tables of states and by the tests of the SDKs, and the picture of the console.
-docs: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
+# The pages that are made of specs and tables, and the site (site/); a dead link stops it. The theme is kept up until May
+# 2027 and says so each time; Zensical, which follows it, reads the same mkdocs.yml.
+docs: $(VENV)/.dev
 	$(BIN)/python -m fakeserver states > docs/states.md
+	$(BIN)/python .ci/pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
+
+# The page that the tests of the SDKs write, and the picture of the console.
+pages: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 	FAKESERVER_SDK_TABLE=docs/sdks.md $(BIN)/python -m pytest -q -n 0 tests/clients $(ARGS)
 	FAKESERVER_PICTURE=docs/explorer.png $(BIN)/python -m pytest -q -n 0 tests/console/test_console_page.py
 
@@ -101,7 +107,7 @@ vocabularies: $(VENV)/.dev
 	$(BIN)/fakeserver vocabularies --out fixtures/vocabularies.yaml --overwrite $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(RELEASE) .sdks node_modules dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) .sdks node_modules dist build site .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; PYTHON=… names one")'

@@ -1,4 +1,4 @@
-"""Which SDK, in which version, does what on the fake: a page that the results of these tests write (`make docs`)."""
+"""Which SDK, in which version, does what on the fake: a page that the results of these tests write (`make pages`)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TOPICS = {"life": "life", "commands": "commands and files", "cli": "command line
 COLUMNS = ("lists", *TOPICS.values())
 HEAD = """# SDKs
 
-What each provider's own SDK does on the fake. `make docs` writes this page from the results of the tests in
+What each provider's own SDK does on the fake. `make pages` writes this page from the results of the tests in
 `tests/clients`: the table counts them, and each has its name below. One that takes several forms counts once, and what
 a version has not is left out.
 """

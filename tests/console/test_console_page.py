@@ -22,7 +22,7 @@ ADDRESSES = re.findall(r"^\| `(/[^`]*)` \| ([A-Za-z ]+): ", PAGE, re.MULTILINE)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 PICTURE = ROOT / "docs" / "explorer.png"
 WRITTEN = os.environ.get("FAKESERVER_PICTURE")
-"""Where `make docs` has the picture written."""
+"""Where `make pages` has the picture written."""
 SECONDS = 30
 
 
@@ -61,7 +61,7 @@ def test_every_command_answers(served: Live) -> None:
 
 
 def test_the_picture_is_of_the_explorer(browser: Browser, tmp_path: Path) -> None:
-    """Taken of a world that is the same on every machine; `make docs` puts it into its place."""
+    """Taken of a world that is the same on every machine; `make pages` puts it into its place."""
     with serving(app_of()) as live, browser.page() as page:
         console = Console(live, page)
         console.explore("dreadnode", "state=running")

@@ -12,8 +12,8 @@ from fakeserver.admin.contract import Contract
 from fakeserver.commands.guests import Guests
 from fakeserver.instants import instant
 from fakeserver.interpreter.orders import Finished, Order
-from tests.house.test_readme import shell
 from tests.support.asgi import ROOT, app_of
+from tests.support.pages import shell
 from tests.support.server import serving
 
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

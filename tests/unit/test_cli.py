@@ -650,8 +650,9 @@ def test_another_package_is_installed_beside_the_wheel(installed: Path, tmp_path
 
 
 def test_wheel_brings_its_types(installed: Path, tmp_path: Path) -> None:
-    """A user's `mypy --strict` takes the types of the package that the README and the examples import from."""
-    (line,) = re.findall(r"`(from fakeserver\.testing import \w+)`", (ROOT / "README.md").read_text("utf-8"))
+    """A user's `mypy --strict` takes the types of the package that the pages and the examples import from."""
+    page = (ROOT / "docs" / "test-an-application.md").read_text("utf-8")
+    (line,) = re.findall(r"`(from fakeserver\.testing import \w+)`", page)
     name = line.split()[-1]
     uses = ["reveal_type(fakeserver.clock)", "fakeserver.nobody"]
     code = [line, f"def test_mine(fakeserver: {name}) -> None:", *(f"    {use}" for use in uses), ""]
