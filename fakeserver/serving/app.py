@@ -18,6 +18,7 @@ from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.hosts import Hosts, Way
 from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.routes import Matcher
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json, Moved, Problem
@@ -202,13 +203,8 @@ class App:
         if length.isdecimal() and len(length) <= MAX_LENGTH_DIGITS and int(length) <= MAX_BODY_BYTES:
             return MAX_BODY_BYTES
         try:
-            found = self.at_host(headers)
-            if found is None:
-                service, path = self.serving(self.place(scope["path"])[1])
-                return service.match(scope["method"], path)[0].meaning.max_body
-            service, way = found
-            match = service.match_aside if way == "plane" else service.match
-            return match(scope["method"], service.below(scope["path"], headers))[0].meaning.max_body
+            _, match, path = self.matching(scope, headers)
+            return match(scope["method"], path)[0].meaning.max_body
         except (FakeProblem, Problem, Moved):
             return MAX_BODY_BYTES
 
@@ -219,6 +215,32 @@ class App:
         if service is None or (self.worlds.named(name) if name else self.worlds.root) is not kept.world:
             return None
         return service.repeat(kept)
+
+    def matching(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Service, Matcher, str]:
+        """The service that a request is for, what finds its operations, and the path there."""
+        found = self.at_host(headers)
+        if found is None:
+            service, path = self.serving(split_namespace(scope["path"])[1])
+            return service, service.match, path
+        service, way = found
+        return service, service.match_aside if way == "plane" else service.match, service.below(scope["path"], headers)
+
+    def destination(self, scope: Scope) -> tuple[str, str, str | None] | None:
+        """What a request is for, for whoever observes it: the world's name, the provider, and the operation's id, which
+        a path that is none's does not have. None is for what is no provider's."""
+        headers, (name, path) = headers_of(scope), split_namespace(scope["path"])
+        away = self.at_host(headers) is not None
+        if not away and (path in self.console.paths or path.startswith(OWN)):
+            return None
+        try:
+            service, match, path = self.matching(scope, headers)
+        except FakeProblem:
+            return None
+        world = (headers.get(NAMESPACE) if away else name) or ""
+        try:
+            return world, service.provider.slug, match(scope["method"], path)[0].operation.id
+        except (FakeProblem, Problem, Moved):
+            return world, service.provider.slug, None
 
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
         """The answer to a request, with its body if that is there; None where it takes more than the application

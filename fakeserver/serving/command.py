@@ -24,7 +24,7 @@ from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
-from fakeserver.serving import logs, tokens, variables
+from fakeserver.serving import logs, spans, tokens, variables
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.listener import listen, listen_at, load_tls
 from fakeserver.serving.protocol import server_config
@@ -255,10 +255,13 @@ def uncollected() -> Iterator[None]:
 
 
 def run_server(app: App, listener: socket.socket, *, watch: bool, access_log: bool, **how: Any) -> None:
-    config = server_config(logs.AccessLog(app) if access_log else app, log_config=None, **how)
+    traced, end_spans = spans.observed(app, os.environ)
+    config = server_config(logs.AccessLog(traced) if access_log else traced, log_config=None, **how)
     server = WatchingServer(config, app) if watch else uvicorn.Server(config)
     try:
         server.run(sockets=[listener])
     finally:
+        if end_spans is not None:
+            end_spans()
         # Nobody waits any longer for what commands come to, and the machine's Python waits for their threads.
         stop_all()

@@ -16,12 +16,13 @@ from fakeserver.instants import at
 from fakeserver.machine import time
 from fakeserver.pipeline.exchange import FAULT_HEADER, Answer
 from fakeserver.pipeline.places import PATH_CHARACTERS
+from fakeserver.serving.sending import BROKEN
 from fakeserver.worlds.entries import MAX_TEXT
 from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.masking import mask
 
 PLAIN, JSON = FORMATS = ("plain", "json")
-SERVER = ("fakeserver", "uvicorn")
+SERVER = ("fakeserver", "uvicorn", "opentelemetry")
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
 """What stands for itself in a path, decoded, and in a query, as it came; nothing that could begin another line does."""
 
@@ -78,11 +79,17 @@ class AnswersAtOnce(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-class AccessLog:
-    """An application with a line for each request: when its answer begins, or, where none came, when it ends."""
+class Observed:
+    """An application of whose every request something is told: when its answer begins, or, where none came, when it
+    ends."""
 
     def __init__(self, app: AnswersAtOnce) -> None:
         self.app = app
+        self.latencies = app.latencies
+
+    def tell(self, scope: Scope, status: int | None, fault: str | None, nanoseconds: int) -> None:
+        """How a request was answered; of a broken connection there is no status."""
+        raise NotImplementedError
 
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
         begun = time.monotonic_ns()
@@ -90,7 +97,7 @@ class AccessLog:
         # What takes time, or is broken on the wire, is told when that has happened.
         if answer is not None and not (answer.delay or answer.fault or answer.dribble or answer.job):
             cast(dict[str, object], scope)[TOLD] = True
-            self.tell(scope, answer.status, answer.headers.get(FAULT_HEADER), begun)
+            self.tell(scope, answer.status, answer.headers.get(FAULT_HEADER), time.monotonic_ns() - begun)
         return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,18 +109,21 @@ class AccessLog:
             nonlocal told
             if message["type"] == "http.response.start" and not told:
                 told = True
-                self.tell(scope, message["status"], fault_in(message), begun)
+                self.tell(scope, message["status"], fault_in(message), time.monotonic_ns() - begun)
             await send(message)
 
         try:
             await self.app(scope, receive, note)
         finally:
             if not told:
-                self.tell(scope, None, None, begun)
+                self.tell(scope, None, scope.get(BROKEN), time.monotonic_ns() - begun)
 
-    def tell(self, scope: Scope, status: int | None, fault: str | None, begun: int) -> None:
-        nanoseconds = time.monotonic_ns() - begun
-        self.app.latencies.add(nanoseconds / 1e9)
+
+class AccessLog(Observed):
+    """A line for each request."""
+
+    def tell(self, scope: Scope, status: int | None, fault: str | None, nanoseconds: int) -> None:
+        self.latencies.add(nanoseconds / 1e9)
         tell(scope, status, fault, nanoseconds / 1e6)
 
 

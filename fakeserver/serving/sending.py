@@ -13,13 +13,15 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from fakeserver.pipeline.exchange import Answer
+from fakeserver.pipeline.exchange import FAULT_HEADER, Answer
 from fakeserver.problems import PROBLEM_JSON, FakeProblem
 from fakeserver.serving.working import work
 
 TRANSPORT = "fakeserver.transport"
 ANSWER = "fakeserver.answer"
 """Where the scope has the connection, and an answer that is known but cannot be sent at once."""
+BROKEN = "fakeserver.broken"
+"""Where it has the fault that breaks an answer, which whoever observes the request never sees begin."""
 CORS_HEADERS = "fakeserver.cors"
 """Where the scope of a request from a page has the headers that let the page read the answer."""
 MAX_STALL_SECONDS = 600.0
@@ -56,6 +58,8 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
     """Send an answer as it is, or as its failure wants it, once what it waits for is done."""
     leaves = None if scope.get(TRANSPORT) is None else functools.partial(wait_for_disconnect, receive)
     answer = await work(answer, leaves)
+    if answer.fault:
+        scope[BROKEN] = answer.headers.get(FAULT_HEADER)
     if isinstance(answer.body, AsyncIterator) and (answer.fault or answer.dribble or answer.status in BODILESS):
         answer.body = b"".join([piece async for piece in answer.body])
     if answer.delay and await gone_within(answer.delay, scope, receive):

@@ -45,6 +45,7 @@ NEEDS = {
     "instavm": "instavm",
     "superserve": "superserve",
     "dreadnode": "dreadnode",
+    "otel": "opentelemetry.sdk",
 }
 """By the note of a block: the module that it needs."""
 IN_NODE = {"@superserve/sdk"}

@@ -13,7 +13,7 @@ import pytest
 
 from fakeserver.serving import logs
 from fakeserver.serving.app import Settings, create_app
-from fakeserver.serving.logs import AccessLog
+from fakeserver.serving.logs import AccessLog, AnswersAtOnce
 from tests.support.asgi import PATHS, header_of
 
 SECRET = "prime-admin-key"
@@ -37,7 +37,7 @@ def scope_of(path: str, query: bytes = b"", **headers: str) -> dict[str, Any]:
     }
 
 
-async def ask(app: AccessLog, scope: dict[str, Any]) -> None:
+async def ask(app: AnswersAtOnce, scope: dict[str, Any]) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b""}
 
