@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 START = "__start"
@@ -78,6 +78,29 @@ class Frame:
     ready: bool = True
 
 
+@dataclass(slots=True)
+class Heredoc:
+    """A text for a command that stands in the lines behind it: the word that ends it, and where the command says so."""
+
+    word: str
+    at: int
+
+
+@dataclass(slots=True)
+class Span:
+    """A command that is put into the background: where it begins and ends, and the lines behind its own that belong to
+    it, which begin with the end of the line before."""
+
+    start: int
+    end: int
+    awaited: list[Heredoc]
+    lines: list[tuple[int, int]] = field(default_factory=list)
+
+    def of(self, text: str) -> str:
+        """The command, with its lines."""
+        return "".join((text[self.start : self.end].strip(), *(text[start:end] for start, end in self.lines)))
+
+
 class Lost(Exception):
     """A text cannot be followed."""
 
@@ -88,28 +111,35 @@ def set_aside(text: str) -> str:
         return text
     if len(text) > MAX_TEXT:
         return text
-    found = [each for each in spans(text) if text[each[0] : each[1]].strip()]
-    if not found:
+    outer = outermost([each for each in spans(text) if text[each.start : each.end].strip()])
+    if not outer:
         return text
-    parts, position = [], 0
-    for start, end in outermost(found):
+    # What is replaced by what; a command takes its lines along.
+    cuts = [(start, end, "") for each in outer for start, end in each.lines]
+    for each in outer:
         # The `;;` that ends a case must not become `;;;`.
-        ending = "; " if text.startswith(";", end + 1) else ";"
-        parts += [text[position:start], " ", CALL, shlex.quote(text[start:end].strip()), ending]
-        position = end + 1
+        ending = "; " if text.startswith(";", each.end + 1) else ";"
+        cuts.append((each.start, each.end + 1, f" {CALL}{shlex.quote(each.of(text))}{ending}"))
+    parts, position = list[str](), 0
+    for start, end, instead in sorted(cuts):
+        if start < position:
+            # The lines of one are within another.
+            return text
+        parts += [text[position:start], instead]
+        position = end
     return "".join((*parts, text[position:])).replace("$!", f"$({LAST})")
 
 
-def outermost(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def outermost(found: list[Span]) -> list[Span]:
     """Those of them that are in no other; they come in the order of their ends."""
-    outer: list[tuple[int, int]] = []
-    for start, end in reversed(found):
-        if not outer or start < outer[-1][0]:
-            outer.append((start, end))
+    outer: list[Span] = []
+    for each in reversed(found):
+        if not outer or each.start < outer[-1].start:
+            outer.append(each)
     return outer[::-1]
 
 
-def spans(text: str) -> list[tuple[int, int]]:
+def spans(text: str) -> list[Span]:
     """Where the commands begin and end that are put into the background, in the order of their ends; a `&` follows.
     A text that cannot be followed has none."""
     reader = Reader(text)
@@ -128,8 +158,8 @@ class Reader:
         self.text = text
         self.at = 0
         self.frames = [Frame("", 0)]
-        self.heredocs: list[str] = []
-        self.found: list[tuple[int, int]] = []
+        self.heredocs: list[Heredoc] = []
+        self.found: list[Span] = []
         self.pairs = parentheses(text)
 
     def step(self) -> None:
@@ -158,9 +188,7 @@ class Reader:
         elif character == ")":
             self.close_parenthesis()
         elif character == "\n" and self.heredocs:
-            for word_of_end in self.heredocs:
-                self.at = after_line(text, word_of_end, self.at)
-            self.heredocs.clear()
+            self.read_heredocs()
             top.start = self.at
         elif top.kind is Kind.COMMANDS:
             self.read_operator()
@@ -242,6 +270,15 @@ class Reader:
         else:
             raise Lost
 
+    def read_heredocs(self) -> None:
+        """The lines that commands wait for, in the order in which they do; each goes to whichever has it."""
+        for heredoc in self.heredocs:
+            start, self.at = self.at, after_line(self.text, heredoc.word, self.at)
+            for each in self.found:
+                if any(heredoc is awaited for awaited in each.awaited):
+                    each.lines.append((start, self.at))
+        self.heredocs.clear()
+
     def read_operator(self) -> None:
         """What ends or joins commands, or a character of one."""
         text, at, top = self.text, self.at, self.frames[-1]
@@ -249,7 +286,7 @@ class Reader:
         if text.startswith("<<<", at):
             length = 3
         elif text.startswith("<<", at) and (heredoc := HEREDOC.match(text, at)):
-            self.heredocs.append(heredoc[2])
+            self.heredocs.append(Heredoc(heredoc[2], at))
             length = len(heredoc[0])
         elif text.startswith((">&", "<&", "&>", ">|"), at):
             length = 2
@@ -258,9 +295,8 @@ class Reader:
         elif top.closes == "esac" and (following := NEXT_CASE.match(text, at)):
             length, top.kind, top.ready = len(following[0]), Kind.WORDS, True
         elif text[at] in ";\n&|":
-            # A command whose input is yet to come in the lines that follow would be handed on without it.
-            if text[at] == "&" and text[at - 1 : at] not in tuple("&<>|") and not self.heredocs:
-                self.found.append((top.start, at))
+            if text[at] == "&" and text[at - 1 : at] not in tuple("&<>|"):
+                self.found.append(Span(top.start, at, [each for each in self.heredocs if each.at >= top.start]))
             top.ready = True
             if text[at] != "|":
                 top.start = at + 1

@@ -108,6 +108,14 @@ def test_a_loop_starts_a_process_in_each_turn(world: World) -> None:
     assert [each.order.text for each in world.guest().processes] == [*["sleep $i"] * 3, "sleep 4"]
 
 
+def test_a_command_takes_the_lines_behind_it_into_the_background(world: World) -> None:
+    """Those of a here-document, and no others."""
+    world.run("X=b; { sleep 3; cat; } > /tmp/out <<E & echo a > /tmp/first\n$X\nE\ncat /tmp/first")
+    assert len(world.guest().processes) == 1
+    world.wait(4)
+    assert world.run("cat /tmp/first /tmp/out").stdout == b"a\nb\n"
+
+
 def test_a_shell_and_a_script_put_things_into_the_background(world: World) -> None:
     world.run("bash -c 'sleep 5 & echo $!'; printf 'sleep 6 &\\n' > s.sh; sh s.sh; nohup sh -c 'sleep 7' > /dev/null &")
     assert sorted(each.order.text for each in world.guest().processes) == [

@@ -62,6 +62,13 @@ def aside(text: str) -> str:
         ("while read a; do b; done <<E\nif (\nE\nc &", "while read a; do b; done <<E\nif (\nE\n BG c;"),
         ("ls !(a|b) <(c & d)", "ls !(a|b) <( BG c; d)"),
         ("cat <<\\E-1\nit's\nE-1\na &", "cat <<\\E-1\nit's\nE-1\n BG a;"),
+        ("a <<E &\nb\nE", " BG 'a <<E\nb\nE';"),
+        ("a <<E & c <<-F\nb\nE\n\td\n\tF\ne &", " BG 'a <<E\nb\nE'; c <<-F\n\td\n\tF\n BG e;"),
+        ("a <<E; b <<F &\nc\nE\nd\nF\ne", "a <<E; BG 'b <<F\nd\nF';\nc\nE\ne"),
+        ("a <<E; b &\nc\nE", "a <<E; BG b;\nc\nE"),
+        ("a <<E <<F &\nc\nE\nd\nF", " BG 'a <<E <<F\nc\nE\nd\nF';"),
+        ("{ a <<E & }; b <<F &\nc\nE\nd\nF", "{ BG 'a <<E\nc\nE'; }; BG 'b <<F\nd\nF';"),
+        ("{ a <<E & } &\nc\nE", " BG '{ a <<E & }\nc\nE';"),
     ],
 )
 def test_a_command_in_the_background_is_handed_on(text: str, expected: str) -> None:
@@ -88,7 +95,7 @@ def test_a_command_in_the_background_is_handed_on(text: str, expected: str) -> N
         "case a in b) c && d;; esac",
         "((x & 1)); for ((;x & 1;)); do a; done",
         "x=`a & b`",
-        "a <<E &\nb\nE",
+        "a <<E & x=$(b\nc\nE\n) & d",
         "while a; do b & fi",
         "a & fi",
         "a & }",
@@ -104,7 +111,7 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("text", ["'", '"', "$(", "${", "$((", "(", "{ ", "<<E", "\\", "a &'", '"$(a & "', "}) & )"])
 def test_a_text_that_ends_too_early_has_an_end(text: str) -> None:
     for each in (text, f"a & {text}", text * 50):
-        assert all(0 <= start <= end <= len(each) for start, end in spans(each))
+        assert all(0 <= found.start <= found.end <= len(each) for found in spans(each))
         assert isinstance(set_aside(each), str)
 
 
@@ -126,7 +133,7 @@ PIECES = (
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.just("|") | st.text(max_size=3), max_size=30).map("".join))
 def test_any_text_is_read_to_its_end(text: str) -> None:
-    assert all(text[end] == "&" for _, end in spans(text))
+    assert all(text[each.end] == "&" for each in spans(text))
     assert set_aside(text).count(CALL) <= text.count("&")
     without = text.replace("&", "")
     assert set_aside(without) == without
