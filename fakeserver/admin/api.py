@@ -24,6 +24,8 @@ from fakeserver.admin.journal import JournalCalls
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, world_of
 from fakeserver.admin.responses import NOTHING, problem_response, respond, respond_packed
 from fakeserver.arguments import near
+from fakeserver.commands.threads import carry_out
+from fakeserver.commands.waits import Waits
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import text_of
@@ -168,8 +170,8 @@ class Admin:
         return service, tenant, documents
 
     async def get_snapshot(self, request: Request) -> Response:
-        await asyncio.to_thread(world_of(request).guests.rest)
-        return respond(snapshots.take(world_of(request), self.services))
+        rested = await asyncio.to_thread(world_of(request).guests.rest)
+        return respond(snapshots.take(world_of(request), self.services, rested))
 
     async def put_snapshot(self, request: Request) -> Response:
         snapshots.restore(await json_body(request, MAX_BULK_LEVELS), world_of(request), self.services)
@@ -287,7 +289,7 @@ class Admin:
         path = check_query("getFiles", request.scope["query_string"])["path"]
         service = self.service_at(request.path_params["slug"])
         guest = await files.find(world_of(request), service.provider, request.path_params["id"])
-        found = await asyncio.to_thread(files.look, guest, path)
+        found = await asyncio.wrap_future(carry_out(lambda: files.look(guest, path), Waits()))
         return Response(found, media_type=files.BYTES) if isinstance(found, bytes) else respond(found)
 
     def routes(self) -> list[Route]:

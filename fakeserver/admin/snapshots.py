@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from fakeserver.admin import bodies
 from fakeserver.admin.contract import refusal, refusal_of_fields
 from fakeserver.admin.part import Part
+from fakeserver.commands.ran import Key
 from fakeserver.documents.overlay import Check
 from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.faults.scripts import FaultRule
@@ -75,8 +76,8 @@ class Serving:
         return check
 
 
-def take(world: World, services: Mapping[str, Service]) -> Document:
-    """The world as it is now."""
+def take(world: World, services: Mapping[str, Service], rested: Mapping[Key, bytes]) -> Document:
+    """The world as it is now, with the files of its sandboxes, for which it is not waited here."""
     for service in services.values():
         world.bury(service.provider)
     return {
@@ -84,7 +85,10 @@ def take(world: World, services: Mapping[str, Service]) -> Document:
         "recipe": dataclasses.asdict(world.seeding),
         "fixtures": {slug: service.fixture.digest for slug, service in services.items()},
         "secret": base64.b64encode(world.secret).decode(),
-        **{name: part.dump() for name, part in world.parts.items()},
+        **{
+            name: world.guests.dump(rested) if part is world.guests else part.dump()
+            for name, part in world.parts.items()
+        },
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fakeserver.commands.awake import AWAKE, Machines
@@ -17,7 +17,8 @@ from fakeserver.commands.machines import Machine
 from fakeserver.commands.processes import Ended, Listener, Process
 from fakeserver.commands.ran import Key, Ran
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
-from fakeserver.commands.waits import wait
+from fakeserver.commands.turns import Turn, Turns
+from fakeserver.commands.waits import current, wait
 from fakeserver.commands.workers import Lost, NoShell, Spoiled, drop, is_installed
 from fakeserver.interpreter.orders import (
     KILLED,
@@ -48,16 +49,6 @@ MISSING = f"{INSTALL}; script this one: POST /__admin/commands, or on_command in
 Found = TypeVar("Found")
 
 
-@dataclass(slots=True)
-class Turn:
-    """Who works in a sandbox, how many want to, and whose files they are when they are done: nobody's (None) if the
-    sandbox was killed meanwhile."""
-
-    owner: Key | None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    wanted: int = 0
-
-
 class Halted(Exception):
     """A command was ended before its turn had come."""
 
@@ -70,8 +61,8 @@ class Guests:
         self.scripts = Scripts()
         self.ran: deque[Ran] = deque(maxlen=MAX_RAN)
         self._kept = Kept()
+        self.turns = Turns()
         self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
-        self._busy: dict[Key, Turn] = {}
         self._guard = threading.Lock()
         self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted, self.keep)
 
@@ -132,12 +123,12 @@ class Guests:
     def holds(self, slug: str, identity: str) -> bool:
         """Whether there are files or variables of a sandbox, or somebody is about to leave some."""
         key = slug, identity
-        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self._busy))
+        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self.turns))
 
     def held(self, slug: str) -> list[str]:
         """The ids of all of a provider's sandboxes of which that is so."""
         with self._guard:
-            keys = {*self._kept, *self.machines.awake, *self._variables, *self._busy}
+            keys = {*self._kept, *self.machines.awake, *self._variables, *self.turns}
             return [identity for name, identity in keys if name == slug]
 
     def forget(self, slug: str, identity: str) -> None:
@@ -146,9 +137,7 @@ class Guests:
         with self._guard:
             self._kept.pop(key)
             self._variables.pop(key, None)
-            turn = self._busy.pop(key, None)
-            if turn is not None:
-                turn.owner = None
+            self.turns.forget(key)
             self.machines.forget(key)
 
     def move(self, slug: str, old: str, new: str) -> None:
@@ -158,9 +147,7 @@ class Guests:
             if old_key in self._variables:
                 self._variables[key] = self._variables.pop(old_key)
             self._kept.move(old_key, key)
-            if (turn := self._busy.pop(old_key, None)) is not None:
-                turn.owner = key
-                self._busy[key] = turn
+            self.turns.move(old_key, key)
             self.machines.move(old_key, key)
 
     def copy(self, slug: str, source: str, new: str) -> None:
@@ -199,9 +186,9 @@ class Guests:
 
     def put_to_sleep(self, key: Key) -> None:
         """Keep nothing of a sandbox but its frozen files, unless something goes on in it."""
-        if key in self._busy:
+        if key in self.turns:
             return
-        with self.alone(key):
+        with self.turns.alone(key):
             machine = self.machines.awake.get(key)
             if machine is not None and not machine.processes:
                 self.let_go(machine)
@@ -233,34 +220,24 @@ class Guests:
             if len(self._variables) > MAX_VARIABLES:
                 self._variables.popitem(last=False)
 
-    @contextmanager
-    def alone(self, key: Key) -> Iterator[Turn]:
-        """Let nobody else work in a sandbox meanwhile."""
-        with self._guard:
-            turn = self._busy.setdefault(key, Turn(key))
-            turn.wanted += 1
-        try:
-            with turn.lock:
-                yield turn
-        finally:
-            with self._guard:
-                turn.wanted -= 1
-                if not turn.wanted and turn.owner is not None and self._busy.get(turn.owner) is turn:
-                    del self._busy[turn.owner]
-
     # Snapshots
 
-    def rest(self) -> None:
-        """Have all files kept as they are now, so that a snapshot need not wait for them."""
-        for key in [*self.machines.awake]:
-            self.frozen(key)
-
-    def dump(self) -> Document:
+    def _keys(self) -> list[Key]:
+        """All sandboxes that have files."""
         with self._guard:
-            keys = [*dict.fromkeys((*self._kept, *self.machines.awake))]
+            return [*dict.fromkeys((*self._kept, *self.machines.awake))]
+
+    def rest(self) -> dict[Key, bytes]:
+        """All files as they are now. Who calls this waits for workers."""
+        found = ((key, self.frozen(key)) for key in self._keys())
+        return {key: frozen for key, frozen in found if frozen is not None}
+
+    def dump(self, rested: Mapping[Key, bytes] | None = None) -> Document:
+        """Where all files were at rest before, nobody is waited for here."""
+        rested = self.rest() if rested is None else rested
         files: dict[str, dict[str, str]] = {}
-        for slug, identity in keys:
-            if (frozen := self.frozen((slug, identity))) is not None:
+        for slug, identity in self._keys():
+            if (frozen := rested.get((slug, identity))) is not None:
                 files.setdefault(slug, {})[identity] = base64.b64encode(frozen).decode()
         return {"scripts": self.rows(), "files": files}
 
@@ -369,7 +346,7 @@ class Guest:
         """What somebody makes of the sandbox, alone in it; where it breaks down, so many times. What is not kept is
         nobody's."""
         try:
-            with self.guests.alone(self.key) as turn:
+            with self.guests.turns.alone(self.key, current()) as turn:
                 if halt is not None and halt.asked:
                     raise Halted
                 for trial in range(trials):

@@ -140,7 +140,10 @@ class Job:
     returns goes to `finish`, whose result is the answer. Where the job `streams`, the answer has begun before, and its
     body is what `run` emits, and what is emitted behind a `Going`; what `finish` answers then is not sent, but its
     writes are made. The same goes for one in the `background`, which the answer does not wait for. `stop` ends the work
-    early; it is called when the client leaves before the answer is there."""
+    early; it is called when the client leaves before the answer is there.
+
+    Where a sandbox is busy in which it would work first of all, `run` breaks off, and is called again when it is its
+    turn: what it does before that does not count."""
 
     run: Callable[[Emit], Any]
     finish: Callable[[Any], Result]

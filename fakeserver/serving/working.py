@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
+from fakeserver.commands.threads import carry_out
 from fakeserver.commands.waits import Waits
 from fakeserver.listing.meaning import Emit, Going, Job
 from fakeserver.pipeline.exchange import Answer
-
-MAX_WORKERS = 128
-"""Jobs that are carried out at once; others wait for their turn. Most of these may wait for one busy sandbox."""
-WORKERS = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="fakeserver-job")
 
 
 def drop(piece: bytes | None) -> None:
@@ -33,8 +30,13 @@ def stop_all() -> None:
 
 def submit(job: Job, waits: Waits, emit: Emit) -> Future[Any]:
     """Let a thread carry a job out."""
+
+    def tell(piece: bytes | None) -> None:
+        waits.begun = True
+        emit(piece)
+
     RUNNING.add(job.stop)
-    future: Future[Any] = WORKERS.submit(waits.during, job.run, emit)
+    future = carry_out(lambda: job.run(tell), waits)
     future.add_done_callback(lambda _: RUNNING.discard(job.stop))
     return future
 

@@ -67,7 +67,7 @@ EXCEPTED: dict[Key, str] = {
     ("Settings", "initial"): CONSTANT,
     ("Faults", "seed"): CONSTANT,
     ("Guests", "ran"): "which commands were run is in no snapshot, and that of a new world",
-    ("Guests", "_busy"): "who works in which sandbox at the moment",
+    ("Guests", "turns"): "who works in which sandbox at the moment",
     ("Guests", "_guard"): "a lock",
     ("Kept", "_guard"): "a lock",
     ("Kept", "_coming"): "files that are being frozen, for which a snapshot waits",

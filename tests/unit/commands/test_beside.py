@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fakeserver.commands.guests import Guests
-from fakeserver.interpreter.orders import Finished, Order
+from fakeserver.commands.threads import MAX_THREADS
+from fakeserver.interpreter.orders import Finished, Halt, Order
 from fakeserver.listing.meaning import Emit, Job, Result
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.working import work
@@ -18,11 +19,13 @@ from tests.unit.interpreter.shells import NOW
 ENDLESS = "while :; do :; done"
 
 
-def answer_of(guests: Guests, identity: str, order: Order, *, streams: bool = False) -> Answer:
+def answer_of(
+    guests: Guests, identity: str, order: Order, *, streams: bool = False, halt: Halt | None = None
+) -> Answer:
     """An answer that waits for a command, or streams it; its status is the exit code."""
 
     def run(emit: Emit) -> Finished:
-        return guests.of("prime", identity).run(order, NOW, lambda stream, piece: emit(piece))
+        return guests.of("prime", identity).run(order, NOW, lambda stream, piece: emit(piece), halt)
 
     def conclude(come: Callable[[], Any]) -> Answer:
         return Answer(come().exit_code, b"")
@@ -42,7 +45,7 @@ def test_others_are_answered_while_endless_commands_run() -> None:
             order.append(f"{name} {answer.status}")
 
         endless = [asyncio.create_task(ask(f"endless{index}", Order(ENDLESS, seconds=4))) for index in range(6)]
-        while sum(each.wanted for each in guests._busy.values()) < len(endless):
+        while len([*guests.turns]) < len(endless):
             await asyncio.sleep(0)
         other = asyncio.create_task(ask("other", Order("echo hi")))
         while not other.done():
@@ -68,6 +71,35 @@ def test_one_sandbox_runs_one_command_after_the_other() -> None:
         return [each.status for each in answers]
 
     assert asyncio.run(main()) == [0] * 20
+
+
+@pytest.mark.slow
+def test_who_waits_for_a_busy_sandbox_holds_nobody_else_up() -> None:
+    """More commands than there are threads wait for it: each has its answer, and one in another sandbox before all of
+    them."""
+
+    many = MAX_THREADS + 8
+
+    async def main() -> tuple[list[str], bytes]:
+        guests, order, halt = Guests(), list[str](), Halt()
+
+        async def ask(name: str, command: Order, **more: Any) -> None:
+            answer = await work(answer_of(guests, name, command, **more))
+            order.append(f"{name} {answer.status}")
+
+        busy = asyncio.create_task(ask("busy", Order(ENDLESS), halt=halt))
+        while not guests.machines.awake:
+            await asyncio.sleep(0.001)
+        waiting = [asyncio.create_task(ask("busy", Order(f"echo {index} >> log"))) for index in range(many)]
+        await asyncio.sleep(0)
+        await ask("other", Order("echo hi"))
+        halt()
+        await asyncio.gather(busy, *waiting)
+        return order, guests.of("prime", "busy").run(Order("cat log"), NOW).stdout
+
+    order, log = asyncio.run(main())
+    assert order == ["other 0", "busy 137", *["busy 0"] * many]
+    assert sorted(map(int, log.split())) == [*range(many)]
 
 
 def test_output_is_streamed_while_the_command_still_runs() -> None:

@@ -13,6 +13,7 @@ from fakeserver.admin.part import Part
 from fakeserver.commands import guests as machines
 from fakeserver.commands.files import Files
 from fakeserver.commands.guests import Guests
+from fakeserver.commands.machines import Machine
 from fakeserver.commands.scripts import Script
 from fakeserver.interpreter.orders import Order
 from fakeserver.problems import FakeProblem, Problem
@@ -199,6 +200,22 @@ def test_scripts_and_files_come_back_and_what_ran_does_not() -> None:
     assert new.rows() == guests.rows()
     assert new.rows_of_ran() == []
     assert run(new, "md5sum -c a.md5") == "a.bin: OK\n"
+
+
+def test_a_snapshot_waits_for_no_worker_once_the_files_are_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a sandbox in which something goes on too, whose files are never kept for good."""
+    guests = Guests()
+    run(guests, "echo hi > a.txt; sleep 9 &")
+    rested = guests.rest()
+
+    def freeze(machine: Machine) -> None:
+        raise AssertionError("somebody waits for a worker")
+
+    monkeypatch.setattr(Machine, "freezing", freeze)
+    assert not guests.machines.awake["prime", "a"].is_kept
+    assert run(restored(guests.dump(rested)), "cat a.txt") == "hi\n"
+    guests.forget("prime", "a")
+    assert guests.dump(rested)["files"] == {}
 
 
 @pytest.mark.parametrize(

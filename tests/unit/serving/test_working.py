@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fakeserver.commands import threads
 from fakeserver.commands.guests import Guests
 from fakeserver.commands.scripts import Script
 from fakeserver.commands.waits import wait
@@ -58,7 +59,7 @@ def job_of(seconds: float, **more: Any) -> Job:
 
 def test_what_waits_holds_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """More scripted commands take ten minutes at once than there are workers, and another one runs meanwhile."""
-    many = 3 * working.MAX_WORKERS
+    many = 3 * threads.MAX_THREADS
     guests = Guests()
     guests.script([Script("slow", "done", delay_ms=600_000)])
 
