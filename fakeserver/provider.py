@@ -234,6 +234,11 @@ def _any_stranger(credentials: Sequence[str], switches: Switches) -> Problem:
     return unauthenticated()
 
 
+def _as_it_is_called(identity: str) -> str | None:
+    """No sandbox has an id that no document knows."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class DataPlane:
     """Where a provider's sandboxes answer beside its API: at hosts of their own (names in lower case, without a port),
@@ -273,7 +278,7 @@ class Provider:
     JSON. `plane` says at which other hosts it answers; `hosts` are those of its API beside the servers of its spec, and
     `domains` what everything of it is in: nothing that this server does not have is asked for there by mistake. A
     credential of its real service looks like `real_key`. `samples` are calls of its SDK by operation, which the console
-    shows."""
+    shows. `also_called` finds the id of the sandbox that is meant by another one, of which no document knows."""
 
     slug: str
     spec: Traversable
@@ -304,6 +309,7 @@ class Provider:
     domains: tuple[str, ...] = ()
     real_key: re.Pattern[str] | None = None
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    also_called: Callable[[str], str | None] = _as_it_is_called
 
     def __post_init__(self) -> None:
         for name, path in (("spec", self.spec), ("recipe", self.recipe)):

@@ -23,15 +23,33 @@ ROOT = "/"
 
 
 async def find(world: World, provider: Provider, identity: str) -> Guest:
-    """The sandbox with an id; a 404 where there is none, or not any more."""
+    """The sandbox that an id means: its own, or that of what has one, such as a session; a 404 where there is none, or
+    not any more."""
     for kind in ("", *provider.kinds):
         for collection in world.collections(provider, kind, world.clock.now).values():
             for _ in collection.file_identities():
                 await asyncio.sleep(0)
-    if not world.living(provider, world.clock.now)(identity):
-        told = f"{provider.slug} has no sandbox {identity[:MAX_SHOWN]!r}, or it has ended and its files with it"
-        raise FakeProblem(404, told, field="id")
-    return world.guests.of(provider.slug, identity)
+    now, asked = world.clock.now, identity[:MAX_SHOWN]
+    meant = meant_by(world, provider, identity, now)
+    if meant is None:
+        raise FakeProblem(404, f"{provider.slug} has no sandbox {asked!r}", field="id")
+    if not meant:
+        raise FakeProblem(404, f"{asked!r} is none of {provider.slug}'s sandboxes, and has no files", field="id")
+    if not world.living(provider, now)(meant):
+        raise FakeProblem(404, f"The sandbox of {asked!r} has ended, and its files with it", field="id")
+    return world.guests.of(provider.slug, meant)
+
+
+def meant_by(world: World, provider: Provider, identity: str, now: int) -> str | None:
+    """The id under which files are kept that somebody looks for by this one; empty for what has none, and nothing for
+    what there is not."""
+    for kind in ("", *provider.kinds):
+        for collection in world.collections(provider, kind, now).values():
+            rank = collection.locate(identity)
+            life = None if rank is None else collection.life(rank, now - world.epoch)
+            if life is not None:
+                return provider.kind(kind).files(life) if kind else identity
+    return provider.also_called(identity)
 
 
 def look(guest: Guest, path: str | None) -> bytes | Document:

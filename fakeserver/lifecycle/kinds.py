@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from fakeserver.documents.states import Machine
+from fakeserver.documents.states import Life, Machine
 from fakeserver.problems import Document, Json
 from fakeserver.spec.credentials import Caller
 
@@ -26,13 +26,20 @@ def nothing(ground: Ground) -> Iterable[tuple[Document, str]]:
     return ()
 
 
+def nobody(life: Life) -> str:
+    """The id of nothing that has files."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What orders such documents (`created` may be empty) and names them, how they live, which of the spec's
-    `components.schemas` says what they look like, and those that a tenant begins with, each with its owner."""
+    `components.schemas` says what they look like, and those that a tenant begins with, each with its owner. `files`
+    names what has the files that somebody looks for by the id of one: a sandbox, itself, or nobody."""
 
     created: str
     identity: str
     machine: Machine | None = None
     schema: str = ""
     seed: Callable[[Ground], Iterable[tuple[Document, str]]] = nothing
+    files: Callable[[Life], str] = nobody

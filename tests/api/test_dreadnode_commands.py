@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.admin import admin, done
+from tests.support.admin import admin, done, refused
 from tests.support.asgi import EPOCH, Row, app_of
 from tests.support.asgi import call as send
-from tests.support.dreadnode import ENVIRONMENTS, JSON, SANDBOXES, Caller, wait, world
+from tests.support.dreadnode import ENVIRONMENTS, JSON, SANDBOXES, Caller, ensured, started, wait, world
 
 HOUR = 3_600
 HEADER = "x-environment-token"
@@ -220,3 +220,20 @@ def test_failures_on_request() -> None:
         body = {"command": "echo kept > note"}
         assert caller.send("POST", path, body, {**token, "prefer": prefer}).status == 502
         assert output_of(caller, made, "[ -e note ] && echo yes || echo no") == there
+
+
+def test_the_admin_api_finds_files_by_the_id_of_what_has_the_sandbox() -> None:
+    """An environment, and a runtime, until its sandbox ends."""
+    caller = world()
+    made = create(caller)
+    output_of(caller, made, "echo kept > note")
+    assert admin(caller.app, "GET", f"/files/dreadnode/{made['id']}?path=/root/note").body == b"kept\n"
+    runtime = started(caller)
+    idle = admin(caller.app, "GET", f"/files/dreadnode/{ensured(caller, key='idle')['id']}")
+    assert "has no files" in refused(idle, 404, "id")["detail"]
+    sandbox = runtime["instance"]["sandbox_id"]
+    for identity in (runtime["id"], sandbox):
+        done(admin(caller.app, "GET", f"/files/dreadnode/{identity}"))
+    caller.ask("DELETE", f"{ENVIRONMENTS}/{made['id']}", status=204)
+    ended = admin(caller.app, "GET", f"/files/dreadnode/{made['id']}")
+    assert "has ended" in refused(ended, 404, "id")["detail"]

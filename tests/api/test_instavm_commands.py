@@ -12,7 +12,7 @@ from jsonschema_rs import Draft202012Validator
 
 from fakeserver.commands.scripts import Script
 from tests.api.test_life_instavm import OPERATIONS, SECOND, START, Fake
-from tests.support.admin import admin, done
+from tests.support.admin import admin, done, refused
 from tests.support.asgi import EPOCH, Reply, schema_of
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=b0undary"}
@@ -578,3 +578,19 @@ def test_a_file_is_asked_for_in_the_form_that_is_declared(fake: Fake, session: s
     assert content_of(fake, session, "/tmp/a b+c&d.txt") == b"here"
     body = part("filename", b"/tmp/a b+c&d.txt") + part("session_id", session.encode()) + END
     assert kinds(fake.refused(422, "POST", "/download", body, **MULTIPART)) == [(["body"], "content_type")]
+
+
+def test_the_admin_api_finds_files_by_the_id_of_a_session(fake: Fake, session: str) -> None:
+    """One of which something is stored, one that was seeded, and one whose VM has another id by now; an execution has
+    no files."""
+    seeded = fake.seeded("active")
+    for session_id in (session, seeded["session_id"]):
+        stdout_of(fake, session_id, "echo kept > /root/note")
+        assert admin(fake.app, "GET", f"/files/instavm/{session_id}?path=/root/note").body == b"kept\n"
+    for step in ("suspend", "resume?wait=true"):
+        fake.done("POST", f"/v1/vms/{seeded['vm_id']}/{step}")
+    assert admin(fake.app, "GET", f"/files/instavm/{seeded['session_id']}?path=/root/note").body == b"kept\n"
+    task = admin(fake.app, "GET", f"/files/instavm/{begin(fake, session, 'true')}")
+    assert "has no files" in refused(task, 404, "id")["detail"]
+    fake.done("POST", "/kill", {"session_id": session})
+    assert "has ended" in refused(admin(fake.app, "GET", f"/files/instavm/{session}"), 404, "id")["detail"]

@@ -204,8 +204,8 @@ PROVIDER = Provider(
     make=make,
     machine=MACHINE,
     kinds={
-        RUNTIMES: Kind("created_at", "id", schema="Runtime"),
-        ENVIRONMENTS: Kind("created_at", "id", ENVIRONMENT, schema="Environment"),
+        RUNTIMES: Kind("created_at", "id", schema="Runtime", files=sandboxes.held),
+        ENVIRONMENTS: Kind("created_at", "id", ENVIRONMENT, schema="Environment", files=sandboxes.held),
     },
     switches={"admin_sees": ("org", "own"), "fields": ("page", "sdk")},
     reading=Reading(numbers="pydantic", uuids="pydantic"),

@@ -48,6 +48,12 @@ def observed(document: Document) -> Document:
     return {"workload_context": workload_of(document), "updated_at": changed_at(document)}
 
 
+def held(life: Life) -> str:
+    """The sandbox that a runtime or an environment has, or had as the last one."""
+    sandbox: str = life.kept.get("sandbox", "")
+    return sandbox
+
+
 def changed_at(document: Document) -> str:
     latest: str = max(filter(None, map(document.get, MOMENTS)), key=instant)
     return latest

@@ -43,7 +43,7 @@ DEFAULT_MEMORY_MB, DEFAULT_VCPUS = 512, 1
 SSH_HOST = "instavm.dev"
 """Observed: the host that the command line of instavm 0.26.1 connects to by default."""
 SESSIONS = "sessions"
-SESSION_KIND = Kind("created_at", "session_id", schema="Session")
+SESSION_KIND = Kind("created_at", "session_id", schema="Session", files=lambda life: life.document["vm_id"])
 
 VM_ID = re.compile(r"vmid-([a-z0-9]{8})-([1-9]|[1-5][0-9]|6[0-4])")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -72,7 +72,7 @@ def snapshot_of(
     }
 
 
-SNAPSHOT_KIND = Kind("created_at", "id", SNAPSHOTS, "Snapshot", seed)
+SNAPSHOT_KIND = Kind("created_at", "id", SNAPSHOTS, "Snapshot", seed, lambda life: life.document["id"])
 
 
 def find_snapshot(view: View, identity: str) -> Record:

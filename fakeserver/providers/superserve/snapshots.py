@@ -29,7 +29,7 @@ from fakeserver.providers.superserve.states import SNAPSHOTS, SURROUNDINGS, writ
 from fakeserver.providers.superserve.templates import DEFAULT_DISK_MIB, POLL_SECONDS, records_of
 
 KIND = "snapshots"
-KINDS = {KIND: Kind("created_at", "id", SNAPSHOTS, "Snapshot")}
+KINDS = {KIND: Kind("created_at", "id", SNAPSHOTS, "Snapshot", files=lambda life: life.document["id"])}
 MOST = 200
 """Observed: the most that one page has."""
 MAX_KEY = 255
