@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_VARIABLES = 200_000
 """Sandboxes of which it is kept what every command finds there."""
 MOST_TRIALS = 3
-"""Of work on files in a sandbox that breaks down meanwhile."""
+"""Of work on files in a sandbox that breaks down meanwhile, and of waking one."""
 MAX_RAN = 1_000
 """Commands that are remembered."""
 INSTALL = "the extra `commands` of fakeserver is not installed here"
@@ -172,8 +172,12 @@ class Guests:
     def keep(self, machine: Machine, frozen: bytes) -> None:
         """A sandbox has these files now."""
         with self._guard:
-            if self.machines.awake.get(machine.key) is machine:
-                self._kept.put(machine.key, frozen)
+            if self.machines.awake.get(machine.key) is not machine:
+                return
+            self._kept.put(machine.key, frozen)
+        if machine.tenancy.spent:
+            rest = threading.Thread(target=self.replace_worker, args=(machine,), name="fakeserver-rest", daemon=True)
+            rest.start()
 
     def knows(self, key: Key) -> bool:
         """Whether anybody has worked in a sandbox."""
@@ -181,7 +185,10 @@ class Guests:
 
     def wake(self, owner: Key | None) -> Machine:
         """A sandbox with its files at hand; what is left in one that was forgotten meanwhile, and is nobody's, is not
-        kept."""
+        kept. A worker that ends before it has them costs nothing but another one."""
+        for _ in range(MOST_TRIALS - 1):
+            with suppress(Lost):
+                return self.machines.wake(owner, self.frozen)
         return self.machines.wake(owner, self.frozen)
 
     def put_to_sleep(self, key: Key) -> None:
@@ -191,6 +198,12 @@ class Guests:
         with self.turns.alone(key):
             machine = self.machines.awake.get(key)
             if machine is not None and not machine.processes:
+                self.let_go(machine)
+
+    def replace_worker(self, machine: Machine) -> None:
+        """Let a sandbox sleep whose worker has grown too much, unless something goes on in it; it wakes in another."""
+        with self.turns.alone(machine.key):
+            if self.machines.awake.get(machine.key) is machine and machine.tenancy.spent and not machine.processes:
                 self.let_go(machine)
 
     def let_go(self, machine: Machine) -> None:

@@ -86,6 +86,8 @@ class Tenancy:
         self.keep: Callable[[bytes, int], None] | None = None
         self.note_loss: Callable[[], None] | None = None
         self.over = False
+        self.spent = False
+        """Whether the worker has grown so much with the sandbox that it should not have it any longer."""
         self.last = 0
         """The number of the last talk that may have changed files."""
 
@@ -206,8 +208,9 @@ class Worker:
             while True:
                 message = wire.receive(self._source)
                 if message.kind == wire.FROZEN:
-                    tenancy, (number, upto) = self._tenancy, message.values
+                    tenancy, (number, upto, spent) = self._tenancy, message.values
                     if tenancy.number == number and tenancy.keep is not None and not tenancy.over:
+                        tenancy.spent = spent
                         tenancy.keep(message.pieces[0], upto)
                 elif (queue := self._talks.get(message.talk)) is not None:
                     queue.put(message)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bashkit import BuiltinContext, BuiltinResult
 
 HOLD_SECONDS, HOLD_BYTES = 0.005, 2**16
-"""How long, and up to which size, output is held back to be told in one."""
+"""How long, and up to which size, output is held back to be told in one, where somebody hears it as it comes. Of any
+other order it is told now and then nevertheless: what it has written must not end with its worker."""
 MOST_PIECES = 1_000
 """Of an order's output, until those that follow each other are joined."""
 INPUT = r"""
@@ -53,13 +54,11 @@ class Conversation:
 
     def hear(self, stream: str, piece: bytes) -> None:
         """Pieces that come quickly are told in one message, and as one if there are many."""
-        if not self.heard:
-            return
         with self._saying:
             self._said.append((stream, piece))
             self._size += len(piece)
             late = self._size > HOLD_BYTES or monotonic() - self._told > HOLD_SECONDS
-        if late:
+        if late and (self.heard or not self._pieces):
             self.flush()
 
     def flush(self) -> None:
@@ -72,7 +71,8 @@ class Conversation:
                 self._sink.send(Message(self.number, wire.HEAR, [stream for stream, _ in joined], pieces))
 
     def finish(self, finished: Finished) -> None:
-        self.flush()
+        if self.heard:
+            self.flush()
         values, pieces = wire.finished_values(finished)
         self._sink.send(Message(self.number, wire.DONE, [values], pieces))
 

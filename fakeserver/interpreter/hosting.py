@@ -32,7 +32,8 @@ STACK_BYTES = 64 * 2**20
 MAX_GROWTH_BYTES = 512 * 2**20
 """By which a worker may grow before it is ended."""
 SPENT_BYTES = 64 * 2**20
-"""A worker that has grown beyond this takes no other sandbox."""
+"""A worker that has grown beyond this takes no other sandbox; one that has grown by it since it took its own should
+have that no longer either."""
 MAX_TALKS = 64
 """What goes on at once."""
 LONG_SECONDS, REST = 0.02, 10
@@ -72,6 +73,7 @@ class Host:
         self._ready: dict[Key, tuple[Shell, Link]] = {}
         self._conversations: dict[int, Conversation] = {}
         self._number = self._begun = self._working = 0
+        self._opened_bytes = 0
         self._cost = 0.0
         self._later: threading.Timer | None = None
         self._front = threading.Lock()
@@ -142,6 +144,7 @@ class Host:
         self._number, courses.MAX_WALL_SECONDS, watching.GRACE_SECONDS = message.values
         for frozen in message.pieces:
             self._disk.restore(frozen)
+        self._opened_bytes = resident_bytes()
         self._sink.send(Message(message.talk, wire.DONE))
 
     def _close(self, message: Message) -> None:
@@ -181,7 +184,8 @@ class Host:
         before, number = monotonic(), self._number
         upto, frozen = self._frozen()
         self._cost = monotonic() - before
-        self._sink.send(Message(0, wire.FROZEN, [number, upto], [frozen]))
+        spent = resident_bytes() > self._opened_bytes + SPENT_BYTES
+        self._sink.send(Message(0, wire.FROZEN, [number, upto, spent], [frozen]))
 
     def _work_on_files(self, message: Message) -> None:
         name, *arguments = message.values

@@ -205,7 +205,7 @@ class Shell:
             # Of a command that is kept from going on the interpreter does not say what it has written.
             stdout, stderr = (b"".join(said[stream]) for stream in (STDOUT, STDERR))
             return Finished(TIMED_OUT, stdout, stderr, course.seconds, timed_out=True, slept=course.slept)
-        return self._finished(result, course, hear)
+        return self._finished(result, course, hear, said)
 
     def _prepare(self, order: Order, now: int, hear: Hear) -> Finished | None:
         """What surrounds an order, or how it ends before it begins."""
@@ -238,13 +238,15 @@ class Shell:
         self.bash.fs().write_file("/dev/.stdin", order.stdin)
         return f"bash -c {shlex.quote(text)} < /dev/.stdin"
 
-    def _finished(self, result: Any, course: Course, hear: Hear) -> Finished:
+    def _finished(self, result: Any, course: Course, hear: Hear, said: Mapping[str, list[bytes]]) -> Finished:
         stdout, stderr, code = result.stdout_bytes, self._mended(result.stderr).encode(), result.exit_code
         if result.error and result.error != CANCELLED:
             wrong = PARSE_ERROR.match(result.error)
             told = f"bash: -c: {wrong[1]}: {wrong[2]}" if wrong else f"bash: {result.error}"
-            stderr, code = f"{told}\n".encode(), 2 if wrong else 1
-            hear(STDERR, stderr)
+            last, code = f"{told}\n".encode(), 2 if wrong else 1
+            hear(STDERR, last)
+            # Of a command that has reached a limit the interpreter does not say what it had written.
+            stdout, stderr = stdout or b"".join(said[STDOUT]), b"".join((*said[STDERR], last))
         truncated = result.stdout_truncated or result.stderr_truncated
         return Finished(code, stdout, stderr, course.seconds, truncated=truncated, slept=course.slept)
 

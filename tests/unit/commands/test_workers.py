@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,11 +48,15 @@ def worker_of(guests: Guests, identity: str = "a") -> Worker:
 def kill(worker: Worker) -> None:
     """As the system would when it runs out of memory; until it is known."""
     os.kill(worker.number, signal.SIGKILL)
+    wait_until(lambda: worker.dead)
+
+
+def wait_until(so: Callable[[], bool]) -> None:
     for _ in range(MOST_LOOKS):
-        if worker.dead:
+        if so():
             return
         time.sleep(LOOK_SECONDS)
-    raise AssertionError("it lives on")
+    raise AssertionError("it never comes to that")
 
 
 # What is left
@@ -85,6 +90,49 @@ def test_a_command_loses_what_it_has_made_itself_when_its_worker_ends(guests: Gu
     assert (come[0].exit_code, come[0].stdout, come[0].stderr) == (137, b"begun\n", b"Killed\n")
     assert run(guests, "cat f") == (b"before\n", 0)
     assert run(guests, "cat f", "b") == (b"other\n", 0)
+
+
+def test_what_a_command_wrote_outlives_its_worker_although_nobody_heard_it(
+    guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that is answered for once it is over."""
+
+    def end(text: str) -> None:
+        kill(worker_of(guests))
+
+    monkeypatch.setattr(guests.machines, "scripted", lambda slug: {"end": end})
+    assert run(guests, "echo begun; end; echo behind") == (b"begun\n", 137)
+
+
+def test_a_worker_that_has_grown_is_replaced_while_nothing_goes_on(guests: Guests) -> None:
+    """The sandbox sleeps, and wakes in another; while a process goes on in it, it stays where it is."""
+    run(guests, "sleep 1000 &", "busy")
+    run(guests, "echo kept > f")
+    busy, machine = (guests.machines.awake["prime", identity] for identity in ("busy", "a"))
+    wait_until(lambda: machine.is_kept)
+    for each in (busy, machine):
+        each.tenancy.spent = True
+        guests.keep(each, guests.rest()[each.key])
+    wait_until(lambda: [*guests.machines.awake.values()] == [busy])
+    assert run(guests, "cat f") == (b"kept\n", 0)
+
+
+def test_a_worker_that_ends_before_it_has_the_sandbox_costs_nothing(
+    guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Tenancy] = []
+    take = workers.POOL.take
+
+    def take_ending(*more: Any) -> Tenancy:
+        tenancy = take(*more)
+        taken.append(tenancy)
+        if len(taken) == 1:
+            kill(tenancy.worker)
+        return tenancy
+
+    monkeypatch.setattr(workers.POOL, "take", take_ending)
+    assert run(guests, "echo hi") == (b"hi\n", 0)
+    assert len(taken) == 2
 
 
 def test_processes_end_with_their_worker(guests: Guests) -> None:

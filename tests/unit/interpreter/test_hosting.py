@@ -91,21 +91,25 @@ def server() -> Iterator[Server]:
     server.close()
 
 
-def test_an_order_is_carried_out_and_the_files_are_told_behind_it(server: Server) -> None:
+def test_an_order_is_carried_out_and_the_files_are_told_behind_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whether the worker has grown too much."""
     server.come(server.say(wire.OPEN, 7, 20.0, 3.0))
     finished = server.run("cat; echo kept > /root/f; echo err >&2")
     assert (finished.stdout, finished.stderr, finished.exit_code) == (b"in\n", b"err\n", 0)
     assert b"".join(piece for _, piece in server.heard) == b"in\nerr\n"
-    (number, upto), frozen = server.next_frozen()
-    assert (number, upto) == (7, server.talks)
+    told, frozen = server.next_frozen()
+    assert told == [7, server.talks, False]
+    monkeypatch.setattr(hosting, "SPENT_BYTES", -(2**40))
     server.come(server.say(wire.CLOSE))
     server.come(server.say(wire.OPEN, 8, 20.0, 3.0, pieces=(frozen,)))
     read = server.come(server.say(wire.FILES, "read_file", "/root/f"))
     assert read.pieces == [b"kept\n"]
     server.come(server.say(wire.FILES, "write_file", "/root/g", pieces=(b"x",)))
     server.say(wire.KEEP, 90, talk=0)
-    (number, upto), _ = server.next_frozen()
-    assert (number, upto) == (8, 90)
+    told, _ = server.next_frozen()
+    assert told == [8, 90, True]
     assert server.come(server.say(wire.FREEZE)).values == [90]
 
 

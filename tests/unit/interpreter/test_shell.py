@@ -70,6 +70,12 @@ def test_a_command_that_fails_says_why_with_the_code_of_bash(command: str, code:
     assert (finished.stdout, finished.exit_code, finished.stderr.decode()) == (b"", code, stderr)
 
 
+def test_what_was_written_before_a_limit_was_reached_is_kept() -> None:
+    finished = run("echo before; echo wrong >&2; f() { f; }; f; echo behind")
+    assert (finished.exit_code, finished.stdout) == (1, b"before\n")
+    assert finished.stderr.startswith(b"wrong\nbash: ")
+
+
 def test_a_command_that_cannot_be_read_ends_with_2() -> None:
     finished = run("echo )")
     assert finished.exit_code == 2
