@@ -6,6 +6,7 @@ same. Nothing of them is stored: a write sees the world's own documents.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from itertools import islice
@@ -16,14 +17,14 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Lifetimes
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.seeded import Seeded
-from fakeserver.faults.scenarios import CHURN, NEXT_VERSION
+from fakeserver.faults.scenarios import CHURN
 from fakeserver.instants import SECOND
 from fakeserver.listing.listing import Listing
-from fakeserver.problems import Document, Json
+from fakeserver.pipeline.staging import CHANGES, Shape, Staging
+from fakeserver.problems import Document
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.reader import Spec
-from fakeserver.spec.schemas import keyword_of, parts_of, types_of
 from fakeserver.worlds.documents import key_of
 from fakeserver.worlds.world import World
 
@@ -39,9 +40,6 @@ MAX_KEPT = 64
 """Collections that are kept at hand; any other is made again."""
 EVERY = 5
 """Of so many rows one goes in `churn`, and one comes."""
-LONG = "Donaudampfschifffahrtsgesellschaftskapitaen" * 6
-RTL = "\u202eمرحبا بالعالم\u202c שלום 👩‍👩‍👧‍👦 e\u0301\u0323 ﷽ "
-ADDED = "next_version_field"
 
 Owned = tuple[Document, str]
 Key = tuple[str, int, int, str, str, bool]
@@ -72,7 +70,6 @@ class Scenes:
         self._spec = spec
         self._fixture = fixture
         self._kept: Cache[Key, Collection] = Cache(MAX_KEPT)
-        self._schema: DocumentSchema | None = None
         self._order = newest_first(provider.created, provider.identity)
 
     def of(self, name: str, world: World, tenants: Mapping[str, Collection], user: str, first: bool) -> Scene:
@@ -89,13 +86,19 @@ class Scenes:
 
         return Scene(tenants, make)
 
-    @property
-    def schema(self) -> DocumentSchema:
-        if self._schema is None:
-            from fakeserver.recipes.schema import DocumentSchema
+    @functools.cached_property
+    def _schema(self) -> DocumentSchema:
+        from fakeserver.recipes.schema import DocumentSchema
 
-            self._schema = DocumentSchema(self._provider, self._spec)
-        return self._schema
+        return DocumentSchema(self._provider, self._spec)
+
+    @functools.cached_property
+    def _shape(self) -> Shape:
+        return Shape(self._spec.document, self._schema.item)
+
+    def _permits(self, document: Document) -> bool:
+        """Whether the spec permits a row."""
+        return next(iter(self._schema.breaches(document)), None) is None
 
     def _seeded(self, seed: int, dated: int, tenant: str, size: int) -> Seeded:
         part = self._fixture.tenants[tenant]
@@ -128,10 +131,12 @@ class Scenes:
         if name == CHURN:
             gone = 1 if first else 3
             return [row for index, row in enumerate(rows) if index % EVERY != gone]
-        change = self._changes.get(name)
-        if change is None:
+        if name not in CHANGES:
             return rows
-        return [(change(document, index, rows), owner) for index, (document, owner) in enumerate(rows)]
+        staging = Staging(
+            self._shape, (self._provider.created, self._provider.identity), self._permits, [row for row, _ in rows]
+        )
+        return [*zip(staging.staged(CHANGES[name]), (owner for _, owner in rows), strict=True)]
 
     def _counted(self, source: Seeded, count: int, user: str) -> list[Owned]:
         """So many rows that a list shows, the user's own before others: who sees only those sees as many."""
@@ -165,100 +170,6 @@ class Scenes:
                 declared = [each for each in self._spec.operations[name].parameters if each.name in numbers]
                 return next((each.schema["default"] for each in declared if each.schema.get("default")), PAGE)
         return PAGE
-
-    @property
-    def _changes(self) -> Mapping[str, Callable[[Document, int, list[Owned]], Document]]:
-        return {
-            "long-text": lambda document, index, rows: self._worded(document, f"{LONG}{index}"),
-            "unicode-rtl": lambda document, index, rows: self._worded(document, f"{RTL}{index}"),
-            "all-enums": self._enumerated,
-            "all-null": self._emptied,
-            "all-set": self._filled,
-            NEXT_VERSION: self._later,
-        }
-
-    @property
-    def _fields(self) -> list[tuple[str, Json]]:
-        """The fields that can be other ones: what orders and names a row stays."""
-        fixed = (self._provider.created, self._provider.identity)
-        return [(name, schema) for name, schema in self.schema.fields.items() if name not in fixed]
-
-    def _with(self, document: Document, name: str, value: Json) -> Document:
-        """The document with another value in a field, if the spec permits that."""
-        changed = {**document, name: value}
-        return document if next(iter(self.schema.breaches(changed)), None) else changed
-
-    def _worded(self, document: Document, text: str) -> Document:
-        for name, schema in self._fields:
-            value = document.get(name)
-            if self._is_free(schema) and isinstance(value, str):
-                document = self._with(document, name, text)
-            elif isinstance(value, dict):
-                said = {key: text if isinstance(each, str) else each for key, each in value.items()}
-                document = self._with(document, name, said)
-            elif isinstance(value, list) and all(isinstance(each, str) for each in value):
-                document = self._with(document, name, [text for _ in value])
-        return document
-
-    def _is_free(self, schema: Json) -> bool:
-        """Whether a text is what a person wrote, and names nothing."""
-        kept = ("enum", "const", "format", "pattern")
-        return not any(keyword in part for part in parts_of(self._spec.document, schema) for keyword in kept)
-
-    def _enum(self, schema: Json) -> list[Json]:
-        values = keyword_of(self._spec.document, schema, "enum")
-        return [each for each in values if each is not None] if isinstance(values, list) else []
-
-    def _enumerated(self, document: Document, index: int, rows: list[Owned]) -> Document:
-        for name, schema in self._fields:
-            if values := self._enum(schema):
-                document = self._with(document, name, values[index % len(values)])
-        return document
-
-    def _emptied(self, document: Document, index: int, rows: list[Owned]) -> Document:
-        for name, schema in self._fields:
-            if "null" in types_of(self._spec.document, schema):
-                document = self._with(document, name, None)
-            elif name in document:
-                less = {key: value for key, value in document.items() if key != name}
-                document = document if next(iter(self.schema.breaches(less)), None) else less
-        return document
-
-    def _filled(self, document: Document, index: int, rows: list[Owned]) -> Document:
-        for name, schema in self._fields:
-            if document.get(name) not in (None, [], {}):
-                continue
-            drawn = (each.get(name) for each, _ in rows)
-            examples = keyword_of(self._spec.document, schema, "examples")
-            candidates = [
-                *islice((each for each in drawn if each not in (None, [], {})), 1),
-                *(examples if isinstance(examples, list) else ()),
-                keyword_of(self._spec.document, schema, "example"),
-                *self._enum(schema),
-                "text",
-                document[self._provider.created],
-                1,
-                True,
-                ["text"],
-                {"key": "text"},
-            ]
-            for value in candidates:
-                if value is None:
-                    continue
-                changed = self._with(document, name, value)
-                if changed is not document:
-                    document = changed
-                    break
-        return document
-
-    def _later(self, document: Document, index: int, rows: list[Owned]) -> Document:
-        """Every other row is of a later version."""
-        if index % 2:
-            return document
-        for name, schema in self._fields:
-            if self._enum(schema) and isinstance(document.get(name), str):
-                document = {**document, name: f"{document[name]}_next"}
-        return {**document, ADDED: {"text": "new", "number": index}}
 
 
 SIZES = ("per_page", "limit", "size", "page_size", "pageSize", "perPage")

@@ -39,7 +39,7 @@ class DocumentSchema:
 
     def __init__(self, provider: Provider, contract: Spec, kind: str = "") -> None:
         item = kind_schema(provider, contract, kind) if kind else item_schema(provider, contract)
-        item = with_states(item, provider.kind(kind).machine, contract)
+        item = self.item = with_states(item, provider.kind(kind).machine, contract)
         self.fields: Mapping[str, Json] = fields_of(contract.document, item)
         try:
             # References stay references, so that a schema may lead back to itself.

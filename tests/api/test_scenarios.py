@@ -289,23 +289,72 @@ def by_cursor(query: str) -> Reply:
     return reply if reply.status == 200 else call(e2b(), f"/e2b/v2/sandboxes?{query}", headers=headers)
 
 
+@cache
+def e2b_row() -> Draft202012Validator:
+    """What the plugin's own spec says of a row."""
+    spec = e2b().services[E2B].spec.document
+    return Draft202012Validator({**spec["components"]["schemas"]["ListedSandbox"], "components": spec["components"]})
+
+
+@pytest.mark.parametrize("filters", ["", "state=paused", "metadata=app%3Dprod", "order=asc"])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_cursors_of_a_plugin_lead_through_a_scenario_and_belong_to_it(name: str) -> None:
-    query, found = f"__scenario={name}&limit=30", []
+def test_a_plugins_rows_are_sound_and_its_pages_the_set(name: str, filters: str) -> None:
+    """All that holds for built-in providers, by cursor; and a cursor belongs to its scenario."""
+    query = f"__scenario={name}&limit=30" + (f"&{filters}" if filters else "")
+    found: list[Row] = []
     token = ""
     for _ in range(200):
         reply = by_cursor(query + (f"&nextToken={token}" if token else ""))
         assert reply.status == 200
-        found += [row["sandboxID"] for row in reply.value]
+        assert reply.headers["x-fakeserver-scenario"] == name
+        assert ("x-fakeserver-outside-schema" in reply.headers) is (name == NEXT_VERSION)
+        if name != NEXT_VERSION:
+            for row in reply.value:
+                e2b_row().validate(row)
+        found += reply.value
         token = reply.headers.get("x-next-token", "")
         if not token:
             break
-        other = by_cursor(f"__scenario={'many' if name != 'many' else 'aged'}&limit=30&nextToken={token}")
+        other = by_cursor(query.replace(name, "many" if name != "many" else "aged") + f"&nextToken={token}")
         assert other.status == 400
         assert by_cursor(f"limit=30&nextToken={token}").status == 400
     assert not token
-    assert len(found) == len(set(found))
-    assert len(found) == {"empty": 0, "one": 1, "many": 2_500}.get(name, len(found))
+    ids_found = [row["sandboxID"] for row in found]
+    assert len(ids_found) == len(set(ids_found))
+    if name != "churn":
+        whole = by_cursor(query.replace("limit=30", "limit=100"))
+        assert name in ("many", "one-row-pages") or [row["sandboxID"] for row in whole.value][:30] == ids_found[:30]
+    if filters == "state=paused" and name != NEXT_VERSION:
+        assert {row["state"] for row in found} <= {"paused"}
+    if not filters:
+        assert len(found) == {"empty": 0, "one": 1, "exact-page": 100, "many": 2_500}.get(name, len(found))
+
+
+def test_each_shows_what_it_says_of_a_plugin() -> None:
+    """Its fields, enumerations and empty values are read from its spec, as those of built-in providers."""
+    shown = {name: by_cursor(f"__scenario={name}&limit=100").value for name in SCENARIOS}
+    properties = e2b().services[E2B].spec.document["components"]["schemas"]["ListedSandbox"]["properties"]
+    assert {row["state"] for row in shown["all-enums"]} == {"running", "paused"}
+    assert all("alias" not in row and "metadata" not in row for row in shown["all-null"])
+    assert all(set(row) == set(properties) for row in shown["all-set"])
+    assert any(len(row.get("alias", "")) > 200 for row in shown["long-text"])
+    assert any("\u202e" in text for row in shown["unicode-rtl"] for text in row.get("metadata", {}).values())
+    assert {row["state"] for row in shown[NEXT_VERSION]} - {"running", "paused"}
+    assert shown["aged"][0]["startedAt"] < shown["many"][0]["startedAt"]
+    assert len(shown["one-row-pages"]) == 1
+
+
+def test_a_scenario_costs_as_much_in_a_large_world() -> None:
+    """Its rows are counted out, however many documents a world has: the first who asks for one holds up nobody."""
+    made = Counter[int]()
+    for size in (200, 1_000_000):
+        own = app_of(size=size)
+        scenes = own.services["prime"].scenes
+        for name in SCENARIOS:
+            tenants = own.world.tenants(own.services["prime"].provider)
+            shown = Scenes(scenes._provider, scenes._spec, scenes._fixture).of(name, own.world, tenants, "", True)
+            made[size] += len(shown["main"].everything)
+    assert made[200] == made[1_000_000] < 5_000
 
 
 def test_what_is_made_once_is_kept() -> None:

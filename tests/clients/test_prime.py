@@ -25,8 +25,9 @@ from prime_sandboxes import (
     UnauthorizedError,
 )
 
+from fakeserver.faults.scenarios import FLAKY, NEXT_VERSION, SCENARIOS, SLOW
 from tests.clients.others import waits_for_limits
-from tests.support.asgi import Row
+from tests.support.asgi import PATHS, Row
 from tests.support.server import Live
 
 KEY = "prime-admin-key"
@@ -315,3 +316,11 @@ def test_every_exception_class_is_provoked_above() -> None:
     provoked = {"APIError", "UnauthorizedError", "PaymentRequiredError", "APITimeoutError"}
     assert classes - OF_OTHER_OPERATIONS - OF_COMMANDS_AND_FILES - {"TimeoutError"} == provoked
     assert prime_sandboxes.TimeoutError is APITimeoutError
+
+
+@pytest.mark.parametrize("name", [each for each in SCENARIOS if each not in (SLOW, FLAKY, NEXT_VERSION)])
+def test_the_sdk_reads_every_scenario(live: Live, name: str) -> None:
+    """What a scenario puts into a field is something that the SDK can read there."""
+    with closing(f"{KEY}+scenario={name}") as client:
+        rows = live.request("prime", f"{PATHS['prime']}?__scenario={name}&per_page=200").json()["sandboxes"]
+        assert [sandbox.id for sandbox in client.list(per_page=200).sandboxes] == ids(rows)
