@@ -1,16 +1,52 @@
-"""One Chromium for all tests of the console, and a server of each test's own."""
+"""One Chromium, one tab and one address for all tests of the console. What stands behind the address is each test's
+own, so that what the tab has loaded once it has for all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App
+from fakeserver.serving.protocol import server_config
 from tests.console.views import Console
 from tests.support.asgi import app_of
-from tests.support.chromium import CHROMIUM, MISSING, Browser, Page, browsing
-from tests.support.server import Live, serving
+from tests.support.chromium import CHROMIUM, MISSING, NARROW, WIDE, Browser, Page, browsing
+from tests.support.server import Live, listening
+
+
+class Stage:
+    """The application of the test that runs."""
+
+    app: App
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
+        return self.app.at_once(scope, body)
+
+
+class Tabs:
+    """A tab for each look that a test wants. Between two tests it shows nothing, and has heard nothing."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._kept: dict[tuple[tuple[int, int], bool], Page] = {}
+
+    @contextmanager
+    def tab(self, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Iterator[Page]:
+        page = self._kept.get((size, dark))
+        if page is None:
+            page = self._kept[size, dark] = self._browser.new_page(size, dark=dark)
+        page.clear()
+        try:
+            yield page
+        finally:
+            page.clear()
 
 
 @pytest.fixture(scope="session")
@@ -22,21 +58,41 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def tabs(browser: Browser) -> Tabs:
+    return Tabs(browser)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[tuple[Stage, str]]:
+    """What is served, and where."""
+    stage = Stage()
+    with listening(server_config(stage)) as root:
+        yield stage, root
+
+
 @pytest.fixture
 def app() -> App:
     return app_of(size=200)
 
 
 @pytest.fixture
-def served(app: App) -> Iterator[Live]:
+def served(app: App, stage: tuple[Stage, str]) -> Live:
     """A small server that the test may change."""
-    with serving(app) as live:
-        yield live
+    stage[0].app = app
+    return Live(app, stage[1])
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.page() as found:
+def page(tabs: Tabs) -> Iterator[Page]:
+    with tabs.tab() as found:
+        yield found
+
+
+@pytest.fixture
+def narrow(tabs: Tabs) -> Iterator[Page]:
+    """A tab as narrow as a telephone, in the dark."""
+    with tabs.tab(NARROW, dark=True) as found:
         yield found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.console.views import ANSWERED, READY, ROWS, Console
 from tests.support.asgi import ROOT, app_of
-from tests.support.chromium import WIDE, Browser
+from tests.support.chromium import WIDE, Page
 from tests.support.server import Live, serving
 
 pytestmark = pytest.mark.slow
@@ -33,12 +33,11 @@ def test_every_view_has_its_address() -> None:
 
 
 @pytest.mark.parametrize(("address", "title"), ADDRESSES)
-def test_an_address_shows_what_it_says(live: Live, browser: Browser, address: str, title: str) -> None:
-    with browser.page() as page:
-        page.open(live.root + address)
-        page.wait(READY)
-        assert page.run("document.querySelector('main h1').innerText") == title
-        assert page.run("document.querySelectorAll('main [role=alert]').length") == 0
+def test_an_address_shows_what_it_says(live: Live, page: Page, address: str, title: str) -> None:
+    page.open(live.root + address)
+    page.wait(READY)
+    assert page.run("document.querySelector('main h1').innerText") == title
+    assert page.run("document.querySelectorAll('main [role=alert]').length") == 0
 
 
 def test_every_command_answers(served: Live) -> None:
@@ -60,9 +59,9 @@ def test_every_command_answers(served: Live) -> None:
     assert '"why":' in why
 
 
-def test_the_picture_is_of_the_explorer(browser: Browser, tmp_path: Path) -> None:
+def test_the_picture_is_of_the_explorer(page: Page, tmp_path: Path) -> None:
     """Taken of a world that is the same on every machine; `make pages` puts it into its place."""
-    with serving(app_of()) as live, browser.page() as page:
+    with serving(app_of()) as live:
         console = Console(live, page)
         console.explore("dreadnode", "state=running")
         page.wait(f"{ROWS}.length === 50 && {ANSWERED} && document.querySelector('[data-facet=states]')")

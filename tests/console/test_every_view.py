@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.console.conftest import Tabs
 from tests.console.views import READY
 from tests.support.asgi import PATHS, ROOT, SLUGS
-from tests.support.chromium import NARROW, WIDE, Browser
+from tests.support.chromium import NARROW, WIDE, Browser, Page
 from tests.support.server import Live
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-MOST_BYTES = 100_000
+LEAST_BYTES, MOST_BYTES = 10_000, 100_000
+"""What a view takes over the wire; less than the least was not loaded, but kept from before."""
 SERIOUS = ("serious", "critical")
 VIEWS = {
     "start": "#/",
@@ -39,10 +41,10 @@ def address_of(live: Live, view: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)], ids=["wide-light", "narrow-dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view(live: Live, browser: Browser, view: str, size: tuple[int, int], dark: bool) -> None:
+def test_a_view(live: Live, browser: Browser, tabs: Tabs, view: str, size: tuple[int, int], dark: bool) -> None:
     """No exception, no breach of the page's policy, nothing wider than the window, no host but this one, no serious
-    finding of axe, and at most 100 kB over the wire."""
-    with browser.page(size, dark=dark) as page:
+    finding of axe, and at most 100 kB over the wire to who has nothing of it yet."""
+    with browser.page(size) if size == WIDE else tabs.tab(size, dark=dark) as page:
         page.open(f"{live.root}/{address_of(live, view)}")
         page.wait(f"{READY} && !document.body.innerText.includes('Loading')")
         page.wait("document.fonts.status === 'loaded'")
@@ -52,6 +54,8 @@ def test_a_view(live: Live, browser: Browser, view: str, size: tuple[int, int], 
         assert hosts - {""} == {urlsplit(live.root).netloc}
         sent = sum(each["encodedDataLength"] for each in page.heard("Network.loadingFinished"))
         assert 0 < sent <= MOST_BYTES
+        if size == WIDE:
+            assert sent > LEAST_BYTES
         assert findings(page) == []
 
 
@@ -72,52 +76,49 @@ def findings(page: Any) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_keyboard_is_enough(live: Live, browser: Browser) -> None:
+def test_a_keyboard_is_enough(live: Live, page: Page) -> None:
     """From the address bar: past the skip link and the navigation to a view, whose heading then has the focus."""
-    with browser.page() as page:
-        page.open(f"{live.root}/")
-        page.wait(READY)
+    page.open(f"{live.root}/")
+    page.wait(READY)
+    page.press("Tab", 9)
+    assert page.run("document.activeElement.innerText") == "Skip to the content"
+    for _ in range(3):
         page.press("Tab", 9)
-        assert page.run("document.activeElement.innerText") == "Skip to the content"
-        for _ in range(3):
-            page.press("Tab", 9)
-        assert page.run("document.activeElement.innerText") == "Failures"
-        page.run("document.activeElement.click()")
-        page.wait("document.activeElement.tagName === 'H1' && document.activeElement.innerText === 'Failures'")
-        page.wait("document.querySelector('main table')")
+    assert page.run("document.activeElement.innerText") == "Failures"
+    page.run("document.activeElement.click()")
+    page.wait("document.activeElement.tagName === 'H1' && document.activeElement.innerText === 'Failures'")
+    page.wait("document.querySelector('main table')")
 
 
 @pytest.mark.slow
-def test_the_start_page_opens_no_stream(live: Live, browser: Browser) -> None:
+def test_the_start_page_opens_no_stream(live: Live, page: Page) -> None:
     """Whoever leaves the first page open all day costs the server nothing."""
-    with browser.page() as page:
-        page.open(f"{live.root}/")
-        page.wait(READY)
-        page.run("new Promise((resolve) => setTimeout(resolve, 300))")
-        asked = {urlsplit(each["request"]["url"]).path for each in page.heard("Network.requestWillBeSent")}
-        assert {path for path in asked if path.startswith("/__admin")} == {"/__admin/providers", "/__admin/health"}
+    page.open(f"{live.root}/")
+    page.wait(READY)
+    page.run("new Promise((resolve) => setTimeout(resolve, 300))")
+    asked = {urlsplit(each["request"]["url"]).path for each in page.heard("Network.requestWillBeSent")}
+    assert {path for path in asked if path.startswith("/__admin")} == {"/__admin/providers", "/__admin/health"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_newcomer_finds_a_failing_request_in_two_clicks(live: Live, browser: Browser, slug: str) -> None:
+def test_a_newcomer_finds_a_failing_request_in_two_clicks(live: Live, page: Page, slug: str) -> None:
     """From the start page: "Make it fail", and a credential to copy that makes the SDK's next request fail so."""
-    with browser.page() as page:
-        page.open(f"{live.root}/")
-        page.wait(READY)
-        page.wait("document.querySelectorAll('.card').length === 4")
-        # What a headless browser's clipboard holds can be read by nobody.
-        page.run("navigator.clipboard.writeText = async (text) => { window.taken = text; }")
-        page.run(
-            f"[...document.querySelectorAll('[aria-labelledby=of-{slug}] a')]"
-            ".find((each) => each.innerText === 'Make it fail').click()"
-        )
-        page.wait("document.querySelector('main h1').innerText === 'Failures' && document.querySelector('.copy')")
-        page.run(
-            "[...document.querySelectorAll('tr')].find((each) => each.cells[0].innerText === '429')"
-            ".querySelector('.pair .copy').click()"
-        )
-        page.wait("[...document.querySelectorAll('.copy')].some((each) => each.innerText === 'Copied')")
-        key = page.run("window.taken")
-        assert key.startswith(f"{slug}-admin-key+code=429")
-        assert live.request(slug, PATHS[slug], key=key).status_code == 429
+    page.open(f"{live.root}/")
+    page.wait(READY)
+    page.wait("document.querySelectorAll('.card').length === 4")
+    # What a headless browser's clipboard holds can be read by nobody.
+    page.run("navigator.clipboard.writeText = async (text) => { window.taken = text; }")
+    page.run(
+        f"[...document.querySelectorAll('[aria-labelledby=of-{slug}] a')]"
+        ".find((each) => each.innerText === 'Make it fail').click()"
+    )
+    page.wait("document.querySelector('main h1').innerText === 'Failures' && document.querySelector('.copy')")
+    page.run(
+        "[...document.querySelectorAll('tr')].find((each) => each.cells[0].innerText === '429')"
+        ".querySelector('.pair .copy').click()"
+    )
+    page.wait("[...document.querySelectorAll('.copy')].some((each) => each.innerText === 'Copied')")
+    key = page.run("window.taken")
+    assert key.startswith(f"{slug}-admin-key+code=429")
+    assert live.request(slug, PATHS[slug], key=key).status_code == 429

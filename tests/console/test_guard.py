@@ -15,7 +15,7 @@ import pytest
 
 from tests.console.views import READY
 from tests.support.asgi import PATHS
-from tests.support.chromium import Page
+from tests.support.chromium import Browser, Page
 from tests.support.server import Live
 
 pytestmark = pytest.mark.slow
@@ -127,12 +127,13 @@ def test_a_foreign_page_takes_nothing_in(served: Live, page: Page, elsewhere: st
         )
 
 
-def test_an_opened_console_is_out_of_reach(served: Live, page: Page, elsewhere: str) -> None:
+def test_an_opened_console_is_out_of_reach(served: Live, browser: Browser, elsewhere: str) -> None:
     """Who opens the console in a window has no hold on it."""
-    page.open(f"{elsewhere}/index.html")
-    page.wait("document.title === 'elsewhere'")
-    page.run(f"window.opened = window.open({json.dumps(served.root + '/')}); 0")
-    page.wait("window.opened === null || window.opened.closed")
+    with browser.page() as page:
+        page.open(f"{elsewhere}/index.html")
+        page.wait("document.title === 'elsewhere'")
+        page.run(f"window.opened = window.open({json.dumps(served.root + '/')}); 0")
+        page.wait("window.opened === null || window.opened.closed")
 
 
 def test_a_name_that_is_rebound_here(served: Live, page: Page) -> None:

@@ -18,7 +18,7 @@ from fakeserver.serving.app import App
 from fakeserver.serving.protocol import server_config
 from tests.console.views import ANSWERED, READY, Console
 from tests.support.asgi import PATHS, SLUGS, app_of, call, credential, get, identity, rows
-from tests.support.chromium import NARROW, Browser
+from tests.support.chromium import Page
 from tests.support.server import Live, listening, serving
 
 pytestmark = pytest.mark.slow
@@ -164,6 +164,12 @@ def test_why_is_told_and_the_request_sent_again(console: Console) -> None:
     page = console.open("#/journal")
     page.click("[data-entry] button")
     page.wait("document.querySelector('.why')")
+    # What is open stands in the address, and no longer when it is closed.
+    assert page.run("decodeURIComponent(location.hash)") == "#/journal?~request=2"
+    page.click("text=Close")
+    assert page.run("location.hash") == "#/journal"
+    page.click("[data-entry] button")
+    page.wait("!document.querySelector('[aria-label=Why]').hidden")
     why = page.run("document.querySelector('.why').innerText")
     for words in (
         f"finds {total} of them; {total} are left",
@@ -391,24 +397,22 @@ def spoil(app: App, console: Console) -> str:
         "clock/instavm",
     ],
 )
-def test_hostile_texts_are_texts(served: Live, browser: Browser, view: str) -> None:
+def test_hostile_texts_are_texts(served: Live, narrow: Page, view: str) -> None:
     """In documents, headers, faults, command output, the journal and the address: nothing runs, nothing is markup, and
     the page is no wider than its window."""
-    with browser.page(NARROW) as page:
-        console = Console(served, page)
-        identity = spoil(served.app, console)
-        address = view.replace("{id}", identity)
-        for text in HOSTILE[:4]:
-            console.open(f"#/{address.replace('{hostile}', quote(text, safe=''))}")
-            page.wait("!document.querySelector('main').innerText.includes('Loading')")
-            assert page.run("window.harm") is None
-            assert console.count("main img, main script, main style, main iframe") == 0
-            assert page.run("document.documentElement.scrollWidth <= innerWidth"), view
-            assert not [
-                each for each in page.complaints() if "Content Security Policy" in each or "TrustedHTML" in each
-            ]
-            if "{hostile}" not in view:
-                break
+    page = narrow
+    console = Console(served, page)
+    identity = spoil(served.app, console)
+    address = view.replace("{id}", identity)
+    for text in HOSTILE[:4]:
+        console.open(f"#/{address.replace('{hostile}', quote(text, safe=''))}")
+        page.wait("!document.querySelector('main').innerText.includes('Loading')")
+        assert page.run("window.harm") is None
+        assert console.count("main img, main script, main style, main iframe") == 0
+        assert page.run("document.documentElement.scrollWidth <= innerWidth"), view
+        assert not [each for each in page.complaints() if "Content Security Policy" in each or "TrustedHTML" in each]
+        if "{hostile}" not in view:
+            break
 
 
 def test_files_and_commands_with_hostile_names(console: Console) -> None:
@@ -440,34 +444,34 @@ def test_files_and_commands_with_hostile_names(console: Console) -> None:
 # A server that goes away and comes back
 
 
-def test_a_restart_is_survived_with_a_clear_word(browser: Browser) -> None:
+def test_a_restart_is_survived_with_a_clear_word(page: Page) -> None:
     """The page says that nobody answers, and goes on by itself when somebody does."""
-    with browser.page() as page:
-        config = server_config(app_of(size=20))
-        with listening(config) as root:
-            page.open(f"{root}/#/failures/prime/listSandboxes")
-            page.wait("document.querySelector('[data-switch]')")
-        page.click("[data-switch]")
-        page.wait("!document.querySelector('#lost').hidden")
-        assert "does not answer" in page.run("document.querySelector('#lost').innerText")
-        with listening(server_config(app_of(size=20, epoch=1_700_000_000_000_000)), port=int(root.rpartition(":")[2])):
-            page.wait("document.querySelector('#lost').hidden")
-            page.wait("document.querySelector('#said').innerText.includes('started anew')")
-            page.wait("document.querySelector('[data-switch]')")
+    config = server_config(app_of(size=20))
+    with listening(config) as root:
+        page.open(f"{root}/#/failures/prime/listSandboxes")
+        page.wait("document.querySelector('[data-switch]')")
+    page.click("[data-switch]")
+    page.wait("!document.querySelector('#lost').hidden")
+    assert "does not answer" in page.run("document.querySelector('#lost').innerText")
+    with listening(server_config(app_of(size=20, epoch=1_700_000_000_000_000)), port=int(root.rpartition(":")[2])):
+        page.wait("document.querySelector('#lost').hidden")
+        page.wait("document.querySelector('#said').innerText.includes('started anew')")
+        page.wait("document.querySelector('[data-switch]')")
 
 
-def test_a_million_documents(browser: Browser) -> None:
+def test_a_million_documents(page: Page) -> None:
     """A page of rows, a deep page, a filter and a count cost as much as among a thousand: the page asks the same."""
     asked = {}
     for size in (1_000, 100_000):
-        with serving(app_of(size=size)) as live, browser.page() as page:
+        with serving(app_of(size=size)) as live:
+            page.clear()
             console = Console(live, page)
             console.explore("prime", "status=RUNNING&page=2&per_page=20")
             page.wait(f"{ANSWERED}.includes('20 rows')")
             asked[size] = sorted(
                 re.sub(r"http://[^/]+", "", each["request"]["url"]) for each in page.heard("Network.requestWillBeSent")
             )
-            page.open("about:blank")
+            page.clear()
     assert asked[1_000] == asked[100_000]
 
 
@@ -484,9 +488,9 @@ def test_an_answer_that_is_too_long_is_read_no_further(console: Console) -> None
     assert json.loads(told)["servers"] == [{"url": "/prime", "description": "This fake"}]
 
 
-def test_a_token_is_asked_for_once(browser: Browser) -> None:
+def test_a_token_is_asked_for_once(page: Page) -> None:
     """The pages of a server with a token ask for it; a wrong one is asked for again."""
-    with serving(app_of(size=20, admin_token="sesame")) as live, browser.page() as page:
+    with serving(app_of(size=20, admin_token="sesame")) as live:
         page.open(f"{live.root}/")
         page.wait("document.querySelector('#lost input')")
         page.fill("#lost input", "wrong")

@@ -24,9 +24,12 @@ class Console:
         self.root = live.root + (f"/ns/{namespace}" if namespace else "")
 
     def open(self, view: str = "#/") -> Page:
-        """A view, once it is there."""
-        self.page.open("about:blank")
-        self.page.open(f"{self.root}/{view}")
+        """A view, once it is there: by its address, or in a console that is open already."""
+        if self.page.run("location.origin + location.pathname") == f"{self.root}/" and self.count("main h1"):
+            self.page.run(f"history.replaceState(null, '', {json.dumps(view)}); void dispatchEvent(new Event('back'))")
+        else:
+            self.page.clear()
+            self.page.open(f"{self.root}/{view}")
         self.page.wait(READY)
         return self.page
 

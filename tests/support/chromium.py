@@ -102,19 +102,24 @@ class Browser:
             self.told.append(message)
         return message
 
-    @contextmanager
-    def page(self, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Iterator[Page]:
-        """A tab of its own, closed at the end."""
+    def new_page(self, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Page:
+        """A tab that stays."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session, context)
+        page = Page(self, session, context, target)
+        page.start(size, dark)
+        return page
+
+    @contextmanager
+    def page(self, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Iterator[Page]:
+        """A tab of its own, with nothing loaded, closed at the end."""
+        page = self.new_page(size, dark=dark)
         try:
-            page.start(size, dark)
             yield page
         finally:
-            self.call("Target.closeTarget", targetId=target)
-            self.call("Target.disposeBrowserContext", browserContextId=context)
+            self.call("Target.closeTarget", targetId=page.target)
+            self.call("Target.disposeBrowserContext", browserContextId=page.context)
             self.told.clear()
 
     def close(self) -> None:
@@ -127,10 +132,11 @@ class Browser:
 class Page:
     """One tab."""
 
-    def __init__(self, browser: Browser, session: str, context: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str, target: str) -> None:
         self.browser = browser
         self.session = session
         self.context = context
+        self.target = target
 
     def start(self, size: tuple[int, int], dark: bool) -> None:
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -150,6 +156,13 @@ class Page:
 
     def open(self, url: str) -> None:
         self.call("Page.navigate", url=url)
+
+    def clear(self) -> None:
+        """Show nothing, and forget what was heard; what the page had stored for a while is gone."""
+        self.run("if (location.protocol === 'http:') sessionStorage.clear()")
+        self.open("about:blank")
+        self.wait("location.href === 'about:blank'")
+        self.browser.told.clear()
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""

@@ -6,16 +6,15 @@ import { alertOf, button, field, form, h, json, pre, put, select } from "./dom.j
 import { idOf, requestOf } from "./explore.js";
 import { compose, credentialOf, headerOf, send } from "./request.js";
 import { asked, changed, go, own, segments } from "./route.js";
-import { successOf, valueFor } from "./spec.js";
+import { successOf, tenantFor, valueFor } from "./spec.js";
 
 export async function show(place, { parts, pairs, signal }) {
   const { provider, spec, operations, operation, bar } = await choose("call", parts);
   if (signal.aborted) return;
   const here = ["call", provider.provider, operation.id];
   const acting = h("div", {});
-  put(place, bar,
-    field("As", select(provider.callers.map((each) => each.name), own(pairs, "as") ?? provider.callers[0].name, (name) => go(here, changed(pairs, { "~as": name })))),
-    acting);
+  bar.append(field("As", select(provider.callers.map((each) => each.name), own(pairs, "as") ?? provider.callers[0].name, (name) => go(here, changed(pairs, { "~as": name })))));
+  put(place, bar, acting);
   actionForm(acting, {
     provider, spec, operations, action: operation, filled: segments(pairs), pairs: asked(pairs),
     credential: credentialOf(provider, own(pairs, "as")), target: undefined, again: () => {},
@@ -24,7 +23,7 @@ export async function show(place, { parts, pairs, signal }) {
 
 export function actionForm(place, { provider, spec, operations, action, target, filled, pairs = [], credential, again }) {
   const at = {};
-  for (const { name } of action.segments) at[name] = filled[name] ?? valueFor(name, target, provider.identity) ?? (/^(org|team|tenant|account)/.test(name) ? provider.default_tenant : "");
+  for (const { name } of action.segments) at[name] = filled[name] ?? valueFor(name, target, provider.identity) ?? tenantFor(name, provider) ?? "";
   const wanting = missing(action, target, operations, spec);
   let query = pairs;
   const controls = h("div", {});
@@ -40,7 +39,7 @@ export function actionForm(place, { provider, spec, operations, action, target, 
       controls,
       body && field(`Body (${action.body.type})`, body),
       action.outcomes.length > 0 && field("How it turns out", select([["", "well"], ...action.outcomes], "", (chosen) => { outcome = chosen; })),
-      h("button", { "data-send": action.id }, action.method === "GET" ? "Ask" : "Send"), button("Put away", () => put(place))),
+      h("button", { "data-send": action.id }, action.method === "GET" ? "Ask" : "Send"), target && button("Put away", () => put(place))),
     told));
   place.querySelector("[data-send]").scrollIntoView({ block: "nearest" });
 

@@ -3,7 +3,7 @@
 import { admin } from "./api.js";
 import { choose } from "./choose.js";
 import { attempt, button, field, form, h, put, row as cells, say, table, word } from "./dom.js";
-import { compose, credentialOf, headerOf, send } from "./request.js";
+import { compose, credentialOf, fillSegments, headerOf, send } from "./request.js";
 import { pagingOf, rowsOf } from "./spec.js";
 
 const STEPS = [["a minute", 60], ["an hour", 3600], ["a day", 86_400]];
@@ -11,7 +11,7 @@ const WATCHED = 50;
 const TICK_MILLISECONDS = 500;
 
 export async function show(place, { parts, signal }) {
-  const { provider, operation, bar } = await choose("clock", parts, "lists");
+  const { provider, operations, operation, bar } = await choose("clock", parts, "lists");
   const told = h("div", {});
   const now = h("output", { class: "now", "aria-label": "Now" });
   const states = h("div", {});
@@ -39,6 +39,7 @@ export async function show(place, { parts, signal }) {
       form(() => move({ action: "scale", factor: Number(factor.value) }), field("Times as fast", factor), h("button", {}, "Scale"))),
     h("h2", {}, "States"), bar, states);
   let before;
+  let segments;
   const timer = setInterval(tick, TICK_MILLISECONDS);
   const looking = setInterval(() => { if (!document.hidden && clock.factor !== 1 && !clock.frozen) watch(); }, 2 * TICK_MILLISECONDS);
   signal.addEventListener("abort", () => { clearInterval(timer); clearInterval(looking); });
@@ -54,9 +55,10 @@ export async function show(place, { parts, signal }) {
 
   async function watch() {
     const paging = pagingOf(operation);
-    const segments = Object.fromEntries(operation.segments.map(({ name }) => [name, name === "org" ? provider.default_tenant : ""]));
+    const credential = credentialOf(provider);
+    segments ??= await fillSegments(provider, operations, operation, credential, {}, signal).catch(() => undefined);
     const answer = await send(compose(provider, operation, {
-      segments, pairs: paging.size ? [[paging.size, String(WATCHED)]] : [], headers: headerOf(provider, credentialOf(provider)),
+      segments: segments ?? {}, pairs: paging.size ? [[paging.size, String(WATCHED)]] : [], headers: headerOf(provider, credential),
     }), signal).catch(() => undefined);
     if (!answer || signal.aborted) return;
     if (answer.status !== 200) {

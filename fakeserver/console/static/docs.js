@@ -1,6 +1,8 @@
-// The reference of one API: Swagger UI over the specification beside this page, with the first caller's credential.
+// The reference of one API: Swagger UI over the specification beside this page, with the first caller's credential, and
+// in paths the tenant that it belongs to.
 
 import { prefix, providerOf } from "./api.js";
+import { resolve, tenantFor } from "./spec.js";
 
 const slug = location.pathname.slice(prefix.length).split("/")[1];
 document.title = `${slug} · API reference`;
@@ -8,8 +10,28 @@ document.getElementById("home").setAttribute("href", `${prefix}/`);
 document.documentElement.classList.toggle("dark-mode", matchMedia("(prefers-color-scheme: dark)").matches);
 
 const provider = await providerOf(slug).catch(() => undefined);
+const address = `${prefix}/${slug}/openapi.json`;
+
+// The specification as it is shown: the viewer fills a form in from examples.
+function filled(spec) {
+  for (const item of Object.values(spec.paths)) {
+    for (const { parameters } of [item, ...Object.values(item)]) {
+      for (const each of parameters ?? []) {
+        const declared = resolve(spec, each);
+        const tenant = declared.in === "path" && provider && tenantFor(declared.name, provider);
+        if (tenant) declared.example = tenant;
+      }
+    }
+  }
+  return spec;
+}
+
 const ui = window.SwaggerUIBundle({
-  url: `${prefix}/${slug}/openapi.json`,
+  url: address,
+  responseInterceptor: (response) => {
+    if (response.ok && new URL(response.url, location).pathname === address) response.text = JSON.stringify(filled(JSON.parse(response.text)));
+    return response;
+  },
   dom_id: "#reference",
   deepLinking: true,
   tryItOutEnabled: true,

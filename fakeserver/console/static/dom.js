@@ -3,6 +3,7 @@
 
 const SAFE = /^(#|\/(?!\/)|blob:)/;
 const LONGEST_CELL = 160;
+const LONGEST_TOKEN = 40;
 const SAID_MILLISECONDS = 5000;
 
 export function h(tag, attributes, ...children) {
@@ -74,7 +75,7 @@ export function row(...cells) {
 // A text by itself: what it does to the direction of writing ends with it.
 export function word(text) {
   const whole = String(text);
-  if (whole.length <= LONGEST_CELL) return h("bdi", {}, whole);
+  if (whole.length <= LONGEST_CELL) return h("bdi", { class: whole.length <= LONGEST_TOKEN && !/\s/.test(whole) ? "token" : undefined }, whole);
   return h("bdi", { title: whole.slice(0, 1000) }, `${whole.slice(0, LONGEST_CELL)}… (${whole.length} characters)`);
 }
 
@@ -99,10 +100,11 @@ export function json(value, label) {
 
 let fading;
 
-// Told to whoever listens, and shown for a moment.
-export function say(text) {
+// Told to whoever listens, and shown for a moment unless it is seen on the page anyway.
+export function say(text, { seen = true } = {}) {
   const place = document.getElementById("said");
   place.textContent = text;
+  place.classList.toggle("away", !seen);
   clearTimeout(fading);
   fading = setTimeout(() => { place.textContent = ""; }, SAID_MILLISECONDS);
 }

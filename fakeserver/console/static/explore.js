@@ -4,11 +4,13 @@ import { choose } from "./choose.js";
 import { control } from "./controls.js";
 import { showDetails } from "./details.js";
 import { button, field, h, json, put, say, select, shown, snippet, table, word } from "./dom.js";
-import { asCurl, asFetch, asPython, compose, credentialOf, headerOf, send } from "./request.js";
+import { asCurl, asFetch, asPython, compose, credentialOf, fillSegments, headerOf, send } from "./request.js";
 import { asked, changed, go, link, own, segments } from "./route.js";
-import { pagingOf, resolve, rowsOf, successOf } from "./spec.js";
+import { pagingOf, resolve, rowsOf, successOf, tenantFor } from "./spec.js";
 
 const MOST_COLUMNS = 6;
+const FEW_COLUMNS = 5;
+const MOST_TABS = 12;
 const MOST_ROWS = 200;
 const PAGE = "50";
 
@@ -34,8 +36,8 @@ export async function show(place, { parts, pairs, signal }) {
     go(here, [...pairs, [paging.size, PAGE]], { replace: true });
     return;
   }
-  const filled = await fillSegments(provider, spec, operations, operation, pairs, signal);
   const credential = credentialOf(provider, own(pairs, "as"));
+  const filled = await fillSegments(provider, operations, operation, credential, segments(pairs), signal);
   const prefer = own(pairs, "prefer");
   const request = compose(provider, operation, {
     segments: filled, pairs: asked(pairs), headers: { ...headerOf(provider, credential), ...(prefer && { Prefer: prefer }) },
@@ -56,7 +58,7 @@ export async function show(place, { parts, pairs, signal }) {
     h("div", { class: "split" },
       h("details", { class: "filters", open: filtersOpen, toggle: (event) => { filtersOpen = event.target.open; } }, h("summary", {}, "Filters"), h("div", {},
         field("As", select(provider.callers.map((each) => each.name), own(pairs, "as") ?? provider.callers[0].name, (name) => update({ "~as": name }))),
-        operation.segments.map((each) => control(each, [[each.name, filled[each.name] ?? ""]], (change) => update(prefixed(change)), each.name === "org" ? provider.tenants : [])),
+        operation.segments.map((each) => control(each, [[each.name, filled[each.name] ?? ""]], (change) => update(prefixed(change)), tenantFor(each.name, provider) === undefined ? [] : provider.tenants)),
         operation.query.map((each) => control(each, pairs, update, wordsOf(rows, each.name))),
         field("Prefer", h("input", { value: prefer ?? "", "data-parameter": "~prefer", placeholder: "code=429", change: (event) => update({ "~prefer": event.target.value || null }) }), "what to ask the fake for"),
         button("Clear the filters", () => go(here, pairs.filter(([name]) => /^(:|~as)/.test(name)))))),
@@ -73,11 +75,11 @@ export async function show(place, { parts, pairs, signal }) {
         requestOf(provider, operation, request, pairs, filled, credential, answer))),
     details);
   if (chosen) await showDetails(details, { provider, spec, operations, operation, row: chosen, filled, credential, close: () => go(here, changed(pairs, { "~row": null })), again: (told) => { kept = told; window.dispatchEvent(new HashChangeEvent("hashchange")); }, kept: told });
-  say(tell(answer, rows));
+  say(tell(answer, rows), { seen: false });
   if (chosen && own(pairs, "row") !== opened) details.querySelector("h2").focus();
   else if (focus) refocus(place, focus);
   opened = chosen && own(pairs, "row");
-  await showFacets(facets, { provider, operations, operation, pairs, filled, credential, here, signal });
+  await showFacets(facets, { provider, spec, operations, operation, pairs, filled, credential, here, signal });
 }
 
 function refocus(place, { parameter, value, part }) {
@@ -85,7 +87,9 @@ function refocus(place, { parameter, value, part }) {
   (all.find((each) => each.dataset.value === value && each.dataset.part === part) ?? all[0])?.focus();
 }
 
-export const idOf = (row, provider) => String(row?.[provider.identity] ?? row?.id ?? row?.key ?? row?.name ?? "");
+// What names a row: the provider's own field where it has that, otherwise the first that reads like an id.
+const identityOf = (names, provider) => [provider.identity, "id", "key"].find((each) => names.includes(each)) ?? names.find((each) => /(_i|I)d$/.test(each)) ?? "name";
+export const idOf = (row, provider) => String(row?.[identityOf(Object.keys(row ?? {}), provider)] ?? "");
 const prefixed = (change) => Object.fromEntries(Object.entries(change).map(([name, value]) => [`:${name}`, value]));
 
 // Another filter begins at the first page.
@@ -109,26 +113,6 @@ export function totalOf(answer) {
   return [value?.total, value?.total_count, value?.pagination?.total].find((each) => typeof each === "number");
 }
 
-// What is in a path: as the address says, or the default tenant, or the first that a list of it has.
-async function fillSegments(provider, spec, operations, operation, pairs, signal) {
-  const filled = segments(pairs);
-  for (const { name } of operation.segments) {
-    if (name in filled) continue;
-    if (/^(org|team|tenant|account)/.test(name)) {
-      filled[name] = provider.default_tenant;
-      continue;
-    }
-    const before = operation.path.slice(0, operation.path.indexOf(`{${name}}`)).replace(/\/$/, "");
-    const list = operations.find((each) => each.method === "GET" && each.path === before);
-    if (!list) continue;
-    const first = await send(compose(provider, list, { segments: filled, headers: headerOf(provider, credentialOf(provider, own(pairs, "as"))) }), signal);
-    const found = Array.isArray(first.value) ? first.value[0] : Object.values(first.value ?? {}).find(Array.isArray)?.[0];
-    const value = found?.[name] ?? found?.[provider.identity] ?? found?.id;
-    if (value !== undefined) filled[name] = String(value);
-  }
-  return filled;
-}
-
 // Words of the rows at hand for a filter's field, so that nobody has to guess which there are.
 function wordsOf(rows, name) {
   const camel = name.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase());
@@ -138,9 +122,7 @@ function wordsOf(rows, name) {
 
 function tableOf(operation, spec, provider, rows, here, pairs) {
   if (rows.length === 0) return h("p", { class: "empty" }, "No rows: nothing fits, or nothing is there.");
-  const schema = resolve(spec, operation.items === null ? successOf(spec, operation).items : resolve(spec, successOf(spec, operation).properties[operation.items]).items);
-  const names = [...new Set([...Object.keys(schema.properties ?? {}), ...rows.flatMap(Object.keys)])];
-  const columns = ranked(names, provider).slice(0, MOST_COLUMNS);
+  const columns = columnsOf([...new Set([...Object.keys(rowOf(spec, operation).properties ?? {}), ...rows.flatMap(Object.keys)])], provider);
   const current = own(pairs, "row");
   return [table(`Rows of ${operation.id}`, columns, rows.slice(0, MOST_ROWS).map((each) => {
     const id = idOf(each, provider);
@@ -151,9 +133,13 @@ function tableOf(operation, spec, provider, rows, here, pairs) {
 
 const FIRST = [/^(id|key)$/, /^name$/, /^(status|state)$/, /^(created|started)_?at$/i, /label|meta/, /project_key|team|owner|user/];
 
-function ranked(names, provider) {
-  const rank = (name) => (name === provider.identity ? -1 : (FIRST.findIndex((each) => each.test(name)) + FIRST.length + 1) % (FIRST.length + 1));
-  return [...names].sort((one, other) => rank(one) - rank(other));
+// What tells rows apart comes first, and others where that is little.
+function columnsOf(names, provider) {
+  const identity = identityOf(names, provider);
+  const rank = (name) => (name === identity ? -1 : (FIRST.findIndex((each) => each.test(name)) + FIRST.length + 1) % (FIRST.length + 1));
+  const sorted = [...names].sort((one, other) => rank(one) - rank(other));
+  const telling = sorted.filter((each) => rank(each) < FIRST.length).length;
+  return sorted.slice(0, Math.min(MOST_COLUMNS, Math.max(telling, FEW_COLUMNS)));
 }
 
 // The pages next to this one, in the provider's own way.
@@ -193,13 +179,17 @@ function nextOf(answer) {
 }
 
 // Facets: for each the counts that the API gives where its own filter is left open, so that the other tabs are seen.
-async function showFacets(place, { provider, operations, operation, pairs, filled, credential, here, signal }) {
+// They are of what the list shows: in a scenario, of its rows.
+async function showFacets(place, { provider, spec, operations, operation, pairs, filled, credential, here, signal }) {
   const facet = operations.find((each) => each.meaning === "facets" && each.path.startsWith(operation.path));
   if (!facet) return;
   const filters = facet.query.map((each) => each.name);
   const query = asked(pairs).filter(([name]) => filters.includes(name));
+  const scenario = asked(pairs).filter(([name]) => name === "__scenario");
+  const preferred = (own(pairs, "prefer") ?? "").match(/\bscenario=[\w-]+/);
   const ask = (without) => send(compose(provider, facet, {
-    segments: filled, pairs: query.filter(([name]) => name !== without), headers: headerOf(provider, credential),
+    segments: filled, pairs: [...query.filter(([name]) => name !== without), ...scenario],
+    headers: { ...headerOf(provider, credential), ...(preferred && { Prefer: preferred[0] }) },
   }), signal);
   const all = await ask();
   if (all.status !== 200 || signal.aborted) return;
@@ -207,19 +197,35 @@ async function showFacets(place, { provider, operations, operation, pairs, fille
   for (const [name, buckets] of Object.entries(all.value).filter(([, value]) => Array.isArray(value))) {
     const parameter = filters.find((each) => buckets[0] && each in buckets[0]) ?? filters.find((each) => `${each}s` === name) ?? name;
     const open = query.some(([each]) => each === parameter) ? (await ask(parameter)).value?.[name] ?? buckets : buckets;
-    const current = query.filter(([each]) => each === parameter).map(([, value]) => value);
+    const chosen = query.filter(([each]) => each === parameter).flatMap(([, value]) => value.split(","));
     const tab = (text, count, value) => h("a", {
       href: link(here, changed(pairs, { [parameter]: value, cursor: null, "~row": null })), class: "chip",
-      "aria-current": (value === null ? current.length === 0 : current.includes(value)) ? "true" : undefined, "data-facet": name, "data-bucket": value ?? "",
-    }, word(text), " ", h("span", { class: "count" }, String(count)));
-    const total = open.reduce((sum, each) => sum + each.count, 0);
-    groups.push(h("nav", { class: "chips", "aria-label": name }, tab(`All ${name}`, total, null), open.slice(0, 12).map((each) => {
+      "aria-current": (value === null ? chosen.length === 0 : chosen.includes(value)) ? "true" : undefined, "data-facet": name, "data-bucket": value ?? "",
+    }, word(text), count !== undefined && [" ", h("span", { class: "count" }, String(count))]);
+    const tabOf = (each) => {
       const value = each[parameter] ?? each.value ?? null;
       const text = each.value ?? Object.entries(each).find(([key]) => /name|key/.test(key) && each[key] !== null)?.[1] ?? `without ${parameter}`;
       return value === null ? h("span", { class: "chip" }, word(text), " ", h("span", { class: "count" }, String(each.count))) : tab(text, each.count, String(value));
-    })));
+    };
+    // Rows that have nothing in the field are in no bucket, and then the buckets do not add up to all rows.
+    const whole = !canBeNull(spec, rowOf(spec, operation).properties?.[parameter]);
+    const first = (each, index) => index < MOST_TABS || chosen.includes(String(each[parameter] ?? each.value));
+    const rest = open.filter((each, index) => !first(each, index));
+    const more = rest.length > 0 && button(`${rest.length} more`, (event) => event.target.replaceWith(...rest.map(tabOf)), { class: "chip", "data-more": name });
+    groups.push(h("nav", { class: "chips", "aria-label": name },
+      tab(`All ${name}`, whole ? open.reduce((sum, each) => sum + each.count, 0) : undefined, null), open.filter(first).map(tabOf), more));
   }
   if (!signal.aborted) put(place, groups);
+}
+
+function rowOf(spec, operation) {
+  const success = successOf(spec, operation);
+  return resolve(spec, operation.items === null ? success.items : resolve(spec, success.properties[operation.items]).items);
+}
+
+function canBeNull(spec, schema) {
+  const found = resolve(spec, schema);
+  return [].concat(found.type ?? []).includes("null") || [...(found.anyOf ?? []), ...(found.oneOf ?? [])].some((each) => canBeNull(spec, each));
 }
 
 export function requestOf(provider, operation, request, pairs, filled, credential, answer) {

@@ -15,9 +15,10 @@ export async function show(place, { parts, signal }) {
   if (signal.aborted) return;
   const on = h("div", {});
   const told = h("div", {});
+  const faults = faultForm();
   put(place,
     h("p", {}, "For an SDK: give it one of these credentials, and its next requests fail so. Nothing has to be switched off afterwards."),
-    bar, told, on,
+    bar, h("p", {}, button("Switch on a delay, a break, or an error for several requests", () => faults.querySelector("select").focus(), { class: "plain" })), told, on,
     h("h2", {}, `Errors of ${operation.id}`),
     table(`Errors of ${operation.id}`, ["status", "which", "credential for the SDK", "without an SDK", "for everybody"], errors.map((each) => {
       const { credential, prefer, query, cause } = each.recipes;
@@ -27,7 +28,7 @@ export async function show(place, { parts, signal }) {
           operation.method === "GET" && h("a", { href: link(["explore", provider.provider, operation.id], query.split("&").map((pair) => pair.split("="))) }, "See it")),
         button("Switch on", () => switchOn({ code: each.code, example: each.example, times: 1 }), { "data-switch": each.example, "aria-label": `Switch on ${each.code} ${each.example} for one request` }));
     })),
-    h("h2", {}, "Switch on a failure"), faultForm());
+    h("h2", {}, "Switch on a failure"), faults);
   await refresh();
   const timer = setInterval(() => { if (!document.hidden) refresh(); }, LOOK_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));

@@ -3,7 +3,7 @@
 import { admin, events, lose, providers, Refused } from "./api.js";
 import { alertOf, attempt, button, field, h, json, pre, put, say, select, shown, snippet, word } from "./dom.js";
 import { asCurl, headerOf, send } from "./request.js";
-import { changed, go, link, own } from "./route.js";
+import { changed, go, link, own, stand } from "./route.js";
 
 const MOST_SHOWN = 300;
 
@@ -32,6 +32,7 @@ export async function show(place, { pairs, signal }) {
       h("table", {}, h("caption", {}, "Requests, newest first"),
         h("thead", {}, h("tr", {}, ["no.", "status", "request", "operation", "caller", "warnings"].map((each) => h("th", { scope: "col" }, each)))), body)),
     why);
+  why.addEventListener("keydown", (event) => { if (event.key === "Escape") why.querySelector("button").click(); });
   redraw();
   if (own(pairs, "request")) await explain(own(pairs, "request"));
   follow();
@@ -75,10 +76,11 @@ export async function show(place, { pairs, signal }) {
     const found = await attempt(told, () => admin("GET", `/requests/${encodeURIComponent(id)}`));
     if (!found || signal.aborted) return;
     why.hidden = false;
-    put(why, h("div", { class: "bar" }, h("h2", { tabindex: "-1" }, `Why request ${found.request.id} was answered ${found.request.status}`), button("Close", () => { why.hidden = true; })),
+    stand(["journal"], changed(pairs, { "~request": id }));
+    put(why, h("div", { class: "bar" }, h("h2", { tabindex: "-1" }, `Why request ${found.request.id} was answered ${found.request.status}`), button("Close", () => { why.hidden = true; stand(["journal"], changed(pairs, { "~request": null })); body.querySelector(`[data-entry="${found.request.id}"] button`)?.focus(); })),
       h("ol", { class: "why" }, reasons(found).map((each) => h("li", {}, each))), replay(found), h("h3", {}, "Entry"), json(found.request, "Entry"));
     why.querySelector("h2").focus();
-    say(`Request ${found.request.id} was answered ${found.request.status}`);
+    say(`Request ${found.request.id} was answered ${found.request.status}`, { seen: false });
   }
 
   function replay({ request, why: told }) {

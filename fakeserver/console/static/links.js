@@ -3,24 +3,24 @@
 import { admin, errorsOf, root } from "./api.js";
 import { choose } from "./choose.js";
 import { copied, h, prose, put, row as cells, table, word } from "./dom.js";
-import { compose } from "./request.js";
+import { compose, fillSegments } from "./request.js";
 import { link } from "./route.js";
 
 const SLOW = [["late by 2 s", "delay", "2s"], ["late by 10 s", "delay", "10s"]];
 const BROKEN = [["half a body", "fault", "TRUNCATED_BODY"], ["a reset", "fault", "CONNECTION_RESET_BY_PEER"], ["not JSON", "fault", "WRONG_CONTENT_TYPE"], ["a proxy's page", "fault", "HTML_GATEWAY"], ["an answer that never ends", "fault", "STALL"]];
 
 export async function show(place, { parts, signal }) {
-  const { provider, operation, bar } = await choose("links", parts, "lists");
+  const { provider, operations, operation, bar } = await choose("links", parts, "lists");
   const [first] = provider.callers;
-  const [errors, scenarios] = await Promise.all([
+  const [errors, scenarios, segments] = await Promise.all([
     errorsOf(provider.provider, operation.id),
     admin("GET", "/scenarios"),
+    fillSegments(provider, operations, operation, first.credential, {}, signal),
   ]);
   if (signal.aborted) return;
   const fits = (each) => each.provider === provider.provider && each.operation === operation.id;
   const row = (name, about, asked) => {
     const pairs = asked.map(([key, value]) => [`__${key}`, value]);
-    const segments = Object.fromEntries(operation.segments.map((each) => [each.name, provider.default_tenant]));
     const address = root + compose(provider, operation, { segments, pairs }).path;
     const text = asked.map(([key, value]) => `${key}=${value}`);
     return cells(h("strong", {}, word(name)),

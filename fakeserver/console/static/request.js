@@ -1,6 +1,7 @@
 // A request before it is sent: the same for the fetch of this page, for curl, for fetch and for Python.
 
 import { ask, root } from "./api.js";
+import { tenantFor } from "./spec.js";
 
 export function headerOf(provider, credential) {
   const [name, value] = provider.header.split(": ");
@@ -27,6 +28,27 @@ const MOST_BYTES = 10_000_000;
 
 export function send(request, signal) {
   return ask(request.path, { ...request, signal, most: MOST_BYTES });
+}
+
+// What is in a path: what is known, or the default tenant, or the first that a list of it has.
+export async function fillSegments(provider, operations, operation, credential, known, signal) {
+  const filled = { ...known };
+  for (const { name } of operation.segments) {
+    if (name in filled) continue;
+    const tenant = tenantFor(name, provider);
+    if (tenant !== undefined) {
+      filled[name] = tenant;
+      continue;
+    }
+    const before = operation.path.slice(0, operation.path.indexOf(`{${name}}`)).replace(/\/$/, "");
+    const list = operations.find((each) => each.method === "GET" && each.path === before);
+    if (!list) continue;
+    const first = await send(compose(provider, list, { segments: filled, headers: headerOf(provider, credential) }), signal);
+    const found = Array.isArray(first.value) ? first.value[0] : Object.values(first.value ?? {}).find(Array.isArray)?.[0];
+    const value = found?.[name] ?? found?.[provider.identity] ?? found?.id;
+    if (value !== undefined) filled[name] = String(value);
+  }
+  return filled;
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

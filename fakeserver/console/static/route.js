@@ -32,6 +32,11 @@ export function changed(pairs, changes) {
   return [...kept, ...added];
 }
 
+// The address of a view that is there already.
+export function stand(parts, pairs) {
+  history.replaceState(null, "", link(parts, pairs));
+}
+
 export function go(parts, pairs, { replace = false } = {}) {
   const target = link(parts, pairs);
   if (target === location.hash) return;

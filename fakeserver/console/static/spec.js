@@ -33,11 +33,11 @@ export function operationsOf(spec, provider) {
   return found;
 }
 
-// Lists are what answers with rows: an array of objects, or an object that holds one.
+// Lists are what answers with rows: an array of objects, or an object that holds one; what a path names is one thing.
 export function listsOf(spec, operations) {
   const lists = [];
   for (const each of operations) {
-    const items = each.method === "GET" && each.meaning !== "facets" && itemsOf(spec, successOf(spec, each));
+    const items = each.method === "GET" && each.meaning !== "facets" && !each.path.endsWith("}") && itemsOf(spec, successOf(spec, each));
     if (items !== undefined && items !== false) lists.push({ ...each, items });
   }
   return lists.sort((one, other) => (other.meaning === "listing") - (one.meaning === "listing"));
@@ -111,6 +111,9 @@ export function pagingOf(list) {
   const style = cursor ? "cursor" : number ? "page" : offset ? "offset" : size ? "first" : "whole";
   return { style, size, cursor, number, offset, names: [size, cursor, number, offset].filter(Boolean) };
 }
+
+// What a part of a path is where nobody says: an org, a team or an account is the provider's first tenant.
+export const tenantFor = (name, provider) => (/^(org|team|tenant|account)/.test(name) ? provider.default_tenant : undefined);
 
 const plain = (name) => name.replaceAll(/[_-]/g, "").toLowerCase();
 

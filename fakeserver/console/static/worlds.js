@@ -22,16 +22,16 @@ export async function show(place, { signal }) {
     h("div", { class: "bar" }, resetButton(), button("Take a snapshot", take), restoreControl()),
     h("p", { class: "links" }, "Documents: ", all.flatMap((each) => each.tenants.map((tenant) => h("a", { href: link(["documents", each.provider, tenant]) }, `${each.provider} ${tenant}`)))),
     h("h3", {}, "Settings"),
-    h("div", { class: "bar" },
-      field("Passing states end", select(TRANSITIONS, settings.transitions, (value) => change({ transitions: value }, `Passing states end: ${value}`))),
-      Object.entries(settings.rate_limits).map(([slug, mode]) => field(`Rate limits of ${slug}`, select(LIMITS, mode, (value) => change({ rate_limits: { [slug]: value } }, `Rate limits of ${slug}: ${value}`)))),
-      all.map((each) => field(`Lists of ${each.provider} show`, select([["", "its documents"], ...new Set(scenarios.filter((row) => row.provider === each.provider).map((row) => row.scenario))],
-        settings.scenarios[each.provider] ?? "", (value) => change({ scenarios: { [each.provider]: value || null } }, `Lists of ${each.provider} show ${value || "its documents"}`)))),
-      all.flatMap((each) => Object.entries(each.switches).map(([key, choices]) =>
-        field(`${each.provider}: ${key}`, select(choices, String(settings.switches[each.provider][key]), (value) => change({ switches: { [each.provider]: { [key]: value } } }, `${key}: ${value}`)))))),
+    h("div", { class: "bar" }, field("Passing states end", select(TRANSITIONS, settings.transitions, (value) => change({ transitions: value }, `Passing states end: ${value}`)))),
+    all.map(({ provider: slug, switches }) => h("div", { class: "bar", role: "group", "aria-label": `Settings of ${slug}` },
+      slug in settings.rate_limits && field(`Rate limits of ${slug}`, select(LIMITS, settings.rate_limits[slug], (value) => change({ rate_limits: { [slug]: value } }, `Rate limits of ${slug}: ${value}`))),
+      field(`Lists of ${slug} show`, select([["", "its documents"], ...new Set(scenarios.filter((row) => row.provider === slug).map((row) => row.scenario))],
+        settings.scenarios[slug] ?? "", (value) => change({ scenarios: { [slug]: value || null } }, `Lists of ${slug} show ${value || "its documents"}`))),
+      Object.entries(switches).map(([key, choices]) =>
+        field(`${slug}: ${key}`, select(choices, String(settings.switches[slug][key]), (value) => change({ switches: { [slug]: { [key]: value } } }, `${key}: ${value}`)))))),
     h("h2", {}, "Namespaces"),
-    form(() => { location.assign(`/ns/${encodeURIComponent(name.value)}/`); }, h("div", { class: "pair" }, field("Open, or make anew", name, "letters, digits, dots, dashes and underscores"), h("button", {}, "Open"))),
-    field("Find", sought), list);
+    form(() => { location.assign(`/ns/${encodeURIComponent(name.value)}/`); }, h("div", { class: "bar" }, field("Open, or make anew", name, "letters, digits, dots, dashes and underscores"), h("button", {}, "Open"))),
+    h("div", { class: "bar" }, field("Find", sought)), list);
   redraw();
 
   function redraw() {
