@@ -22,7 +22,7 @@ from fakeserver.admin.contract import check_query, refusal
 from fakeserver.admin.guard import Endpoint, guard, seal
 from fakeserver.admin.journal import JournalCalls
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, world_of
-from fakeserver.admin.responses import NOTHING, problem_response, respond, respond_packed
+from fakeserver.admin.responses import NOTHING, problem_response, respond, respond_lists, respond_packed
 from fakeserver.arguments import near
 from fakeserver.commands.threads import carry_out
 from fakeserver.commands.waits import Waits
@@ -226,7 +226,11 @@ class Admin:
         for collection in tenants.values() if ending.identity is not None else ():
             for _ in collection.file_identities():
                 await asyncio.sleep(0)
-        return respond({"moved": end_passing(world, ending)})
+        moved = []
+        for piece in end_passing(world, ending):
+            moved += piece
+            await asyncio.sleep(0)
+        return respond({"moved": moved})
 
     async def get_settings(self, request: Request) -> Response:
         return respond(world_of(request).settings.dump())
@@ -237,7 +241,8 @@ class Admin:
         world.settings = bodies.settings(await json_body(request), world.settings, self.services)
         for service in self.services.values() if before != world.settings.transitions else ():
             if world.documents.has(service.provider):
-                change_mode(world, service.provider, world.settings.transitions)
+                for _ in change_mode(world, service.provider, world.settings.transitions):
+                    await asyncio.sleep(0)
         return respond(world.settings.dump())
 
     async def get_namespaces(self, request: Request) -> Response:
@@ -269,7 +274,7 @@ class Admin:
 
     async def get_commands(self, request: Request) -> Response:
         guests = world_of(request).guests
-        return respond({"scripts": guests.rows(), "commands": guests.rows_of_ran()})
+        return await respond_lists(scripts=guests.rows(), commands=guests.rows_of_ran())
 
     async def put_commands(self, request: Request) -> Response:
         world_of(request).guests.script(bodies.scripts(await json_body(request), self.services))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+from collections.abc import Sequence
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fakeserver.pipeline.exchange import JSON
-from fakeserver.problems import PROBLEM_JSON, FakeProblem, Json
+from fakeserver.problems import PROBLEM_JSON, Document, FakeProblem, Json
 
 NOTHING = 204
 PACKING = 5
@@ -18,6 +20,18 @@ PACKING = 5
 
 def respond(value: Json, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type=JSON)
+
+
+async def respond_lists(**lists: Sequence[Document]) -> Response:
+    """An object of lists, written row by row, so that however long they are others get their turn."""
+    written: list[bytes] = []
+    for name, rows in lists.items():
+        members = list[bytes]()
+        for row in rows:
+            members.append(orjson.dumps(row))
+            await asyncio.sleep(0)
+        written.append(b'"%s":[%s]' % (name.encode(), b",".join(members)))
+    return Response(b"{%s}" % b",".join(written), media_type=JSON)
 
 
 def respond_packed(request: Request, value: Json) -> Response:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fakeserver.arguments import near
 from fakeserver.documents.collection import Collection
@@ -14,6 +15,8 @@ from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
 from fakeserver.worlds.world import World
 
+AT_ONCE = 200
+"""Documents that are changed in one piece: the server answers others between two."""
 MAX_SHOWN = 64
 """Characters of an unknown name that a refusal repeats."""
 SANDBOXES = "sandboxes"
@@ -32,15 +35,29 @@ class Ending:
     outcome: str = ""
 
 
-def end_passing(world: World, ending: Ending) -> list[Document]:
-    """End them as of now, all as one, and say of each from which state it came into which (None: it is gone). A
-    FakeProblem says what cannot be done; nothing has changed then."""
-    now, writes, moved = world.clock.now, list[Write](), list[Document]()
+class Piece(NamedTuple):
+    """Some documents of a kind as of now, together with what they live by."""
+
+    now: int
+    kind: str
+    machine: Machine
+    records: list[Record]
+
+
+def end_passing(world: World, ending: Ending) -> Iterator[list[Document]]:
+    """End them, in pieces, and say of each from which state it came into which (None: it is gone). A FakeProblem says
+    what cannot be done; nothing has changed then."""
     check_outcome(ending)
-    for kind in ending.kinds:
-        machine = ending.provider.kind(kind).machine
-        for record in find_passing(world, ending, kind, now) if machine is not None else ():
-            assert machine is not None
+    found = False
+    for now, kind, machine, records in pieces_of(world, ending.provider, ending.kinds, ending.tenant, ending.identity):
+        writes, moved = list[Write](), list[Document]()
+        for record in records:
+            found = True
+            wrong = objection(machine, record, ending.outcome)
+            if wrong and ending.identity is not None:
+                raise FakeProblem(409, f"{ending.identity[:MAX_SHOWN]!r} {wrong}", field="id")
+            if wrong:
+                continue
             before = machine.state_of(record.life)
             wanted = {**record.kept, OUTCOME: ending.outcome} if ending.outcome else record.kept
             life = machine.release(Life(record.document, wanted), now)
@@ -48,10 +65,10 @@ def end_passing(world: World, ending: Ending) -> list[Document]:
             after = None if life is None else machine.state_of(life)
             place = {"kind": kind or SANDBOXES, "tenant": record.tenant, "id": record.identity}
             moved.append({**place, "from": before, "to": after})
-    if ending.identity is not None and not moved:
+        world.write(ending.provider, writes, now)
+        yield moved
+    if ending.identity is not None and not found:
         raise FakeProblem(404, f"There is no document {ending.identity[:MAX_SHOWN]!r}", field="id")
-    world.write(ending.provider, writes, now)
-    return moved
 
 
 def check_outcome(ending: Ending) -> None:
@@ -62,18 +79,25 @@ def check_outcome(ending: Ending) -> None:
         raise FakeProblem(422, f"outcome {shown!r} is not known{near(shown, known)}", field="outcome")
 
 
-def find_passing(world: World, ending: Ending, kind: str, now: int) -> Iterator[Record]:
-    """The documents of a kind that are meant: those in a passing state that can turn out so. Where an id is given, a
-    FakeProblem says why that one is not."""
-    machine = ending.provider.kind(kind).machine
-    collections = world.collections(ending.provider, kind, now)
-    for tenant in [*collections] if ending.tenant is None else [ending.tenant]:
-        for record in records_of(collections[tenant], tenant, kind, ending.identity, now - world.epoch):
-            if machine is None or not objection(machine, record, ending.outcome):
-                yield record
-            elif ending.identity is not None:
-                told = f"{ending.identity[:MAX_SHOWN]!r} {objection(machine, record, ending.outcome)}"
-                raise FakeProblem(409, told, field="id")
+def pieces_of(
+    world: World, provider: Provider, kinds: Sequence[str], tenant: str | None = None, identity: str | None = None
+) -> Iterator[Piece]:
+    """What lives by the running clock, of a tenant or of all; or the document with an id, whatever it lives by. Between
+    two pieces others may change anything, so that each is found by its id when it comes to it."""
+    for kind in kinds:
+        machine = provider.kind(kind).machine
+        if machine is None:
+            continue
+        for name in [*world.collections(provider, kind, world.clock.now)] if tenant is None else [tenant]:
+            collection = world.collections(provider, kind, world.clock.now)[name]
+            found = map(collection.order, collection.living)
+            named = [each for _, each in found] if identity is None else [identity]
+            for start in range(0, len(named), AT_ONCE):
+                now = world.clock.now
+                collection = world.collections(provider, kind, now)[name]
+                some, offset = named[start : start + AT_ONCE], now - world.epoch
+                ranks = (rank for each in some if (rank := collection.locate(each)) is not None)
+                yield Piece(now, kind, machine, [*records_of(collection, name, kind, ranks, offset)])
 
 
 def objection(machine: Machine, record: Record, outcome: str) -> str:
@@ -86,10 +110,8 @@ def objection(machine: Machine, record: Record, outcome: str) -> str:
     return ""
 
 
-def records_of(collection: Collection, tenant: str, kind: str, identity: str | None, offset: int) -> Iterable[Record]:
-    """The document with an id, or all that live by the running clock, as of an instant after the epoch."""
-    rank = None if identity is None else collection.locate(identity)
-    ranks = collection.living if identity is None else [] if rank is None else [rank]
+def records_of(collection: Collection, tenant: str, kind: str, ranks: Iterable[int], offset: int) -> Iterator[Record]:
+    """The documents at some ranks, as of an instant after the epoch."""
     for each in ranks:
         life = collection.life(each, offset)
         if life is not None:
@@ -97,19 +119,19 @@ def records_of(collection: Collection, tenant: str, kind: str, identity: str | N
             yield Record(life, collection.owner(each), tenant, named, collection.ordinal(each), kind, found=True)
 
 
-def change_mode(world: World, provider: Provider, mode: str) -> None:
-    """Let everything that lives go on under another mode: nothing waits any more unless it is `manual`, and under
-    `immediate` passing states end as of now."""
-    now, writes = world.clock.now, list[Write]()
-    for kind in ("", *provider.kinds):
-        machine = provider.kind(kind).machine
-        for tenant, collection in world.collections(provider, kind, now).items() if machine is not None else ():
-            assert machine is not None
-            for record in records_of(collection, tenant, kind, None, now - world.epoch):
-                if machine.is_passing(record.life):
-                    life = machine.under(mode, record.life, now)
-                    writes.append(record.remove() if life is None else record.after(life).put())
-    world.write(provider, writes, now)
+def change_mode(world: World, provider: Provider, mode: str) -> Iterator[None]:
+    """Let everything that lives go on under another mode, in pieces, until that is not the mode any longer: nothing
+    waits any more unless it is `manual`, and under `immediate` passing states end as of now."""
+    for now, _, machine, records in pieces_of(world, provider, ("", *provider.kinds)):
+        if world.settings.transitions != mode:
+            return
+        writes = list[Write]()
+        for record in records:
+            if machine.is_passing(record.life):
+                life = machine.under(mode, record.life, now)
+                writes.append(record.remove() if life is None else record.after(life).put())
+        world.write(provider, writes, now)
+        yield
 
 
 def find_left(world: World, provider: Provider) -> Iterator[Document]:
@@ -118,7 +140,7 @@ def find_left(world: World, provider: Provider) -> Iterator[Document]:
     if machine is None or not world.documents.has(provider):
         return
     for tenant, collection in world.advance(provider, now).items():
-        for record in records_of(collection, tenant, "", None, now - world.epoch):
+        for record in records_of(collection, tenant, "", collection.living, now - world.epoch):
             state = machine.state_of(record.life)
             # What was there before somebody changed it was behind the running clock then.
             if BEHIND not in record.kept and state not in machine.ended:

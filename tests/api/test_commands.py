@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fakeserver.admin import files as shown_files
+from fakeserver.admin.responses import respond_lists
 from fakeserver.documents.changes import ChangeError, Put, Remove
 from fakeserver.interpreter.orders import Order
 from fakeserver.listing.meaning import Write
@@ -363,3 +366,20 @@ def test_a_write_that_cannot_be_made_has_no_consequences(app: App) -> None:
     with pytest.raises(ChangeError):
         app.world.write(provider, [Write("main", (Remove("nobody"),))], app.world.clock.now, [guest.forget])
     assert names(app, identity) == ["a.txt"]
+
+
+def test_the_list_of_scripts_is_written_row_by_row(app: App) -> None:
+    """However long it is, others get their turn in between: as many as there are rows."""
+    done(admin(app, "PUT", "/commands", [{"pattern": "a", "stdout": "x" * 1_000}] * 9))
+    rows = app.world.guests.rows()
+
+    async def main() -> tuple[int, bytes]:
+        turns, task = 0, asyncio.ensure_future(respond_lists(scripts=rows, commands=[]))
+        while not task.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns, bytes(task.result().body)
+
+    turns, body = asyncio.run(main())
+    assert turns >= len(rows)
+    assert json.loads(body) == {"scripts": rows, "commands": []}

@@ -10,6 +10,8 @@ import pytest
 
 from fakeserver.instants import at
 from fakeserver.serving.app import App
+from fakeserver.worlds import transitions
+from fakeserver.worlds.transitions import Ending, change_mode, end_passing
 from tests.support.admin import Machine, admin, done, refused, small_app
 from tests.support.asgi import EPOCH, Reply, call, credential
 
@@ -100,6 +102,25 @@ def test_a_seeded_sandbox_lives_on_from_the_call_that_changes_it(machine: Machin
 
 def seeded(app: App, slug: str) -> Any:
     return done(admin(app, "GET", f"/documents/{slug}/main"))[0]
+
+
+def test_passing_states_end_in_pieces_between_which_others_are_answered(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is gone by then is left out, and a mode that is not the mode any longer changes nothing more."""
+    monkeypatch.setattr(transitions, "AT_ONCE", 1)
+    put_mode(app, "manual")
+    made = [create(app, "prime") for _ in range(3)]
+    provider, moved = app.services["prime"].provider, list[str]()
+    for piece in end_passing(app.world, Ending(provider, ("",))):
+        moved += [each["id"] for each in piece]
+        if len(moved) == 1:
+            left = [each for each in made if each not in moved]
+            done(ask(app, "prime", "DELETE", f"/{left[0]}"))
+    assert moved == [moved[0], left[1]]
+    for _ in change_mode(app.world, provider, "immediate"):
+        raise AssertionError("another mode is not to be")
+    assert state(app, "prime", moved[0]) == "PROVISIONING"
 
 
 def test_somebody_ends_a_passing_state(app: App) -> None:
