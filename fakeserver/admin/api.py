@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from fakeserver import __version__
 from fakeserver.admin import bodies, contract, directory, errors, files, scenarios, snapshots
-from fakeserver.admin.contract import check_query, refusal
+from fakeserver.admin.contract import check_query, not_among, refusal
 from fakeserver.admin.guard import Endpoint, guard, seal
 from fakeserver.admin.journal import JournalCalls
 from fakeserver.admin.reading import MAX_BULK_LEVELS, json_body, no_body, world_of
@@ -35,7 +35,6 @@ from fakeserver.pipeline.exchange import JSON
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
-from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.documents import SeededDocuments
 from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.namespaces import Worlds
@@ -222,7 +221,7 @@ class Admin:
         world, ending = world_of(request), bodies.ending(await json_body(request), self.services)
         tenants = world.advance(ending.provider)
         if ending.tenant is not None and ending.tenant not in tenants:
-            raise refusal("tenant", f"Input should be {alternatives([*tenants])}")
+            raise refusal("tenant", not_among(ending.tenant, [*tenants]))
         for collection in tenants.values() if ending.identity is not None else ():
             for _ in collection.file_identities():
                 await asyncio.sleep(0)

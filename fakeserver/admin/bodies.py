@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fakeserver.admin.contract import check_body, refusal, refusal_of_fields, refusal_of_issues
+from fakeserver.admin.contract import check_body, not_among, refusal, refusal_of_fields, refusal_of_issues
 from fakeserver.admin.part import MAX_DEPTH, deeper
 from fakeserver.arguments import near
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script
@@ -25,7 +25,6 @@ from fakeserver.problems import Document, FakeProblem, Issue, Json
 from fakeserver.provider import Provider
 from fakeserver.spec.reader import Operation
 from fakeserver.spec.strict_json import MAX_ISSUES
-from fakeserver.spec.wording import alternatives
 from fakeserver.worlds.clock import Clock
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.transitions import SANDBOXES, Ending
@@ -184,9 +183,9 @@ def faults_in(asked: Document, services: Mapping[str, Service]) -> Iterator[tupl
     """What is wrong with a script of the right form: fields that do not go together, or not with this server."""
     service = services.get(asked["provider"])
     if service is None:
-        yield "provider", f"Input should be {alternatives([*services])}"
+        yield "provider", not_among(asked["provider"], [*services])
     elif "operation" in asked and asked["operation"] not in service.spec.operations:
-        yield "operation", f"Input should be {alternatives([*service.spec.operations])}"
+        yield "operation", not_among(asked["operation"], [*service.spec.operations])
     for header, text in asked.get("headers", {}).items():
         objection = object_to_header(header, text)
         if objection is not None:
@@ -245,7 +244,7 @@ def script(value: Json, services: Mapping[str, Service]) -> Script:
 def refuse_unserved(named: Iterable[tuple[str, str | None]], services: Mapping[str, Service]) -> None:
     """Refuse the fields that name a provider which is not served; one that names none is about all."""
     wrong = [
-        (field, f"Input should be {alternatives([*services])}{near(slug, services)}")
+        (field, not_among(slug, [*services]))
         for field, slug in named
         if slug is not None and slug not in services
     ]
@@ -303,11 +302,11 @@ def ending(value: Json, services: Mapping[str, Service]) -> Ending:
     asked = {name: member for name, member in check_body("postTransitions", value).items() if member is not None}
     service = services.get(asked["provider"])
     if service is None:
-        raise refusal("provider", f"Input should be {alternatives([*services])}")
+        raise refusal("provider", not_among(asked["provider"], [*services]))
     kinds = {SANDBOXES: "", **{name: name for name in service.provider.kinds}}
     kind = asked.get("kind")
     if kind is not None and kind not in kinds:
-        raise refusal("kind", f"Input should be {alternatives([*kinds])}")
+        raise refusal("kind", not_among(kind, [*kinds]))
     identity = asked.get("id")
     return Ending(
         service.provider,
@@ -335,7 +334,7 @@ def settings(value: Json, old: Settings, services: Mapping[str, Service]) -> Set
             if switch not in known:
                 wrong.append((f"switches.{slug}.{switch}", f"is not a switch of this provider{near(switch, known)}"))
             elif choice not in known[switch]:
-                wrong.append((f"switches.{slug}.{switch}", f"Input should be {alternatives([*known[switch]])}"))
+                wrong.append((f"switches.{slug}.{switch}", not_among(str(choice), [*known[switch]])))
     for slug, name in scenarios.items():
         if name is not None and name not in SCENARIOS:
             wrong.append((f"scenarios.{slug}", f"is not a scenario{near(name[:MAX_SHOWN], SCENARIOS)}"))

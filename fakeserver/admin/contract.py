@@ -4,8 +4,11 @@ so it is read with the first call that sends something."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fakeserver.arguments import near
 from fakeserver.problems import FakeProblem, Issue, Json, Problem
@@ -13,6 +16,7 @@ from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import read_parameter
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
 from fakeserver.spec.reader import METHODS, load_yaml
+from fakeserver.spec.wording import alternatives
 
 PATH = Path(__file__).parent / "openapi.yaml"
 
@@ -46,6 +50,8 @@ class Contract:
         return self._queries[operation]
 
 
+CHOICE = re.compile(r"'([^']*)'")
+"""One of those that a message names."""
 contract = functools.cache(Contract)
 
 
@@ -54,7 +60,19 @@ def check_body(operation: str, value: Json) -> Json:
     try:
         return contract().body(operation).check(value)
     except Problem as problem:
-        raise refusal_of_issues(problem.issues) from problem
+        raise refusal_of_issues([suggesting(issue, value) for issue in problem.issues]) from problem
+
+
+def suggesting(issue: Issue, body: Json) -> Issue:
+    """The same issue; where a word of a body is none of those that may stand there, with the one that was meant."""
+    if issue.type != "enum":
+        return issue
+    given: Any = body
+    for step in issue.loc[1:]:
+        if not isinstance(given, dict | list):
+            return issue
+        given = given.get(step) if isinstance(given, dict) else given[int(step)]
+    return replace(issue, msg=f"{issue.msg}{meant(str(given), CHOICE.findall(issue.msg))}")
 
 
 def check_query(operation: str, query: bytes) -> Values:
@@ -73,6 +91,17 @@ def check_query(operation: str, query: bytes) -> Values:
 def refusal(field: str, detail: str) -> FakeProblem:
     """The refusal of one field."""
     return refusal_of_fields([(field, detail)])
+
+
+def not_among(given: str, known: Sequence[str]) -> str:
+    """What is wrong with a name that is none of those there are, and which was probably meant."""
+    return f"Input should be {alternatives([*known])}{meant(given, known)}"
+
+
+def meant(given: str, known: Sequence[str]) -> str:
+    """Which of the names that are told already was probably meant, if any."""
+    close = near(given, known)
+    return close if close.startswith("; did you mean") else ""
 
 
 def refusal_of_issues(issues: Iterable[Issue]) -> FakeProblem:

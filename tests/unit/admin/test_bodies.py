@@ -45,6 +45,15 @@ def refusal(read: Callable[[], object]) -> Row:
     ("read", "field", "end"),
     [
         (lambda: fault({"provider": "prime", "cod": 503}), "cod", "did you mean 'code'?"),
+        (lambda: fault({"provider": "prim", "code": 503}), "provider", "did you mean 'prime'?"),
+        (lambda: fault({"provider": "prime", "fault": "EMPTY_RESPONS"}), "fault", "did you mean 'EMPTY_RESPONSE'?"),
+        (
+            lambda: fault({"provider": "prime", "operation": "listSandbox", "code": 503}),
+            "operation",
+            "did you mean 'listSandboxes'?",
+        ),
+        (lambda: bodies.clock_move({"action": "advanc"}), "action", "'scale' or 'reset'; did you mean 'advance'?"),
+        (lambda: bodies.clock_move({"action": "nothing"}), "action", "'scale' or 'reset'"),
         (lambda: fault({"provider": "prime", "code": 503, "match": {"callr": "x"}}), "match.callr", "'caller'?"),
         (
             lambda: fault({"provider": "prime", "delayDistribution": {"type": "uniform", "lower": 1, "uper": 2}}),
