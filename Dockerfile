@@ -13,10 +13,10 @@ COPY contract_tests contract_tests
 RUN python -m venv /opt/fakeserver
 
 FROM source AS build-slim
-RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock .
+RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[fast]'
 
 FROM source AS build-full
-RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept]'
+RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,fast]'
 
 FROM python:${PYTHON}-slim AS runtime
 ENV PATH=/opt/fakeserver/bin:$PATH PYTHONDONTWRITEBYTECODE=1 HOME=/nonexistent

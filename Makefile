@@ -125,7 +125,7 @@ $(BIN)/uv: | $(BIN)/python
 	$(PIP) uv
 
 $(VENV)/.serve: pyproject.toml $(LOCK) | $(BIN)/python
-	$(PIP) --editable '.[commands,intercept]'
+	$(PIP) --editable '.[commands,intercept,fast]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python

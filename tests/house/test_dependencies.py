@@ -82,3 +82,12 @@ def test_uvicorn_is_held_to_one_minor() -> None:
     minors = {f"0.{minor}.{patch}" for minor in range(30, 80) for patch in (0, 99)}
     allowed = {version.split(".")[1] for version in minors if uvicorn.specifier.contains(version)}
     assert len(allowed) == 1, allowed
+
+
+def test_all_is_every_extra() -> None:
+    """But for `dev`, which has it."""
+    extras = project()["optional-dependencies"]
+    (whole,) = map(Requirement, extras["all"])
+    assert whole.name == project()["name"]
+    assert whole.extras == extras.keys() - {"all", "dev"}
+    assert any(Requirement(each).extras == {"all"} for each in extras["dev"])

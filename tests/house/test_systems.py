@@ -122,4 +122,4 @@ def test_the_page_says_what_is_untested() -> None:
     section = PAGE.partition("\n## Other systems\n")[2]
     for word in ("macOS", "Windows", "untested", "`--uds`", "uvloop"):
         assert word in section
-    assert "\"uvloop>=0.21; sys_platform != 'win32'\"" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert "fast = [\"uvloop>=0.21; sys_platform != 'win32'\"]" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
