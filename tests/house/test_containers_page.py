@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -16,6 +17,8 @@ import pytest
 import yaml
 
 from fakeserver.cli import serve_parser
+from fakeserver.serving.app import Settings, create_app
+from fakeserver.serving.screen import start_screen
 from fakeserver.serving.variables import actions_of
 from tests.support.asgi import ROOT
 from tests.support.command import START_SECONDS, environment
@@ -268,3 +271,29 @@ def test_the_hook_runs(tmp_path: Path) -> None:
         ["sh", "-c", hook["entry"]], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_testcontainers_are_valid(tmp_path: Path) -> None:
+    """Python and JavaScript can read them, in ten lines or so, and what they wait for and set is there."""
+    (python,), (javascript,) = blocks("py"), blocks("js")
+    ast.parse(python)
+    (waited,) = re.findall(r'wait_for_logs\(fake, "(.+)"\)', python)
+    app = create_app(Settings(size=10))
+    assert waited in start_screen(app, ["http://127.0.0.1:8000"], False, None, None)
+    assert "/__admin/health" in javascript
+    assert all(len(each.splitlines()) <= 12 for each in (python, javascript))
+    if shutil.which("node") is not None:
+        (tmp_path / "fake.mjs").write_text(javascript, "utf-8")
+        done = subprocess.run(["node", "--check", tmp_path / "fake.mjs"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_of_jenkins_are_those_of_gitlab() -> None:
+    """Nobody has run the pipelines, so that they have nothing of their own: the check is the one that another page
+    has, and its test runs."""
+    (jenkins,) = blocks("groovy")
+    (gitlab,) = (yaml.safe_load(each)["contract"] for each in blocks("yml") if each.startswith("contract:"))
+    install, check = gitlab["script"]
+    assert install in jenkins
+    assert check in jenkins
+    assert f"run: {check}\n" in (ROOT / "docs" / "check-a-deployment.md").read_text("utf-8")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,3 +84,23 @@ def test_the_check_says_what_it_takes() -> None:
     )
     assert done.returncode == 0
     assert "--tag" in done.stdout
+
+
+def test_a_release_says_where_its_source_is(release: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As long as there is no public address the check says so, and lets nothing be published; a made-up one is no
+    address."""
+    urls = PYPROJECT["project"].get("urls", {})
+    wheel = tmp_path / "fakeserver-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        lines = "".join(f"Project-URL: {name}, {url}\n" for name, url in urls.items())
+        packed.writestr("fakeserver-1.dist-info/METADATA", f"Metadata-Version: 2.4\nName: fakeserver\n{lines}\n")
+    if not urls:
+        release.check_urls(wheel, "1", needed=False)
+        assert "has no [project.urls]; a release needs Source, Changelog and Issues" in capsys.readouterr().out
+        with pytest.raises(SystemExit, match=r"has no \[project\.urls\]"):
+            release.check_urls(wheel, "1", needed=True)
+        assert "no public address" in (ROOT / "docs" / "start.md").read_text("utf-8")
+    else:
+        release.check_urls(wheel, "1", needed=True)
+        assert {"Source", "Changelog", "Issues"} <= urls.keys()
+        assert not any("example" in each for each in urls.values())
