@@ -135,6 +135,8 @@ def find_pythons(given: Sequence[str]) -> list[Path]:
     found: dict[tuple[int, ...], Path] = {}
     for name in given or [f"python3.{minor}" for minor in range(LOWEST, NEWEST + 1)] + ["python3"]:
         path = shutil.which(name)
+        if path is None and given:
+            fail(f"there is no Python called {name}")
         if path is None:
             continue
         script = "import sys; print(*sys.version_info[:2], sys.executable)"

@@ -76,7 +76,10 @@ class Authority:
                 write_privately(certificate, made.cert_pem.bytes())
             return cls(trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes()))
         except OSError as error:
-            raise UsageError(f"fakeserver: no authority can be kept in {folder}: {error.strerror}") from error
+            raise UsageError(
+                f"fakeserver: no authority can be kept in {folder}: {error.strerror}; "
+                "XDG_STATE_HOME names another folder"
+            ) from error
         except ValueError as error:
             raise UsageError(f"fakeserver: {certificate} and {key} are no authority; remove them: {error}") from error
 

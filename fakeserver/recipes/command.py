@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TextIO
 
 from fakeserver.arguments import Parser, UsageError
@@ -44,7 +45,7 @@ def write_fixtures(parsed: argparse.Namespace, slugs: Iterable[str], out: TextIO
             (parsed.out / name).write_bytes(resource(f"fixtures/{name}").read_bytes())
     except OSError as error:
         raise UsageError(f"fakeserver fixtures: {parsed.out} cannot be written: {error.strerror}") from error
-    out.write(f"{parsed.out} has {', '.join(names)}\nnext: fakeserver serve --fixtures {parsed.out}\n")
+    out.write(f"{parsed.out} has {', '.join(names)}\nnext: fakeserver serve --fixtures {quote(str(parsed.out))}\n")
     return 0
 
 

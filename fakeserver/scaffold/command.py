@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TextIO
 
 from fakeserver.arguments import Parser, UsageError
@@ -140,4 +141,4 @@ def report(plan: Plan, folder: Path, slug: str) -> Iterator[str]:
         yield from (f"  {name} keeps rows by {target}" for _, name, target in listed.filters)
         yield from (f"  {name} is refused until its filter is written: {why}" for name, why in listed.unread.items())
         yield from (f"  assumed: {note}" for note in listed.found.notes)
-    yield f"next: pip install -e {folder} && fakeserver serve --only {slug}"
+    yield f"next: pip install -e {quote(str(folder))} && fakeserver serve --only {slug}"
