@@ -244,9 +244,7 @@ def script(value: Json, services: Mapping[str, Service]) -> Script:
 def refuse_unserved(named: Iterable[tuple[str, str | None]], services: Mapping[str, Service]) -> None:
     """Refuse the fields that name a provider which is not served; one that names none is about all."""
     wrong = [
-        (field, not_among(slug, [*services]))
-        for field, slug in named
-        if slug is not None and slug not in services
+        (field, not_among(slug, [*services])) for field, slug in named if slug is not None and slug not in services
     ]
     if wrong:
         raise refusal_of_fields(wrong)

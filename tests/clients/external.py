@@ -1,6 +1,7 @@
 """`python -m tests.clients.external FOLDER`: Prime's own tests of `prime-sandboxes` against the fake, with both
-versions of it, in a network of its own. `FOLDER` is `packages/prime-sandboxes` of a checkout of PrimeIntellect-ai/prime, which is no
-part of this project; its tests make sandboxes, run commands and move files as its users do."""
+versions of it, in a network of its own. `FOLDER` is `packages/prime-sandboxes` of a checkout of
+PrimeIntellect-ai/prime, which is no part of this project; its tests make sandboxes, run commands and move files as its
+users do."""
 
 from __future__ import annotations
 
