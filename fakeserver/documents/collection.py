@@ -128,6 +128,13 @@ class Collection:
         after the epoch); None if it is gone by then."""
         return self._ageing.life(self._overlay, rank, now)
 
+    def kept(self, rank: int) -> Document:
+        """What is kept of the document at a rank, as of the instant that it is shown at."""
+        if (stored := self._overlay.stored.get(rank)) is None or stored.kept is None:
+            return {}
+        life = self.life(rank, self._ageing.now)
+        return {} if life is None else life.kept
+
     def owner(self, rank: int) -> str:
         return self._overlay.owner(rank)
 

@@ -20,14 +20,21 @@ class Choice:
         return switches.get(self.switch) == self.value
 
 
+def reveal_nothing(document: Document, kept: Document) -> Document:
+    """What is kept is nobody's business."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Extras:
     """Fields that rows have under a choice, beyond those that documents are stored with: `derive` makes them from a
-    document, and must take whatever the spec lets through. A stored field of the same name stays."""
+    document, and must take whatever the spec lets through, and `reveal` from what is kept of it beside. A stored field
+    of the same name stays."""
 
     choice: Choice
     fields: tuple[str, ...]
     derive: Callable[[Document], Document]
+    reveal: Callable[[Document, Document], Document] = reveal_nothing
 
-    def added_to(self, document: Document) -> Document:
-        return {**self.derive(document), **document}
+    def added_to(self, document: Document, kept: Document | None = None) -> Document:
+        return {**self.derive(document), **self.reveal(document, kept or {}), **document}

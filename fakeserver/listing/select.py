@@ -19,7 +19,8 @@ from fakeserver.listing.scope import Scope
 from fakeserver.problems import Document
 from fakeserver.spec.parameters import Values
 
-RowChange = Callable[[Document], Document]
+RowChange = Callable[[Document, Document], Document]
+"""Takes a document and what is kept of it beside."""
 CHUNK_ROWS = 1_000
 """A longer list is sent in pieces of this many rows, so that no answer holds the server or its memory."""
 
@@ -125,7 +126,7 @@ def body_of(page: Page, collection: Collection, change: RowChange | None = None)
 def _rows(ranks: list[int], collection: Collection, change: RowChange | None) -> list[bytes]:
     if change is None:
         return collection.bodies(ranks)
-    return [encode(change(collection.document(rank))) for rank in ranks]
+    return [encode(change(collection.document(rank), collection.kept(rank))) for rank in ranks]
 
 
 def _pieces(page: Page, collection: Collection, change: RowChange | None) -> Iterator[bytes]:

@@ -47,6 +47,22 @@ def first(app: App, wanted: str) -> str:
 # At once
 
 
+def test_rows_have_what_newer_servers_have_with_a_switch(app: App) -> None:
+    """The same as a look at the sandbox alone, for what was seeded as for what was made; without the switch, none of
+    it."""
+    path = create(app, auto_delete_seconds=60, preview_access="private")
+    newer = {"preview_access", "source_snapshot_id", "auto_delete_seconds", "auto_delete_at"}
+    assert not any(newer & {*row} for row in listed(app))
+    switch(app, fields="server")
+    assert ask(app, "POST", f"{path}/pause").status == 204
+    made, *seeded = listed(app)
+    assert newer & {*made} == newer - {"source_snapshot_id"}
+    assert {row["preview_access"] for row in seeded} == {"legacy_public"}
+    for row in (made, *seeded[:3]):
+        alone = ask(app, "GET", f"/sandboxes/{row['id']}").value
+        assert row == {name: alone[name] for name in alone if name != "access_token"}
+
+
 def test_health_asks_for_no_key() -> None:
     reply = call(small_app(), "/superserve/health")
     assert (reply.status, reply.value) == (200, {"status": "ok", "version": "0.1.0"})

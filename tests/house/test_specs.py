@@ -316,11 +316,18 @@ PRIME_SDK_FIELDS = {
     "secrets": "object of anything?",
     "pendingImageBuildId": "string?",
 }
+SUPERSERVE_SERVER_FIELDS = {
+    "source_snapshot_id": "string(uuid)",
+    "auto_delete_seconds": "integer(int32)",
+    "auto_delete_at": "string(date-time)",
+    "preview_access": "legacy_public|public|private",
+}
 BEYOND_FIELDS = {
     "instavm": {"ValidationError": {"input": "string?", "ctx": "object of anything"}},
     "prime": {"SandboxResponse": PRIME_SDK_FIELDS | {"*startCommand": "string or object?"}},
+    "superserve": {"SandboxResponse": SUPERSERVE_SERVER_FIELDS},
 }
-"""What the provider's framework, or its SDK behind a switch, adds to a schema of its page."""
+"""What the provider's framework, or its SDK or newer server behind a switch, adds to a schema of its page."""
 ADDED_FIELDS: dict[str, dict[str, dict[str, str]]] = {
     "dreadnode": {},
     "instavm": {"HTTPError": {"*detail": "string"}},

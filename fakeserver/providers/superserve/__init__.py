@@ -147,6 +147,7 @@ PROVIDER = Provider(
                 Envelope(headers={"X-Total-Count": "total"}),
                 FieldOrders("sort", "order", {"created_at": None, "name": "name", "status": "status"}),
             ),
+            extras=sandboxes.EXTRAS,
             # Its server lists every state, and the page knows three.
             only=Only(Choice("states", "page"), AnyOf("states", field="status"), PAGE_STATES),
         ),
@@ -163,6 +164,7 @@ PROVIDER = Provider(
     switches={
         "region": (*REGIONS,),
         "states": ("page", "server"),
+        "fields": ("page", "server"),
         "created": ("starting", "active"),
         "pause": ("waited", "accepted"),
     },

@@ -10,7 +10,9 @@ from fakeserver.provider import (
     SINCE,
     Asked,
     Call,
+    Choice,
     Document,
+    Extras,
     Issue,
     Life,
     Problem,
@@ -70,16 +72,28 @@ def find_sandbox(asked: Asked, view: View) -> Record:
 
 def shown(record: Record, view: View) -> Document:
     """A sandbox as everything but the list shows it."""
-    kept, document = record.kept, {**record.document}
-    document["access_token"] = token_of(record.identity, view)
-    document["preview_access"] = kept.get("preview_access", LEGACY)
+    document, kept = record.life
+    return {**document, "access_token": token_of(record.identity, view), **of_newer(document, kept)}
+
+
+def of_newer(document: Document, kept: Document) -> Document:
+    """Observed: the provider's newer server, what it has of a sandbox and the page has not, in lists as well."""
+    found: Document = {"preview_access": kept.get("preview_access", LEGACY)}
     if "source_snapshot" in kept:
-        document["source_snapshot_id"] = kept["source_snapshot"]
+        found["source_snapshot_id"] = kept["source_snapshot"]
     if "auto_delete_seconds" in kept:
-        document["auto_delete_seconds"] = kept["auto_delete_seconds"]
+        found["auto_delete_seconds"] = kept["auto_delete_seconds"]
     if document["status"] == "paused" and "auto_delete_at" in kept:
-        document["auto_delete_at"] = written(kept["auto_delete_at"])
-    return document
+        found["auto_delete_at"] = written(kept["auto_delete_at"])
+    return found
+
+
+EXTRAS = Extras(
+    Choice("fields", "server"),
+    ("source_snapshot_id", "auto_delete_seconds", "auto_delete_at", "preview_access"),
+    lambda document: {},
+    of_newer,
+)
 
 
 def check_cap(view: View) -> None:
