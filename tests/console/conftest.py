@@ -12,10 +12,22 @@ from starlette.types import Receive, Scope, Send
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App
 from fakeserver.serving.protocol import server_config
-from tests.console.views import Console
+from tests.console.views import OPEN, Console
 from tests.support.asgi import app_of
 from tests.support.chromium import CHROMIUM, MISSING, NARROW, WIDE, Browser, Page, browsing
 from tests.support.server import Live, listening
+
+LEFT = f"""(() => {{
+  const said = document.getElementById('said');
+  if (!({OPEN}) || !said || location.pathname !== '/' || !document.getElementById('lost').hidden) return false;
+  for (const name of ['harm', 'taken']) delete window[name];
+  said.textContent = '';
+  sessionStorage.clear();
+  history.replaceState(null, '', '#/');
+  dispatchEvent(new Event('back'));
+  return true;
+}})()"""
+"""What brings a console back to where it begins; false of any other page, and of one that has lost its server."""
 
 
 class Stage:
@@ -31,7 +43,8 @@ class Stage:
 
 
 class Tabs:
-    """A tab for each look that a test wants. Between two tests it shows nothing, and has heard nothing."""
+    """A tab for each look that a test wants. A console that is open stays open, since loading it anew costs ten times
+    as much as all that most tests do; but it is where it begins, and keeps nothing of the test before."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -42,11 +55,12 @@ class Tabs:
         page = self._kept.get((size, dark))
         if page is None:
             page = self._kept[size, dark] = self._browser.new_page(size, dark=dark)
-        page.clear()
         try:
             yield page
         finally:
-            page.clear()
+            if not page.run(LEFT):
+                page.clear()
+            self._browser.told.clear()
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +113,21 @@ def narrow(tabs: Tabs) -> Iterator[Page]:
 @pytest.fixture
 def console(served: Live, page: Page) -> Console:
     return Console(served, page)
+
+
+@pytest.fixture(scope="session")
+def unchanged() -> App:
+    """What no test changes."""
+    return app_of(size=200)
+
+
+@pytest.fixture
+def still(unchanged: App, stage: tuple[Stage, str]) -> Live:
+    """A small server for tests that only read."""
+    stage[0].app = unchanged
+    return Live(unchanged, stage[1])
+
+
+@pytest.fixture
+def reader(still: Live, page: Page) -> Console:
+    return Console(still, page)

@@ -33,8 +33,9 @@ def test_every_view_has_its_address() -> None:
 
 
 @pytest.mark.parametrize(("address", "title"), ADDRESSES)
-def test_an_address_shows_what_it_says(live: Live, page: Page, address: str, title: str) -> None:
-    page.open(live.root + address)
+def test_an_address_shows_what_it_says(still: Live, page: Page, address: str, title: str) -> None:
+    page.clear()
+    page.open(still.root + address)
     page.wait(READY)
     assert page.run("document.querySelector('main h1').innerText") == title
     assert page.run("document.querySelectorAll('main [role=alert]').length") == 0

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.console.conftest import Tabs
 from tests.support.asgi import PATHS, SLUGS, identity
 from tests.support.chromium import Page
 from tests.support.server import Live
@@ -17,10 +16,11 @@ PAUSE = 300
 """Milliseconds before a button is pressed again."""
 
 
-@pytest.mark.parametrize(("slug", "prefix"), [*((slug, "") for slug in SLUGS), ("prime", "/ns/a")])
-def test_trying_an_operation_brings_rows(live: Live, page: Page, slug: str, prefix: str) -> None:
-    """Nobody types a credential, or an org: the listing is opened, "Execute" pressed, and its rows are this world's."""
-    page.open(f"{live.root}{prefix}/{slug}/docs")
+@pytest.mark.parametrize(("slug", "prefix"), [(slug, "/ns/a" if slug == "prime" else "") for slug in SLUGS])
+def test_trying_an_operation_brings_rows(still: Live, page: Page, slug: str, prefix: str) -> None:
+    """Nobody types a credential, or an org: the listing is opened, "Execute" pressed, and its rows are this world's. It
+    is dark where the browser is, and becomes so with it."""
+    page.open(f"{still.root}{prefix}/{slug}/docs")
     page.wait("document.documentElement.dataset.ready")
     opened = "document.querySelector('[id$=listSandboxes]')"
     page.click("[id$=listSandboxes] button.opblock-summary-control")
@@ -36,18 +36,13 @@ def test_trying_an_operation_brings_rows(live: Live, page: Page, slug: str, pref
         if urlsplit(each["request"]["url"]).path.startswith(f"{prefix}/{slug}{PATHS[slug].rpartition('/')[0]}")
     ]
     assert f"{slug}-admin-key" in json.dumps(asked[-1]["headers"])
-    first = live.rows(slug)[0][identity(slug)]
+    first = still.rows(slug)[0][identity(slug)]
     page.wait(
         f"{opened}.querySelector('.live-responses-table .highlight-code').innerText.includes({json.dumps(first)})"
     )
     hosts = {urlsplit(each["request"]["url"]).netloc for each in page.heard("Network.requestWillBeSent")}
-    assert hosts - {""} == {urlsplit(live.root).netloc}
+    assert hosts - {""} == {urlsplit(still.root).netloc}
     assert page.complaints() == []
-
-
-def test_it_is_dark_where_the_browser_is(live: Live, tabs: Tabs) -> None:
     for dark in (True, False):
-        with tabs.tab(dark=dark) as page:
-            page.open(f"{live.root}/prime/docs")
-            page.wait("document.documentElement.dataset.ready")
-            assert page.run("document.documentElement.classList.contains('dark-mode')") is dark
+        page.shade(dark=dark)
+        page.wait(f"document.documentElement.classList.contains('dark-mode') === {json.dumps(dark)}")

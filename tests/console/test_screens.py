@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -14,9 +15,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from fakeserver.serving.app import App
 from fakeserver.serving.protocol import server_config
-from tests.console.views import ANSWERED, READY, Console
+from tests.console.conftest import Stage
+from tests.console.views import ANSWERED, CLIENT, READY, Console, call_admin
 from tests.support.asgi import PATHS, SLUGS, app_of, call, credential, get, identity, rows
 from tests.support.chromium import Page
 from tests.support.server import Live, listening, serving
@@ -302,7 +303,7 @@ def test_every_error_is_a_link(console: Console) -> None:
     page.run("document.querySelector('[data-state^=\"429\"]').closest('tr').querySelector('.copy').click()")
     page.wait("window.taken")
     taken = page.run("window.taken")
-    assert httpx.get(taken, headers=credential("prime"), trust_env=False).status_code == 429
+    assert CLIENT.get(taken, headers=credential("prime")).status_code == 429
     page.click('[data-state^="429"]')
     page.wait(f"{ANSWERED}?.startsWith('429')")
 
@@ -346,16 +347,15 @@ HOSTILE = [
 ]
 
 
-def spoil(app: App, console: Console) -> str:
+def spoil(live: Live) -> str:
     """A world in which every text that somebody may write is one of those; the id of its row."""
+    app, api = live.app, functools.partial(call_admin, live.root)
     document = rows("superserve", get(app, "superserve"))[0]
     rotten = {**document, "metadata": {text[:60]: text[:200] for text in HOSTILE[:4]}, "name": HOSTILE[0][:60]}
-    console.api("PUT", "/documents/superserve/main", [rotten])
+    api("PUT", "/documents/superserve/main", [rotten])
     vm = rows("instavm", get(app, "instavm"))[0]
-    console.api(
-        "PUT", "/documents/instavm/main", [{**vm, "metadata": {each: each for each in HOSTILE}, "name": HOSTILE[4]}]
-    )
-    console.api(
+    api("PUT", "/documents/instavm/main", [{**vm, "metadata": {each: each for each in HOSTILE}, "name": HOSTILE[4]}])
+    api(
         "PUT",
         "/documents/prime/main",
         [
@@ -365,19 +365,26 @@ def spoil(app: App, console: Console) -> str:
     )
     for text in HOSTILE[:4]:
         printable = re.sub(r"[^\x20-\x7e]", "?", text)
-        console.api(
+        api(
             "POST",
             "/faults",
             {"provider": "prime", "operation": "createSandbox", "headers": {"X-Rotten": printable}, "times": 1},
         )
-        httpx.get(
-            f"{console.root}/prime{PATHS['prime']}",
+        CLIENT.get(
+            f"{live.root}/prime{PATHS['prime']}",
             params={text: text, "labels": text},
             headers=credential("prime"),
-            trust_env=False,
         )
-        console.api("POST", "/commands", {"pattern": text[:50], "stdout": text, "stderr": text})
+        api("POST", "/commands", {"pattern": text[:50], "stdout": text, "stderr": text})
     return str(document["id"])
+
+
+@pytest.fixture(scope="module")
+def rotten(stage: tuple[Stage, str]) -> tuple[Live, str]:
+    """Such a world, which no test changes any more."""
+    stage[0].app = app_of(size=200)
+    live = Live(stage[0].app, stage[1])
+    return live, spoil(live)
 
 
 @pytest.mark.parametrize(
@@ -397,12 +404,12 @@ def spoil(app: App, console: Console) -> str:
         "clock/instavm",
     ],
 )
-def test_hostile_texts_are_texts(served: Live, narrow: Page, view: str) -> None:
+def test_hostile_texts_are_texts(stage: tuple[Stage, str], rotten: tuple[Live, str], narrow: Page, view: str) -> None:
     """In documents, headers, faults, command output, the journal and the address: nothing runs, nothing is markup, and
     the page is no wider than its window."""
-    page = narrow
-    console = Console(served, page)
-    identity = spoil(served.app, console)
+    live, identity = rotten
+    stage[0].app = live.app
+    page, console = narrow, Console(live, narrow)
     address = view.replace("{id}", identity)
     for text in HOSTILE[:4]:
         console.open(f"#/{address.replace('{hostile}', quote(text, safe=''))}")

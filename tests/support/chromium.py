@@ -142,6 +142,10 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.resize(size)
+        self.shade(dark=dark)
+
+    def shade(self, *, dark: bool) -> None:
+        """What the browser prefers."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 

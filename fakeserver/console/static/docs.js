@@ -7,7 +7,10 @@ import { resolve, tenantFor } from "./spec.js";
 const slug = location.pathname.slice(prefix.length).split("/")[1];
 document.title = `${slug} · API reference`;
 document.getElementById("home").setAttribute("href", `${prefix}/`);
-document.documentElement.classList.toggle("dark-mode", matchMedia("(prefers-color-scheme: dark)").matches);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const shade = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", shade);
+shade();
 
 const provider = await providerOf(slug).catch(() => undefined);
 const address = `${prefix}/${slug}/openapi.json`;
