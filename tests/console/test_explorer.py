@@ -350,6 +350,37 @@ def test_a_command_of_instavm(console: Console) -> None:
     page.wait("document.querySelector('.states [aria-current]').innerText.includes('suspended')")
 
 
+@pytest.mark.parametrize(
+    ("slug", "operation"),
+    [
+        ("dreadnode", "createEnvironment"),
+        ("instavm", "createSandbox"),
+        ("prime", "createSandbox"),
+        ("superserve", "createSandbox"),
+    ],
+)
+def test_what_a_form_begins_with_is_accepted(console: Console, slug: str, operation: str) -> None:
+    """Whoever just presses gets a sandbox: path and body are filled in."""
+    page = console.open(f"#/call/{slug}/{operation}")
+    page.click(f"[data-send={operation}]")
+    assert page.until("document.querySelector('[data-answered]')?.dataset.answered").startswith("2")
+
+
+def test_a_command_of_dreadnode_takes_the_token_that_was_told_once(console: Console) -> None:
+    """A header is a field of the form, and what an answer told before is in it."""
+    page = console.open("#/call/dreadnode/createEnvironment")
+    page.click("[data-send=createEnvironment]")
+    body = page.until("document.querySelector('[aria-label=\"Body of the answer\"]')?.textContent")
+    console.open(f"#/call/dreadnode/executeInEnvironment?:environment_id={json.loads(body)['id']}")
+    page.wait("document.querySelector('[data-header=X-Environment-Token]')?.value.startsWith('Bearer ')")
+    page.click("[data-send=executeInEnvironment]")
+    told = page.until("document.querySelector('[aria-label=\"Body of the answer\"]')?.textContent")
+    assert "hello\\n" in told
+    page.fill("[data-header=X-Environment-Token]", "Bearer another")
+    page.click("[data-send=executeInEnvironment]")
+    page.wait("document.querySelector('[data-answered]').dataset.answered === '403'")
+
+
 def test_what_cannot_be_done_is_told(reader: Console) -> None:
     """The provider's own refusal, with its body; the row stays as it is."""
     paused = rows("superserve", ask(reader.live.app, "superserve", "status=paused"))[0]["id"]

@@ -85,6 +85,25 @@ def test_a_failure_is_switched_on_and_counts_down(console: Console) -> None:
     assert console.api("GET", "/faults") == {"faults": []}
 
 
+def test_a_reset_and_a_delay_are_switched_on(console: Console) -> None:
+    """By the same form, which a button above the table leads to."""
+    page = console.open("#/failures/superserve/listSandboxes")
+    page.click("text=Switch on a delay, a break, or an error for several requests")
+    page.wait(f"document.activeElement === {labelled('What')}")
+    for count, (what, late) in enumerate((("CONNECTION_RESET_BY_PEER", ""), ("", "50")), 1):
+        page.run(f"{labelled('What')}.value = '{what}'; {labelled('Late by (ms)')}.value = '{late}'")
+        page.click("text=Switch it on")
+        page.wait(f"(document.body.innerText.match(/3 to go/g) ?? []).length === {count}")
+    rules = console.api("GET", "/faults")["faults"]
+    assert {(each.get("fault"), each.get("delay_ms")) for each in rules} == {
+        ("CONNECTION_RESET_BY_PEER", None),
+        (None, 50),
+    }
+    with pytest.raises(httpx.TransportError):
+        ask(console, "superserve")
+    page.wait("document.body.innerText.includes('2 to go')")
+
+
 def test_an_error_of_the_table_is_switched_on_for_one_request(console: Console) -> None:
     page = console.open("#/failures/superserve/createSandbox")
     page.click("[data-switch]")
