@@ -11,9 +11,24 @@ from typing import Any
 
 import pytest
 
+from fakeserver.serving.app import App
+from tests.console.conftest import Stage
 from tests.console.views import ANSWERED, ROWS, Console
-from tests.support.asgi import FACETS, SLUGS, identity, rows
+from tests.support.asgi import (
+    FACETS,
+    SLUGS,
+    SPECS,
+    app_of,
+    call,
+    credential,
+    identity,
+    resolved,
+    rows,
+    services,
+)
 from tests.support.asgi import get as ask
+from tests.support.chromium import Page
+from tests.support.server import Live
 
 pytestmark = pytest.mark.slow
 SECONDS = 60
@@ -53,18 +68,98 @@ QUERIES = {
 }
 
 
+OTHERS: dict[tuple[str, str], dict[str, str]] = {
+    # The same for the other lists.
+    ("dreadnode", "listRuntimes"): {
+        "state": "chip idle",
+        "project_id": "text {project_id}",
+        "owner": "chip me",
+        "limit": "text 2",
+        "cursor": "text {next_cursor}",
+    },
+    ("dreadnode", "listEnvironments"): {"state": "chip ready", "limit": "text 1", "page": "text 2"},
+    ("instavm", "listSnapshots"): {"type": "chip user"},
+    ("superserve", "listSnapshots"): {"limit": "text 1", "offset": "text 1"},
+    ("superserve", "listTemplates"): {"name_prefix": "text superserve/p"},
+    ("superserve", "listTemplateBuilds"): {"limit": "text 1"},
+}
+BEFORE = {("listRuntimes", "cursor"): "limit=2", ("listEnvironments", "page"): "limit=1"}
+"""The query of a list before a control is used that needs more than one page."""
+SIZED = {("superserve", "listSnapshots"): "limit=50"}
+"""The query of a list that has no size of a page by itself, so that the console asks for one."""
+
+
+def lists_of(slug: str) -> dict[str, tuple[str, set[str]]]:
+    """The lists of a spec that have parameters in their query, with their paths and those."""
+    found = {}
+    for path, item in SPECS[slug]["paths"].items():
+        operation = item.get("get", {})
+        declared = [resolved(slug, each) for each in [*item.get("parameters", ()), *operation.get("parameters", ())]]
+        names = {each["name"] for each in declared if each["in"] == "query"}
+        served = operation.get("operationId") in services()[slug].provider.operations
+        if served and names and operation["operationId"].startswith("list"):
+            found[operation["operationId"]] = (path, names)
+    return found
+
+
 def test_every_parameter_of_every_listing_has_a_case() -> None:
     """A new parameter wants a case here."""
-    from tests.support.asgi import SPECS, resolved
-
     for slug, cases in CHOSEN.items():
-        operation = next(
-            each["get"]
-            for each in SPECS[slug]["paths"].values()
-            if each.get("get", {}).get("operationId") == "listSandboxes"
+        others = {operation: set(ways) for (other, operation), ways in OTHERS.items() if other == slug}
+        assert {name: names for name, (_, names) in lists_of(slug).items()} == {"listSandboxes": set(cases), **others}
+
+
+@pytest.fixture(scope="module")
+def stocked() -> App:
+    """A world that has some of everything that is listed, made as clients make it."""
+    app = app_of(size=200)
+
+    def make(slug: str, path: str, body: Any) -> dict[str, Any]:
+        headers = {**credential(slug), "content-type": "application/json"}
+        reply = call(app, f"/{slug}{path}", method="POST", headers=headers, body=json.dumps(body).encode())
+        assert reply.status < 300, reply.body
+        return dict(reply.value)
+
+    workspace = "/api/v1/org/acme/ws/main"
+    project = ask(app, "dreadnode", path=f"{workspace}/projects").value[0]["key"]
+    for number in range(3):
+        make("dreadnode", f"{workspace}/environments", {"task_ref": f"task-{number}"})
+        make("dreadnode", f"{workspace}/runtimes", {"key": f"runtime-{number}", "project": project})
+    sandbox = make("superserve", "/sandboxes", {"name": "with-snapshots"})["id"]
+    template = make("superserve", "/templates", {"name": "mine", "build_spec": {"from": "ubuntu:24.04"}})["id"]
+    for _ in range(2):
+        make("superserve", f"/sandboxes/{sandbox}/snapshot", {})
+    make("superserve", f"/templates/{template}/builds", {})
+    return app
+
+
+@pytest.mark.parametrize(("slug", "operation"), OTHERS)
+def test_the_controls_of_other_lists_do_too(
+    stocked: App, stage: tuple[Stage, str], page: Page, slug: str, operation: str
+) -> None:
+    """Of what is in the path the page knows the first that there is."""
+    stage[0].app = stocked
+    console, (template, _) = Console(Live(stocked, stage[1]), page), lists_of(slug)[operation]
+    found = 0
+    for name, way in OTHERS[slug, operation].items():
+        before = BEFORE.get((operation, name), SIZED.get((slug, operation), ""))
+        console.explore(slug, before, operation)
+        filled = page.run(
+            "Object.fromEntries([...document.querySelectorAll('.filters [data-parameter]')]"
+            ".map((each) => [each.dataset.parameter, each.value]))"
         )
-        declared = [resolved(slug, each) for each in operation["parameters"]]
-        assert {each["name"] for each in declared if each["in"] == "query"} == set(cases)
+        path = template.format(**filled)
+        if "{" in way:
+            first = ask(stocked, slug, before, path=path).value
+            way = way.format(next_cursor=first["next_cursor"], project_id=first["items"][0]["project_id"])
+        asked = [f"{name}={way.partition(' ')[2]}", "" if name == "limit" else before]
+        answer = ask(stocked, slug, "&".join(filter(None, asked)), path=path).value
+        rows = next(each for each in [answer, *getattr(answer, "values", list)()] if isinstance(each, list))
+        expected = json.dumps([str(each["id"]) for each in rows[:200]])
+        use(console, name, way)
+        page.wait(f"{ANSWERED} && JSON.stringify({ROWS}) === JSON.stringify({expected})")
+        found += len(rows)
+    assert found > 0
 
 
 def shown_ids(console: Console) -> list[str]:
