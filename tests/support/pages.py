@@ -12,10 +12,10 @@ from pathlib import Path
 from tests.support.asgi import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECONDS = 120
+SECONDS = 300
 BASE_URL = "http://127.0.0.1:8000"
 FENCE = re.compile(r"^```(?P<language>[\w-]*) ?(?P<note>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-PREAMBLE = "pip() { :; }\n"
+PREAMBLE = "pip() { :; }\nnpm() { :; }\n"
 """What a page installs is here."""
 
 
