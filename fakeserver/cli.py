@@ -208,10 +208,9 @@ def export(arguments: Sequence[str], out: TextIO) -> int:
     from fakeserver.export import command
     from fakeserver.recipes.located import FixtureError
     from fakeserver.serving.app import load_services
-    from fakeserver.serving.command import moment
 
     parser = parser_of("export")
-    command.add_arguments(parser, moment)
+    command.add_arguments(parser)
     parsed = parser.parse_args(arguments)
     try:
         slug = one_of([*PROVIDERS], "provider", INSTALL)(parsed.slug)

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from fakeserver.arguments import MAX_SEED, Parser, UsageError, integer, one_of
+from fakeserver.arguments import Parser, UsageError, one_of
 from fakeserver.export import documents, handlers
 from fakeserver.export.folder import Folder, Kept
 from fakeserver.export.source import Export, Source
 from fakeserver.export.unexportable import Unexportable
-from fakeserver.instants import at, instant
+from fakeserver.instants import instant
 from fakeserver.pipeline.service import Service
 from fakeserver.worlds.documents import Seeding
+from fakeserver.worlds.flags import add_seeding
 
 EPOCH = instant("2026-01-01T00:00:00Z")
 """What dates are counted from unless somebody says otherwise: an export that is made again tomorrow is the same."""
-DEFAULT_SIZE = 1_000
 MAX_EXPORTED = 100_000
 """Documents of one export: more than that no page in a browser reads."""
 
@@ -26,8 +26,7 @@ MAX_EXPORTED = 100_000
 FORMATS: Mapping[str, Callable[[Source], Export]] = {"json": documents.export, "msw": handlers.export}
 
 
-def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
-    """`moment` reads an instant as `serve --epoch` does."""
+def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("slug", metavar="SLUG", help="the provider")
     add(
@@ -38,22 +37,7 @@ def add_arguments(parser: Parser, moment: Callable[[str], int]) -> None:
         help="msw: handlers for the browser; json: the documents alone",
     )
     add("--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that was exported before")
-    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
-    add(
-        "--size",
-        type=integer(0, MAX_EXPORTED),
-        default=DEFAULT_SIZE,
-        help=f"documents, over all tenants (default: {DEFAULT_SIZE})",
-    )
-    add(
-        "--epoch",
-        type=moment,
-        default=EPOCH,
-        metavar="INSTANT",
-        help=f"what dates are counted from (default: {at(EPOCH)[:10]})",
-    )
-    add("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
-    add("--locale", metavar="LOCALE", help="the locale that the server has been given")
+    add_seeding(parser, most=MAX_EXPORTED, epoch=EPOCH)
     add("--force", action="store_true", help="write over what was changed by hand")
 
 

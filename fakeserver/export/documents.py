@@ -19,11 +19,9 @@ LEFT_OUT = ("What the provider's operations do: these are documents, and nothing
 
 def export(source: Source) -> Export:
     """The files of the export, and what it says of itself."""
-    provider, world = source.provider, source.world
     files = {SANDBOXES: text_of(source.tenants)}
-    kinds = world.kinds(provider, world.clock.now)
-    for kind in provider.kinds:
-        files[f"{FOLDER}/{OTHER.sub('-', kind)}.json"] = text_of(kinds(kind))
+    for kind in source.provider.kinds:
+        files[f"{FOLDER}/{OTHER.sub('-', kind)}.json"] = text_of(source.kind(kind))
     return Export(source.about("json", LEFT_OUT), files)
 
 

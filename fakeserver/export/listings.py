@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
-from fakeserver.documents.collection import Collection
 from fakeserver.documents.keys import itself
 from fakeserver.export.unexportable import Unexportable, name_of
 from fakeserver.listing.envelopes import Envelope
@@ -49,17 +46,17 @@ def describe_filter(given: Filter) -> Document:
         raise Unexportable(f"parameter {given.parameter!r}: the engine knows no filter of the kind {name_of(given)}")
     if given.keys is not type(given).__dataclass_fields__["keys"].default:
         raise Unexportable(f"parameter {given.parameter!r}: its {name_of(given)} is filed under keys of its own")
-    for name, usual in (("decode", as_decoded), ("check", nothing_wrong)):
-        function = getattr(given, name)
-        if function is not usual:
-            told = getattr(function, "__name__", name_of(function))
-            raise Unexportable(
-                f"parameter {given.parameter!r}: its {name}, {told}, is a function of the provider's own"
-            )
     found: Document = {"kind": kind, "parameter": given.parameter, "field": given.field}
     if isinstance(given, Excluding):
         found["values"] = sorted(given.values)
     return found
+
+
+def own_functions(given: Filter) -> Mapping[str, Callable[..., Any]]:
+    """What a provider has given a filter, where the spec's types do not say all."""
+    assert isinstance(given, FieldFilter)
+    found = {"decode": (given.decode, as_decoded), "check": (given.check, nothing_wrong)}
+    return {name: function for name, (function, usual) in found.items() if function is not usual}
 
 
 def fixed_filter(listing: Listing, switches: Mapping[str, Json]) -> list[Document]:
@@ -127,29 +124,7 @@ def _order(order: Order) -> Document:
     return {"name": order.name, "backwards": order.backwards, "field": order.field}
 
 
-def describe_facet(name: str, facet: Facet, tenants: Mapping[str, Collection]) -> Document:
-    """The buckets that the documents of each tenant have, worked out by the provider's own function: of every document
-    in the order of the list, which value it has (-1 for none) and which bucket it would name."""
+def describe_facet(name: str, facet: Facet) -> Document:
     if type(facet) is not Facet or facet.keys is not itself:
         raise Unexportable(f"the facet {name!r} is filed under keys of its own")
-    buckets: dict[str, int] = {}
-    ties: list[str] = []
-    found: Document = {}
-    for tenant, collection in tenants.items():
-        values: dict[str, int] = {}
-        rows = []
-        for document in collection.documents():
-            value = document.get(facet.field)
-            if value is None:
-                rows.append([-1, -1])
-                continue
-            bucket = facet.bucket(document)
-            if not bucket or "count" in bucket:
-                raise Unexportable(f"the facet {name!r} has a bucket without a name, or with a count of its own")
-            text = orjson.dumps(bucket).decode()
-            if text not in buckets:
-                ties.append(str(bucket[facet.tie] or ""))
-            key = orjson.dumps(value).decode()
-            rows.append([values.setdefault(key, len(values)), buckets.setdefault(text, len(buckets))])
-        found[tenant] = rows
-    return {"name": name, "buckets": [*buckets], "ties": ties, "rows": found}
+    return {"name": name, "field": facet.field, "tie": facet.tie}

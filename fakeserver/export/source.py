@@ -46,6 +46,10 @@ class Source:
         """The provider's sandboxes, tenant by tenant."""
         return self.world.advance(self.provider)
 
+    def kind(self, name: str) -> Mapping[str, Collection]:
+        """What every tenant has of another kind."""
+        return self.world.kinds(self.provider, self.world.clock.now)(name)
+
     def about(self, form: str, left_out: Sequence[str]) -> Document:
         """What an export of this form says of itself, before its files."""
         return {

@@ -1,28 +1,36 @@
 """A provider's table as data, for the engine that answers requests in the browser.
 
-Whatever the engine does not know is left out by name: a parameter of the provider's own meaning, and an operation that
-is a function of its own, are answered with 501 and listed. What would make a list answer otherwise than the server
-stops the export (`Unexportable`).
+Its functions are said in the engine's language (`functions`). Whatever cannot be is left out by name: a parameter whose
+meaning is such a function, and an operation, are answered with 501 and listed. What would make a list answer otherwise
+than the server stops the export (`Unexportable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
-from fakeserver.export import dialects, scopes
+from fakeserver.documents.states import Life
+from fakeserver.export.functions import Functions
 from fakeserver.export.inputs import describe_input
-from fakeserver.export.listings import describe_facet, describe_filter, describe_pages, fixed_filter
+from fakeserver.export.listings import describe_facet, describe_filter, describe_pages, fixed_filter, own_functions
 from fakeserver.export.source import Source
-from fakeserver.export.unexportable import Unexportable, name_of
+from fakeserver.export.unexportable import Unexportable
+from fakeserver.faults.scenarios import FAILURES
+from fakeserver.lifecycle.calls import Call
+from fakeserver.lifecycle.records import Record
 from fakeserver.listing.listing import Facets, Listing
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Route, unserved_problem
-from fakeserver.pipeline.service import RETRY_AFTER_SECONDS, challenge
-from fakeserver.problems import Document, Problem, bad_cursor, method_not_allowed, not_found
+from fakeserver.pipeline.service import NOBODY, RETRY_AFTER_SECONDS, challenge
+from fakeserver.problems import Document, Json, Problem
+from fakeserver.spec.bodies import RequestBody
 from fakeserver.spec.parameters import MAX_QUERY_BYTES, MAX_QUERY_FIELDS
 from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint
+from fakeserver.spec.schemas import LISTED, NAMED, SINGLE
 
 CURSOR_REFUSALS = {
     "malformed": "The cursor is not one that this API handed out",
@@ -30,9 +38,16 @@ CURSOR_REFUSALS = {
 }
 ALWAYS_LEFT_OUT = (
     "The admin API, rate limits, scripted faults, the moved clock and the journal.",
-    "Scenarios and faults on the wire: of what requests can ask for (Prefer, __code), code and example are answered.",
-    "Writes: documents are those that the world began with.",
+    "Faults on the wire: of what requests can ask for, phase, fault and header are answered with 501.",
+    "Passing states: they end at once, as in a world whose settings nobody has changed.",
 )
+KEYWORDS = frozenset(
+    "$ref $defs type enum const minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength "
+    "pattern format minItems maxItems uniqueItems items minProperties maxProperties required properties "
+    "patternProperties additionalProperties propertyNames allOf anyOf oneOf default".split()
+)
+"""Keywords of a body's schema that the engine knows."""
+FORMATS = frozenset({"uuid"})
 
 
 @dataclass
@@ -41,53 +56,88 @@ class Table:
 
     source: Source
     left_out: list[str] = field(default_factory=lambda: [*ALWAYS_LEFT_OUT])
+    functions: Functions = field(default_factory=Functions)
+    named: dict[str, str] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)
+    """Expressions of functions by the name under which the engine asks for them: those that lists need, and calls."""
 
     def __post_init__(self) -> None:
         provider = self.source.provider
         self.switches = dict(self.source.world.settings.switches[provider.slug])
 
-    def refuse(self, operation: str) -> Callable[[Problem], Document]:
-        return lambda problem: dialects.refusal(self.source.provider, problem, self.switches, operation)
+    def refuse(self, problem: Problem, operation: str = "") -> Document:
+        """A refusal in the provider's words, as an answer of the export: status, body as text, headers."""
+        problem.operation = operation
+        status, body = self.source.provider.errors(problem, self.switches)
+        return {"status": status, "body": orjson.dumps(body).decode(), "headers": problem.headers}
 
     def describe(self) -> Document:
         source, provider, world = self.source, self.source.provider, self.source.world
         fixture = source.service.fixture
-        operations = {
-            route.operation.id: self.operation(route, route.meaning)
-            for route in source.service.routes
-            if isinstance(route.meaning, Listing | Facets)
-        }
+        self._name("errors", provider.errors)
+        self._name("stranger", provider.stranger)
+        self._name("callers", dict(fixture.callers))
+        self._name("nobody", NOBODY)
+        operations = {}
+        for route in source.service.routes:
+            if isinstance(route.meaning, Listing | Facets):
+                operations[route.operation.id] = self.operation(route, route.meaning)
         if not operations:
             raise Unexportable(f"{provider.slug} has no list that the engine could answer")
-        plain = self.refuse("")
-        too_long = f"The query is longer than {MAX_QUERY_BYTES} bytes"
-        too_many = f"The query has more than {MAX_QUERY_FIELDS} fields"
+        self.functions.split()
+        self._name("Record", Record, named=self.called)
+        self._name("Life", Life, named=self.called)
+        self._name("machine ", provider.machine, "MACHINE", named=self.called)
+        for name, kind in provider.kinds.items():
+            self._name(f"machine {name}", kind.machine, f"{name.upper()}_MACHINE", named=self.called)
+        for route in source.service.routes:
+            if isinstance(route.meaning, Call):
+                self._add_call(route, route.meaning, operations)
         return {
             "provider": provider.slug,
             "mediaType": provider.media_type,
             "headers": dict(provider.headers),
-            "unservedHeader": UNSERVED_HEADER,
             "redirects": provider.routing.slash == "redirected",
             "allow": provider.routing.allow,
             "world": {"secret": world.secret.hex(), "epoch": str(world.epoch), "asOf": str(world.as_of)},
-            "callers": {key: caller.name for key, caller in fixture.callers.items()},
+            "switches": json.dumps(self.switches),
+            "caps": json.dumps(dict(fixture.caps)),
+            "words": json.dumps(self._words(), ensure_ascii=False),
             "endpoints": self.endpoints({*operations}),
             "operations": operations,
-            "refusals": {
-                "notFound": plain(not_found()),
-                "methodNotAllowed": plain(method_not_allowed(("GET",))),
+            "kinds": {
+                name: {"created": each.created, "identity": each.identity}
+                for name, each in {"": provider.kind(""), **provider.kinds}.items()
             },
-            "query": {"bytes": MAX_QUERY_BYTES, "fields": MAX_QUERY_FIELDS,
-                      "tooLong": self._at_list(operations, Problem(414, "too_long", too_long)),
-                      "tooMany": self._at_list(operations, Problem(400, "too_many", too_many))},
-        }  # fmt: skip
+            "query": {"bytes": MAX_QUERY_BYTES, "fields": MAX_QUERY_FIELDS},
+        }
 
-    def _at_list(self, operations: Document, problem: Problem) -> Document:
-        """A refusal that comes after the operation was found; one that says something else of each stops the export."""
-        told = [self.refuse(each)(problem) for each in operations]
-        if any(each != told[0] for each in told):
-            raise Unexportable(f"errors: says something else of {problem.detail!r} for each operation")
-        return told[0]
+    def _name(self, name: str, value: Any, hint: str = "", *, named: dict[str, str] | None = None) -> None:
+        """Say a value, and give it a name for the engine."""
+        (self.named if named is None else named)[name] = self.functions.reference(
+            value, hint or name.rpartition(" ")[2] or "value"
+        )
+
+    def modules(self) -> tuple[str, str]:
+        """The functions that lists need, and those of calls, once the table is described."""
+        return self.functions.texts(self.named, self.called)
+
+    def _words(self) -> Document:
+        """The vocabularies that a function may look into: those that it names."""
+        text = self.modules()[1]
+        found = self.source.service.fixture.vocabularies
+        return {name: each for name, each in found.items() if f'words, "{name}"' in text}
+
+    def _add_call(self, route: Route, call: Call, operations: Document) -> None:
+        identity, mark = route.operation.id, self.functions.mark()
+        try:
+            described = self.call(route, call)
+            self._name(f"{identity} respond", call.respond, named=self.called)
+        except Unexportable as error:
+            self.functions.back(mark)
+            self.left_out.append(f"{route.operation.method} {route.operation.path}: {error}")
+        else:
+            operations[identity] = described
 
     def endpoints(self, exported: set[str]) -> list[Document]:
         """Every path in the order in which they are looked at, with the operation, or what is answered instead."""
@@ -96,12 +146,13 @@ class Table:
         for route in service.routes:
             if route.operation.id in exported:
                 found.append((route.operation, {"operation": route.operation.id}))
-            else:
-                what = f"{route.operation.method} {route.operation.path}"
-                self.left_out.append(f"{what}: {name_of(route.meaning)}, a function of the provider's own")
-                found.append((route.operation, {"refusal": self.missing(what, route.operation.id)}))
+                continue
+            what = f"{route.operation.method} {route.operation.path}"
+            if not any(line.startswith(f"{what}: ") for line in self.left_out):
+                self.left_out.append(f"{what}: {type(route.meaning).__name__}, a meaning of the provider's own")
+            found.append((route.operation, {"refusal": self.missing(what, route.operation.id)}))
         for endpoint in (*service.spec.unserved, *provider.unserved):
-            found.append((endpoint, {"refusal": self.refuse("")(unserved_problem(endpoint))}))
+            found.append((endpoint, {"refusal": self.refuse(unserved_problem(endpoint))}))
         # Of two paths that fit, the one that spells out more is preferred; one without parameters goes before all.
         found.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
         found.sort(key=lambda entry: "{" in entry[0].path)
@@ -115,7 +166,7 @@ class Table:
         """The answer of the export to what it has not."""
         problem = Problem(UNSERVED_STATUS, "unserved", f"The exported handlers do not serve {what}")
         problem.headers[UNSERVED_HEADER] = what.encode("ascii", "replace").decode()
-        return self.refuse(operation)(problem)
+        return self.refuse(problem, operation)
 
     def operation(self, route: Route, meaning: Listing | Facets) -> Document:
         """One list, or the facets of one."""
@@ -124,9 +175,14 @@ class Table:
         filters: list[Document] = []
         unknown: dict[str, str] = {}
         for kind in meaning.filters:
+            mark = self.functions.mark()
             try:
-                filters.append(describe_filter(kind))
+                described = describe_filter(kind)
+                for name, function in own_functions(kind).items():
+                    self._name(f"{identity} {kind.parameter} {name}", function)
+                filters.append(described)
             except Unexportable as error:
+                self.functions.back(mark)
                 unknown[kind.parameter] = str(error)
         for parameter in operation.parameters:
             try:
@@ -141,43 +197,82 @@ class Table:
                 missing[parameter.name] = {"prefix": "" if parameter.pairs is None else parameter.prefix, **told}
         known = [each["name"] for each in inputs]
         filters = [each for each in filters if each["parameter"] in known]
-        shapes = {each.name: each.shape for each in operation.parameters}
+        self._name(f"{identity} tenant", meaning.tenant)
         personal = meaning.personal is not None and meaning.personal.is_made(self.switches)
-        callers = [*self.source.service.fixture.callers.values()]
-        refuse = self.refuse(identity)
         return {
-            "id": identity,
+            **self.common(route),
             "inputs": inputs,
             "missing": missing,
-            "invalid": dialects.learn(provider, identity, known, self.switches),
             "filters": filters,
-            "scopes": scopes.table_of(meaning, callers, self.source.tenants, shapes, refuse, personal),
-            "security": [{"header": each.header, "prefix": each.prefix} for each in operation.security],
-            "strangers": [self.stranger(keys, identity, route) for keys in ([], [scopes.NOBODY])],
-            "examples": self.examples(route),
+            "personal": personal,
             **self.answer(meaning, identity, filters),
+        }
+
+    def common(self, route: Route) -> Document:
+        """What every operation has."""
+        operation = route.operation
+        return {
+            "known": {
+                "id": operation.id,
+                "examples": self.examples(route),
+                "parameters": [each.name for each in operation.parameters if each.where == "query"],
+                "outcomes": [*operation.outcomes],
+                "othersOutcomes": sorted(operation.others_outcomes),
+                "scenarios": operation.shows_scenarios,
+            },
+            "body": None,
+            "public": route.meaning.public,
+            "missing": {},
+            "filters": [],
+            "fixed": [],
+            "security": [{"header": each.header, "prefix": each.prefix} for each in operation.security],
+            "challenges": [status for status in operation.responses if challenge(operation, status)],
+            "personal": False,
+            "flaky": next((each for each in FAILURES if each in operation.responses), FAILURES[0]),
         }
 
     def answer(self, meaning: Listing | Facets, identity: str, filters: list[Document]) -> Document:
         """What the operation makes of the documents that it finds."""
         if isinstance(meaning, Facets):
-            found = [describe_facet(name, each, self.source.tenants) for name, each in meaning.facets.items()]
-            return {"facets": found, "fixed": []}
+            found = [describe_facet(name, each) for name, each in meaning.facets.items()]
+            for name, each in meaning.facets.items():
+                self._name(f"{identity} {name} bucket", each.bucket)
+            return {"facets": found}
         if meaning.extras is not None and meaning.extras.choice.is_made(self.switches):
-            raise Unexportable(f"{identity}: its rows have fields that the provider derives from others")
+            self._name(f"{identity} extras", meaning.extras.derive)
         pages = describe_pages(meaning.pages)
         position = pages["position"]
         if position["kind"] == "cursor":
             if any(each["kind"] == "containing" for each in filters):
                 raise Unexportable(f"{identity}: the engine binds no cursor to a question in JSON")
-            refuse, name = self.refuse(identity), position["cursor"]
-            position["refusals"] = {each: refuse(bad_cursor(text, name)) for each, text in CURSOR_REFUSALS.items()}
+            position["refusals"] = CURSOR_REFUSALS
         return {"pages": pages, "fixed": fixed_filter(meaning, self.switches)}
 
-    def stranger(self, keys: list[str], operation: str, route: Route) -> Document:
-        told = self.refuse(operation)(self.source.provider.stranger(keys, self.switches))
-        told["headers"] |= challenge(route.operation, told["status"])
-        return told
+    def call(self, route: Route, call: Call) -> Document:
+        """An operation that a function answers."""
+        operation, body = route.operation, route.operation.body
+        if call.heads:
+            raise Unexportable(f"it reads the headers {', '.join(call.heads)}")
+        if call.credential or call.checks:
+            raise Unexportable("its credential is in the body" if call.credential else "its parameters have checks")
+        if body is not None and not isinstance(body, RequestBody):
+            raise Unexportable("its body is no JSON")
+        schema = None if body is None else self.schema(body)
+        return {
+            **self.common(route),
+            "inputs": [describe_input(each, self.source.provider) for each in operation.parameters],
+            "body": None if body is None else {"required": body.required, "schema": schema},
+        }
+
+    def schema(self, body: RequestBody) -> Document:
+        """The schema of a body, if the engine honours all of it."""
+        for place in parts_of(body.schema):
+            for keyword, value in place.items():
+                if keyword not in KEYWORDS or (keyword == "format" and value not in FORMATS):
+                    raise Unexportable(f"its body's schema has {keyword}: {value}")
+                if isinstance(value, float) and value.is_integer():
+                    raise Unexportable(f"its body's schema has {keyword}: {value}")
+        return body.schema
 
     def examples(self, route: Route) -> Document:
         """By documented status, what a request that asks for it gets: its body by name, the first where it names none,
@@ -191,3 +286,18 @@ class Table:
                 "headers": headers | challenge(route.operation, status),
             }
         return found
+
+
+def parts_of(schema: Json) -> Iterator[Document]:
+    """A schema and every one in it."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for name in SINGLE:
+        yield from parts_of(schema.get(name))
+    for name in LISTED:
+        for each in schema.get(name, ()):
+            yield from parts_of(each)
+    for name in (*NAMED, "$defs"):
+        for each in schema.get(name, {}).values():
+            yield from parts_of(each)

@@ -16,9 +16,7 @@ from typing import Any, TextIO
 
 import uvicorn
 
-from fakeserver.arguments import INSTALL, MAX_SEED, Parser, UsageError, integer, one_of
-from fakeserver.documents.seeded import MAX_SIZE
-from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, read_rfc3339
+from fakeserver.arguments import INSTALL, Parser, UsageError, integer, one_of
 from fakeserver.loopback import ADDRESS, NAME, PORT, is_loopback
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
@@ -31,8 +29,8 @@ from fakeserver.serving.protocol import server_config
 from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.watching import WatchingServer
 from fakeserver.serving.working import stop_all
+from fakeserver.worlds.flags import add_seeding
 
-DEFAULT_SIZE = 1_000
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
@@ -100,14 +98,8 @@ def add_listening(parser: Parser) -> None:
 
 def add_worlds(parser: Parser) -> None:
     """What is served."""
+    add_seeding(parser)
     add = parser.add_argument
-    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
-    add(
-        "--size",
-        type=integer(0, MAX_SIZE),
-        default=DEFAULT_SIZE,
-        help=f"documents per provider, over all its tenants (default: {DEFAULT_SIZE})",
-    )
     add(
         "--only",
         type=one_of([*PROVIDERS], "provider", INSTALL),
@@ -116,15 +108,7 @@ def add_worlds(parser: Parser) -> None:
         metavar="SLUG",
         help="serve only this provider, at the root too; may be repeated",
     )
-    add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
-    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
     add("--watch", action="store_true", help="follow changes of recipes, specs and plugins, and keep what was written")
-    add(
-        "--epoch",
-        type=moment,
-        metavar="INSTANT",
-        help="what the dates of all worlds are counted from (default: when each comes into being)",
-    )
     add(
         "--clock",
         type=one_of(CLOCKS, "clock"),
@@ -133,19 +117,6 @@ def add_worlds(parser: Parser) -> None:
         help=f"{LIVE}: seeded sandboxes age as time passes; {STATIONARY} (default): only when the clock is moved",
     )
     add("--no-rate-limits", action="store_true", help="never answer 429 unless asked to")
-
-
-def moment(text: str) -> int:
-    """An argparse type for the instant that dates are counted from."""
-    try:
-        found = read_rfc3339(text)
-        if not EARLIEST_EPOCH <= found <= LATEST_EPOCH:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not an RFC 3339 instant from 1990 to 2200, such as 2026-01-18T10:30:00Z"
-        ) from None
-    return found
 
 
 def origin(text: str) -> str:

@@ -50,10 +50,14 @@ function compress(state: bigint[], block: Uint8Array, count: number, last: boole
   for (let index = 0; index < 8; index++) state[index]! ^= v[index]! ^ v[index + 8]!;
 }
 
-/** The digest of some bytes under a key, `size` bytes long. */
-export function blake2b(bytes: Uint8Array, key: Uint8Array, size: number): Uint8Array {
+/** The digest of some bytes under a key, `size` bytes long; `person` tells apart what it is for. */
+export function blake2b(bytes: Uint8Array, key: Uint8Array, size: number, person: Uint8Array = new Uint8Array()): Uint8Array {
   const state = [...IV];
   state[0]! ^= 0x01010000n ^ (BigInt(key.length) << 8n) ^ BigInt(size);
+  const own = new Uint8Array(16);
+  own.set(person);
+  state[6]! ^= new DataView(own.buffer).getBigUint64(0, true);
+  state[7]! ^= new DataView(own.buffer).getBigUint64(8, true);
   const prefix = key.length ? BLOCK : 0;
   const padded = new Uint8Array(Math.max(BLOCK, Math.ceil((prefix + bytes.length) / BLOCK) * BLOCK));
   padded.set(key);

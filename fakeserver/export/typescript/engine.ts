@@ -1,9 +1,14 @@
-// Answers requests as the server does, from a provider's table and its documents. The table is data; nothing here knows
-// a provider.
+// Answers requests as the server does, from a provider's table, its functions and its documents. Nothing here knows a
+// provider.
 
-import { blake2b } from "./blake2b.js";
-import { decode, exact, type Input, type Issue, type Values } from "./inputs.js";
-import { compare, pairsOf, quote, repr, unquote, type Pair } from "./python.js";
+import type { Body, readBody } from "./bodies.js";
+import { Collection, rowsOf, Seen, Taken, type Kind, type Lines, type Row } from "./collections.js";
+import { decode, type Input, type Issue as InputIssue, type Values } from "./inputs.js";
+import { intOf, read, write } from "./json.js";
+import { countFacets, pageOf, questionOf, select, type Facet, type Filter, type Pages } from "./listing.js";
+import { keptOf, readWanted, splitCredential, unknownPreference, type Known, type Wanted } from "./preferences.js";
+import * as py from "./python.js";
+import { FakeProblem, Issue, Problem, UNKNOWN, ValueRefused, type Result, type Write } from "./runtime.js";
 
 /** An answer that was written out when the table was. */
 export interface Refusal {
@@ -12,151 +17,107 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export type Filter = {
-  readonly kind: "equal" | "anyOf" | "within" | "allOf" | "excluding" | "containing" | "pairs";
-  readonly parameter: string;
-  readonly field: string;
-  readonly values?: readonly string[];
-  /** What a list is confined to, whatever it is asked for. */
-  readonly value?: unknown;
-};
-
-export interface Order {
-  readonly name: string;
-  readonly backwards: boolean;
-  readonly field: string | null;
-}
-
-export type Orders =
-  | { readonly kind: "fixed"; readonly order: Order }
-  | { readonly kind: "chosen"; readonly parameter: string; readonly orders: Readonly<Record<string, Order>> }
-  | {
-      readonly kind: "fields"; readonly parameter: string; readonly direction: string;
-      readonly usual: readonly string[]; readonly orders: Readonly<Record<string, Order>>;
-    };
-
-export type Position =
-  | { readonly kind: "window"; readonly most: number; readonly limit: string; readonly offset: string }
-  | { readonly kind: "first"; readonly limit: string }
-  | { readonly kind: "everything" }
-  | { readonly kind: "numbered"; readonly number: string; readonly size: string }
-  | {
-      readonly kind: "cursor"; readonly cursor: string; readonly limit: string;
-      readonly refusals: { readonly malformed: Refusal; readonly foreign: Refusal };
-    };
-
-export type Members = { readonly [name: string]: string | Members };
-
-export interface Pages {
-  readonly position: Position;
-  readonly envelope: { readonly items: string | null; readonly members: Members; readonly headers: Readonly<Record<string, string>> };
-  readonly order: Orders;
-}
-
-export interface Facet {
-  readonly name: string;
-  readonly buckets: readonly string[];
-  readonly ties: readonly string[];
-  /** By tenant, of each document in the order of the list: which value it has, and which bucket it would name. */
-  readonly rows: Readonly<Record<string, readonly (readonly number[])[]>>;
-}
-
-export type Invalid =
-  | { readonly kind: "rows"; readonly status: number; readonly before: string; readonly row: readonly (readonly string[])[]; readonly after: string }
-  | { readonly kind: "joined"; readonly status: number; readonly before: string; readonly after: string }
-  | {
-      readonly kind: "first"; readonly status: number; readonly said: Readonly<Record<string, readonly string[]>>;
-      readonly other: readonly string[]; readonly place: Readonly<Record<string, number>>; readonly last: number;
-    };
-
-export type Outcome = { readonly tenant: string; readonly owner: string | null } | { readonly refusal: Refusal };
-
 export interface Operation {
-  readonly id: string;
+  readonly known: Known;
   readonly inputs: readonly Input[];
+  readonly body: Body | null;
+  readonly public: boolean;
   /** Parameters that this export cannot read, and the answers to requests that have them. */
   readonly missing: Readonly<Record<string, Refusal & { readonly prefix: string }>>;
-  readonly invalid: Invalid;
   readonly filters: readonly Filter[];
   readonly fixed: readonly Filter[];
-  readonly scopes: {
-    readonly reads: readonly string[]; readonly known: readonly string[];
-    readonly outcomes: readonly Outcome[]; readonly rows: Readonly<Record<string, readonly number[]>>;
-  };
   readonly security: readonly { readonly header: string; readonly prefix: string }[];
-  /** What a request without a credential gets, and one with a credential that is nobody's. */
-  readonly strangers: readonly Refusal[];
-  readonly examples: Readonly<Record<string, { readonly bodies: Readonly<Record<string, string>>; readonly headers: Readonly<Record<string, string>> }>>;
+  /** What is sent with a status of those that are documented, whatever came about. */
+  readonly challenges: readonly number[];
+  /** Whether everybody sees their own documents alone. */
+  readonly personal: boolean;
   readonly pages?: Pages;
   readonly facets?: readonly Facet[];
+  /** The status of the failure of a flaky scenario. */
+  readonly flaky: number;
 }
 
 export interface Table {
   readonly provider: string;
   readonly mediaType: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly unservedHeader: string;
   readonly redirects: boolean;
   readonly allow: string;
   /** Instants are microseconds since 1970. */
   readonly world: { readonly secret: string; readonly epoch: string; readonly asOf: string };
-  readonly callers: Readonly<Record<string, string>>;
+  /** The choices that are made of the provider's switches, how many of something a tenant may have, and vocabularies. */
+  readonly switches: string;
+  readonly caps: string;
+  readonly words: string;
   readonly endpoints: readonly { readonly methods: readonly string[]; readonly path: string; readonly operation?: string; readonly refusal?: Refusal }[];
   readonly operations: Readonly<Record<string, Operation>>;
-  readonly refusals: { readonly notFound: Refusal; readonly methodNotAllowed: Refusal };
-  readonly query: { readonly bytes: number; readonly fields: number; readonly tooLong: Refusal; readonly tooMany: Refusal };
+  /** How documents are ordered and named, by kind; the sandboxes' has no name. */
+  readonly kinds: Readonly<Record<string, { readonly created: string; readonly identity: string }>>;
+  readonly query: { readonly bytes: number; readonly fields: number };
 }
 
-/** By tenant and newest first: the text of each document, its rank, its instant, its id and its owner. */
-export type Documents = Readonly<Record<string, readonly (readonly (string | number)[])[]>>;
+/** By kind and tenant, newest first. */
+export type Documents = Readonly<Record<string, Readonly<Record<string, Lines>>>>;
+/** By tenant, and by who looks (or whether it is a later page): the rows of a scenario. */
+export type Scene = Readonly<Record<string, Readonly<Record<string, Lines>>>>;
+/** What only calls need, which is loaded with the first of them. */
+export type Calls = () => Promise<{ readonly calls: Record<string, any>; readonly readBody: typeof readBody }>;
+export type Scenes = Readonly<Record<string, () => Promise<{ readonly scene: Scene }>>>;
 
-interface Row {
-  readonly index: number;
-  readonly text: string;
-  readonly rank: number;
-  readonly instant: bigint;
-  readonly id: string;
-  readonly owner: string;
-  readonly value: Readonly<Record<string, unknown>>;
+export interface Options {
+  /** Milliseconds since 1970, as `Date.now` has them. */
+  readonly clock?: () => number;
 }
 
 type Headers = Record<string, string>;
 
 export interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Headers;
+  status: number;
+  body: string;
+  headers: Headers;
+  seconds: number;
 }
 
-class Stop extends Error {
-  constructor(readonly refusal: Refusal) {
-    super(`refused with ${refusal.status}`);
+/** An answer that takes the place of the real one. */
+class Injected extends Error {
+  constructor(readonly answer: Answer) {
+    super(`answered with ${answer.status}`);
   }
 }
 
-/** A refusal by the handlers themselves, never in the provider's dialect. */
-class OwnRefusal extends Error {
-  constructor(readonly status: number, readonly title: string, message: string, readonly field: string) {
-    super(message);
-  }
-}
-
-const bad = (message: string, field: string): OwnRefusal => new OwnRefusal(400, "Bad Request", message, field);
+const TITLES: Readonly<Record<number, string>> = { 400: "Bad Request", 501: "Not Implemented" };
 const FAULT_HEADER = "X-Fakeserver-Fault";
+const SCENARIO_HEADER = "X-Fakeserver-Scenario";
+const OUTSIDE_HEADER = "X-Fakeserver-Outside-Schema";
 const PATH_CHARACTERS = "/:@!$&'()*+,;=";
-const TAG_BYTES = 12;
-const PLACE_BYTES = 20;
-const LONGEST_CURSOR = 512;
-const OTHER_PREFERENCES = /^(?:delay|fault|times|after|phase|outcome|scenario|header\..+)$/;
-const REGISTERED = ["respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"];
-const SUFFIX = /\+(?=(?:code|example|delay|fault|times|after|phase|outcome|scenario|header\.[^=+]{1,64})=)/;
+const SLOW_SECONDS = 3;
+const MOST_ATTEMPTS = 100;
+
+interface Progress {
+  operation?: Operation;
+  /** What is done to the answer, and undone where a request is refused that should have turned out otherwise. */
+  effect: { label: string; seconds: number; outcome: string; key: string } | null;
+  applied: string | null;
+  scenario: string;
+}
 
 /** A provider, served. `prefix` is the path in front of the provider's own. */
 export class Engine {
-  private readonly rows = new Map<string, Row[]>();
   private readonly patterns: { methods: readonly string[]; pattern: RegExp; names: string[]; operation?: Operation; refusal?: Refusal }[];
+  private readonly tenants = new Map<string, Map<string, Collection>>();
+  private readonly counters = new Map<string, number>();
+  private readonly scenes = new Map<string, Map<string, readonly Row[]>>();
+  private readonly switches: Map<string, any>;
+  private calls: Awaited<ReturnType<Calls>> | undefined;
+  private readonly clock: () => number;
+  private readonly secret: Uint8Array;
+  private readonly epoch: number;
 
-  constructor(private readonly table: Table, private readonly documents: Documents, private readonly prefix = "") {
+  constructor(
+    private readonly table: Table, private readonly functions: Record<string, any>, private readonly load: Calls,
+    private readonly documents: Documents, private readonly scenarios: Scenes, private readonly base: string,
+    { clock = Date.now }: Options = {},
+  ) {
     this.patterns = table.endpoints.map(({ methods, path, operation, refusal }) => ({
       methods,
       pattern: new RegExp(`^${path.split(/\{[^{}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("([^/]+)")}$`),
@@ -164,71 +125,108 @@ export class Engine {
       operation: operation === undefined ? undefined : table.operations[operation],
       refusal,
     }));
+    this.switches = read(table.switches);
+    this.clock = clock;
+    this.secret = py.fromhex(table.world.secret);
+    this.epoch = Number(table.world.epoch);
+  }
+
+  private get prefix(): string {
+    return new URL(this.base).pathname.replace(/\/$/, "");
   }
 
   /** The answer to a request, whatever it asks for. */
-  answer(request: Request): Response {
+  async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const path = unquote(url.pathname.slice(this.prefix.length));
-    const { status, body, headers } = this.respond(request.method, path, url.search.slice(1), request.headers);
+    const path = py.unquote(url.pathname.slice(this.prefix.length));
+    const sent = request.body === null ? new Uint8Array() : new Uint8Array(await request.arrayBuffer());
+    const { status, body, headers, seconds } = await this.respond(request.method, path, url.search.slice(1), request.headers, sent);
+    if (seconds) await new Promise((done) => setTimeout(done, 1_000 * seconds));
     return new Response(request.method === "HEAD" || !body ? null : body, { status, headers });
   }
 
-  private respond(method: string, path: string, query: string, headers: globalThis.Headers): Answer {
-    const fault: { operation?: Operation; applied?: string } = {};
+  private async respond(method: string, path: string, query: string, headers: globalThis.Headers, sent: Uint8Array): Promise<Answer> {
+    const progress: Progress = { effect: null, applied: null, scenario: "" };
     let answer: Answer;
     try {
-      answer = this.stages(method, path, query, headers, fault);
+      answer = await this.stages(method, path, query, headers, sent, progress);
     } catch (error) {
-      if (error instanceof Stop) {
-        const { status, body, headers: own } = error.refusal;
-        answer = { status, body, headers: this.headers(own) };
-      } else if (error instanceof OwnRefusal) {
-        const { status, title, message: detail, field } = error;
-        const body = JSON.stringify({ type: "about:blank", title, status, detail, field });
-        return { status, body, headers: { "Content-Type": "application/problem+json" } };
-      } else throw error;
+      answer = this.refuse(error, progress);
+      if (progress.effect?.outcome && !(error instanceof Injected)) {
+        // A request that is refused changes nothing, so that nothing turned out otherwise.
+        this.counters.set(progress.effect.key, (this.counters.get(progress.effect.key) ?? 1) - 1);
+        progress.effect = progress.applied = null;
+      }
     }
-    if (fault.applied !== undefined) answer.headers["Preference-Applied"] = fault.applied;
+    if (progress.effect !== null) {
+      answer.headers[FAULT_HEADER] = progress.effect.label;
+      answer.seconds = progress.effect.seconds;
+    }
+    if (progress.scenario) {
+      answer.headers[SCENARIO_HEADER] = progress.scenario;
+      if (progress.scenario === "next-version") answer.headers[OUTSIDE_HEADER] = "true";
+    }
+    if (progress.applied !== null) answer.headers["Preference-Applied"] = progress.applied;
     return answer;
   }
 
-  private headers(more: Readonly<Headers> = {}): Headers {
-    return { ...this.table.headers, ...more, "Content-Type": this.table.mediaType };
+  private refuse(error: unknown, { operation }: Progress): Answer {
+    if (error instanceof Injected) return error.answer;
+    if (error instanceof FakeProblem) {
+      const { status, detail, field } = error;
+      const body = JSON.stringify({ type: "about:blank", title: TITLES[status], status, detail, field });
+      return { status, body, headers: { "Content-Type": "application/problem+json" }, seconds: 0 };
+    }
+    if (!(error instanceof Problem)) console.error(error);
+    const problem = error instanceof Problem ? error : new Problem(500, "internal", "Internal Server Error");
+    if (operation) problem.operation = operation.known.id;
+    const [status, body] = this.functions["errors"](problem, this.switches);
+    return this.sent(status, write(body), { ...Object.fromEntries(problem.headers), ...challengeOf(operation, status) });
+  }
+
+  private sent(status: number, body: string, more: Headers = {}): Answer {
+    return { status, body, headers: { ...this.table.headers, ...more, "Content-Type": this.table.mediaType }, seconds: 0 };
   }
 
   /** The stages of a request, in order; each may refuse. */
-  private stages(method: string, path: string, query: string, headers: globalThis.Headers, fault: { applied?: string }): Answer {
-    const found = this.find(method, path, query);
-    if (!("operation" in found)) return found;
-    const { operation, segments } = found;
-    if (query.length > this.table.query.bytes) throw new Stop(this.table.query.tooLong);
-    if (query.split("&").length > this.table.query.fields) throw new Stop(this.table.query.tooMany);
-    const pairs = pairsOf(query);
-    const { keys, suffix } = this.credentials(operation, headers);
-    const wanted = preferencesOf(operation, headers.get("prefer"), pairs, suffix);
-    if (wanted !== null) {
-      fault.applied = wanted.text;
-      const injected = injectedOf(operation, wanted);
-      if (injected !== null) {
-        return { ...injected, headers: { ...this.headers(injected.headers), [FAULT_HEADER]: wanted.text } };
+  private async stages(
+    method: string, path: string, query: string, headers: globalThis.Headers, sent: Uint8Array, progress: Progress,
+  ): Promise<Answer> {
+    const { operation, segments } = this.find(method, path, query);
+    const { known } = operation;
+    progress.operation = operation;
+    const { bytes, fields } = this.table.query;
+    if (query.length > bytes) throw new Problem(414, "too_long", `The query is longer than ${bytes} bytes`);
+    if (query.split("&").length > fields) throw new Problem(400, "too_many", `The query has more than ${fields} fields`);
+    const pairs = py.pairsOf(query);
+    const { keys, suffix } = credentialsOf(operation, headers);
+    const wanted = readWanted(known, headers.get("prefer"), pairs, suffix);
+    if (known.scenarios && wanted?.scenario) progress.scenario = wanted.scenario;
+    this.follow(operation, wanted, keys, progress);
+    const key = keys.find((each) => this.functions["callers"].has(each));
+    if (key === undefined && !operation.public) {
+      for (const each of keys) {
+        const at = each.indexOf("+");
+        if (at >= 0 && this.functions["callers"].has(each.slice(0, at))) throw unknownPreference(each.slice(at + 1).split("=")[0]!);
       }
+      throw this.functions["stranger"](keys, this.switches);
     }
-    const key = keys.find((each) => Object.hasOwn(this.table.callers, each));
-    if (key === undefined) throw new Stop(operation.strangers[keys.length ? 1 : 0]!);
     for (const [name, refusal] of Object.entries(operation.missing)) {
-      if (pairs.some(([given]) => (refusal.prefix ? given.startsWith(refusal.prefix) : given === name))) throw new Stop(refusal);
+      if (pairs.some(([given]) => (refusal.prefix ? given.startsWith(refusal.prefix) : given === name))) throw injected(refusal);
     }
-    const issues: Issue[] = [];
-    const values = decode(operation.inputs, segments, pairs, issues);
-    if (issues.length) return { status: operation.invalid.status, body: told(operation.invalid, issues), headers: this.headers() };
-    const scope = this.scope(operation, this.table.callers[key]!, values);
-    const rows = this.select(operation, scope, values);
-    if (operation.facets) return { status: 200, body: countFacets(operation.facets, scope.tenant, rows), headers: this.headers() };
-    return this.page(operation, operation.pages!, scope.tenant, rows, values);
+    if (!operation.pages && !operation.facets) this.calls ??= await this.load();
+    const { values, body } = this.read(operation, segments, pairs, sent, headers);
+    const now = this.now();
+    const view = this.viewOf(key === undefined ? this.functions["nobody"] : this.functions["callers"].get(key), keys, now);
+    if (operation.pages || operation.facets) return this.list(operation, values, view, progress.scenario);
+    return this.call(operation, values, body, view, progress, query);
   }
 
-  private find(method: string, path: string, query: string): { operation: Operation; segments: Record<string, string> } | Answer {
+  private now(): number {
+    return Math.max(this.epoch, Math.trunc(this.clock() * 1_000));
+  }
+
+  private find(method: string, path: string, query: string): { operation: Operation; segments: Record<string, string> } {
     const allowed: (readonly string[])[] = [];
     for (const { methods, pattern, names, operation, refusal } of this.patterns) {
       const match = pattern.exec(path);
@@ -237,360 +235,257 @@ export class Engine {
         allowed.push(methods);
         continue;
       }
-      if (refusal) throw new Stop(refusal);
+      if (refusal) throw injected(refusal);
       return { operation: operation!, segments: Object.fromEntries(names.map((name, index) => [name, match[index + 1]!])) };
     }
     if (allowed.length) {
       const methods = new Set((this.table.allow === "first" ? allowed.slice(0, 1) : allowed).flat());
-      const refusal = this.table.refusals.methodNotAllowed;
-      throw new Stop({ ...refusal, headers: { ...refusal.headers, Allow: [...methods].join(", ") } });
+      throw new Problem(405, "method_not_allowed", "Method Not Allowed", [], new Map([["Allow", [...methods].join(", ")]]));
     }
     const other = path.endsWith("/") ? path.replace(/\/+$/, "") : `${path}/`;
     if (this.table.redirects && this.patterns.some(({ pattern }) => pattern.test(other))) {
-      const escaped = quote(this.prefix + other, PATH_CHARACTERS) + (query ? quote(`?${query}`, `${PATH_CHARACTERS}?%[]`) : "");
-      return { status: 307, body: "", headers: { ...this.table.headers, Location: escaped } };
+      const escaped = py.quote(this.prefix + other, PATH_CHARACTERS) + (query ? py.quote(`?${query}`, `${PATH_CHARACTERS}?%[]`) : "");
+      throw new Injected({ status: 307, body: "", headers: { ...this.table.headers, Location: escaped }, seconds: 0 });
     }
-    throw new Stop(this.table.refusals.notFound);
+    throw new Problem(404, "not_found", "Not Found");
   }
 
-  /** The credentials of a request without their suffixes, and what these ask for. */
-  private credentials(operation: Operation, headers: globalThis.Headers): { keys: string[]; suffix: Map<string, string> } {
-    const keys: string[] = [];
-    const suffix = new Map<string, string>();
-    for (const { header, prefix } of operation.security) {
-      let text = headers.get(header);
-      if (text === null) continue;
-      if (prefix) {
-        const at = text.indexOf(" ");
-        if ((at < 0 ? text : text.slice(0, at)).toLowerCase() !== prefix) continue;
-        text = at < 0 ? "" : text.slice(at + 1);
+  /** What is done to the answer: what the request asks for, or what its scenario does. */
+  private follow(operation: Operation, wanted: Wanted | null, keys: readonly string[], progress: Progress): void {
+    const { scenario } = progress;
+    const place = `${operation.known.id} ${JSON.stringify(keys)}`;
+    const label = `scenario=${scenario}`;
+    let injecting: Wanted["injected"] = null;
+    if (scenario === "slow") progress.effect = { label, seconds: SLOW_SECONDS, outcome: "", key: "" };
+    if (scenario === "flaky" && this.turn(`${place} ${label}`) % 2 === 1) {
+      progress.effect = { label, seconds: 0, outcome: "", key: "" };
+      const { flaky } = operation;
+      const documented = operation.known.examples[flaky];
+      injecting = { status: flaky, body: documented ? Object.values(documented.bodies)[0]! : null };
+    }
+    if (wanted?.scenario) progress.applied = `scenario=${wanted.scenario}`;
+    if (wanted?.fails && this.admits(`${place} ${wanted.text}`, wanted)) {
+      progress.applied = wanted.text;
+      const acts = wanted.injected !== null || wanted.seconds !== null || wanted.outcome !== "";
+      progress.effect = acts ? { label: wanted.text, seconds: wanted.seconds ?? 0, outcome: wanted.outcome, key: `${place} ${wanted.text}` } : null;
+      injecting = wanted.injected;
+    }
+    if (injecting === null) return;
+    const { status, body } = injecting;
+    const more = { ...operation.known.examples[status]?.headers };
+    if (body !== null) throw new Injected(this.sent(status, body, more));
+    const [, said] = this.functions["errors"](withOperation(new Problem(status, "forced", "A failure that the spec does not document"), operation), this.switches);
+    throw new Injected(this.sent(status, write(said), more));
+  }
+
+  private turn(key: string): number {
+    const count = (this.counters.get(key) ?? 0) + 1;
+    this.counters.set(key, count);
+    return count;
+  }
+
+  private admits(key: string, { times, after }: Wanted): boolean {
+    if (times === null && !after) return true;
+    const count = this.turn(key);
+    return count > after && (times === null || count <= after + times);
+  }
+
+  /** The typed values of a request and its body, or a refusal with every issue. */
+  private read(
+    operation: Operation, segments: Record<string, string>, pairs: readonly py.Pair[], sent: Uint8Array, headers: globalThis.Headers,
+  ): { values: Values; body: any } {
+    const raw: InputIssue[] = [];
+    const values = decode(operation.inputs, segments, pairs, raw);
+    const issues = raw.map(issueOf);
+    for (const { parameter } of operation.filters) {
+      const [decoding, checking] = ["decode", "check"].map((each) => this.functions[`${operation.known.id} ${parameter} ${each}`]);
+      if (values[parameter] === null || values[parameter] === undefined || !(decoding || checking)) continue;
+      try {
+        if (decoding) values[parameter] = decoding(values[parameter]);
+        if (checking) issues.push(...checking(values[parameter]));
+      } catch (error) {
+        if (!(error instanceof ValueRefused)) throw error;
+        issues.push(new Issue(["query", parameter], error.msg, error.type));
+        values[parameter] = null;
       }
-      text = text.trim();
-      const match = SUFFIX.exec(text);
-      if (match) {
-        for (const part of text.slice(match.index + 1).split(",")) {
-          const at = part.indexOf("=");
-          suffix.set((at < 0 ? part : part.slice(0, at)).trim(), at < 0 ? "" : part.slice(at + 1).trim());
-        }
-        text = text.slice(0, match.index);
+    }
+    let body = null;
+    if (operation.body) {
+      try {
+        body = this.calls!.readBody(operation.body, sent, headers.get("content-type") ?? "");
+      } catch (error) {
+        if (!(error instanceof Problem) || error.kind !== "invalid") throw error;
+        issues.push(...error.issues);
       }
-      keys.push(text);
     }
-    return { keys, suffix };
+    if (issues.length) throw invalid(issues);
+    return { values, body };
   }
 
-  private scope({ scopes }: Operation, caller: string, values: Values): { tenant: string; owner: string | null } {
-    const size = scopes.known.length + 2;
-    const place = scopes.reads.reduce((sum, name) => {
-      const value = values[name];
-      const index = value === null || value === undefined ? 0 : scopes.known.indexOf(value as string) + 1 || size - 1;
-      return sum * size + index;
-    }, 0);
-    const outcome = scopes.outcomes[scopes.rows[caller]![place]!]!;
-    if ("refusal" in outcome) throw new Stop(outcome.refusal);
-    return outcome;
+  // Documents
+
+  private kindOf(name: string): Kind {
+    return { ...this.table.kinds[name]!, machine: this.calls?.calls[`machine ${name}`] ?? null };
   }
 
-  private rowsOf(tenant: string): Row[] {
-    let rows = this.rows.get(tenant);
-    if (!rows) {
-      rows = this.documents[tenant]!.map(([text, rank, instant, id, owner], index) => ({
-        index, text: String(text), rank: Number(rank), instant: BigInt(instant!), id: String(id), owner: String(owner),
-        value: JSON.parse(String(text)) as Record<string, unknown>,
-      }));
-      this.rows.set(tenant, rows);
+  private collections(kind: string): Map<string, Collection> {
+    let found = this.tenants.get(kind);
+    if (!found) {
+      const made = Object.entries(this.documents[kind]!).map(([tenant, lines]): [string, Collection] =>
+        [tenant, new Collection(rowsOf(lines), () => this.kindOf(kind), (...given) => new this.calls!.calls["Life"](...given), this.epoch)]);
+      this.tenants.set(kind, (found = new Map(made)));
     }
-    return rows;
+    return found;
   }
 
-  private select(operation: Operation, scope: { tenant: string; owner: string | null }, values: Values): Row[] {
-    const tests = [...operation.filters, ...operation.fixed]
-      .map((filter) => ({ filter, value: filter.value ?? values[filter.parameter] }))
-      .filter(({ value }) => value !== null && value !== undefined)
-      .map(({ filter, value }) => testOf(filter, value));
-    return this.rowsOf(scope.tenant).filter((row) =>
-      (scope.owner === null || row.owner === scope.owner) && tests.every((test) => test(row)));
+  private seen(kind: string, now: number): Map<string, Seen> {
+    return new Map([...this.collections(kind)].map(([tenant, each]) => [tenant, new Seen(each, now, this.epoch)]));
   }
 
-  private page(operation: Operation, pages: Pages, tenant: string, found: Row[], values: Values): Answer {
-    const order = orderOf(pages.order, values);
-    const rows = arrange(found, order);
-    const total = BigInt(found.length);
-    const facts: Record<string, unknown> = { total };
-    const position = pages.position;
-    let sent = rows;
-    if (position.kind === "first") {
-      sent = cut(rows, 0n, values[position.limit] as bigint);
-      facts["size"] = values[position.limit];
-    } else if (position.kind === "window") {
-      let size = values[position.limit] as bigint | null;
-      const offset = (values[position.offset] as bigint | null) ?? 0n;
-      if (size !== null && size > position.most) size = BigInt(position.most);
-      sent = cut(rows, offset, size ?? total);
-      Object.assign(facts, { size, offset, has_next: offset + BigInt(sent.length) < total });
-    } else if (position.kind === "numbered") {
-      const [page, size] = [values[position.number] as bigint, values[position.size] as bigint];
-      sent = cut(rows, (page - 1n) * size, size);
-      const pagesOf = (total + size - 1n) / size;
-      Object.assign(facts, { size, page, offset: (page - 1n) * size, pages: pagesOf, has_next: page * size < total });
-    } else if (position.kind === "cursor") {
-      const limit = values[position.limit] as bigint;
-      const binding = this.binding(operation, tenant, values, order);
-      const text = values[position.cursor] as string | null;
-      let start = 0;
-      if (text !== null) {
-        const last = this.unseal(text, binding, position.refusals);
-        const behind = rows.findIndex((row) => (order.backwards ? row.index < last : row.index > last));
-        start = behind < 0 ? rows.length : behind;
+  private get writes(): number {
+    return [...this.tenants.values()].flatMap((tenants) => [...tenants.values()]).reduce((sum, each) => sum + each.writes, 0);
+  }
+
+  /** What a function is shown. */
+  private viewOf(caller: any, keys: readonly string[], now: number): any {
+    const { table, epoch, secret } = this;
+    const [all, kinds] = [new Map<string, Map<string, Seen>>(), (kind: string): Map<string, Seen> => {
+      if (!all.has(kind)) all.set(kind, this.seen(kind, now));
+      return all.get(kind)!;
+    }];
+    const guest = { forget: () => null, copy: () => null, move: () => null, set_variables: () => null };
+    const find = (tenant: string, identity: any, kind: string, field: string | null): any => {
+      const collection = this.collections(kind).get(tenant);
+      if (!collection) throw new py.KeyError(tenant);
+      const row = typeof identity === "string" ? collection.find(identity, now, field) : null;
+      const life = row && collection.lifeOf(row, now);
+      if (!row || !life) return null;
+      return new this.calls!.calls["Record"](life, row.owner, tenant, row.id, row.seeded ? 0 : null, kind, true);
+    };
+    const engine = this;
+    return {
+      caller, keys, now, find, kinds, attempt: 0, outcome: "", transitions: "immediate", switches: this.switches,
+      get tenants() { return kinds(""); },
+      issuer: { name: "", secret, epoch, as_of: Number(table.world.asOf), get writes() { return engine.writes; } },
+      get words() { return read(table.words); },
+      get caps() { return read(table.caps); },
+      base_url: () => this.base, wall: () => now, guest: () => guest,
+    };
+  }
+
+  // Lists
+
+  private async list(operation: Operation, values: Values, view: any, scenario: string): Promise<Answer> {
+    const id = operation.known.id;
+    const asked = py.dict(Object.entries(values).map(([name, value]) => [name, plainOf(value)]));
+    const scope = this.functions[`${id} tenant`](view.caller, asked, new Map([...this.collections("").keys()].map((name) => [name, null])));
+    const owner = operation.personal ? view.caller.user : scope.owner;
+    const rows = scenario
+      ? await this.scene(scenario, scope.tenant, view.caller.user, begins(operation, values))
+      : this.collections("").get(scope.tenant)!.at(view.now);
+    const filters = scenario === "next-version" ? operation.filters : [...operation.filters, ...operation.fixed];
+    const found = select(rows, filters, owner, values);
+    if (operation.facets) {
+      const bucketOf = (facet: Facet, row: Row): Map<string, any> => this.functions[`${id} ${facet.name} bucket`](row.document);
+      return this.sent(200, countFacets(operation.facets, found, bucketOf));
+    }
+    const question = (scenario && `scenario=${scenario} `) + questionOf(id, operation.filters, values);
+    const context = { ...this.table.world, tenant: scope.tenant, question, mostRows: scenario === "one-row-pages" ? 1 : null };
+    const derive = this.functions[`${id} extras`];
+    const shown = derive ? (row: Row): string => write(py.union(derive(row.document), row.document)) : (row: Row): string => row.text;
+    const { body, headers } = pageOf(operation.pages!, found, values, context, shown);
+    return this.sent(200, body, headers);
+  }
+
+  /** The rows that a tenant has in a scenario. */
+  private async scene(name: string, tenant: string, user: string, first: boolean): Promise<readonly Row[]> {
+    const { scene } = await this.scenarios[name]!();
+    const variants = scene[tenant]!;
+    const variant = name === "churn" && !first ? "later" : Object.hasOwn(variants, user) ? user : "";
+    let known = this.scenes.get(name);
+    if (!known) this.scenes.set(name, (known = new Map()));
+    const key = `${tenant} ${variant}`;
+    if (!known.has(key)) known.set(key, rowsOf(variants[variant]!, rowsOf(this.documents[""]![tenant]!)));
+    return known.get(key)!;
+  }
+
+  // Calls
+
+  private call(operation: Operation, values: Values, body: any, view: any, progress: Progress, query: string): Answer {
+    const respond = this.calls!.calls[`${operation.known.id} respond`];
+    const asked = {
+      values: py.dict(Object.entries(values).map(([name, value]) => [name, plainOf(value)])),
+      body, headers: new Map(), query: py.encode(query), question: py.encode(""),
+    };
+    view.outcome = progress.effect?.outcome ?? "";
+    for (;;) {
+      const result: Result = respond(asked, view);
+      try {
+        this.apply(result.writes, view.now);
+      } catch (error) {
+        if (!(error instanceof Taken) || ++view.attempt === MOST_ATTEMPTS) throw error;
+        continue;
       }
-      sent = cut(rows, BigInt(start), limit);
-      const next = BigInt(start) + limit < total ? this.seal(sent[sent.length - 1]!, binding) : null;
-      Object.assign(facts, { size: limit, next, has_next: next !== null });
+      const text = result.body === "" || result.body instanceof Uint8Array ? "" : write(result.body);
+      return this.sent(result.status, text, Object.fromEntries(result.headers ?? []));
     }
-    facts["count"] = BigInt(sent.length);
-    const { items, members, headers } = pages.envelope;
-    const list = `[${sent.map((row) => row.text).join(",")}]`;
-    const body = items === null ? list : `{${[`${JSON.stringify(items)}:${list}`, ...written(members, facts)].join(",")}}`;
-    const more = Object.entries(headers).flatMap(([name, fact]) => {
-      const value = facts[fact];
-      return value === null || value === undefined ? [] : [[name, String(value)]];
-    });
-    return { status: 200, body, headers: this.headers(Object.fromEntries(more)) };
   }
 
-  /** What a cursor belongs to: a tenant, a question and an order, in the server's words. */
-  private binding(operation: Operation, tenant: string, values: Values, order: Order): string {
-    const asked = operation.filters.flatMap(({ parameter }) => {
-      const value = values[parameter];
-      if (value === null || value === undefined) return [];
-      const parts = Array.isArray(value) ? `[${value.map(canonicalOf).sort(compare).map(repr).join(", ")}]` : canonicalOf(value);
-      return [`${parameter}=${parts}`];
-    });
-    const question = new TextEncoder().encode(`${operation.id} [${asked.map(repr).join(", ")}]`);
-    return `(${repr(tenant)}, ${repr(question)}, ${repr(order.name)}, ${this.table.world.epoch})`;
-  }
-
-  private tag(binding: string, plain: Uint8Array): Uint8Array {
-    const secret = Uint8Array.from(this.table.world.secret.match(/../g)!, (digits) => parseInt(digits, 16));
-    const bound = new TextEncoder().encode(binding);
-    const signed = new Uint8Array(bound.length + plain.length);
-    signed.set(bound);
-    signed.set(plain, bound.length);
-    return blake2b(signed, secret, TAG_BYTES);
-  }
-
-  /** The cursor behind a row. */
-  private seal(row: Row, binding: string): string {
-    const id = new TextEncoder().encode(row.id);
-    const plain = new Uint8Array(PLACE_BYTES + id.length);
-    const view = new DataView(plain.buffer);
-    view.setUint32(0, row.rank);
-    view.setBigInt64(4, row.instant);
-    view.setBigInt64(12, BigInt(this.table.world.asOf));
-    plain.set(id, PLACE_BYTES);
-    return base64([...this.tag(binding, plain), ...plain]);
-  }
-
-  /** The place of a cursor's row in its tenant's documents, or a refusal. */
-  private unseal(text: string, binding: string, refusals: { malformed: Refusal; foreign: Refusal }): number {
-    let bytes: Uint8Array;
-    try {
-      if (text.length > LONGEST_CURSOR || !/^[A-Za-z0-9_-]*$/.test(text)) throw new Error("no cursor");
-      bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (each) => each.charCodeAt(0));
-      if (base64([...bytes]) !== text) throw new Error("no cursor");
-    } catch {
-      throw new Stop(refusals.malformed);
+  /** Make all writes as one. */
+  private apply(writes: readonly Write[], now: number): void {
+    const changes = new Map<Collection, Write["changes"][number][]>();
+    for (const { tenant, kind, changes: made } of writes) {
+      const collection = this.collections(kind).get(tenant)!;
+      changes.set(collection, [...(changes.get(collection) ?? []), ...made]);
     }
-    const plain = bytes.subarray(TAG_BYTES);
-    const signed = plain.length > PLACE_BYTES && base64([...this.tag(binding, plain)]) === base64([...bytes.subarray(0, TAG_BYTES)]);
-    if (!signed) throw new Stop(refusals.foreign);
-    const rank = new DataView(plain.buffer, plain.byteOffset).getUint32(0);
-    const tenant = Object.keys(this.documents).find((name) => binding.startsWith(`(${repr(name)}, `))!;
-    return this.rowsOf(tenant).find((row) => row.rank === rank)!.index;
+    for (const [collection, made] of changes) collection.apply(made, now);
   }
 }
 
-function base64(bytes: number[]): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const injected = ({ status, body, headers }: Refusal): Injected => new Injected({ status, body, headers: { ...headers }, seconds: 0 });
+const plainOf = (value: any): any => (typeof value === "bigint" ? intOf(value) : Array.isArray(value) ? value.map(plainOf) : value);
+
+function withOperation(problem: Problem, operation: Operation): Problem {
+  problem.operation = operation.known.id;
+  return problem;
 }
 
-function cut(rows: Row[], offset: bigint, count: bigint): Row[] {
-  if (offset >= BigInt(rows.length) || count <= 0n) return [];
-  const end = offset + count;
-  return rows.slice(Number(offset), end > BigInt(rows.length) ? rows.length : Number(end));
+export function invalid(issues: readonly Issue[]): Problem {
+  return new Problem(422, "invalid", issues.map((each) => `${each.field}: ${each.msg}`).join("; "), issues);
 }
 
-/** One value of a filter as a text that equal ones share. */
-function canonicalOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalOf).join(", ")}]`;
-  if (typeof value === "string") return repr(value);
-  if (typeof value === "boolean") return value ? "True" : "False";
-  return String(value);
+function issueOf(issue: InputIssue): Issue {
+  const { loc, msg, type, context } = issue;
+  return new Issue(loc, msg, type, "input" in issue ? issue.input : UNKNOWN, context ? read(context) : new Map());
 }
 
-function testOf(filter: Filter, value: unknown): (row: Row) => boolean {
-  const { field } = filter;
-  const read = (row: Row): unknown => row.value[field];
-  // Whole numbers of a query have any size, and those of documents are numbers.
-  const same = (one: unknown, other: unknown): boolean => one === other || (typeof one === "bigint" && typeof other === "number" && one === BigInt(Math.trunc(other)) && Number.isInteger(other));
-  switch (filter.kind) {
-    case "equal": return (row) => same(value, read(row));
-    case "anyOf": return (row) => (value as unknown[]).some((each) => same(each, read(row)));
-    case "within": {
-      const wanted = (value as string).toLowerCase();
-      return (row) => String(read(row) || "").toLowerCase().includes(wanted);
+function challengeOf(operation: Operation | undefined, status: number): Headers {
+  return operation?.challenges.includes(status) ? { "WWW-Authenticate": "Bearer" } : {};
+}
+
+/** Whether the first of the found documents is asked for. */
+function begins({ pages }: Operation, values: Values): boolean {
+  const position = pages?.position;
+  if (position?.kind === "numbered") return values[position.number] === 1n;
+  if (position?.kind === "window") return !values[position.offset];
+  return position?.kind !== "cursor" || values[position.cursor] === null;
+}
+
+/** The credentials of a request without their suffixes, and what these ask for. */
+function credentialsOf(operation: Operation, headers: globalThis.Headers): { keys: string[]; suffix: Map<string, string> } {
+  const keys: string[] = [];
+  let suffix = new Map<string, string>();
+  for (const { header, prefix } of operation.security) {
+    let text = headers.get(header);
+    if (text === null) continue;
+    if (prefix) {
+      const at = text.indexOf(" ");
+      if ((at < 0 ? text : text.slice(0, at)).toLowerCase() !== prefix) continue;
+      text = at < 0 ? "" : text.slice(at + 1);
     }
-    case "allOf": return (row) => (value as unknown[]).every((each) => ((read(row) as unknown[] | null) ?? []).some((held) => same(each, held)));
-    case "excluding": return (row) => !value || !filter.values!.includes(read(row) as string);
-    case "containing": return (row) => contains(exactOf(row, field), value);
-    case "pairs": return (row) => (value as [string, string][]).every(([name, text]) => {
-      const held = read(row) as Record<string, unknown> | null | undefined;
-      return !!held && Object.hasOwn(held, name) && held[name] === text;
-    });
+    const [key, asked] = splitCredential(text.trim());
+    suffix = new Map([...suffix, ...keptOf(asked, operation.known)]);
+    keys.push(key);
   }
-}
-
-const exactly = new WeakMap<Row, Map<string, unknown>>();
-
-/** A field of a document, read exactly; every question in JSON asks for it. */
-function exactOf(row: Row, field: string): unknown {
-  let known = exactly.get(row);
-  if (!known) exactly.set(row, (known = new Map()));
-  if (!known.has(field)) known.set(field, exact(JSON.stringify(row.value[field] ?? null)));
-  return known.get(field);
-}
-
-/** PostgreSQL's `document @> query`, of values that were read exactly. */
-function contains(document: unknown, query: unknown): boolean {
-  if (Array.isArray(document) && (typeof query !== "object" || query === null)) return document.some((each) => includes(each, query));
-  return includes(document, query);
-}
-
-function includes(document: unknown, query: unknown): boolean {
-  if (Array.isArray(query)) return Array.isArray(document) && query.every((wanted) => document.some((each) => includes(each, wanted)));
-  if (typeof query === "object" && query !== null) {
-    if (typeof document !== "object" || document === null || Array.isArray(document)) return false;
-    return Object.entries(query).every(([name, inner]) => Object.hasOwn(document, name) && includes((document as Record<string, unknown>)[name], inner));
-  }
-  return document === query;
-}
-
-function orderOf(orders: Orders, values: Values): Order {
-  if (orders.kind === "fixed") return orders.order;
-  if (orders.kind === "chosen") {
-    const value = values[orders.parameter] as string | null;
-    return value === null ? Object.values(orders.orders)[0]! : orders.orders[value]!;
-  }
-  const [choice, direction] = [orders.parameter, orders.direction].map((name, index) => (values[name] as string | null) ?? orders.usual[index]!);
-  return orders.orders[`${choice} ${direction}`]!;
-}
-
-/** The rows in an order; they come newest first, and those of one text stay so. */
-function arrange(rows: Row[], { field, backwards }: Order): Row[] {
-  if (field === null) return backwards ? [...rows].reverse() : rows;
-  const sign = backwards ? -1 : 1;
-  const key = (row: Row): unknown => row.value[field] ?? null;
-  return [...rows].sort((one, other) => {
-    const [a, b] = [key(one), key(other)];
-    if (a === null || b === null) return a === b ? 0 : sign * (a === null ? -1 : 1);
-    return sign * compare(String(a), String(b));
-  });
-}
-
-function written(members: Members, facts: Record<string, unknown>): string[] {
-  return Object.entries(members).map(([name, member]) => {
-    if (typeof member !== "string") return `${JSON.stringify(name)}:{${written(member, facts).join(",")}}`;
-    const fact = facts[member] ?? null;
-    return `${JSON.stringify(name)}:${typeof fact === "bigint" ? String(fact) : JSON.stringify(fact)}`;
-  });
-}
-
-function countFacets(facets: readonly Facet[], tenant: string, rows: Row[]): string {
-  const lists = facets.map((facet) => {
-    const values = new Map<number, { count: number; bucket: number }>();
-    for (const row of rows) {
-      const [value, bucket] = facet.rows[tenant]![row.index]!;
-      if (value! < 0) continue;
-      const known = values.get(value!);
-      if (known) known.count++;
-      else values.set(value!, { count: 1, bucket: bucket! });
-    }
-    const sorted = [...values.values()].sort((a, b) => b.count - a.count || compare(facet.ties[a.bucket]!, facet.ties[b.bucket]!));
-    const buckets = sorted.map(({ count, bucket }) => `{"count":${count},${facet.buckets[bucket]!.slice(1)}`);
-    return `${JSON.stringify(facet.name)}:[${buckets.join(",")}]`;
-  });
-  return `{${lists.join(",")}}`;
-}
-
-const fieldOf = ({ loc }: Issue): string => loc.slice(1).join(".") || String(loc[0]);
-const inner = (text: string): string => JSON.stringify(text).slice(1, -1);
-
-/** The body that says what is wrong with an input. */
-function told(form: Invalid, issues: readonly Issue[]): string {
-  if (form.kind === "rows") {
-    const rows = issues.map((issue) => {
-      const members = form.row.flatMap(([name, hole]) => {
-        if (hole === "context") return issue.context ? [`${JSON.stringify(name)}:${issue.context}`] : [];
-        const value = hole === "field" ? fieldOf(issue) : issue[hole as "loc" | "msg" | "type" | "input"];
-        return value === undefined ? [] : [`${JSON.stringify(name)}:${JSON.stringify(value)}`];
-      });
-      return `{${members.join(",")}}`;
-    });
-    return form.before + rows.join(",") + form.after;
-  }
-  if (form.kind === "joined") return form.before + inner(issues.map((issue) => `${fieldOf(issue)}: ${issue.msg}`).join("; ")) + form.after;
-  const place = (issue: Issue): number => form.place[issue.loc[1] as string] ?? form.last;
-  const first = issues.reduce((best, issue) => (place(issue) < place(best) ? issue : best));
-  const said = form.said[first.loc[1] as string] ?? form.other;
-  return said.map((part, index) => (index % 2 ? inner(part === "msg" ? first.msg : fieldOf(first)) : part)).join("");
-}
-
-interface Wanted {
-  readonly code: string | undefined;
-  readonly example: string | undefined;
-  readonly text: string;
-}
-
-/** What a request asks the handlers for, which its credential, its query and its Prefer header may say. */
-function preferencesOf(operation: Operation, prefer: string | null, pairs: readonly Pair[], suffix: Map<string, string>): Wanted | null {
-  const found = new Map(suffix);
-  for (const [name, text] of pairs) {
-    if (name.startsWith("__") && !operation.inputs.some((each) => each.name === name)) found.set(name.slice(2), text);
-  }
-  const named = new Map<string, string>();
-  for (const match of (prefer ?? "").matchAll(/([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?[^,]*/g)) {
-    const text = match[2] ?? "";
-    const name = match[1]!.toLowerCase();
-    if (!named.has(name)) named.set(name, text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/gs, "$1") : text);
-  }
-  for (const [name, text] of named) found.set(name, text);
-  for (const name of found.keys()) {
-    if (name === "code" || name === "example" || REGISTERED.includes(name)) continue;
-    if (name === "handling" && found.get(name) === "strict") continue;
-    const other = OTHER_PREFERENCES.test(name) || name === "handling";
-    if (other) throw new OwnRefusal(501, "Not Implemented", `The exported handlers do not serve the preference ${name}`, name);
-    throw bad(`Preference '${name}' is not known; the exported handlers know code and example`, name);
-  }
-  const [code, example] = [found.get("code"), found.get("example")];
-  if (code === undefined && example === undefined) return null;
-  const text = [...(code === undefined ? [] : [`code=${code}`]), ...(example === undefined ? [] : [`example=${example}`])];
-  return { code, example, text: text.join(", ") };
-}
-
-/** The answer in the place of the real one; null where a success is asked for. */
-function injectedOf(operation: Operation, { code: text, example }: Wanted): Answer | null {
-  const { id, examples } = operation;
-  if (text !== undefined && !/^[0-9]{1,6}$/.test(text)) throw bad("code must be a whole number", "code");
-  const code = text === undefined ? Object.keys(examples).find((each) => Object.hasOwn(examples[each]!.bodies, example!)) : String(Number(text));
-  if (code === undefined) throw bad(`${id} has no example ${repr(example!)}`, "example");
-  const documented = Object.hasOwn(examples, code) ? examples[code] : undefined;
-  if (documented === undefined) {
-    throw bad(`${id} documents no ${code}; documented are ${Object.keys(examples).join(", ")} (handling=lenient sends it anyway)`, "code");
-  }
-  if (example !== undefined && !Object.hasOwn(documented.bodies, example)) {
-    throw bad(`${id} ${code} has no example ${repr(example)}; it has ${Object.keys(documented.bodies).join(", ") || "none"}`, "example");
-  }
-  if (Number(code) < 400 && example === undefined) return null;
-  const body = example === undefined ? Object.values(documented.bodies)[0]! : documented.bodies[example]!;
-  return { status: Number(code), body, headers: { ...documented.headers } };
+  return { keys, suffix };
 }

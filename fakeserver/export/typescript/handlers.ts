@@ -3,13 +3,17 @@
 import { http, type HttpHandler } from "msw";
 
 import { documents } from "./documents.js";
-import { Engine } from "./engine.js";
+import { Engine, type Options } from "./engine.js";
+import { functions } from "./functions.js";
+import { scenarios } from "./scenarios.js";
 import { table } from "./table.js";
 
-/** Handlers that answer for the provider at this base URL, which is what its SDK is pointed at. */
-export function handlers(baseUrl = `http://127.0.0.1:8000/${table.provider}`): HttpHandler[] {
+const load = async () => ({ ...(await import("./calls.js")), ...(await import("./bodies.js")) });
+
+/** Handlers that answer for the provider at this base URL, which is what its SDK is pointed at. What is created there
+ * lasts as long as they do. */
+export function handlers(baseUrl = `http://127.0.0.1:8000/${table.provider}`, options: Options = {}): HttpHandler[] {
   const base = baseUrl.replace(/\/+$/, "");
-  const prefix = new URL(base).pathname.replace(/\/$/, "");
-  const engine = new Engine(table, documents, prefix);
+  const engine = new Engine(table, functions, load, documents, scenarios, base, options);
   return [http.all(`${base}/*`, ({ request }) => engine.answer(request))];
 }

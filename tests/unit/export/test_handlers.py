@@ -7,9 +7,9 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
 import sys
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ import pytest
 
 from fakeserver.cli import main
 from fakeserver.export import handlers
-from fakeserver.export.dialects import learn
 from fakeserver.export.source import Source
 from fakeserver.export.table import Table
 from fakeserver.export.unexportable import Unexportable
+from fakeserver.faults.scenarios import SCENARIOS
 from fakeserver.instants import instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Problem
@@ -30,15 +30,15 @@ from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
 from fakeserver.worlds.documents import Seeding
 from tests.support.asgi import EPOCH, ROOT, SLUGS, Row, app_of, call
-from tests.support.command import environment
-from tests.support.vectors import COMPARED, FOLDER, SIZE, asker, small, source_of
+from tests.support.vectors import COMPARED, FOLDER, HOST, SIZE, Pinned, asker, source_of
+from tests.unit.export.building import NODE, bundle, needs_esbuild, run
 
-COUNT = 2_000
-"""Vectors of each provider."""
-MOST_ENGINE_BYTES = 30_000
-"""Of everything but table and documents, as gzip writes it."""
-MOST_SECONDS = 240
-NODE = Path(__file__).with_name("node")
+READING, LIVES = 1_300, 700
+"""Vectors of each provider: those that change nothing, and those of lives."""
+MOST_BUNDLE_BYTES, MOST_CALLS_BYTES = 30_000, 20_000
+"""Of a page's bundle without data, as gzip writes it: at first, and with the first call."""
+MOST_COMPILED = 20_000
+"""Bytes of a scenario that the compiler is shown."""
 OPTIONS = (
     "--strict",
     "--target",
@@ -83,37 +83,49 @@ def apps(e2b: Provider) -> dict[str, App]:
     return {**dict.fromkeys(SLUGS, app), "e2b": serve(e2b)}
 
 
-def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(
-        command, cwd=folder, env=environment(folder), capture_output=True, text=True, encoding="utf-8",
-        timeout=MOST_SECONDS, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-4_000:]
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def compiled(apps: dict[str, App], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exports of all providers, compiled at once with `tsc --strict`."""
+    """The exports of all providers, compiled at once with `tsc --strict`. Of large scenarios, which differ from small
+    ones by their text alone, the compiler sees none: megabytes of it would take a minute."""
     folder = tmp_path_factory.mktemp("handlers")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     (folder / "package.json").write_text('{"private": true, "type": "module"}', encoding="utf-8")
     sources: list[str] = []
+    large: dict[str, bytes] = {}
     for slug, app in apps.items():
         for name, content in handlers.export(source_of(app, slug)).files.items():
             path = folder / "ts" / slug / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            if name.startswith("scenarios/") and len(content) > MOST_COMPILED:
+                large[f"{slug}/{name}"] = content
+                content = content[: content.index(b"{\n")] + b"{};\n"
             path.write_bytes(content)
             sources.append(str(path))
+        path.with_name("typed.ts").write_text(typed(app, slug), encoding="utf-8")
+        sources.append(str(path.with_name("typed.ts")))
     run(folder, "node", "node_modules/typescript/bin/tsc", *OPTIONS, "--rootDir", "ts", "--outDir", "js", *sources)
-    shutil.copy(NODE / "vectors.mjs", folder)
+    for name, content in large.items():
+        plain = re.sub(rb"^import type .*\n|: Scene(?= = )", b"", content, flags=re.MULTILINE)
+        (folder / "js" / name).with_suffix(".js").write_bytes(plain)
+    for name in ("vectors.mjs", "differences.js"):
+        shutil.copy(NODE / name, folder)
     return folder
+
+
+def typed(app: App, slug: str) -> str:
+    """A module that says of some documents that they are of the type of the list's rows."""
+    tenants = app.world.advance(app.services[slug].provider)
+    rows = [row for each in tenants.values() for row in islice(each.documents(), 5)]
+    said = "".join(f"  {json.dumps(row)},\n" for row in rows)
+    kind = "ListSandboxesRow"
+    return f'import type {{ {kind} }} from "./types.js";\n\nexport const rows: {kind}[] = [\n{said}];\n'
 
 
 def differences(compiled: Path, slug: str, vectors: list[Row]) -> Any:
     """What the handlers answer otherwise."""
     file = compiled / f"{slug}.json"
-    asked = {"base": f"http://127.0.0.1:8000/{slug}", "compared": COMPARED, "vectors": vectors}
+    base = f"http://{HOST}/{slug}"
+    asked = {"base": base, "epoch": EPOCH // 1_000, "compared": COMPARED, "vectors": vectors}
     file.write_text(json.dumps(asked), encoding="utf-8")
     found = json.loads(run(compiled, "node", "vectors.mjs", file.name, str(compiled / "js" / slug)))
     assert found["asked"] == len(vectors)
@@ -125,22 +137,41 @@ def differences(compiled: Path, slug: str, vectors: list[Row]) -> Any:
 @pytest.mark.parametrize("slug", [*SLUGS, "e2b"])
 def test_handlers_answer_as_the_server(compiled: Path, apps: dict[str, App], slug: str) -> None:
     """Status, bytes and headers of two thousand requests: filters, pages, cursors, facets, orders, callers, bad input,
-    wrong methods and paths, and failures that are asked for."""
-    vectors = asker(apps[slug], slug, seed=1).vectors(COUNT)
-    assert len({each["status"] for each in vectors}) >= 5
-    assert sum(each["status"] == 200 for each in vectors) >= COUNT / 10
+    wrong methods and paths, scenarios, failures that are asked for, and lives from their creation to their end."""
+    ask = asker(apps[slug], slug, seed=1)
+    reading = ask.vectors(READING)
+    assert len({each["status"] for each in reading}) >= 5
+    assert sum(each["status"] == 200 for each in reading) >= READING / 10
+    shown = {each["sent"].get("x-fakeserver-scenario") for each in reading}
+    assert shown >= {*SCENARIOS} - {"slow"}
     if slug in ("dreadnode", "e2b"):
         name = {"dreadnode": "cursor=", "e2b": "nextToken="}[slug]
-        assert sum(name in each["target"] and each["status"] == 200 for each in vectors) >= COUNT / 50
-    assert differences(compiled, slug, vectors) == []
+        assert sum(name in each["target"] and each["status"] == 200 for each in reading) >= READING / 50
+    lives = ask.lives(LIVES) if ask.calls else []
+    assert not ask.calls or {200, 404, 422 if slug != "superserve" else 400} <= {each["status"] for each in lives}
+    assert differences(compiled, slug, reading + lives) == []
+
+
+@pytest.mark.soak
+@needs_npm
+@pytest.mark.parametrize("seed", range(2, 6))
+@pytest.mark.parametrize("slug", SLUGS)
+def test_handlers_answer_as_the_server_under_other_seeds(
+    compiled: Path, apps: dict[str, App], slug: str, seed: int
+) -> None:
+    ask = asker(apps[slug], slug, seed=seed)
+    assert differences(compiled, slug, ask.vectors(3 * READING) + ask.lives(3 * LIVES)) == []
 
 
 @pytest.mark.slow
 @needs_npm
 @pytest.mark.parametrize("slug", SLUGS)
 def test_handlers_answer_the_committed_vectors(compiled: Path, slug: str) -> None:
+    """Among them is a whole life: created, listed, paused, listed, ended, listed, on a pinned clock."""
     vectors = json.loads((FOLDER / f"{slug}.json").read_text(encoding="utf-8"))
     assert len(vectors) == 100
+    life = [each for each in vectors if each.get("world")]
+    assert all(each["status"] < 300 for each in life if each["method"] == "POST" and each is not life[-2])
     assert differences(compiled, slug, vectors) == []
 
 
@@ -156,27 +187,33 @@ def test_a_difference_is_found(compiled: Path, apps: dict[str, App]) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_server_answers_the_committed_vectors(slug: str) -> None:
     """What is committed is what the server answers today; `python -m tests.support.vectors` writes it anew."""
-    app = app_of(size=SIZE)
-    vectors = json.loads((FOLDER / f"{slug}.json").read_text(encoding="utf-8"))
-    for each in vectors:
-        reply = call(app, f"/{slug}{each['target']}", method=each["method"], headers=each["headers"])
+    world, app, now = -1, app_of(size=SIZE), None
+    for each in json.loads((FOLDER / f"{slug}.json").read_text(encoding="utf-8")):
+        if each.get("world", 0) != world:
+            world, app = each.get("world", 0), app_of(size=SIZE)
+            now = Pinned(app.world)
+        assert now is not None
+        now.milliseconds = each.get("at", 0)
+        content, headers = each.get("content", "").encode(), {"host": HOST, **each["headers"]}
+        reply = call(app, f"/{slug}{each['target']}", method=each["method"], headers=headers, body=content)
         sent = {name: reply.headers[name] for name in COMPARED if name in reply.headers}
         assert (reply.status, sent, reply.body.decode()) == (each["status"], each["sent"], each["body"]), each["target"]
-    assert small(vectors) == vectors
 
 
 @pytest.mark.slow
-@needs_npm
-def test_the_engine_is_small(compiled: Path) -> None:
-    """Without table and documents, as it is compiled and before anything makes it smaller."""
-    text = b"".join(
-        path.read_bytes()
-        for path in sorted((compiled / "js" / "prime").iterdir())
-        if path.stem not in ("table", "documents")
-    )
-    size = len(gzip.compress(text))
-    print(f"the engine: {size:,} bytes of gzip")
-    assert size <= MOST_ENGINE_BYTES
+@needs_esbuild
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_bundle_is_small(compiled: Path, slug: str) -> None:
+    """What a page loads before its first answer, beside MSW, table and documents; calls come with the first of them."""
+    entry, out = compiled / "js" / slug / "handlers.js", compiled / "bundle" / slug
+    data = [f"--external:./{name}.js" for name in ("table", "documents", "scenarios")]
+    bundle(compiled, entry, out, "--external:msw", *data)
+    sizes = {path.name: len(gzip.compress(path.read_bytes())) for path in out.iterdir()}
+    later = sum(size for name, size in sizes.items() if name.startswith(("calls", "bodies")))
+    first = sum(sizes.values()) - later
+    print(f"{slug}: {first:,} bytes of gzip at first, {later:,} with the first call")
+    assert first <= MOST_BUNDLE_BYTES
+    assert later <= MOST_CALLS_BYTES
 
 
 @pytest.mark.slow
@@ -184,20 +221,17 @@ def test_the_engine_is_small(compiled: Path) -> None:
 def test_the_example_of_the_page_runs(compiled: Path) -> None:
     """The page's example, compiled and run beside the export that it imports."""
     page = (ROOT / "docs" / "frontend.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```ts\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (compiled / "ts" / "example.ts").write_text(example, encoding="utf-8")
-    run(
-        compiled,
-        "node",
-        "node_modules/typescript/bin/tsc",
-        *OPTIONS,
-        "--rootDir",
-        "ts",
-        "--outDir",
-        "js",
-        "ts/example.ts",
-    )
-    assert run(compiled, "node", "js/example.js").splitlines() == ["200 2", "429 1"]
+    examples = re.findall(r"^```ts\n// (\w+\.ts)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in examples] == ["server.ts", "handlers.ts"]
+    for name, text in examples:
+        (compiled / "ts" / name).write_text(text, encoding="utf-8")
+    files = [f"ts/{name}" for name, _ in examples]
+    tsc = (compiled / "node_modules" / "typescript" / "bin" / "tsc").as_posix()
+    run(compiled, "node", tsc, *OPTIONS, "--types", "node", "--rootDir", "ts", "--outDir", "js", *files)
+    said = run(compiled, "node", "js/handlers.js").splitlines()
+    assert said == ["200 RUNNING RUNNING", "429 1", "0", "PENDING true"]
+    said = run(compiled, sys.executable, "-m", "fakeserver", "run", "prime", "--", "node", "js/server.js").splitlines()
+    assert said[-1:] == ["PENDING true"]
 
 
 # One truth
@@ -249,9 +283,7 @@ def test_a_filter_that_the_engine_does_not_know_is_left_out_by_name() -> None:
     assert told in table.left_out
     decoded = changed_listing("prime", filters=(Equal("status", field="status", decode=str.upper),))
     decoded.describe()
-    assert (
-        "listSandboxes: parameter 'status': its decode, upper, is a function of the provider's own" in decoded.left_out
-    )
+    assert "listSandboxes: parameter 'status': it calls str.upper" in decoded.left_out
 
 
 def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,12 +302,13 @@ def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatc
         table.describe()
 
     def errors(problem: Problem, switches: Any) -> tuple[int, Row]:
-        return 400, {"first": problem.issues[0].msg.upper() if problem.issues else "none"}
+        return 400, {"first": locals()}
 
     provider = dataclasses.replace(service.provider, errors=errors)
-    with pytest.raises(Unexportable, match="errors: what the dialect makes of bad input"):
-        learn(provider, "listSandboxes", ["status"], {})
-    monkeypatch.setattr("fakeserver.export.handlers.Table.describe", lambda self: learn(provider, "x", ["status"], {}))
+    source = Source(Service(provider, service.spec, service.fixture, service.routes), Seeding(0, 5, EPOCH))
+    with pytest.raises(Unexportable, match=r"errors: it calls locals"):
+        Table(source).describe()
+    monkeypatch.setattr("fakeserver.export.handlers.Table.describe", lambda self: Table(source).describe())
     err = StringIO()
     assert main(["export", "prime", "--format", "msw", "--out", str(tmp_path / "out")], StringIO(), err) == 2
     assert err.getvalue().count("\n") == 1
@@ -284,15 +317,20 @@ def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_is_left_out_is_listed(slug: str) -> None:
-    """Every operation of the provider is exported or listed, and an export comes out the same."""
+    """Every operation of the provider is exported or listed."""
     app = app_of(size=30)
-    made = handlers.export(source_of(app, slug))
-    listed = "\n".join(made.about["left_out"])
-    exported = Table(source_of(app, slug)).describe()["operations"]
+    table = Table(source_of(app, slug))
+    exported = table.describe()["operations"]
+    listed = "\n".join(table.left_out)
     for route in app.services[slug].routes:
         operation = route.operation
         assert (operation.id in exported) != (f"{operation.method} {operation.path}:" in listed)
-    again = handlers.export(source_of(app_of(size=30), slug))
+    again = Table(source_of(app_of(size=30), slug))
+    assert (again.describe()["operations"], again.modules()) == (exported, table.modules())
+
+
+def test_an_export_comes_out_the_same() -> None:
+    """Every file of it, byte for byte, and it says of which epoch it is."""
+    made, again = (handlers.export(source_of(app_of(size=30), "superserve")) for _ in range(2))
     assert (made.about, made.files) == (again.about, again.files)
-    assert made.about["epoch"] == "2026-01-18T10:30:00.000000Z"
     assert instant(made.about["epoch"]) == EPOCH

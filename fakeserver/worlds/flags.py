@@ -1,0 +1,49 @@
+"""The flags that say which world is meant, for every command that makes one: `--seed`, `--size`, `--epoch`, and whose
+recipes and words."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fakeserver.arguments import MAX_SEED, Parser, integer
+from fakeserver.documents.seeded import MAX_SIZE
+from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, at, read_rfc3339
+
+DEFAULT_SIZE = 1_000
+
+
+def add_seeding(parser: Parser, *, most: int = MAX_SIZE, epoch: int | None = None) -> None:
+    """`most` is how many documents the command can have, and `epoch` what it counts dates from where nobody says so;
+    without one that is the moment at which a world comes into being."""
+    add = parser.add_argument
+    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
+    add(
+        "--size",
+        type=integer(0, most),
+        default=DEFAULT_SIZE,
+        help=f"documents per provider, over all its tenants, up to {most:,} (default: {DEFAULT_SIZE})",
+    )
+    when = "when each comes into being" if epoch is None else at(epoch)[:10]
+    add(
+        "--epoch",
+        type=moment,
+        default=epoch,
+        metavar="INSTANT",
+        help=f"what the dates of all worlds are counted from (default: {when})",
+    )
+    add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
+    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
+
+
+def moment(text: str) -> int:
+    """An argparse type for the instant that dates are counted from."""
+    try:
+        found = read_rfc3339(text)
+        if not EARLIEST_EPOCH <= found <= LATEST_EPOCH:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an RFC 3339 instant from 1990 to 2200, such as 2026-01-18T10:30:00Z"
+        ) from None
+    return found

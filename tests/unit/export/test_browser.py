@@ -1,0 +1,123 @@
+"""Handlers where they are meant to run: in a browser. Chromium asks them what the server was asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from fakeserver.export import handlers
+from tests.support.asgi import EPOCH, SLUGS, app_of
+from tests.support.chromium import CHROMIUM, MISSING, Browser, browsing
+from tests.support.vectors import COMPARED, HOST, SIZE, asker, source_of
+from tests.unit.export.building import NODE, bundle, needs_esbuild
+
+COUNT = 1_000
+"""Vectors of each kind that a provider is asked."""
+DOCUMENTS = 1_000
+"""Of the world whose first answer is timed."""
+PAGE = b"<!doctype html><meta charset=utf-8><title>handlers</title>"
+ENTRY = """
+import { getResponse } from "msw";
+import { differences } from "./differences.js";
+window.compare = async () => {
+  const { handlers } = await import("./%(slug)s/handlers.js");
+  return differences(await (await fetch("/%(slug)s.json")).json(), handlers, getResponse);
+};
+window.first = async (path, headers) => {
+  const start = performance.now();
+  const { handlers } = await import("./%(slug)s/handlers.js");
+  const served = handlers("https://api.example.com");
+  const response = await getResponse(served, new Request(`https://api.example.com${path}`, { headers }));
+  const body = await response.text();
+  return { milliseconds: performance.now() - start, status: response.status, bytes: body.length };
+};
+"""
+
+pytestmark = [
+    pytest.mark.soak,
+    needs_esbuild,
+    pytest.mark.skipif(CHROMIUM is None, reason=MISSING),
+]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder, and where a browser finds it."""
+    folder = tmp_path_factory.mktemp("site")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as found:
+        yield found
+
+
+def build(folder: Path, slug: str, size: int) -> None:
+    """The export of a provider, as a bundler makes it ready for a page."""
+    source = folder / "source"
+    for name, content in handlers.export(source_of(app_of(size=size), slug)).files.items():
+        path = source / slug / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    shutil.copy(NODE / "differences.js", source)
+    (source / "page.js").write_text(ENTRY % {"slug": slug}, encoding="utf-8")
+    bundle(source, source / "page.js", folder / slug)
+    (folder / f"{slug}.html").write_bytes(PAGE + f"<script type=module src=/{slug}/page.js></script>".encode())
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_handlers_answer_in_a_browser_as_the_server(site: tuple[Path, str], browser: Browser, slug: str) -> None:
+    folder, url = site
+    build(folder, slug, SIZE)
+    ask = asker(app_of(size=SIZE), slug, seed=1)
+    vectors = ask.vectors(COUNT) + ask.lives(COUNT)
+    asked = {"base": f"http://{HOST}/{slug}", "epoch": EPOCH // 1_000, "compared": COMPARED, "vectors": vectors}
+    (folder / f"{slug}.json").write_text(json.dumps(asked), encoding="utf-8")
+    with browser.page() as page:
+        page.open(f"{url}/{slug}.html")
+        page.wait("window.compare")
+        # The protocol gives up on a call that takes long, and this one does.
+        page.run("window.compare().then((found) => { window.found = found; }); 0")
+        while not page.run("Boolean(window.found)"):
+            pass
+        found = page.run("window.found")
+    assert found["asked"] == len(vectors)
+    assert found["wrong"] == []
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_first_answer_is_there_at_once(site: tuple[Path, str], browser: Browser, slug: str) -> None:
+    """Measured and printed: from the import of the handlers to the whole first page of a thousand documents."""
+    folder, url = site
+    build(folder, slug, DOCUMENTS)
+    provider = app_of(size=5).services[slug]
+    scheme, key = provider.schemes[0], next(iter(provider.fixture.callers))
+    headers = {scheme.header: f"{scheme.prefix} {key}".strip()}
+    took = []
+    for _ in range(9):
+        with browser.page() as page:
+            page.open(f"{url}/{slug}.html")
+            page.wait("window.first")
+            path = provider.provider.try_path.partition("?")[0]
+            first = page.run(f"window.first({json.dumps(path)}, {json.dumps(headers)})")
+            assert first["status"] == 200
+            assert first["bytes"] > 1_000
+            took.append(first["milliseconds"])
+    print(f"{slug}: first answer after {sorted(took)[len(took) // 2]:.1f} ms, {min(took):.1f} to {max(took):.1f}")
