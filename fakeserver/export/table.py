@@ -183,7 +183,9 @@ class Table:
                 filters.append(described)
             except Unexportable as error:
                 self.functions.back(mark)
-                unknown[kind.parameter] = str(error)
+                told = str(error)
+                place = f"parameter {kind.parameter!r}: "
+                unknown[kind.parameter] = told if told.startswith(place) else place + told
         for parameter in operation.parameters:
             try:
                 if parameter.name in unknown:

@@ -308,7 +308,8 @@ def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatc
     source = Source(Service(provider, service.spec, service.fixture, service.routes), Seeding(0, 5, EPOCH))
     with pytest.raises(Unexportable, match=r"errors: it calls locals"):
         Table(source).describe()
-    monkeypatch.setattr("fakeserver.export.handlers.Table.describe", lambda self: Table(source).describe())
+    describe = Table.describe
+    monkeypatch.setattr("fakeserver.export.handlers.Table.describe", lambda self: describe(Table(source)))
     err = StringIO()
     assert main(["export", "prime", "--format", "msw", "--out", str(tmp_path / "out")], StringIO(), err) == 2
     assert err.getvalue().count("\n") == 1
