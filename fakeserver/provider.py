@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.commands.files import Facts, Files
-from fakeserver.commands.guests import Guest
+from fakeserver.commands.guest import Guest
 from fakeserver.commands.machines import NoRoom, OtherWish, Over
 from fakeserver.commands.processes import Ended, Process
 from fakeserver.documents.changes import Change, Clear, Put, Remove

@@ -71,6 +71,7 @@ class Admin:
                 "size": seeding.size,
                 "epoch": at(seeding.epoch),
                 "specs": {slug: service.spec.digest for slug, service in self.services.items()},
+                **({"store": request.scope["store"]} if "store" in request.scope else {}),
             }
         )
 
@@ -195,7 +196,7 @@ class Admin:
     async def delete_fault(self, request: Request) -> Response:
         await no_body(request)
         name = request.path_params["id"]
-        if world_of(request).faults.rules.pop(name, None) is None:
+        if not world_of(request).faults.discard(name):
             raise FakeProblem(404, f"Fault {name[:64]!r} does not exist", field="id")
         return Response(status_code=NOTHING)
 

@@ -6,7 +6,7 @@ import asyncio
 import posixpath
 
 from fakeserver.commands.files import Facts, Files
-from fakeserver.commands.guests import INSTALL, Guest
+from fakeserver.commands.guest import INSTALL, Guest
 from fakeserver.instants import SECOND, at
 from fakeserver.problems import Document, FakeProblem, Problem
 from fakeserver.provider import Provider

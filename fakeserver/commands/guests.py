@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
-from fakeserver.commands.awake import AWAKE, Machines
-from fakeserver.commands.files import Files
+from fakeserver.commands.awake import Machines
+from fakeserver.commands.guest import Guest
 from fakeserver.commands.kept import Kept, read_frozen
 from fakeserver.commands.machines import Machine
-from fakeserver.commands.processes import Ended, Listener, Process
 from fakeserver.commands.ran import Key, Ran
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
-from fakeserver.commands.turns import Turn, Turns
-from fakeserver.commands.waits import current, wait
-from fakeserver.commands.workers import Lost, NoShell, Spoiled, drop, is_installed
+from fakeserver.commands.turns import Turns
+from fakeserver.commands.workers import Lost, is_installed
 from fakeserver.interpreter.orders import (
-    KILLED,
-    NOBODY,
-    NOT_FOUND,
-    STDERR,
-    STDOUT,
     Finished,
-    Halt,
-    Hear,
     Order,
     Scripted,
 )
 from fakeserver.parts import Part
-from fakeserver.problems import Document, FakeProblem, Problem
+from fakeserver.problems import Document
 
 if TYPE_CHECKING:
     from fakeserver.worlds.state import Served
@@ -44,13 +35,22 @@ MOST_TRIALS = 3
 """Of work on files in a sandbox that breaks down meanwhile, and of waking one."""
 MAX_RAN = 1_000
 """Commands that are remembered."""
-INSTALL = "the extra `commands` of fakeserver is not installed here"
-MISSING = f"{INSTALL}; script this one: POST /__admin/commands, or on_command in tests"
-Found = TypeVar("Found")
 
 
-class Halted(Exception):
-    """A command was ended before its turn had come."""
+Left = tuple[bytes | None, Mapping[str, str]]
+"""The files of a sandbox, frozen, and the variables that every command finds there."""
+
+
+class Outlasting(Protocol):
+    """What keeps sandboxes beyond this process, and shares them with others."""
+
+    def note(self, key: Key) -> None:
+        """A sandbox has other files or variables."""
+        ...
+
+    def claim(self, key: Key) -> contextlib.AbstractContextManager[None]:
+        """Let nobody in any other process work in a sandbox meanwhile; behind that, what was left there is kept."""
+        ...
 
 
 class Guests:
@@ -64,6 +64,9 @@ class Guests:
         self.turns = Turns()
         self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
         self._guard = threading.Lock()
+        self.revision = 0
+        """Raised by every change of the scripts, and by every command that one answers."""
+        self.outlasting: Outlasting | None = None
         self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted, self.keep)
 
     @property
@@ -88,11 +91,13 @@ class Guests:
     def script(self, rows: list[Script]) -> None:
         """These scripts from now on, and no others."""
         with self._guard:
+            self.revision += 1
             self.scripts.rows = rows
 
     def prepend(self, script: Script) -> None:
         """One more script, which comes before the others; the last of them makes room."""
         with self._guard:
+            self.revision += 1
             self.scripts.rows = [script, *self.scripts.rows][:MAX_SCRIPTS]
 
     def find(self, slug: str, order: Order) -> Script | None:
@@ -100,6 +105,7 @@ class Guests:
         for script in self.scripts.matching(slug, order):
             with self._guard:
                 if (script.is_about(order.text.strip()) or not is_installed()) and script.take():
+                    self.revision += 1
                     return script
         return None
 
@@ -136,7 +142,8 @@ class Guests:
         key = slug, identity
         with self._guard:
             self._kept.pop(key)
-            self._variables.pop(key, None)
+            if self._variables.pop(key, None) is not None:
+                self._note(key)
             self.turns.forget(key)
             self.machines.forget(key)
 
@@ -146,6 +153,8 @@ class Guests:
             old_key, key = (slug, old), (slug, new)
             if old_key in self._variables:
                 self._variables[key] = self._variables.pop(old_key)
+                self._note(old_key)
+                self._note(key)
             self._kept.move(old_key, key)
             self.turns.move(old_key, key)
             self.machines.move(old_key, key)
@@ -230,8 +239,45 @@ class Guests:
         with self._guard:
             self._variables[key] = {**self._variables.get(key, {}), **more}
             self._variables.move_to_end(key)
+            self._note(key)
             if len(self._variables) > MAX_VARIABLES:
-                self._variables.popitem(last=False)
+                self._note(self._variables.popitem(last=False)[0])
+
+    def _note(self, key: Key) -> None:
+        if self.outlasting is not None:
+            self.outlasting.note(key)
+
+    # Where they outlast the process
+
+    def outlast(self, outlasting: Outlasting) -> None:
+        """Keep the files as they are after all work in a sandbox, and say so; whoever works there has claimed it."""
+        self.outlasting, self._kept.note = outlasting, outlasting.note
+
+    def claimed(self, key: Key) -> contextlib.AbstractContextManager[None]:
+        """Let nobody in any other process work in a sandbox meanwhile, where others can."""
+        return contextlib.nullcontext() if self.outlasting is None else self.outlasting.claim(key)
+
+    def all_left(self) -> dict[Key, Left]:
+        """What all sandboxes leave."""
+        with self._guard:
+            keys = [*dict.fromkeys((*self._kept, *self._variables))]
+        return {key: self.left(key) for key in keys}
+
+    def left(self, key: Key) -> Left:
+        """What a sandbox leaves to whoever works in it next."""
+        return self._kept.at_hand(key), dict(self._variables.get(key, {}))
+
+    def adopt(self, key: Key, left: Left) -> None:
+        """A sandbox is as another process has left it; what goes on in it here ends."""
+        frozen, variables = left
+        with self._guard:
+            self.machines.forget(key)
+            self._kept.pop(key)
+            if frozen is not None:
+                self._kept.put(key, frozen)
+            self._variables.pop(key, None)
+            if variables:
+                self._variables[key] = variables
 
     # Snapshots
 
@@ -256,134 +302,12 @@ class Guests:
 
     def load(self, part: Part, served: Served) -> None:
         """Become what `dump` wrote; which commands were run is not in it."""
-        rows = part.elements("scripts", MAX_SCRIPTS)
-        self.scripts.rows = [read_script(rows.part(index), served.providers) for index in rows.names()]
+        self.read_scripts(part, served)
         for key, frozen in read_frozen(part.part("files"), served.providers):
             self._kept.put(key, frozen)
         part.end()
 
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """One sandbox as a machine. What runs in it and looks at its files blocks, so that it is for jobs."""
-
-    guests: Guests
-    key: Key
-
-    def forget(self) -> None:
-        """Its files die with it."""
-        self.guests.forget(*self.key)
-
-    def move(self, new: str) -> None:
-        """It goes on under another id."""
-        self.guests.move(*self.key, new)
-
-    def copy(self, new: str) -> None:
-        """Another sandbox begins with its files."""
-        self.guests.copy(*self.key, new)
-
-    def set_variables(self, more: Mapping[str, str]) -> None:
-        """Every command in it finds these variables, beside its own."""
-        self.guests.set_variables(self.key, more)
-
-    def run(self, order: Order, now: int, hear: Hear | None = None, halt: Halt | None = None) -> Finished:
-        """What an order comes to at an instant: what somebody scripted, what the interpreter makes of it, or a 127
-        where there is none. `hear` is told of output as it comes, and `halt` ends it."""
-        order = self.surround(order)
-        script = self.guests.find(self.key[0], order)
-        if script is not None:
-            finished = script.finish(order)
-            wait(finished.seconds)
-            tell(finished, hear or drop)
-        else:
-            try:
-                finished = self._awake(lambda machine: machine.run(order, now, hear, halt), halt)
-            except Halted:
-                finished = Finished(KILLED)
-            except NoShell:
-                finished = Finished(NOT_FOUND, stderr=f"fakeserver: {MISSING}\n".encode(), answered_by=NOBODY)
-                tell(finished, hear or drop)
-        self.guests.note(Ran.of(now, self.key, order, finished))
-        return finished
-
-    def surround(self, order: Order) -> Order:
-        """An order with all variables that it finds in the sandbox."""
-        variables = {**order.defaults, **self.guests.variables(self.key), **order.variables}
-        return replace(order, variables=variables, defaults={})
-
-    def start(self, order: Order, identity: str, wish: bytes, listener: Callable[[Process], Listener]) -> Process:
-        """Let an order go on by itself as a process that a client has asked for, or find the one with this identity;
-        `Over` if it has ended, an `OtherWish` where it was another, a `NoRoom` where there are too many, and a 501
-        where there is no interpreter. `listener` makes what is told of output as it comes."""
-
-        order = self.surround(order)
-
-        def start(machine: Machine) -> Process:
-            return machine.start(order, listener, identity=identity, wish=wish, session=True, over=self.ended)
-
-        try:
-            process = self._awake(start)
-        except NoShell:
-            raise Problem(501, "unserved", f"There are no processes, since {INSTALL}") from None
-        process.settle_first()
-        return process
-
-    @property
-    def processes(self) -> list[Process]:
-        """Those that go on by themselves."""
-        machine = self.guests.machines.awake.get(self.key)
-        return [] if machine is None else [*machine.processes.values()]
-
-    def ended(self, identity: str) -> Ended | None:
-        """What is remembered of a process that is over."""
-        return self.guests.machines.ended(self.key, identity)
-
-    def files(self, work: Callable[[Files], Found], *, changes: bool = True) -> Found:
-        """What somebody makes of the files; a 501 where there is no interpreter that has them. It is made once more if
-        the sandbox breaks down meanwhile."""
-
-        def on(machine: Machine) -> Found:
-            with machine.files(changes=changes) as files:
-                return work(files)
-
-        try:
-            return self._awake(on, keeps=changes or self.guests.knows(self.key), trials=MOST_TRIALS)
-        except NoShell:
-            raise Problem(501, "unserved", f"There are no files, since {INSTALL}") from None
-        except Lost:
-            raise FakeProblem(503, f"The sandbox {self.key[1]!r} breaks down again and again") from None
-
-    def _awake(
-        self, work: Callable[[Machine], Found], halt: Halt | None = None, *, keeps: bool = True, trials: int = 1
-    ) -> Found:
-        """What somebody makes of the sandbox, alone in it; where it breaks down, so many times. What is not kept is
-        nobody's."""
-        try:
-            with self.guests.turns.alone(self.key, current()) as turn:
-                if halt is not None and halt.asked:
-                    raise Halted
-                for trial in range(trials):
-                    with suppress(*[Lost] * (trial + 1 < trials)):
-                        return self._work(work, turn.owner if keeps else None, turn)
-                raise AssertionError(trials)
-        except Spoiled as error:
-            told = f"The files of {self.key[1]!r} came with a snapshot and are damaged: {error}"
-            raise FakeProblem(409, told, field="id") from error
-        finally:
-            AWAKE.make_room()
-
-    def _work(self, work: Callable[[Machine], Found], owner: Key | None, turn: Turn) -> Found:
-        machine = self.guests.wake(owner)
-        machine.settle()
-        try:
-            return work(machine)
-        finally:
-            if owner is None or turn.owner is None:
-                machine.stop()
-
-
-def tell(finished: Finished, hear: Hear) -> None:
-    """Say in one go what was not heard while it ran."""
-    for stream, piece in ((STDOUT, finished.stdout), (STDERR, finished.stderr)):
-        if piece:
-            hear(stream, piece)
+    def read_scripts(self, part: Part, served: Served) -> None:
+        """These scripts from now on, as `dump` wrote them."""
+        rows = part.elements("scripts", MAX_SCRIPTS)
+        self.scripts.rows = [read_script(rows.part(index), served.providers) for index in rows.names()]

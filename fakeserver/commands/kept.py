@@ -56,6 +56,8 @@ class Kept:
         self._coming: dict[Key, Future[bytes | None]] = {}
         self._bytes = 0
         self._guard = threading.RLock()
+        self.note: Callable[[Key], None] = lambda key: None
+        """Told of each sandbox whose files are other ones, or none any more."""
 
     def __len__(self) -> int:
         return len(self._frozen) + len(self._coming)
@@ -74,12 +76,17 @@ class Kept:
             kept = self._frozen.get(key)
         return (None if coming is None else coming.result()) or kept
 
+    def at_hand(self, key: Key) -> bytes | None:
+        """The files of a sandbox, without those that are being frozen."""
+        return self._frozen.get(key)
+
     def put(self, key: Key, frozen: bytes) -> None:
         """Keep the files of a sandbox in the place of those that it had."""
         with self._guard:
             self.pop(key)
             self._frozen[key] = frozen
             self._bytes += len(frozen)
+            self.note(key)
             while len(self._frozen) > 1 and (len(self._frozen) > MAX_KEPT or self._bytes > MAX_KEPT_BYTES):
                 oldest = next(iter(self._frozen))
                 self.pop(oldest)
@@ -89,7 +96,9 @@ class Kept:
         """Keep the files of a sandbox no longer."""
         with self._guard:
             self._coming.pop(key, None)
-            self._bytes -= len(self._frozen.pop(key, b""))
+            if (frozen := self._frozen.pop(key, None)) is not None:
+                self._bytes -= len(frozen)
+                self.note(key)
 
     def move(self, old: Key, new: Key) -> None:
         """They are another sandbox's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
 
@@ -40,6 +40,11 @@ class Ageing:
         self.aged: dict[int, Document | None] = {}
         """By rank; None for a document that is gone."""
         self.gone = EMPTY
+
+    @property
+    def object_to(self) -> Callable[[Document], str | None] | None:
+        """The first member of what is kept beside a document that cannot be kept there, if anything can be."""
+        return None if self.lifetimes is None else self.lifetimes.machine.object_to
 
     def fork(self) -> Ageing:
         """The same, for somebody who will change it."""

@@ -392,12 +392,11 @@ class Collection:
         """What `load` needs to make the same collection from the same seed."""
         return {"writes": self.writes, **self._overlay.dump()}
 
-    def load(self, part: Part, check: Check) -> None:
+    def load(self, part: Part, check: Check | None) -> None:
         """Become what `dump` wrote, or refuse it and change nothing; `check` refuses documents that the provider would
-        not have."""
+        not have, and without it nothing is looked at."""
         writes, ageing = part.count("writes"), self._ageing
-        object_to = None if ageing.lifetimes is None else ageing.lifetimes.machine.object_to
-        overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, object_to)
+        overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, ageing.object_to)
         self._unshare()
         self._overlay = overlay
         self.version, self.writes = self.version + 1, writes

@@ -224,10 +224,12 @@ class Overlay:
 
     @classmethod
     def load(
-        cls, part: Part, source: Seeded | None, order: Order, check: Check, object_to: KeptCheck | None = None
+        cls, part: Part, source: Seeded | None, order: Order, check: Check | None, object_to: KeptCheck | None = None
     ) -> Overlay:
         """What `dump` wrote, over the same source; what is wrong is refused in the name of its place. `object_to` says
-        which member of what is kept beside a document cannot be."""
+        which member of what is kept beside a document cannot be. Without a `check` nothing is looked at."""
+        if check is None:
+            return cls._restore(part.rest(), source, order)
         new = cls(source if part.boolean("seeded") else None, order)
         size = new.source.size if new.source else 0
         new.layout = layout_of(_gaps(part.elements("gaps"), size))
@@ -244,6 +246,21 @@ class Overlay:
         for index, rank in enumerate(new.stored):
             if not new._is_ordered(rank):
                 raise stored.wrong(f"{index}.document", "is not in the order of the listing")
+        return new
+
+    @classmethod
+    def _restore(cls, dumped: Document, source: Seeded | None, order: Order) -> Overlay:
+        """The same of what is known to be right, and may be long."""
+        new = cls(source if dumped["seeded"] else None, order)
+        new.layout = layout_of((ordinal, width) for ordinal, width in dumped["gaps"])
+        new.hidden = BitMap([FIRST + ordinal for ordinal in dumped["hidden"]])
+        new._last = dumped["last"]
+        new.stored = {
+            rank: Stored(document, owner, stored_at, order(document), None, kept)
+            for rank, owner, stored_at, document, kept in dumped["stored"]
+        }
+        new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
+        new.ranks = new.layout.lay_out(new.ranks - new.hidden) | BitMap(new.stored.keys())
         return new
 
     def _is_ordered(self, rank: int) -> bool:

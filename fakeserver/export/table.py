@@ -183,9 +183,8 @@ class Table:
                 filters.append(described)
             except Unexportable as error:
                 self.functions.back(mark)
-                told = str(error)
-                place = f"parameter {kind.parameter!r}: "
-                unknown[kind.parameter] = told if told.startswith(place) else place + told
+                place, reason = f"parameter {kind.parameter!r}: ", str(error)
+                unknown[kind.parameter] = reason if reason.startswith(place) else place + reason
         for parameter in operation.parameters:
             try:
                 if parameter.name in unknown:

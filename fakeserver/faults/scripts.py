@@ -216,6 +216,10 @@ class FaultRule:
         return {**self.raw, "id": self.id, "seen": self.matched, "hits": self.hits, "completed": done}
 
 
+def nothing() -> None:
+    pass
+
+
 def digest_of(key: str) -> str:
     """The key holds a credential, which must not be found in a snapshot; a digest tells keys apart as well."""
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -239,6 +243,10 @@ class Faults:
         self.counters: dict[str, int] = {}
         self.made = 0
         self.applied = 0
+        self.revision = 0
+        """Raised by everything but an answer that got an effect."""
+        self.about_to_count: Callable[[], None] = nothing
+        """Called before a request is counted, which it may keep from being answered now."""
 
     @property
     def changed(self) -> bool:
@@ -249,6 +257,12 @@ class Faults:
         if len(self.rules) >= MAX_FAULTS:
             raise FakeProblem(409, f"at most {MAX_FAULTS} faults can be set; DELETE them first")
         self.rules[rule.id] = rule
+        self.revision += 1
+
+    def discard(self, identity: str) -> bool:
+        """Forget a rule; whether there was one."""
+        self.revision += 1
+        return self.rules.pop(identity, None) is not None
 
     def next_id(self) -> str:
         """A name that no rule of this world has had."""
@@ -259,6 +273,7 @@ class Faults:
         self.rules.clear()
         self.counters.clear()
         self.applied = 0
+        self.revision += 1
 
     def match(self, provider: str, operation: str, caller: str | None, query: bytes) -> FaultRule | None:
         """The script that has an effect for this request: the first one that matches and is not spent. Of a parameter
@@ -270,6 +285,8 @@ class Faults:
                 values = dict(query_pairs(query))
             if not rule.matches(provider, operation, caller, values or {}):
                 continue
+            self.about_to_count()
+            self.revision += 1
             rule.matched += 1
             if rule.matched <= rule.after or (rule.times is not None and rule.hits >= rule.times):
                 continue
@@ -283,6 +300,8 @@ class Faults:
         """Whether a requested fault happens this time: `times` of the requests with this key, after `after` others."""
         if times is None and not after:
             return True
+        self.about_to_count()
+        self.revision += 1
         digest = digest_of(key)
         count = self.counters.pop(digest, 0) + 1
         if len(self.counters) >= MAX_COUNTED:
@@ -300,6 +319,7 @@ class Faults:
         """The request with this key that got its fault last was refused: the next one has it."""
         digest = digest_of(key)
         if digest in self.counters:
+            self.revision += 1
             self.counters[digest] -= 1
 
     def dump(self) -> Document:

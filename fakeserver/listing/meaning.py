@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fakeserver.commands.guests import Guest
+from fakeserver.commands.guest import Guest
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.choices import Choice

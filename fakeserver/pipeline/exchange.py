@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,8 @@ class Answer:
     conclude: Callable[[Callable[[], Any]], Answer] = not_yet
     repeat: Repeat | None = None
     """What the answer stood on, where it can be given again."""
+    turn: Callable[[Callable[[], Answer]], Awaitable[Answer]] | None = None
+    """Who lets it be concluded, where that takes a turn."""
 
     def text(self) -> bytes:
         """The whole body."""

@@ -325,6 +325,12 @@ class Service:
         progress.remark = error.remark
         return self.refusal(error, progress, world)
 
+    def refusal_of(self, problem: Problem) -> Answer:
+        """A problem in the provider's dialect, whatever world it is in."""
+        status, body = self.provider.errors(problem, self.fixture.switches)
+        headers = {**self.provider.headers, **problem.headers}
+        return Answer(status, orjson.dumps(body), headers, self.provider.media_type)
+
     def refusal(self, problem: Problem, progress: Progress, world: World) -> Answer:
         """The problem in the provider's dialect."""
         if progress.operation is not None:

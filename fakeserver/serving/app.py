@@ -70,6 +70,8 @@ class Settings:
     """Faker's name of the locale by which, with the seed, the vocabularies are drawn; None is those of the package."""
     rate_limits: bool = True
     admin_token: str | None = None
+    began: int | None = None
+    """When the store began that worlds are kept in; None without one."""
     origins: tuple[str, ...] = ()
     """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 
@@ -134,7 +136,7 @@ class App:
         self.settings = settings
         self.latencies = Latencies()
         self.seeded = SeededDocuments(
-            Seeding(settings.seed, settings.size, wall() if settings.epoch is None else settings.epoch),
+            Seeding(settings.seed, settings.size, settings.epoch or settings.began or wall()),
             {slug: service.fixture for slug, service in services.items()},
         )
         if settings.size >= PREPARED_SIZE:
@@ -142,8 +144,12 @@ class App:
                 self.seeded.prepare(service.provider)
         for service in services.values() if settings.live else ():
             self.seeded.dues(service.provider)
-        self.worlds = Worlds(self.new_world)
+        self.services = services
+        self.worlds = self.make_worlds()
         self.serve_from(services)
+
+    def make_worlds(self) -> Worlds:
+        return Worlds(self.new_world)
 
     def serve_from(self, services: dict[str, Service]) -> None:
         """Answer with these services from now on."""
@@ -187,9 +193,17 @@ class App:
             body = b"" if ignored else await read_body(receive, self.most_of(scope, headers))
             if body is None:
                 return
-            answer = self.answer(scope, headers, body)
+            answer = await self.answer_in_turn(scope, headers, body)
         if answer is not None:
             return await send_answer(answer, scope, receive, send)
+        await self.ask_admin(scope, receive, send)
+
+    async def answer_in_turn(self, scope: Scope, headers: dict[str, str], body: bytes) -> Answer | None:
+        """The answer to a request that could not be given at once."""
+        return self.answer(scope, headers, body)
+
+    async def ask_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the admin API answer."""
         world, path = self.place(scope["path"])
         await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
 

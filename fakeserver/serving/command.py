@@ -23,13 +23,17 @@ from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving import logs, spans, tokens, variables
-from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.app import App, Settings, create_app, load_services
+from fakeserver.serving.founding import lay_foundation, open_founded
 from fakeserver.serving.listener import listen, listen_at, load_tls
 from fakeserver.serving.protocol import server_config
 from fakeserver.serving.screen import start_screen, urls_of
+from fakeserver.serving.stored import StoredApp, StoredServer
 from fakeserver.serving.watching import WatchingServer
 from fakeserver.serving.working import stop_all
-from fakeserver.worlds.flags import add_seeding
+from fakeserver.stores.store import StoreError
+from fakeserver.stores.urls import KINDS, MEMORY, store_url
+from fakeserver.worlds.flags import DEFAULT_SEED, DEFAULT_SIZE, add_seeding
 
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
@@ -41,6 +45,14 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 def add_arguments(parser: Parser) -> None:
     add_listening(parser)
     add_worlds(parser)
+    parser.add_argument(
+        "--store",
+        type=store_url,
+        default=MEMORY,
+        metavar="STORE",
+        help=f"where worlds are kept: {KINDS}, which outlives the server and is shared by all that are given it "
+        f"(default: {MEMORY})",
+    )
 
 
 def add_listening(parser: Parser) -> None:
@@ -98,7 +110,7 @@ def add_listening(parser: Parser) -> None:
 
 def add_worlds(parser: Parser) -> None:
     """What is served."""
-    add_seeding(parser)
+    add_seeding(parser, stored=True)
     add = parser.add_argument
     add(
         "--only",
@@ -112,7 +124,6 @@ def add_worlds(parser: Parser) -> None:
     add(
         "--clock",
         type=one_of(CLOCKS, "clock"),
-        default=STATIONARY,
         metavar="CLOCK",
         help=f"{LIVE}: seeded sandboxes age as time passes; {STATIONARY} (default): only when the clock is moved",
     )
@@ -146,7 +157,8 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     token = tokens.read_token(parser, parsed.admin_token, parsed.admin_token_file)
     local = parsed.uds is not None or is_loopback(parsed.host)
     made = tokens.make_token() if token is None and not local else None
-    app = create(settings_of(parsed, only=parsed.only, admin_token=token or made))
+    settings = settings_of(parsed, only=parsed.only, admin_token=token or made)
+    app = create(settings) if parsed.store == MEMORY else create_stored(parsed, settings)
     if parsed.tls:
         from fakeserver.certificates.keeping import issued
 
@@ -190,8 +202,8 @@ def listen_and_serve(
 def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: str | None = None) -> Settings:
     """What the arguments of `add_worlds` ask for, and where they are given those of `add_listening`."""
     return Settings(
-        seed=parsed.seed,
-        size=parsed.size,
+        seed=DEFAULT_SEED if parsed.seed is None else parsed.seed,
+        size=DEFAULT_SIZE if parsed.size is None else parsed.size,
         only=tuple(dict.fromkeys(only)),
         epoch=parsed.epoch,
         live=parsed.clock == LIVE,
@@ -212,6 +224,20 @@ def create(settings: Settings) -> App:
         raise UsageError(f"fakeserver: {error}") from error
 
 
+def create_stored(parsed: argparse.Namespace, settings: Settings) -> App:
+    """The application over a store."""
+    if parsed.watch:
+        raise UsageError("fakeserver: --watch and --store: a store keeps the fixtures it began with: leave one out")
+    store, settings = open_founded(parsed.store, parsed, settings)
+    try:
+        with uncollected():
+            services = load_services(settings.only, settings.fixtures, settings.locale, settings.seed)
+            return StoredApp(services, lay_foundation(store, settings, services), store)
+    except (UnusablePlugin, FixtureError, FakeProblem, StoreError) as error:
+        store.close()
+        raise UsageError(f"fakeserver: {error}") from error
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage meanwhile: what start makes stays, and looking through it again and again takes a quarter of
@@ -228,7 +254,10 @@ def uncollected() -> Iterator[None]:
 def run_server(app: App, listener: socket.socket, *, watch: bool, access_log: bool, **how: Any) -> None:
     traced, end_spans = spans.observed(app, os.environ)
     config = server_config(logs.AccessLog(traced) if access_log else traced, log_config=None, **how)
-    server = WatchingServer(config, app) if watch else uvicorn.Server(config)
+    if isinstance(app, StoredApp):
+        server: uvicorn.Server = StoredServer(config, app)
+    else:
+        server = WatchingServer(config, app) if watch else uvicorn.Server(config)
     try:
         server.run(sockets=[listener])
     finally:

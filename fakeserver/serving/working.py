@@ -18,6 +18,8 @@ def drop(piece: bytes | None) -> None:
     """Nobody wants what is emitted."""
 
 
+WAITING: set[asyncio.Future[Answer]] = set()
+"""Conclusions that wait for their turn; a loop does not hold them."""
 RUNNING: set[Callable[[], None]] = set()
 """What stops each job that has not come to its end."""
 
@@ -59,12 +61,12 @@ async def work(answer: Answer, leaves: Leaves | None = None) -> Answer:
     if job is None:
         return answer
     if job.streams:
-        answer.body = stream(job, answer.conclude, leaves)
+        answer.body = stream(job, concluding(answer), leaves)
         return answer
     waits = Waits()
     future = submit(job, waits, drop)
     if job.background:
-        loop, conclude = asyncio.get_running_loop(), answer.conclude
+        loop, conclude = asyncio.get_running_loop(), concluding(answer)
 
         def tell(done: Future[Any]) -> None:
             # A server that has stopped in the meantime keeps nothing.
@@ -85,7 +87,23 @@ async def work(answer: Answer, leaves: Leaves | None = None) -> Answer:
             await pass_time(waits.seconds, gone)
     # Whatever it is, it is raised below.
     done.exception()
+    if answer.turn is not None:
+        return await answer.turn(lambda: answer.conclude(future.result))
     return answer.conclude(future.result)
+
+
+def concluding(answer: Answer) -> Callable[[Callable[[], Any]], Any]:
+    """What concludes an answer that nobody waits for any longer; where that takes a turn, it begins to wait for it."""
+    turn = answer.turn
+    if turn is None:
+        return answer.conclude
+
+    def conclude(come: Callable[[], Any]) -> None:
+        task = asyncio.ensure_future(turn(lambda: answer.conclude(come)))
+        WAITING.add(task)
+        task.add_done_callback(WAITING.discard)
+
+    return conclude
 
 
 @contextlib.contextmanager

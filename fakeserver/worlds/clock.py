@@ -22,6 +22,10 @@ STEP = SECOND // 10
 """Real time between two views of the documents under a scaled clock."""
 
 
+Anchor = tuple[int, int, int, int, int, float, bool]
+"""What it said at which reading of the machine's clock; how much was added, now and at first; lead, factor, frozen."""
+
+
 def monotonic() -> int:
     return time.monotonic_ns() // 1_000
 
@@ -154,6 +158,17 @@ class Clock:
             "factor": self.factor,
             "aged_seconds": self.aged / SECOND,
         }
+
+    # Where its state outlives the process
+
+    @property
+    def anchor(self) -> Anchor:
+        """All that it goes on from, where the machine's clock is one that other processes have too."""
+        return self._anchor, self._since, self._added, self._initially, self.lead, self.factor, self.frozen
+
+    def resume(self, anchor: Anchor) -> None:
+        """Become a clock that had this anchor, as if it had run ever since."""
+        self._anchor, self._since, self._added, self._initially, self.lead, self.factor, self.frozen = anchor
 
     # Snapshots
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from fakeserver.documents.collection import Collection
@@ -240,13 +241,21 @@ class Documents:
             if refused:
                 yield f"{len(refused)} of {provider.slug} {name} no longer fit and are gone, the first is {refused[0]}"
 
+    def __copy__(self) -> Documents:
+        """A view that stays as it is while this is changed."""
+        new = Documents(self.seeded, self.seeding, live=self._live)
+        new._tenants = {
+            place: {name: copy(each) for name, each in tenants.items()} for place, tenants in self._tenants.items()
+        }
+        return new
+
     def dump(self) -> Document:
         """The collections that are not just as the seed made them, by provider (and kind: `slug/kind`) and tenant."""
         dumped = {
             f"{slug}/{kind}" if kind else slug: {
                 name: collection.dump() for name, collection in tenants.items() if not collection.untouched
             }
-            for (slug, kind), tenants in self._tenants.items()
+            for (slug, kind), tenants in sorted(self._tenants.items())
         }
         return {place: tenants for place, tenants in dumped.items() if tenants}
 

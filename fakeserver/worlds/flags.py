@@ -10,18 +10,24 @@ from fakeserver.arguments import MAX_SEED, Parser, integer
 from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.instants import EARLIEST_EPOCH, LATEST_EPOCH, at, read_rfc3339
 
-DEFAULT_SIZE = 1_000
+DEFAULT_SEED, DEFAULT_SIZE = 0, 1_000
 
 
-def add_seeding(parser: Parser, *, most: int = MAX_SIZE, epoch: int | None = None) -> None:
+def add_seeding(parser: Parser, *, most: int = MAX_SIZE, epoch: int | None = None, stored: bool = False) -> None:
     """`most` is how many documents the command can have, and `epoch` what it counts dates from where nobody says so;
-    without one that is the moment at which a world comes into being."""
+    without one that is the moment at which a world comes into being. Where worlds may be `stored`, seed and size are
+    None when nobody names them."""
     add = parser.add_argument
-    add("--seed", type=integer(0, MAX_SEED), default=0, help="which world (default: 0)")
+    add(
+        "--seed",
+        type=integer(0, MAX_SEED),
+        default=None if stored else DEFAULT_SEED,
+        help=f"which world (default: {DEFAULT_SEED}{', or that of the store' if stored else ''})",
+    )
     add(
         "--size",
         type=integer(0, most),
-        default=DEFAULT_SIZE,
+        default=None if stored else DEFAULT_SIZE,
         help=f"documents per provider, over all its tenants, up to {most:,} (default: {DEFAULT_SIZE})",
     )
     when = "when each comes into being" if epoch is None else at(epoch)[:10]

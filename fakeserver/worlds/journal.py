@@ -69,9 +69,6 @@ class Journal:
 
     def add(self, exchange: Exchange) -> None:
         """One more request."""
-        if self.total - self._counted >= MAX_ENTRIES:
-            self.count()
-        self.total += 1
         last, self._last = self._last, exchange
         self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
         again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation)
@@ -80,6 +77,13 @@ class Journal:
             exchange = replace(exchange, remarks=(*exchange.remarks, *found)) if found else exchange
         if exchange.retry_after is not None and exchange.retry_after.isdigit():
             self._retry_at[exchange.provider, exchange.caller] = exchange.instant + int(exchange.retry_after) * SECOND
+        self._append(exchange)
+
+    def _append(self, exchange: Exchange) -> None:
+        """Keep it in the ring."""
+        if self.total - self._counted >= MAX_ENTRIES:
+            self.count()
+        self.total += 1
         self._ring.append(exchange)
 
     def _find_remarks(self, exchange: Exchange, last: Exchange | Entry | None) -> Iterator[str]:
@@ -113,7 +117,7 @@ class Journal:
             "total": self.total,
             "repeated": self._repeated,
             "retry_at": [[*client, instant] for client, instant in self._retry_at.items()],
-            "entries": [entry.dump() for entry in [*self.entries()][::-1]],
+            "entries": [entry.dump() for entry in self.newest(MAX_ENTRIES)[::-1]],
         }
 
     def load(self, part: Part, served: object = None) -> None:
@@ -123,14 +127,19 @@ class Journal:
             entry = Entry.load(rows.part(index), after=last)
             self._ring.append(entry)
             self._last, last = entry, entry.number
+        self.total = part.count("total", last)
+        self._counted = self.total
+        self._load_memory(part)
+        part.end()
+
+    def _load_memory(self, part: Part) -> None:
+        """What client warnings need beside the entries."""
         waits = part.elements("retry_at", MAX_ENTRIES)
         for index in waits.names():
             row = waits.row(index, ("provider", "caller", "instant"))
             client = row.maybe("provider"), row.maybe("caller")
             self._retry_at[client] = row.integer("instant", FIRST_INSTANT, LATEST_RETRY)
-        self.total, self._repeated = part.count("total", last), part.count("repeated")
-        self._counted = self.total
-        part.end()
+        self._repeated = part.count("repeated")
 
     # Reading
 

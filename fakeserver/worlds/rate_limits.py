@@ -67,7 +67,7 @@ class Limits:
         if not 0 <= now - start < limit.seconds * SECOND:
             used, start = 0.0, now
         if keep:
-            self._keep(key, used + 1, start)
+            self._keep(key, used + 1, start, taken=1)
         left = limit.capacity - int(used) - 1
         wait = -int((now - start - limit.seconds * SECOND) // SECOND)
         return left, wait, wait
@@ -82,15 +82,15 @@ class Limits:
             used = max(0.0, used - (now - counted_at) / (per_token * SECOND))
         if used + 1 > capacity + SLACK:
             if keep:
-                self._keep(key, used, now)
+                self._keep(key, used, now, taken=0)
             return -1, math.ceil((used + 1 - capacity) * per_token), math.ceil(capacity * per_token)
         used = min(used + 1, capacity)
         if keep:
-            self._keep(key, used, now)
+            self._keep(key, used, now, taken=1)
         left = int(capacity - used + SLACK)
         return left, 1, math.ceil((capacity - left) * per_token)
 
-    def _keep(self, key: tuple[str, ...], used: float, instant: int) -> None:
+    def _keep(self, key: tuple[str, ...], used: float, instant: int, taken: int) -> None:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
             del self.counters[next(iter(self.counters))]
         self.counters[key] = (used, instant)

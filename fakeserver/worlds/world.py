@@ -14,7 +14,7 @@ from fakeserver.faults.scripts import FaultRule, Faults
 from fakeserver.listing.meaning import Write
 from fakeserver.problems import Document
 from fakeserver.provider import Provider
-from fakeserver.worlds.clock import Clock
+from fakeserver.worlds.clock import Clock, monotonic
 from fakeserver.worlds.documents import (
     Documents,
     Refuse,
@@ -26,6 +26,7 @@ from fakeserver.worlds.documents import (
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 from fakeserver.worlds.settings import Settings
+from fakeserver.worlds.shared import SharedJournal, SharedLimits
 from fakeserver.worlds.state import State
 
 Wall = Callable[[], int]
@@ -44,11 +45,24 @@ class Renewal(Protocol):
         ...
 
 
+class Log(Protocol):
+    """What keeps a world's writes beyond this process."""
+
+    def begin(self) -> None:
+        """Called before documents are changed, which it may keep from being done now."""
+        ...
+
+    def write(self, slug: str, at: int, changes: Mapping[tuple[str, str], Sequence[Change]]) -> None:
+        """These changes were made of a provider's documents, by kind and tenant, `at` microseconds after the epoch."""
+        ...
+
+
 class World:
     """All state of one namespace; the one at the root has no name. What it has of its own, besides the secret that its
     cursors are signed with, are its `parts`. It comes into being at its `epoch` (if none is given, that of the seeded
-    documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch. In a `live` one
-    the seeded documents age by themselves."""
+    documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch, and the clock
+    runs by that of the `machine`. In a `live` one the seeded documents age by themselves. A `shared` one is kept
+    beyond its process, and other processes may have it too."""
 
     def __init__(
         self,
@@ -57,22 +71,28 @@ class World:
         *,
         epoch: int | None = None,
         wall: Wall | None = None,
+        machine: Wall = monotonic,
+        shared: bool = False,
         live: bool = False,
         rate_limits: bool = True,
     ) -> None:
         self._origin = seeded
         self._epoch = seeded.seeding.epoch if epoch is None else epoch
         self._wall = wall
+        self._machine = machine
+        self._shared = shared
         self.live = live
         self._rate_limits = rate_limits
         self._taken_over = 0
+        self.log: Log | None = None
+        """What keeps its writes, if anything does."""
         self.name = name
         self.secret = key_of(seeded.seeding.seed, name)
-        clock = self.clock = Clock(self._epoch, wall=wall, live=live)
+        clock = self.clock = Clock(self._epoch, machine, wall, live=live)
         self.settings = self._initial_settings()
         self.faults = Faults(seeded.seeding.seed)
-        self.limits = Limits()
-        self.journal = Journal()
+        self.limits = SharedLimits() if shared else Limits()
+        self.journal: Journal = SharedJournal() if shared else Journal()
         self.guests = Guests(lambda: clock.now)
         self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch), live=live)
 
@@ -171,6 +191,8 @@ class World:
         """Make all writes as one, as of an instant that is not before any other, or raise a `ChangeError` and change
         nothing. What follows for the files of sandboxes is done `after` that, and then those of sandboxes that have
         ended by it are forgotten."""
+        if self.log is not None:
+            self.log.begin()
         at = now - self.seeding.dated
         # What several writes change in one collection is worked out together: one of them may move what another names.
         changes: dict[tuple[str, str], list[Change]] = {}
@@ -181,6 +203,8 @@ class World:
             collection = self.collections(provider, kind, now)[tenant]
             pending.append((kind, collection, collection.effects_of(made, at)))
         self.documents.write(provider, pending)
+        if self.log is not None:
+            self.log.write(provider.slug, at, changes)
         for follow in after:
             follow()
         if any(effects.cleared for _, _, effects in pending):
@@ -188,6 +212,15 @@ class World:
         else:
             changed = (identity for _, _, effects in pending for identity in effects.documents)
             self._bury(provider, [each for each in changed if self.guests.holds(provider.slug, each)], now)
+
+    def repeat(self, provider: Provider, at: int, changes: Mapping[tuple[str, str], Iterable[Change]]) -> None:
+        """Make a write once more that was made `at` microseconds after the epoch, here or in another process."""
+        pending = [
+            (kind, collection, collection.effects_of(made, at))
+            for (kind, tenant), made in changes.items()
+            for collection in [self.documents.of(provider, kind)[tenant]]
+        ]
+        self.documents.write(provider, pending)
 
     def bury(self, provider: Provider, now: int | None = None) -> None:
         """Forget the files of all of a provider's sandboxes that have ended by now, whatever ended them."""
@@ -266,6 +299,8 @@ class World:
             self.name,
             epoch=seeding.epoch,
             wall=self._wall,
+            machine=self._machine,
+            shared=self._shared,
             live=self.live,
             rate_limits=self._rate_limits,
         )

@@ -47,12 +47,16 @@ SIZE = 20
 FAULT = {"provider": "prime", "operation": "listSandboxes", "code": 503}
 
 CONSTANT = "what the world is made from, and nothing changes"
+KEPT_BY = "what keeps the world beyond its process, if anything does; none of its state"
 WORKED_OUT = "worked out again when it is asked for"
 EXCEPTED: dict[Key, str] = {
     ("World", "name"): "a world that takes over another's state keeps its own",
     ("World", "_origin"): "a reset leads back to the seed that this server was started with",
     ("World", "_epoch"): "a reset leads back to the epoch at which this world came into being",
     ("World", "_wall"): CONSTANT,
+    ("World", "_machine"): CONSTANT,
+    ("World", "_shared"): CONSTANT,
+    ("World", "log"): KEPT_BY,
     ("World", "live"): CONSTANT,
     ("Documents", "_live"): CONSTANT,
     ("Documents", "_living"): "where something may live by the running clock; whoever looks in vain finds nothing",
@@ -66,9 +70,14 @@ EXCEPTED: dict[Key, str] = {
     ("Clock", "_since"): "the machine's clock at the last change; what has passed since is in `now` and `added`",
     ("Settings", "initial"): CONSTANT,
     ("Faults", "seed"): CONSTANT,
+    ("Faults", "revision"): "only rises; tells whoever keeps the faults that they are other ones",
+    ("Faults", "about_to_count"): KEPT_BY,
     ("Guests", "ran"): "which commands were run is in no snapshot, and that of a new world",
     ("Guests", "turns"): "who works in which sandbox at the moment",
     ("Guests", "_guard"): "a lock",
+    ("Guests", "revision"): "only rises; tells whoever keeps the scripts that they are other ones",
+    ("Guests", "outlasting"): KEPT_BY,
+    ("Kept", "note"): KEPT_BY,
     ("Kept", "_guard"): "a lock",
     ("Kept", "_coming"): "files that are being frozen, for which a snapshot waits",
     ("Guests", "_variables"): "they may be secrets, so no snapshot has them",

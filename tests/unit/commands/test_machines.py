@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from fakeserver.commands import awake as implementation
-from fakeserver.commands.guests import Guest, Guests
+from fakeserver.commands.guest import Guest
+from fakeserver.commands.guests import Guests
 from fakeserver.commands.machines import MAX_PROCESSES, NoRoom, OtherWish
 from fakeserver.commands.processes import MAX_INPUT_BYTES, Process
 from fakeserver.instants import SECOND

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from fakeserver.commands.guests import Guest, Guests
+from fakeserver.commands.guest import Guest
+from fakeserver.commands.guests import Guests
 from fakeserver.interpreter.orders import KILLED, Finished, Halt, Order
 
 NOW = 10**15

@@ -1,0 +1,375 @@
+"""Keeping worlds in a store: who may change them when, what is kept of it, and what is done when it cannot be.
+
+All that changes a world is done in turns. Those that wait together are one batch: the store is begun, which keeps all
+other processes out; what they did is followed; each has its turn; and what has come of it is committed, in a thread.
+Only then does anybody learn of it: whoever reads meanwhile waits. If it cannot be committed, the worlds are read again
+as they were, and everybody in the batch is told why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import orjson
+
+from fakeserver.problems import Document
+from fakeserver.serving.stored_worlds import (
+    IS_ANEW,
+    IS_DROPPED,
+    New,
+    StoredWorlds,
+    Wall,
+    encode,
+    sandboxes_of,
+    snapshot_of,
+    to_keep,
+)
+from fakeserver.stores.store import Change, Journalled, Key, Left, Store, Unavailable
+from fakeserver.worlds.ledger import Taken
+from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, SharedJournal
+from fakeserver.worlds.world import World
+
+LOCK_SECONDS = 5.0
+"""Until others who do not let go of the store count as its failure."""
+MAX_BATCH = 64
+"""Turns in one batch."""
+ROWS_TO_COMPACT, PER_ROW = 5_000, 20
+"""Rows of a world's log until a snapshot takes their place; of one with many writes, one for so many of them."""
+
+log = logging.getLogger("fakeserver")
+Found = TypeVar("Found")
+Act = Callable[[Change], None]
+"""What is done to the store when a batch is committed."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """Something that waits to be done, and who is told of what comes of it."""
+
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    async def take(self) -> None:
+        try:
+            self.result = self.work()
+            if inspect.isawaitable(self.result):
+                self.result = await self.result
+        except Exception as error:
+            self.error = error
+
+    def tell(self, error: BaseException | None = None) -> None:
+        """Let whoever waits go on."""
+        error = error or self.error
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(error)
+
+
+class Keeper:
+    """Keeps the worlds of one process in a store."""
+
+    def __init__(self, store: Store, wall: Wall) -> None:
+        self.store = store
+        self.trouble: Unavailable | None = None
+        """Why nothing could be kept the last time."""
+        self.unreadable: Unavailable | None = None
+        """Why what was read might be wrong."""
+        self.news = 0
+        """How often others may have committed something."""
+        self.worlds: StoredWorlds
+        self._wall = wall
+        self._position = store.position()
+        self._queue: deque[Turn] = deque()
+        self._runner: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fakeserver-store")
+        self._acts: list[Act] = []
+        self._undone: list[Callable[[], None]] = []
+        self._compacting: asyncio.Task[None] | None = None
+
+    def attach(self, worlds: StoredWorlds) -> None:
+        """These are the worlds, with the one at the root; a store without it begins with it."""
+        self.worlds = worlds
+        self._acts = []
+        self._collect(set())
+        acts, self._acts = self._acts, []
+        for act in acts:
+            self.enter(act)
+        worlds.is_turn = False
+
+    def enter(self, act: Act) -> None:
+        """Have something done to the store before the server begins to answer."""
+        change = self.store.change(LOCK_SECONDS)
+        if change is None:
+            raise self._locked()
+        try:
+            self._follow()
+            self._position = max(self._position, commit(change, [act]))
+        except BaseException:
+            change.undo()
+            raise
+
+    # Reading
+
+    def is_current(self) -> bool:
+        """Whether whoever only reads finds all that anybody was told of."""
+        if self.worlds.is_turn or self.worlds.stale or self.unreadable is not None:
+            return False
+        try:
+            if self.store.has_news():
+                self.news += 1
+                self._follow()
+        except Unavailable as error:
+            self._note(error)
+            return False
+        return not self.worlds.stale
+
+    def look(self) -> None:
+        """Follow what others have done, between two turns."""
+        if self.store.has_news():
+            self.news += 1
+            if not self.worlds.is_turn:
+                self._follow()
+
+    def _follow(self) -> None:
+        rows, doubtful = self.store.rows_after(self._position)
+        self.worlds.doubt(doubtful)
+        for row in rows:
+            self.worlds.follow(row)
+            self._position = row.number
+
+    def now(self) -> int:
+        """By the clock of the worlds."""
+        return self._wall()
+
+    # Changing
+
+    async def follow(self) -> None:
+        """Do what all others have done by now."""
+        await self.turn(lambda: None)
+
+    async def keep(self, world: World) -> None:
+        """Keep what has happened to a world by now."""
+        await self.turn(lambda: self.worlds.used.setdefault(world))
+
+    async def turn(self, work: Callable[[], Found]) -> Found:
+        """What somebody does who may change worlds, once it is kept. `Unavailable`: it was not, and is undone."""
+        found: Found = await self._wait_for(work)
+        return found
+
+    async def turn_for(self, work: Callable[[], Awaitable[Found]]) -> Found:
+        """The same for what itself waits, and lets nobody else change anything meanwhile."""
+        found: Found = await self._wait_for(work)
+        return found
+
+    async def _wait_for(self, work: Callable[[], Any]) -> Any:
+        turn = Turn(work, asyncio.get_running_loop().create_future())
+        self._queue.append(turn)
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        return await turn.done
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch: list[Turn] = []
+            try:
+                await self._do(batch)
+            except Exception as error:
+                if isinstance(error, Unavailable):
+                    self._note(error)
+                else:
+                    log.error("the store %s: unforeseen", self.store.name, exc_info=error)
+                for turn in batch or self._waiting():
+                    turn.tell(error)
+            else:
+                for turn in batch:
+                    turn.tell()
+
+    def _waiting(self) -> list[Turn]:
+        waiting = [*self._queue]
+        self._queue.clear()
+        return waiting
+
+    async def _do(self, batch: list[Turn]) -> None:
+        """One batch, from its begin to its commit."""
+        if self.unreadable is not None:
+            raise self.unreadable
+        change, touched = await self._begin(), set[World]()
+        self.worlds.is_turn = True
+        self._acts, self._undone = [], []
+        try:
+            self._follow()
+            self.worlds.renew()
+            self._collect(touched)
+            if not self._acts:
+                self._compact_one()
+            while self._queue and len(batch) < MAX_BATCH:
+                turn = self._queue.popleft()
+                batch.append(turn)
+                await turn.take()
+                self._collect(touched)
+            if not self._acts:
+                return change.undo()
+            position = await self._in_thread(commit, change, self._acts)
+        except BaseException:
+            change.undo()
+            self._give_up(touched)
+            raise
+        finally:
+            self.worlds.is_turn = False
+            self.worlds.gone.clear()
+        self._position, self.trouble = max(self._position, position), None
+
+    async def _in_thread(self, work: Callable[..., Found], *arguments: Any) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def _begin(self) -> Change:
+        """Let no other process change anything."""
+        change = self.store.change(0) or await self._in_thread(self.store.change, LOCK_SECONDS)
+        if change is None:
+            raise self._locked()
+        return change
+
+    def _locked(self) -> Unavailable:
+        return Unavailable("locked", f"the store {self.store.name} is held by somebody else")
+
+    def _give_up(self, touched: Iterable[World]) -> None:
+        """Nothing of a batch was kept: what it changed is read again before anybody sees it."""
+        for undo in self._undone:
+            undo()
+        self.worlds.doubt(world.name for world in touched)
+
+    def _note(self, error: Unavailable) -> None:
+        if self.trouble is None or self.trouble.reason != error.reason:
+            log.error("%s", error)
+        self.trouble = error
+
+    def act(self, act: Act, undo: Callable[[], None] | None = None) -> None:
+        """Have something done to the store with this batch; and what is done if that fails."""
+        self._acts.append(act)
+        if undo is not None:
+            self._undone.append(undo)
+
+    # What is kept of a turn
+
+    def _collect(self, touched: set[World]) -> None:
+        """Note what has happened to the worlds that were used."""
+        worlds, at = self.worlds, self._wall()
+        for name in worlds.to_drop:
+            self.act(partial(drop, name, at))
+        worlds.to_drop.clear()
+        for name, new in worlds.new.items():
+            self.act(partial(add, name, new, at), partial(worlds.let_go, name))
+        worlds.new.clear()
+        used = {worlds.root: None, **worlds.used}
+        worlds.used.clear()
+        for world in used:
+            ledger = worlds.ledgers.get(world)
+            taken = None if ledger is None else ledger.take()
+            if not taken:
+                continue
+            touched.add(world)
+            self._acts += acts_of(world, taken, at)
+            worlds.rows[world.name] = worlds.rows.get(world.name, 0) + 1
+            if taken.anew and ledger is not None:
+                worlds.attend(world, ledger)
+                worlds.rows[world.name] = 0
+
+    # Snapshots in the place of rows
+
+    def _compact_one(self) -> None:
+        """Begin to write a world down whose log has become long; it is as the store has it."""
+        worlds = self.worlds
+        if self._compacting is not None and not self._compacting.done():
+            return
+        for name, rows in worlds.rows.items():
+            if rows >= ROWS_TO_COMPACT:
+                world = worlds.at_hand(name)
+                worlds.rows[name] = 0 if world is None else self.store.rows_of(name)
+                if world is not None and worlds.rows[name] >= max(ROWS_TO_COMPACT, world.writes // PER_ROW):
+                    compaction = self._compact(name, snapshot_of(world), self._position, worlds.rows[name])
+                    self._compacting = asyncio.create_task(compaction)
+                    return
+
+    async def _compact(self, name: str, snapshot: Document, upto: int, rows: int) -> None:
+        encoded = await asyncio.to_thread(encode, snapshot)
+        with contextlib.suppress(Unavailable):
+            await self.turn(lambda: self.act(lambda change: change.put_snapshot(name, encoded, upto)))
+            self.worlds.rows[name] = max(0, self.worlds.rows.get(name, 0) - rows)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self.store.close()
+
+
+def commit(change: Change, acts: Sequence[Act]) -> int:
+    """Do all of it, and have it last; the number of the newest row."""
+    for act in acts:
+        act(change)
+    return change.commit()
+
+
+def add(name: str, new: New, at: int, change: Change) -> None:
+    change.add_world(name, new.epoch, new.anchor, at)
+
+
+def drop(name: str, at: int, change: Change) -> None:
+    change.drop_world(name, at)
+    change.append(name, at, IS_DROPPED)
+
+
+def acts_of(world: World, taken: Taken, at: int) -> Iterator[Act]:
+    """What keeps all that has happened to a world."""
+    name = world.name
+    if taken.anew:
+        yield from replacing(world, at)
+        return
+    if taken.emptied:
+        yield lambda change: change.clear_journal(name)
+    for key, left in taken.left.items():
+        yield partial(keep_left, name, key, to_keep(left))
+    entries = orjson.dumps(taken.entries)
+    yield lambda change: change.append(name, at, entries)
+
+
+def keep_left(name: str, key: Key, left: Left | None, change: Change) -> None:
+    change.put_left(name, key, left)
+
+
+def replacing(world: World, at: int) -> Iterator[Act]:
+    """What keeps another world in the place of the one that was there."""
+    name, snapshot, left = world.name, snapshot_of(world), dict(sandboxes_of(world))
+    counters, journal = dict(world.limits.counters), journal_of(world)
+
+    def replace(change: Change) -> None:
+        for clear in (change.clear_left, change.clear_counters, change.clear_journal):
+            clear(name)
+        for key, each in left.items():
+            change.put_left(name, key, each)
+        change.put_counters(name, counters)
+        change.put_journal(name, journal, MAX_SHARED_ENTRIES)
+        change.append(name, at, IS_ANEW)
+        change.put_snapshot(name, encode(snapshot))
+
+    yield replace
+
+
+def journal_of(world: World) -> Journalled:
+    """A journal as a store keeps it."""
+    journal = world.journal
+    assert isinstance(journal, SharedJournal)
+    entries = [(entry.number, orjson.dumps(entry.dump())) for entry in journal.entries()]
+    return Journalled(journal.total, entries[::-1], orjson.dumps(journal.memory()).decode())

@@ -1,0 +1,16 @@
+"""The refusal of what a store cannot keep, or of what might be wrong without it."""
+
+from __future__ import annotations
+
+from fakeserver.problems import Problem
+from fakeserver.stores.store import Unavailable
+
+STORE_HEADER = "X-Fakeserver-Store"
+"""Why an answer is not there: what is wrong with the store, in one word."""
+RETRY_SECONDS = 1
+
+
+def unavailable(error: Unavailable) -> Problem:
+    """A 503 that says what is wrong."""
+    detail = f"The store of this fake is {error.reason}; nothing has changed"
+    return Problem(503, "unavailable", detail, headers={STORE_HEADER: error.reason, "Retry-After": str(RETRY_SECONDS)})

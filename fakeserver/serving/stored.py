@@ -1,0 +1,219 @@
+"""The application over a store: worlds outlive the process, and other processes have them too.
+
+What only reads is answered at once, as without a store, once it is sure that nothing has happened elsewhere. All else
+takes turns (`keeping`), and what cannot be kept is a 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TypeVar
+
+import uvicorn
+from starlette.types import Message, Receive, Scope, Send
+
+from fakeserver.admin.reading import MAX_BODY_BYTES
+from fakeserver.admin.responses import problem_response
+from fakeserver.pipeline.exchange import Answer, own_refusal
+from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import FakeProblem
+from fakeserver.serving.app import ADMIN, BODILESS, App, Settings, read_body, split_namespace
+from fakeserver.serving.claims import Claims
+from fakeserver.serving.keeping import Keeper
+from fakeserver.serving.refusing import unavailable
+from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall
+from fakeserver.serving.telling import Telling
+from fakeserver.stores.store import Store, Unavailable
+from fakeserver.worlds.ledger import Ledger, OutOfTurn
+from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.world import World
+
+Taken = TypeVar("Taken", Answer, Answer | None)
+HEALTH, LIVE = "/health", "/requests/live"
+TOLD = ("/requests", "/metrics", "/snapshot")
+"""Calls of the admin API that read what all processes have answered."""
+
+
+class StoredApp(App):
+    """See the module."""
+
+    def __init__(self, services: dict[str, Service], settings: Settings, store: Store) -> None:
+        self.store = store
+        self.wall = Wall()
+        self.keeper = Keeper(store, self.wall)
+        self.claims = Claims(self.keeper, store)
+        super().__init__(services, settings)
+        self.telling = Telling(self.keeper, self.stored, services)
+
+    # Its worlds
+
+    def make_worlds(self) -> Worlds:
+        self.stored = StoredWorlds(self.store, self.make_world, Trusting(self.services), self.wall, self.attend)
+        self.keeper.attach(self.stored)
+        return self.stored
+
+    def make_world(self, name: str, epoch: int | None) -> World:
+        """A world that comes into being now, or did at an epoch."""
+        pinned = self.settings.epoch
+        began = None if name else self.settings.began
+        return World(
+            self.seeded,
+            name,
+            epoch=epoch or pinned or began or self.wall(),
+            wall=self.wall if pinned is None else None,
+            machine=self.wall,
+            shared=True,
+            live=self.settings.live,
+            rate_limits=self.settings.rate_limits,
+        )
+
+    def attend(self, world: World, ledger: Ledger) -> None:
+        """Have a world's sandboxes kept, and claimed by whoever works in them."""
+        world.guests.outlast(self.claims.of(world, ledger))
+
+    # Requests
+
+    def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
+        if scope["method"] not in BODILESS or not self.telling.begun or not self.keeper.is_current():
+            return None
+        try:
+            return super().at_once(scope, body)
+        except OutOfTurn:
+            return None
+
+    def repeat(self, kept: Repeat) -> Answer | None:
+        if not self.keeper.is_current():
+            return None
+        try:
+            return super().repeat(kept)
+        except OutOfTurn:
+            return None
+
+    def answer(self, scope: Scope, headers: dict[str, str], body: bytes = b"") -> Answer | None:
+        answer = super().answer(scope, headers, body)
+        if answer is not None and answer.job is not None:
+            answer.turn = lambda conclude: self.take_turn(conclude, scope, headers)
+        return answer
+
+    def begin(self) -> None:
+        """Look at the store from now on, on the loop that runs."""
+        self.telling.begin()
+        self.claims.begin()
+
+    async def answer_in_turn(self, scope: Scope, headers: dict[str, str], body: bytes) -> Answer | None:
+        self.begin()
+        if self.asks_admin(scope["path"], headers):
+            return None
+        if scope["method"] in BODILESS and self.keeper.is_current():
+            try:
+                return self.answer(scope, headers, body)
+            except OutOfTurn:
+                pass
+        return await self.take_turn(lambda: self.answer(scope, headers, body), scope, headers)
+
+    async def take_turn(self, work: Callable[[], Taken], scope: Scope, headers: dict[str, str]) -> Taken | Answer:
+        """The answer that a turn comes to, or that it cannot be kept."""
+        try:
+            return await self.keeper.turn(work)
+        except Unavailable as error:
+            return self.refuse(error, scope, headers)
+
+    def refuse(self, error: Unavailable, scope: Scope, headers: dict[str, str]) -> Answer:
+        """A 503, as the provider says it."""
+        problem = unavailable(error)
+        try:
+            found = self.at_host(headers)
+            service = found[0] if found is not None else self.serving(split_namespace(scope["path"])[1])[0]
+        except FakeProblem:
+            answer = own_refusal(FakeProblem(problem.status, problem.detail))
+            answer.headers.update(problem.headers)
+            return answer
+        return service.refusal_of(problem)
+
+    # The admin API
+
+    async def ask_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A call is one turn, and its answer leaves when that is kept. But who looks on as the journal grows looks for
+        long, and how the server is shall be known when nothing can be kept."""
+        path = split_namespace(scope["path"])[1][len(ADMIN) :] or "/"
+        try:
+            if path == HEALTH:
+                await self.tell_health(scope, receive, send)
+            elif path == LIVE:
+                world = (await self.keeper.turn(lambda: self.place(scope["path"])))[0]
+                async with self.telling.on_and_on(world):
+                    await super().ask_admin(scope, receive, send)
+            else:
+                await self.ask_in_turn(path, scope, receive, send)
+        except Unavailable as error:
+            problem = unavailable(error)
+            response = problem_response(FakeProblem(problem.status, problem.detail))
+            response.headers.update(problem.headers)
+            await response(scope, receive, send)
+        except FakeProblem as problem:
+            await problem_response(problem)(scope, receive, send)
+
+    async def ask_in_turn(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive, MAX_BODY_BYTES)
+        if body is None:
+            return
+        if path.startswith(TOLD):
+            world = (await self.keeper.turn(lambda: self.place(scope["path"])))[0]
+            await self.telling.gather(world)
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        async def work() -> None:
+            # It is done once; only a whole answer is sent.
+            messages.clear()
+            await App.ask_admin(self, scope, replaying(body), keep)
+
+        await self.keeper.turn_for(work)
+        for message in messages:
+            await send(message)
+
+    async def tell_health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whether the server can do its work; a balancer sends nobody to one that cannot."""
+        error = await self.telling.find_trouble()
+        if error is not None:
+            raise error
+        await super().ask_admin({**scope, "store": self.store.name}, receive, send)
+
+    async def close(self) -> None:
+        """Tell the others what is still to be told, and let go of the store."""
+        await self.telling.end()
+        self.keeper.close()
+
+
+def replaying(body: bytes) -> Receive:
+    """What receives a body that is there, and then waits for ever."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    return receive
+
+
+class StoredServer(uvicorn.Server):
+    """uvicorn's server, which looks at its store while it serves, and lets go of it behind the last answer."""
+
+    def __init__(self, config: uvicorn.Config, app: StoredApp) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def main_loop(self) -> None:
+        self._app.begin()
+        await super().main_loop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await self._app.close()

@@ -1,0 +1,314 @@
+"""Worlds of a store: made of what is kept of them, and told what other processes did to them."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+
+import orjson
+
+from fakeserver.admin.part import Part
+from fakeserver.admin.snapshots import VERSION, Serving, secret_of, seeding_of
+from fakeserver.commands.guests import Left
+from fakeserver.commands.ran import Key
+from fakeserver.documents.overlay import Check
+from fakeserver.faults.scripts import FaultRule
+from fakeserver.machine import time
+from fakeserver.parts import Part as AnyPart
+from fakeserver.pipeline.service import Service
+from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.provider import Provider
+from fakeserver.stores import store as stores
+from fakeserver.stores.store import Kept, Listed, Row, Store
+from fakeserver.worlds.ledger import ANEW, DROPPED, FILES, Entry, Ledger, OutOfTurn, anchor_of, repeat
+from fakeserver.worlds.namespaces import NAME, Worlds
+from fakeserver.worlds.shared import SharedJournal, SharedLimits
+from fakeserver.worlds.world import World
+
+PARTS = ("settings", "faults", "documents")
+"""Of a world, those that a snapshot in a store has; the others are kept by themselves."""
+PIECE = 500
+"""Documents that are encoded in one go."""
+MAX_STORED = 100_000
+"""Namespaces that a store keeps."""
+IS_ANEW, IS_DROPPED = orjson.dumps([[ANEW]]), orjson.dumps([[DROPPED]])
+"""Rows by which whoever has a world learns that another has taken its place, or none."""
+
+
+class Wall:
+    """The clock of the worlds, in microseconds since 1970, which no process sees go back behind what is kept."""
+
+    def __init__(self) -> None:
+        self._least = 0
+
+    def __call__(self) -> int:
+        self._least = max(self._least, time.time_ns() // 1_000)
+        return self._least
+
+    def reach(self, instant: int) -> None:
+        """It is at least so late."""
+        self._least = max(self._least, instant)
+
+
+@dataclass(frozen=True, slots=True)
+class Trusting:
+    """What is kept is held against nothing but its form: it was checked when it came."""
+
+    services: Mapping[str, Service]
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        return {slug: service.provider for slug, service in self.services.items()}
+
+    def script(self, part: AnyPart, identity: str) -> FaultRule:
+        return Serving(self.services).script(part, identity)
+
+    def check(self, slug: str, kind: str = "") -> Check | None:
+        return None
+
+
+@dataclass(slots=True)
+class New:
+    """A world that is not kept yet."""
+
+    epoch: int
+    anchor: str
+
+
+class StoredWorlds(Worlds):
+    """The worlds of a store that this process has at hand. `is_turn` says whether they may be changed now; only then
+    does one come into being, since all processes must have the same. `attend` is told of each that is at hand, to have
+    its sandboxes kept."""
+
+    def __init__(
+        self,
+        store: Store,
+        make: Callable[[str, int | None], World],
+        served: Trusting,
+        wall: Wall,
+        attend: Callable[[World, Ledger], None],
+    ) -> None:
+        self._store = store
+        self.attend = attend
+        self._make_of = make
+        self._served = served
+        self._wall = wall
+        self.is_turn = True
+        self.used: dict[World, None] = {}
+        """Those that somebody may have changed since they were asked what has happened."""
+        self.left_late: set[World] = set()
+        """Those in whose sandboxes something was left by what goes on there by itself; any thread adds to it."""
+        self.stale: set[str] = set()
+        """Those that are no longer as they are kept."""
+        self.new: dict[str, New] = {}
+        self.gone: set[str] = set()
+        """Those that were dropped in this batch of turns."""
+        self.to_drop: list[str] = []
+        self.ledgers: dict[World, Ledger] = {}
+        self.rows: dict[str, int] = {}
+        """By world, about how many rows its log has behind its snapshot."""
+        super().__init__(self._find)
+
+    # What requests ask
+
+    def named(self, name: str) -> World:
+        world = super().named(name)
+        self.used[world] = None
+        return world
+
+    def at_hand(self, name: str) -> World | None:
+        """A world, if this process has it."""
+        return self.root if name == "" else self._named.get(name)
+
+    def use_late(self) -> None:
+        """Those count as used."""
+        late, self.left_late = self.left_late, set()
+        for world in late:
+            if world in self.ledgers:
+                self.used[world] = None
+
+    def known(self, name: str) -> World:
+        return self.named(name) if name in self._named or (name and self._is_kept(name)) else self.root
+
+    def _is_kept(self, name: str) -> bool:
+        return NAME.fullmatch(name) is not None and name not in self.gone and self._store.has(name)
+
+    def _make_room(self) -> None:
+        """Let go of the one that was used least lately: it is kept in the store."""
+        for name in self._named:
+            if name not in self.new:
+                return self.let_go(name)
+
+    def listed(self) -> list[Document]:
+        return [{"name": each.name, "touched": each.written} for each in self._store.worlds() if each.name]
+
+    def everything(self) -> list[Listed]:
+        """All worlds that are kept."""
+        return self._store.worlds()
+
+    def delete(self, name: str) -> None:
+        if name not in self._named and not self._is_kept(name):
+            raise FakeProblem(404, f"Namespace {name[:64]!r} does not exist", field="namespace")
+        if not self.is_turn:
+            raise OutOfTurn
+        self.let_go(name)
+        self.new.pop(name, None)
+        self.gone.add(name)
+        self.to_drop.append(name)
+
+    def let_go(self, name: str) -> None:
+        """Have it no longer at hand."""
+        world = self._named.pop(name, None)
+        if world is not None:
+            world.guests.machines.close()
+            self.ledgers.pop(world, None)
+            self.used.pop(world, None)
+        self.stale.discard(name)
+
+    # Coming into being
+
+    def _find(self, name: str) -> World:
+        """A world as it is kept, or a new one."""
+        if not self.is_turn:
+            raise OutOfTurn
+        kept = None if name in self.gone else self._store.read(name)
+        if kept is None:
+            if len(self._store.worlds()) > MAX_STORED:
+                told = f"The store keeps {MAX_STORED} namespaces; `fakeserver store prune` makes room"
+                raise FakeProblem(503, told, field="namespace")
+            world = self._make_of(name, None)
+            self.new[name] = New(world.seeding.epoch, orjson.dumps(world.clock.anchor).decode())
+        else:
+            world = self.build(kept)
+        self._watch(world)
+        self.used[world] = None
+        return world
+
+    def _watch(self, world: World) -> None:
+        ledger = self.ledgers[world] = Ledger(world, lambda: self.is_turn)
+        self.attend(world, ledger)
+
+    def build(self, kept: Kept) -> World:
+        """A world as it is kept."""
+        world = self._make_of(kept.name, kept.epoch)
+        world.clock.resume(anchor_of(orjson.loads(kept.anchor)))
+        if kept.snapshot is not None:
+            world.take_over(self._read(world, orjson.loads(kept.snapshot)))
+        for key, left in kept.left.items():
+            world.guests.adopt(key, left_of(left))
+        journal, limits = world.journal, world.limits
+        assert isinstance(journal, SharedJournal)
+        assert isinstance(limits, SharedLimits)
+        journal.merge(kept.journal.total, kept.journal.entries, Part)
+        if kept.journal.state:
+            journal.remember(Part(orjson.loads(kept.journal.state)))
+        limits.counters = dict(kept.counters)
+        for row in kept.rows:
+            self._repeat(world, row)
+        self.rows[kept.name] = len(kept.rows)
+        return world
+
+    def _read(self, world: World, snapshot: Json) -> World:
+        new = world.anew(seeding_of(Part(snapshot["recipe"])))
+        new.secret = secret_of(snapshot["secret"])
+        for name in PARTS:
+            new.parts[name].load(Part(snapshot[name]), self._served)
+        new.guests.read_scripts(Part({"scripts": snapshot["scripts"]}), self._served)
+        new.clock.resume(anchor_of(snapshot["anchor"]))
+        return new
+
+    # What other processes did
+
+    def follow(self, row: Row) -> None:
+        """Do what a row says, if the world is at hand."""
+        self._wall.reach(row.at)
+        world = self.at_hand(row.world)
+        if world is None or row.world in self.stale:
+            return
+        if row.entries == IS_DROPPED:
+            self.let_go(row.world)
+        elif row.entries == IS_ANEW:
+            self.stale.add(row.world)
+        else:
+            ledger, entries = self.ledgers[world], self._repeat(world, row)
+            ledger.catch_up()
+            for name, *rest in entries:
+                if name == FILES:
+                    ledger.know((rest[0], rest[1]))
+
+    def _repeat(self, world: World, row: Row) -> list[Entry]:
+        self._wall.reach(row.at)
+        entries: list[Entry] = orjson.loads(row.entries)
+        repeat(world, entries, self._served, Part, lambda key: self._left(world.name, key))
+        return entries
+
+    def _left(self, name: str, key: Key) -> Left:
+        return left_of(self._store.left(name, key) or (None, "{}"))
+
+    def doubt(self, names: Iterable[str]) -> None:
+        """These may not be as they are kept: nobody sees them until they were read again."""
+        for name in names:
+            if name == "" or name in self._named:
+                self.stale.add(name)
+
+    def renew(self) -> None:
+        """Read again what is in doubt."""
+        for name in [*self.stale]:
+            world = self.root if name == "" else self._named[name]
+            kept = self._store.read(name)
+            if kept is None and name:
+                self.let_go(name)
+                continue
+            assert kept is not None, "the world at the root is never dropped"
+            world.take_over(self.build(kept))
+            self.ledgers[world].forget()
+            self.attend(world, self.ledgers[world])
+            self.stale.discard(name)
+
+
+def left_of(left: stores.Left) -> Left:
+    files, variables = left
+    return files, orjson.loads(variables)
+
+
+def to_keep(left: Left) -> stores.Left | None:
+    """What a sandbox left as a store keeps it; None if that is nothing."""
+    files, variables = left
+    return None if files is None and not variables else (files, orjson.dumps(variables).decode())
+
+
+def snapshot_of(world: World) -> Document:
+    """The parts of a world that its snapshot in a store has, as they are now: of the documents a view, which `encode`
+    may take long to write down."""
+    return {
+        "version": VERSION,
+        "recipe": dataclasses.asdict(world.seeding),
+        "secret": base64.b64encode(world.secret).decode(),
+        "anchor": world.clock.anchor,
+        "scripts": world.guests.rows(),
+        "settings": orjson.Fragment(orjson.dumps(world.settings.dump())),
+        "faults": world.faults.dump(),
+        "documents": copy(world.documents),
+    }
+
+
+def encode(snapshot: Document) -> bytes:
+    """A snapshot's bytes. It may be done in a thread: nothing takes so long in one piece that others wait for it."""
+    places: dict[str, dict[str, Document]] = snapshot["documents"].dump()
+    for tenants in places.values():
+        for dumped in tenants.values():
+            rows = dumped["stored"]
+            pieces = (orjson.dumps(rows[start : start + PIECE])[1:-1] for start in range(0, len(rows), PIECE))
+            dumped["stored"] = orjson.Fragment(b"[%s]" % b",".join(pieces))
+    return orjson.dumps({**snapshot, "documents": places})
+
+
+def sandboxes_of(world: World) -> Iterator[tuple[Key, stores.Left]]:
+    """What all sandboxes of a world have left."""
+    for key, left in world.guests.all_left().items():
+        kept = to_keep(left)
+        if kept is not None:
+            yield key, kept

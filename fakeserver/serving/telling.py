@@ -1,0 +1,242 @@
+"""What processes tell each other that nobody waits for: what their journals have, and what was used of rate limits; and
+the look at the store that each takes again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+import orjson
+
+from fakeserver.admin.part import Part
+from fakeserver.listing.limit import Limit
+from fakeserver.pipeline.service import Service
+from fakeserver.serving.keeping import Keeper
+from fakeserver.serving.stored_worlds import StoredWorlds
+from fakeserver.stores.store import Change, Journalled, Unavailable
+from fakeserver.worlds.entries import Exchange
+from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, Counter, SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.world import World
+
+LOOK_SECONDS = 0.05
+"""Between two looks at the store."""
+COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
+"""Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
+FEW_ENTRIES, BUSY_SECONDS = 1_000, 10.0
+"""Entries of a journal that are told so soon. More wait longer, since most of them are pushed out before."""
+ANSWER_SECONDS = 1.0
+"""That another process has to tell what its journal has, before it counts as gone."""
+QUESTION, PROCESS = "question", "process/"
+"""Notes in a store: the number of the newest question for the journals, and by process of the last it has answered."""
+
+log = logging.getLogger("fakeserver")
+
+
+class Telling:
+    """Of one process to all that have its store."""
+
+    def __init__(self, keeper: Keeper, worlds: StoredWorlds, services: Mapping[str, Service]) -> None:
+        self._keeper = keeper
+        self._worlds = worlds
+        self._limits = {
+            (slug, each.name): each for slug, service in services.items() for each in service.provider.limits
+        }
+        self._note = f"{PROCESS}{os.getpid()}-{secrets.token_hex(4)}"
+        self._answered = self._news = -1
+        keeper.enter(self._answer)
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: Unavailable | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it looks at the store."""
+        return self._task is not None
+
+    def begin(self) -> None:
+        """Look at the store from now on."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._look_on())
+
+    async def end(self) -> None:
+        """Tell all that is left, and look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        with contextlib.suppress(Unavailable):
+            await self._keeper.turn(partial(self._tell, journals=True, leaving=True))
+
+    async def find_trouble(self) -> Unavailable | None:
+        """What is wrong with the store, if anything is."""
+        self.begin()
+        self._check()
+        return self._trouble or self._keeper.trouble
+
+    def _check(self) -> None:
+        try:
+            self._keeper.store.check()
+            self._trouble = None
+        except Unavailable as error:
+            if self._trouble is None:
+                log.error("%s", error)
+            self._trouble = error
+        self._keeper.unreadable = self._trouble
+
+    # Again and again
+
+    async def _look_on(self) -> None:
+        looks = 0
+        while True:
+            try:
+                await self._look(looks * LOOK_SECONDS)
+            except Unavailable:
+                # Whoever asks is told; it may be well again at the next look.
+                await asyncio.sleep(CHECK_SECONDS)
+            except Exception as error:
+                log.error("the store %s: unforeseen", self._keeper.store.name, exc_info=error)
+                await asyncio.sleep(CHECK_SECONDS)
+            looks += 1
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, seconds: float) -> None:
+        if self._is_due(seconds, CHECK_SECONDS):
+            self._check()
+        self._keeper.look()
+        news, self._news = self._keeper.news != self._news, self._keeper.news
+        asked = int(self._keeper.store.notes().get(QUESTION, 0)) if news else self._answered
+        journals = asked > self._answered or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal(seconds))
+        counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
+        if journals or counters or self._worlds.left_late or self._keeper.trouble is not None:
+            await self._keeper.turn(partial(self._tell, journals=journals))
+
+    def _is_due(self, seconds: float, every: float) -> bool:
+        return round(seconds / LOOK_SECONDS) % round(every / LOOK_SECONDS) == 0
+
+    def _has_journal(self, seconds: float) -> bool:
+        most = MAX_SHARED_ENTRIES if self._is_due(seconds, BUSY_SECONDS) else FEW_ENTRIES
+        return any(0 < journal.fresh <= most for _, journal, _ in self._told())
+
+    def _has_counters(self) -> bool:
+        return any(limits.has_fresh for _, _, limits in self._told())
+
+    def _told(self) -> Iterator[tuple[World, SharedJournal, SharedLimits]]:
+        for world in self._worlds:
+            journal, limits = world.journal, world.limits
+            assert isinstance(journal, SharedJournal)
+            assert isinstance(limits, SharedLimits)
+            yield world, journal, limits
+
+    def _tell(self, *, journals: bool, leaving: bool = False) -> None:
+        """In a turn: what this process has to tell, of all worlds, and that it has."""
+        keeper = self._keeper
+        self._worlds.use_late()
+        for world, journal, limits in self._told():
+            if journals and journal.fresh:
+                fresh, state = journal.take(), orjson.dumps(journal.memory()).decode()
+                keeper.act(partial(keep_journal, world.name, fresh, state), partial(journal.give_back, fresh))
+                keeper.act(partial(use, world.name, keeper.now()))
+            if limits.has_fresh:
+                used = limits.take_fresh()
+                keeper.act(partial(self._keep_counters, world, used), partial(limits.give_back, used))
+        if leaving:
+            keeper.act(lambda change: change.note(self._note, None))
+        elif journals or keeper.trouble is not None:
+            keeper.act(self._answer)
+
+    def _answer(self, change: Change) -> None:
+        question = change.notes().get(QUESTION, "0")
+        change.note(self._note, question)
+        self._answered = int(question)
+
+    def _keep_counters(
+        self, world: World, fresh: Mapping[tuple[str, ...], tuple[int, Counter]], change: Change
+    ) -> None:
+        limits: Mapping[tuple[str, str], Limit] = self._limits
+        if change.journal_total(world.name) is not None:
+            found = counted(limits, change.counters(world.name), fresh)
+            change.put_counters(world.name, found)
+            assert isinstance(world.limits, SharedLimits)
+            world.limits.adopt(found)
+
+    # The journal, when somebody reads it
+
+    async def gather(self, world: World) -> None:
+        """Have a world's journal show all that any process had answered by now."""
+        number = await self._ask()
+        deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        while missing := self._missing(number):
+            if asyncio.get_running_loop().time() > deadline:
+                # They were killed, or stand still; one that goes on notes itself again.
+                await self._keeper.turn(partial(self._forget, missing))
+                break
+            await asyncio.sleep(LOOK_SECONDS / 5)
+        self._merge(world)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._keeper.act(partial(forget, name))
+
+    async def _ask(self) -> int:
+        """Tell what this process has, and ask the others to."""
+        asked: list[int] = []
+
+        def ask(change: Change) -> None:
+            number = int(change.notes().get(QUESTION, "0")) + 1
+            change.note(QUESTION, str(number))
+            change.note(self._note, str(number))
+            asked.append(number)
+
+        def work() -> None:
+            self._tell(journals=True)
+            asked.clear()
+            self._keeper.act(ask)
+
+        await self._keeper.turn(work)
+        self._answered = asked[0]
+        return asked[0]
+
+    def _missing(self, number: int) -> list[str]:
+        notes = self._keeper.store.notes()
+        return [name for name, text in notes.items() if name.startswith(PROCESS) and int(text) < number]
+
+    def _merge(self, world: World) -> None:
+        journal = world.journal
+        assert isinstance(journal, SharedJournal)
+        found = self._keeper.store.journal_after(world.name, journal.total)
+        if found is not None:
+            journal.merge(found.total, found.entries, Part)
+
+    @contextlib.asynccontextmanager
+    async def on_and_on(self, world: World) -> AsyncIterator[None]:
+        """Have a world's journal grow meanwhile as all processes answer."""
+
+        async def gather() -> None:
+            while True:
+                with contextlib.suppress(Unavailable):
+                    await self.gather(world)
+                await asyncio.sleep(COUNTERS_SECONDS)
+
+        task = asyncio.create_task(gather())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def keep_journal(name: str, fresh: Sequence[Exchange], state: str, change: Change) -> None:
+    total = change.journal_total(name)
+    if total is not None:
+        change.put_journal(name, Journalled(total + len(fresh), told(fresh, total), state), MAX_SHARED_ENTRIES)
+
+
+def use(name: str, at: int, change: Change) -> None:
+    change.use(name, at)
+
+
+def forget(name: str, change: Change) -> None:
+    change.note(name, None)

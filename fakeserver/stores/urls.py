@@ -1,0 +1,36 @@
+"""Which store an argument names: `memory`, `sqlite:PATH`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from fakeserver.stores.sqlite import SQLiteStore
+from fakeserver.stores.store import Store, StoreError
+
+MEMORY = "memory"
+SQLITE = "sqlite:"
+KINDS = f"{MEMORY} or {SQLITE}PATH"
+SECRET = re.compile(r"(?<=://)\S*(?=@)|(?<=password=)[^&\s]+")
+
+
+def masked(url: str) -> str:
+    """A store's URL without a password, as people may see it."""
+    return SECRET.sub("***", url)
+
+
+def store_url(text: str) -> str:
+    """An argparse type for the name of a store."""
+    if text == MEMORY or (text.startswith(SQLITE) and text != SQLITE and text.isprintable()):
+        return text
+    raise argparse.ArgumentTypeError(f"{masked(text)[:64]!r} is no store, such as {KINDS}")
+
+
+def open_store(url: str, *, there: bool = False) -> Store:
+    """The store of a URL; a StoreError says in one line why it cannot be had, or that it is not there though it should
+    be (`there`)."""
+    path = Path(url.removeprefix(SQLITE))
+    if there and not path.exists():
+        raise StoreError(f"there is no store {masked(url)}")
+    return SQLiteStore(path)

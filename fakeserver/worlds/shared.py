@@ -1,0 +1,153 @@
+"""What several processes that have the same world count together: its journal, and its rate limits. Each notes what it
+answers, and now and then they tell each other (`serving.keeping`)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+
+import orjson
+
+from fakeserver.instants import SECOND
+from fakeserver.listing.limit import Limit
+from fakeserver.parts import Part
+from fakeserver.problems import Document, Json
+from fakeserver.worlds.counts import Counts
+from fakeserver.worlds.entries import Entry, Exchange, describe
+from fakeserver.worlds.journal import Journal
+from fakeserver.worlds.rate_limits import Limits
+
+MAX_SHARED_ENTRIES = 10_000
+"""Of a journal that several processes write."""
+Key = tuple[str, ...]
+Counter = tuple[float, int]
+
+
+class SharedJournal(Journal):
+    """Shows what all processes have told, and keeps aside what this one has not told yet. What a client repeats is
+    noticed by each process for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ring = deque(maxlen=MAX_SHARED_ENTRIES)
+        self._fresh: deque[Exchange] = deque()
+        self._era = object()
+
+    @property
+    def era(self) -> object:
+        return self._era
+
+    def clear(self) -> None:
+        super().clear()
+        self._begin()
+
+    def _append(self, exchange: Exchange) -> None:
+        if len(self._fresh) >= MAX_SHARED_ENTRIES:
+            self.count()
+            self._fresh.popleft()
+            self._counted -= 1
+        self._fresh.append(exchange)
+
+    def count(self) -> Counts:
+        """How often what was asked of this process, since the journal was emptied or it has the world."""
+        self._counts.add([*islice(self._fresh, self._counted, None)])
+        self._counted = len(self._fresh)
+        return self._counts
+
+    @property
+    def fresh(self) -> int:
+        """How many entries are to be told."""
+        return len(self._fresh)
+
+    def take(self) -> list[Exchange]:
+        """What is to be told, oldest first."""
+        self.count()
+        fresh, self._fresh, self._counted = [*self._fresh], deque(), 0
+        return fresh
+
+    def give_back(self, exchanges: Sequence[Exchange]) -> None:
+        """They could not be told now."""
+        self._fresh.extendleft(reversed(exchanges[-(MAX_SHARED_ENTRIES - len(self._fresh)) :]))
+        self._counted = len(self._fresh)
+
+    def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
+        """Show what all processes have told since `total` was as it is here."""
+        for number, entry in entries:
+            self._ring.append(Entry.load(part(orjson.loads(entry)), after=number - 1))
+        self.total = total
+
+    def load(self, part: Part, served: object = None) -> None:
+        super().load(part, served)
+        self._counted = 0
+
+    def memory(self) -> Document:
+        """What client warnings need beside the entries."""
+        return {name: value for name, value in self.dump().items() if name in ("repeated", "retry_at")}
+
+    def remember(self, part: Part) -> None:
+        self._load_memory(part)
+
+
+def told(exchanges: Sequence[Exchange], total: int) -> list[tuple[int, bytes]]:
+    """Exchanges as entries that follow so many others."""
+    return [
+        (number, orjson.dumps(describe(exchange, number).dump()))
+        for number, exchange in enumerate(exchanges, total + 1)
+    ]
+
+
+class SharedLimits(Limits):
+    """Counts on from what all processes have used, as of the last time that they told each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taken: dict[Key, int] = {}
+
+    def _keep(self, key: Key, used: float, instant: int, taken: int) -> None:
+        super()._keep(key, used, instant, taken)
+        self._taken[key] = self._taken.get(key, 0) + taken
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._taken)
+
+    def take_fresh(self) -> dict[Key, tuple[int, Counter]]:
+        """By counter, how many requests were counted since this was asked last, and what it says here."""
+        taken, self._taken = self._taken, {}
+        return {key: (number, self.counters[key]) for key, number in taken.items() if key in self.counters}
+
+    def give_back(self, fresh: Mapping[Key, tuple[int, Counter]]) -> None:
+        """They could not be told now."""
+        for key, (number, _) in fresh.items():
+            self._taken[key] = self._taken.get(key, 0) + number
+
+    def adopt(self, counters: Mapping[Key, Counter]) -> None:
+        """What all processes have used by now."""
+        for key, (used, instant) in counters.items():
+            if key in self.counters:
+                self.counters[key] = used + self._taken.get(key, 0), instant
+
+
+def counted(
+    known: Mapping[tuple[str, str], Limit], before: Mapping[Key, Counter], fresh: Mapping[Key, tuple[int, Counter]]
+) -> dict[Key, Counter]:
+    """What is used of rate limits when what one process counted is added to what all had used before."""
+    found = {}
+    for key, (number, (used, instant)) in fresh.items():
+        limit, there = known.get((key[0], key[1])), before.get(key)
+        if limit is None or there is None:
+            found[key] = used, instant
+        elif limit.bucket:
+            paid_back = max(0, instant - there[1]) / (limit.seconds / limit.capacity * SECOND)
+            found[key] = min(max(0.0, there[0] - paid_back) + number, float(limit.capacity)), max(instant, there[1])
+        elif abs(instant - there[1]) < limit.seconds * SECOND:
+            # The windows that processes begin by themselves become the one that was told first.
+            found[key] = there[0] + number, min(instant, there[1])
+        else:
+            found[key] = used, instant
+    return found

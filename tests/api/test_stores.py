@@ -1,0 +1,369 @@
+"""Worlds in a store: they outlive their server, several servers have the same, and what cannot be kept is a 503."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from fakeserver.cli import main
+from fakeserver.serving import keeping, telling
+from fakeserver.serving.stored_worlds import encode, snapshot_of
+from fakeserver.stores.sqlite import SQLiteStore
+from fakeserver.stores.store import Kept
+from tests.support.admin import FREEZE
+from tests.support.asgi import SLUGS
+from tests.support.stores import Node, node, stored_app
+
+FAULT = {"provider": "prime", "operation": "listSandboxes", "code": 503}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Servers that were killed are waited for, and there are many here.
+    monkeypatch.setattr(telling, "ANSWER_SECONDS", 0.3)
+    return tmp_path / "worlds.db"
+
+
+def accepted(answer: Any) -> Any:
+    assert answer.status_code < 300, (answer.status_code, answer.text[:500])
+    return answer.json() if answer.content else None
+
+
+def live_a_life(at: Node, ns: str = "") -> dict[str, Any]:
+    """Something of everything that a restart could miss; what is known of it."""
+    made = at.create("first", ns=ns, idempotency_key="key-1")
+    gone = at.create("second", ns=ns)
+    accepted(at.ask("prime", f"/api/v1/sandbox/{gone['id']}", "DELETE", ns=ns))
+    box = accepted(at.ask("superserve", "/sandboxes", "POST", {"name": "box"}, ns=ns))
+    accepted(at.ask("superserve", f"/sandboxes/{box['id']}/pause", "POST", ns=ns))
+    rows = accepted(at.admin("GET", "/documents/dreadnode/acme", ns=ns))
+    accepted(at.admin("PUT", "/documents/dreadnode/globex", [], ns=ns))
+    accepted(at.admin("PATCH", "/documents/dreadnode/acme", rows[2:4], ns=ns))
+    accepted(at.admin("PUT", "/clock", {"action": "advance", "seconds": 90}, ns=ns))
+    accepted(at.admin("PUT", "/settings", {"transitions": "clock", "credentials": "any"}, ns=ns))
+    accepted(at.admin("POST", "/faults", {**FAULT, "times": 2}, ns=ns))
+    assert at.ask("prime", ns=ns).status_code == 503
+    assert at.ask("superserve", suffix="+code=503,times=1", ns=ns).status_code == 503
+    accepted(at.admin("PUT", "/commands", [{"pattern": "make*", "stdout": "made\n"}], ns=ns))
+    accepted(at.admin("PUT", "/clock", FREEZE, ns=ns))
+    return {"made": made, "box": box}
+
+
+def test_all_of_a_world_outlives_its_server_byte_for_byte(path: Path) -> None:
+    """Without an orderly end: what was answered was kept by then. The second life goes on from where the first was."""
+    with node(path) as first:
+        known = live_a_life(first)
+        live_a_life(first, "a")
+        accepted(first.admin("DELETE", "/namespaces/a"))
+        live_a_life(first, "b")
+        accepted(first.admin("POST", "/reset", ns="b"))
+        first.create("behind the reset", ns="b")
+        accepted(first.admin("PUT", "/clock", FREEZE, ns="b"))
+        accepted(first.admin("PUT", "/snapshot", json.loads(first.snapshot()), ns="c"))
+        first.create("behind the snapshot", ns="c")
+        before = {ns: first.snapshot(ns) for ns in ("", "b", "c")}
+    with node(path) as second:
+        assert {ns: second.snapshot(ns) for ns in before} == before
+        names = [each["name"] for each in accepted(second.admin("GET", "/namespaces"))["namespaces"]]
+        assert sorted(names) == ["b", "c"]
+        assert second.create("first", idempotency_key="key-1")["id"] == known["made"]["id"]
+        assert [second.ask("prime").status_code for _ in range(2)] == [503, 200]
+        assert second.ask("superserve", suffix="+code=503,times=1").status_code == 200
+        assert accepted(second.ask("superserve", f"/sandboxes/{known['box']['id']}"))["status"] == "paused"
+        assert {"behind the reset"} <= second.names("b")
+        assert "first" not in second.names("b")
+        accepted(second.admin("DELETE", "/faults", ns="c"))
+        assert "behind the snapshot" in second.names("c")
+
+
+def test_a_log_is_right_wherever_it_ends(path: Path) -> None:
+    """A process that was killed has kept some number of rows: of each number a world is made that the next row fits,
+    and all of them together are the world that it was. A snapshot in the place of rows changes nothing."""
+    with node(path) as one:
+        live_a_life(one)
+        kept = one.app.store.read("")
+        whole = one.snapshot()
+    assert kept is not None
+    assert len(kept.rows) > 10
+    app = stored_app(path)
+    for count in range(len(kept.rows) + 1):
+        assert app.stored.build(rows_of(kept, count)).documents.dump() is not None
+    with node(path) as two:
+        world = two.app.stored.root
+        encoded = encode(snapshot_of(world))
+        change = two.app.store.change(1)
+        assert change is not None
+        change.put_snapshot("", encoded)
+        change.commit()
+    app.store.close()
+    with node(path) as three:
+        found = three.app.store.read("")
+        assert found is not None
+        assert not found.rows
+        assert three.snapshot() == whole
+
+
+def rows_of(kept: Kept, count: int) -> Kept:
+    return replace(kept, rows=kept.rows[:count])
+
+
+def test_files_and_variables_of_sandboxes_outlive_the_server(path: Path) -> None:
+    pytest.importorskip("bashkit")
+    command = {"command": "echo $GREETING; echo kept > /root/note; cat /root/note"}
+    with node(path) as first:
+        made = accepted(
+            first.ask("superserve", "/sandboxes", "POST", {"name": "box", "env_vars": {"GREETING": "hello"}})
+        )
+        ran = accepted(first.ask("superserve", f"/sandboxes/{made['id']}/exec", "POST", command))
+        assert ran["stdout"] == "hello\nkept\n"
+    with node(path) as second:
+        again = {"command": "echo $GREETING; cat /root/note"}
+        ran = accepted(second.ask("superserve", f"/sandboxes/{made['id']}/exec", "POST", again))
+        assert ran["stdout"] == "hello\nkept\n"
+
+
+def test_two_servers_of_one_store_have_the_same_worlds(path: Path) -> None:
+    """Whatever one has acknowledged, the other shows with its next answer; both then are the same byte for byte."""
+    choose = random.Random(17)
+    with node(path) as one, node(path) as two:
+        for number in range(60):
+            writer, reader = choose.sample([one, two], 2)
+            ns = choose.choice(["", "a"])
+            match choose.randrange(5):
+                case 0 | 1:
+                    writer.create(f"made {number}", ns)
+                    assert f"made {number}" in reader.names(ns)
+                case 2:
+                    accepted(writer.admin("PUT", "/clock", {"action": "advance", "seconds": 5}, ns=ns))
+                    added = [accepted(each.admin("GET", "/clock", ns=ns))["aged_seconds"] for each in (one, two)]
+                    assert added[0] == added[1]
+                case 3:
+                    accepted(writer.admin("POST", "/faults", {**FAULT, "times": 1}, ns=ns))
+                    assert sorted(each.ask("prime", ns=ns).status_code for each in (one, two)) == [200, 503]
+                case 4:
+                    assert writer.admin("DELETE", "/namespaces/a").status_code in (204, 404)
+                    accepted(writer.admin("PUT", "/settings", {"credentials": "any"}, ns=ns))
+                    assert accepted(reader.admin("GET", "/settings", ns=ns))["credentials"] == "any"
+        for ns in ("", "a"):
+            accepted(one.admin("PUT", "/clock", FREEZE, ns=ns))
+            assert one.snapshot(ns) == two.snapshot(ns)
+            kept = one.app.stored.known(ns).documents.dump()
+            assert kept == two.app.stored.known(ns).documents.dump()
+
+
+def test_the_journal_and_rate_limits_are_of_all_servers(path: Path) -> None:
+    with node(path, rate_limits=True) as one, node(path, rate_limits=True) as two:
+        for _ in range(3):
+            one.ask("prime")
+            two.ask("superserve")
+        for each in (one, two):
+            found = accepted(each.admin("GET", "/requests"))
+            assert found["meta"]["total"] == 6
+            assert {entry["provider"] for entry in found["requests"]} == {"prime", "superserve"}
+            assert [entry["id"] for entry in found["requests"]] == [6, 5, 4, 3, 2, 1]
+            assert accepted(each.admin("POST", "/requests/count", {"urlPathPattern": "/prime/.*"})) == {"count": 3}
+        accepted(one.admin("DELETE", "/requests"))
+        assert accepted(two.admin("GET", "/requests"))["meta"]["total"] == 0
+        used = [{**each.app.store.read("").counters} for each in (one, two)]  # type: ignore[union-attr]
+        assert used[0] == used[1]
+        assert used[0]
+
+
+def test_writers_of_several_servers_lose_nothing(path: Path) -> None:
+    with node(path) as one, node(path) as two:
+
+        def write(at: Node, name: str) -> None:
+            for number in range(15):
+                at.create(f"{name} {number}")
+
+        threads = [threading.Thread(target=write, args=(at, f"{index}")) for index, at in enumerate((one, two) * 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        expected = {f"{index} {number}" for index in range(4) for number in range(15)}
+        for each in (one, two):
+            assert expected <= each.names()
+
+
+# What goes wrong
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(telling, "CHECK_SECONDS", 0.05)
+
+
+def break_lock(at: Node, path: Path) -> Iterator[None]:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def break_full(at: Node, path: Path) -> Iterator[None]:
+    writer = at.app.store._writer  # type: ignore[attr-defined]
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    # The next write finds its pages full sooner or later.
+    yield
+    writer.execute("PRAGMA max_page_count = 1000000000")
+
+
+def break_read_only(at: Node, path: Path) -> Iterator[None]:
+    writer = at.app.store._writer  # type: ignore[attr-defined]
+    writer.execute("PRAGMA query_only = ON")
+    yield
+    writer.execute("PRAGMA query_only = OFF")
+
+
+def break_gone(at: Node, path: Path) -> Iterator[None]:
+    path.rename(path.with_suffix(".aside"))
+    at.app.telling._check()
+    yield
+    path.with_suffix(".aside").rename(path)
+    at.app.telling._check()
+
+
+@pytest.mark.parametrize(
+    ("reason", "breaking"),
+    [("locked", break_lock), ("full", break_full), ("read-only", break_read_only), ("gone", break_gone)],
+)
+@pytest.mark.usefixtures("hurried")
+def test_what_cannot_be_kept_is_a_503_and_undone(path: Path, reason: str, breaking: Any) -> None:
+    """In the dialect of each provider; who only reads finds what was, or a 503, and nothing that was not kept. It
+    is well again by itself."""
+    with node(path) as at:
+        at.create("before")
+        broken = breaking(at, path)
+        next(broken)
+        refused = None
+        for number in range(200):
+            refused = at.ask("prime", method="POST", body={"name": f"lost {number}" + "x" * 40, "docker_image": "a"})
+            if refused.status_code == 503:
+                break
+        assert refused is not None
+        assert (refused.status_code, refused.headers["x-fakeserver-store"]) == (503, reason)
+        assert "detail" in refused.json()
+        lost = f"lost {number}" + "x" * 40
+        reading = at.ask("prime", "/api/v1/sandbox?per_page=1000")
+        if reason == "gone":
+            assert reading.status_code == 503
+        else:
+            assert lost not in {row["name"] for row in reading.json()["sandboxes"]}
+        # What changes nothing needs no room.
+        for slug in SLUGS if reason != "full" else ():
+            answer = at.ask(slug, "/nowhere", "POST", {})
+            assert (answer.status_code, answer.headers["x-fakeserver-store"]) == (503, reason), slug
+        # Here a full file has room for what takes no new page, so it may be well from one moment to the next.
+        if reason != "full":
+            health = at.admin("GET", "/health")
+            assert (health.status_code, health.headers["x-fakeserver-store"]) == (503, reason)
+            assert at.admin("PUT", "/clock", FREEZE).status_code == 503
+        next(broken, None)
+        at.create("behind")
+        assert {"before", "behind"} <= at.names()
+        assert lost not in at.names()
+        assert at.admin("GET", "/health").json()["status"] == "ok"
+
+
+def start(*arguments: str) -> tuple[int, str]:
+    err = io.StringIO()
+    code = main(["serve", "--port", "0", *arguments], io.StringIO(), err)
+    return code, err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--seed", "8"], "--seed"),
+        (["--size", "21"], "--size"),
+        (["--epoch", "2026-01-18T10:31:00Z"], "--epoch"),
+        (["--clock", "live"], "--clock"),
+        (["--only", "prime"], "--only"),
+        (["--watch"], "--watch"),
+    ],
+)
+def test_what_differs_from_a_store_is_refused_by_its_name(path: Path, flags: list[str], named: str) -> None:
+    stored_app(path).store.close()
+    before = path.read_bytes()
+    code, told = start("--store", f"sqlite:{path}", *flags)
+    assert (code, told.count("\n")) == (2, 1)
+    assert named in told
+    assert path.read_bytes() == before
+
+
+def test_other_fixtures_than_a_store_began_with_are_refused_by_their_provider(path: Path, tmp_path: Path) -> None:
+    stored_app(path).store.close()
+    folder = tmp_path / "fixtures"
+    folder.mkdir()
+    text = (Path(__file__).parents[2] / "fixtures" / "prime.yaml").read_text(encoding="utf-8")
+    (folder / "prime.yaml").write_text(text.replace("prime-member-key", "another-key"), encoding="utf-8")
+    code, told = start("--store", f"sqlite:{path}", "--fixtures", str(folder))
+    assert (code, told.count("\n")) == (2, 1)
+    assert "fixtures: prime (" in told
+
+
+def damage_head(path: Path) -> None:
+    path.write_bytes(b"not a store" * 1_000)
+
+
+def damage_middle(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    for start in range(4_096, len(whole), 4_096):
+        whole[start : start + 100] = bytes(100)
+    path.write_bytes(whole)
+
+
+def other_database(path: Path) -> None:
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (a)")
+    connection.commit()
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [damage_head, damage_middle, other_database, newer])
+def test_a_file_that_cannot_be_used_is_one_line_and_left_alone(path: Path, damage: Any) -> None:
+    stored_app(path).store.close()
+    damage(path)
+    before = path.read_bytes()
+    code, told = start("--store", f"sqlite:{path}")
+    assert (code, told.count("\n")) == (2, 1), told
+    assert f"sqlite:{path}" in told
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("url", ["sqlite:", "file.db", "postgres://me:secret@db/x", "mysql://me:secret@db/x"])
+def test_a_store_that_is_none_is_refused_without_its_password(url: str) -> None:
+    code, told = start("--store", url)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "secret" not in told
+
+
+def test_rows_are_json_that_names_what_happened(path: Path) -> None:
+    """What is kept can be read by anybody: the log of a world is JSON."""
+    with node(path) as at:
+        at.create()
+        kept = at.app.store.read("")
+    assert kept is not None
+    assert [entry[0] for row in kept.rows for entry in orjson.loads(row.entries)] == ["write"]
+    assert SQLiteStore(path).position() == 1
