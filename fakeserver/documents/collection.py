@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from fakeserver.documents.ageing import Ageing
 from fakeserver.documents.answers import Answers, Shown
-from fakeserver.documents.changes import Change, Clear, Put, Remove
+from fakeserver.documents.changes import Change, Put, Remove
 from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.effects import Effects, carried, effects_of
 from fakeserver.documents.index import Index
@@ -130,9 +130,8 @@ class Collection:
 
     def kept(self, rank: int) -> Document:
         """What is kept of the document at a rank, as of the instant that it is shown at."""
-        if (stored := self._overlay.stored.get(rank)) is None or stored.kept is None:
-            return {}
-        life = self.life(rank, self._ageing.now)
+        stored = self._overlay.stored.get(rank)
+        life = None if stored is None or stored.kept is None else self.life(rank, self._ageing.now)
         return {} if life is None else life.kept
 
     def owner(self, rank: int) -> str:
@@ -270,10 +269,6 @@ class Collection:
         else:
             self._write(effects)
 
-    def replace(self, documents: Iterable[tuple[Document, str]]) -> None:
-        """Exactly these documents, each with its owner, and none of those before."""
-        self.apply([Clear(), *(Put(document, owner) for document, owner in documents)])
-
     def add(self, document: Document, owner: str) -> None:
         """One more document."""
         self.apply([Put(document, owner)])
@@ -385,8 +380,6 @@ class Collection:
         effects, refused = carried(self._overlay, old._overlay, refuse)
         self.commit(effects)
         return refused
-
-    # Snapshots
 
     def dump(self) -> Document:
         """What `load` needs to make the same collection from the same seed."""

@@ -13,6 +13,7 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.listing.facets import Facet
 from tests.support.asgi import FACETS, Row, app_of, get, main_tenant, service, tenants
+from tests.support.listing import fill
 
 STATES = ("running", "paused", "killed")
 SUBSETS = [chosen for count in range(4) for chosen in combinations(STATES, count)]
@@ -133,7 +134,7 @@ def test_facets_follow_changes() -> None:
     collection = Collection(None, newest_first("created", "id"))
     facet = Facet("state", bucket=lambda document: {"value": document["state"]}, tie="value")
     first = [{"id": "a", "created": "2026-01-01T00:00:00Z", "state": "running"}]
-    collection.replace((each, "x") for each in first)
+    fill(collection, ((each, "x") for each in first))
     assert facet.counts(collection.everything, collection) == [{"count": 1, "value": "running"}]
     collection.add({"id": "b", "created": "2026-01-02T00:00:00Z", "state": "paused"}, "x")
     both = [{"count": 1, "value": "paused"}, {"count": 1, "value": "running"}]

@@ -20,6 +20,7 @@ from fakeserver.worlds.entries import MAX_TEXT, MAX_WARNINGS, Exchange
 from fakeserver.worlds.journal import LOOP
 from tests.support.admin import admin, done, refused
 from tests.support.asgi import app_of, call, credential, get, main_tenant, runner, tenants
+from tests.support.listing import fill
 
 
 def test_a_huge_number_in_a_filter_does_not_break_the_journal() -> None:
@@ -130,7 +131,7 @@ def test_a_facet_takes_its_name_from_what_was_found() -> None:
     rows = list(main_tenant(app, "dreadnode").documents())
     running_one = next(each for each in rows if each["state"] == "running" and each["project_id"])
     newer = {**rows[0], "state": "killed", "project_id": running_one["project_id"], "project_key": "OTHER"}
-    tenants(app, "dreadnode")["acme"].replace([(newer, "x"), (running_one, "x")])
+    fill(tenants(app, "dreadnode")["acme"], [(newer, "x"), (running_one, "x")])
 
     (bucket,) = get(app, "dreadnode", "state=running", path="/api/v1/org/acme/sandboxes/facets").value["projects"]
     assert bucket["project_key"] == running_one["project_key"]
@@ -145,7 +146,7 @@ def test_a_long_answer_stays_whole_while_documents_change() -> None:
     answer = service.answer(Request("GET", "/sandboxes", b"", credential("superserve")), app.world)
     assert isinstance(answer.body, Iterator)
     first = next(answer.body)
-    collection.replace([])
+    fill(collection, [])
     assert [each["id"] for each in json.loads(first + b"".join(answer.body))] == expected
 
 

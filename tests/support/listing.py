@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from fakeserver.documents.changes import Clear, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import newest_first
 from fakeserver.listing.envelopes import Page
@@ -38,11 +40,17 @@ def filters_of(meaning: Meaning) -> tuple[Filter, ...]:
 CONTEXT = Context(Issuer(), tenant="acme", question=b"listing of running ones")
 
 
+def fill(collection: Collection, documents: Iterable[tuple[dict[str, Any], str]]) -> None:
+    """Exactly these documents, each with its owner, and none of those before."""
+    collection.apply([Clear(), *(Put(document, owner) for document, owner in documents)])
+
+
 def collection_of(count: int, *, ties: int = 3) -> Collection:
     """Documents of which `ties` at a time share their instant."""
     collection = Collection(None, newest_first("created", "id"))
-    collection.replace(
-        ({"id": f"id-{n:03d}", "created": f"2026-01-01T00:{n // ties:02d}:00Z"}, "somebody") for n in range(count)
+    fill(
+        collection,
+        (({"id": f"id-{n:03d}", "created": f"2026-01-01T00:{n // ties:02d}:00Z"}, "somebody") for n in range(count)),
     )
     return collection
 

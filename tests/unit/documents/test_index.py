@@ -17,7 +17,7 @@ from fakeserver.documents.order import newest_first
 from fakeserver.documents.ranks import GAP, Layout
 from fakeserver.documents.seeded import FIRST
 from tests.support.asgi import SLUGS, Row, main_tenant
-from tests.support.listing import filters_of
+from tests.support.listing import fill, filters_of
 from tests.support.tenant import server
 
 words = st.sampled_from(["prod", "dev", "eval"])
@@ -97,9 +97,12 @@ def test_a_write_files_one_document() -> None:
         yield value
 
     collection = Collection(None, newest_first("created", "id"))
-    collection.replace(
-        ({"id": f"{number:03d}", "created": "2026-01-18T10:30:00Z", "state": "old"}, "somebody")
-        for number in range(300)
+    fill(
+        collection,
+        (
+            ({"id": f"{number:03d}", "created": "2026-01-18T10:30:00Z", "state": "old"}, "somebody")
+            for number in range(300)
+        ),
     )
     assert len(collection.filed("state", counting, "old")) == 300
     asked.clear()

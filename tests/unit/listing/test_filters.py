@@ -31,7 +31,7 @@ from fakeserver.serving.app import App
 from fakeserver.spec.json_text import read_json
 from fakeserver.spec.wording import ValueRefused
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
-from tests.support.listing import filters_of
+from tests.support.listing import fill, filters_of
 from tests.support.soak import examples
 
 WORDS = ["", "a", "b", "A", "a,b", "größe", "x y"]
@@ -260,7 +260,7 @@ def test_index_and_bodies_follow_every_change(read_between: bool, chance: st.Dat
             collection.add(document, "somebody")
             expected[document["id"]] = document
         elif step == "replace":
-            collection.replace([(document, "somebody")])
+            fill(collection, [(document, "somebody")])
             expected = {document["id"]: document}
         elif ranks:
             rank = chance.draw(st.sampled_from(ranks))
