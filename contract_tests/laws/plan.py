@@ -46,6 +46,8 @@ ALWAYS = frozenset(
         "values.odd:large number",
         "values.odd:huge page",
         "values.odd:odd user",
+        "values.odd:project without hyphens",
+        "values.odd:project in braces",
         "values.odd:odd team",
         "credentials.required:empty",
         "credentials.required:malformed",

@@ -200,13 +200,18 @@ ODD_JSON = {
     "large number": '{"x":1' + "0" * 30 + "}",
 }
 """By probe: JSON text that parsers, encoders and drivers fail at, each in its own place, so each is asked alone."""
+ODD_UUIDS = {
+    "without hyphens": "7d0cbb2e5a574a5c9d5e0f3a6a1f0d4c",
+    "in braces": "{7d0cbb2e-5a57-4a5c-9d5e-0f3a6a1f0d4c}",
+}
+"""By spelling: one that nobody has; no page says whether it is refused or means a UUID."""
 ODD_NAME = "日本'\x00"
 
 
 @law("values.odd", about=SERVED)
 def odd(check: Check) -> None:
     """Odd but writable values never make the server fail: quotes, zero bytes, emoji, broken UTF-8, long text, deep
-    nesting, numbers that no machine word holds."""
+    nesting, numbers that no machine word holds, UUIDs in spellings that some readers take and others do not."""
     name = check.listing.odd_parameter
     in_json = isinstance(check.listing.filter_of(name), Json)
     for probe, text in ODD_TEXTS.items():
@@ -234,7 +239,10 @@ def odd_queries(check: Check) -> dict[str, Pairs]:
     for filter in check.listing.filters:
         if isinstance(filter, Json):
             queries |= {probe: ((filter.parameter, text),) for probe, text in ODD_JSON.items()}
-        elif isinstance(filter, Equal) and not isinstance(filter, Reference):
+        elif isinstance(filter, Reference):
+            for spelling, text in ODD_UUIDS.items():
+                queries[f"{filter.noun} {spelling}"] = ((filter.parameter, text),)
+        elif isinstance(filter, Equal):
             queries[f"odd {filter.noun}"] = ((filter.parameter, ODD_NAME),)
     for noun, name in (("page", paging.number), ("offset", paging.offset)):
         if name:
