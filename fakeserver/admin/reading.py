@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -13,6 +15,8 @@ from fakeserver.spec.strict_json import read_strictly
 from fakeserver.worlds.world import World
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+LARGE_BYTES = 2**18
+"""Bytes of a body that is read in a thread, so that others have their turn meanwhile."""
 MAX_BULK_LEVELS = 400
 """Levels of a body that holds documents or a snapshot; what of it may be deeper than another body is checked later."""
 
@@ -42,7 +46,9 @@ async def json_body(
 ) -> Json:
     """The body as JSON; what is not, or what readers differ on, is a 400. `refuse` says what a value is that nothing
     could keep."""
-    value, issues = read_strictly(await raw_body(request), most_levels=most_levels, nul=True)
+    raw = await raw_body(request)
+    read = functools.partial(read_strictly, raw, most_levels=most_levels, nul=True)
+    value, issues = await asyncio.to_thread(read) if len(raw) > LARGE_BYTES else read()
     for issue in issues:
         if issue.type == "repeated_key":
             raise FakeProblem(400, f"{issue.field}: {issue.msg}", field=str(issue.loc[-1]))

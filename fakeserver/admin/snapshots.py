@@ -92,25 +92,21 @@ def take(world: World, services: Mapping[str, Service], rested: Mapping[Key, byt
     }
 
 
-def restore(value: Json, world: World, services: Mapping[str, Service]) -> None:
-    """Make the world what it was; a snapshot that cannot be used changes nothing."""
+def read(value: Json, world: World, services: Mapping[str, Service]) -> World:
+    """The world that a snapshot is of, made aside, so that one that cannot be used changes nothing. It is read from
+    this one what it is made from, and nothing is changed: a thread may do that."""
     snapshot = Part(value)
     version = snapshot.integer("version", 0, MAX_COUNT)
     if version != VERSION:
         raise refusal("version", f"is {version}; this fakeserver reads snapshots of version {VERSION} only")
-    world.take_over(rebuilt(snapshot, world, services))
-
-
-def rebuilt(snapshot: Part, world: World, services: Mapping[str, Service]) -> World:
-    """A new world from a snapshot, made aside, so that a bad one breaks nothing."""
     if snapshot.members("fixtures") != {slug: service.fixture.digest for slug, service in services.items()}:
         raise FakeProblem(409, "The snapshot was taken with other providers or fixtures", field="fixtures")
     new = world.anew(seeding_of(snapshot.part("recipe")))
     new.secret = secret_of(snapshot.text("secret"))
-    read = {name: snapshot.part(name) for name in new.parts}
+    members = {name: snapshot.part(name) for name in new.parts}
     snapshot.end()
     for name, part in new.parts.items():
-        part.load(read[name], Serving(services))
+        part.load(members[name], Serving(services))
     if new.clock.aged or new.live:
         for service in services.values():
             new.check_ageing(service.provider)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pyroaring import BitMap
 
+from fakeserver.admin import reading, snapshots
 from fakeserver.documents.seeded import FIRST
 from fakeserver.serving.app import App
+from fakeserver.spec.strict_json import read_strictly
 from tests.support.admin import FREEZE, admin, done, listing, refused, small_app
 from tests.support.asgi import EPOCH, SLUGS, main_tenant
 
@@ -297,3 +300,27 @@ def test_a_document_with_a_number_that_time_would_break_is_refused(number: float
     done(admin(app, "PUT", "/documents/dreadnode/acme", rows, ns="numbers"))
     done(admin(app, "PUT", "/clock", {"action": "advance", "seconds": 3600}, ns="numbers"))
     assert listing(app, "dreadnode", ns="numbers").status == 200
+
+
+def test_a_long_snapshot_is_read_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text as well as its parts, so that others are answered meanwhile; a short text is not worth one."""
+    threads: list[str] = []
+
+    def told(read: Callable[..., Any]) -> Callable[..., Any]:
+        def tell(*given: Any, **more: Any) -> Any:
+            threads.append("loop" if threading.current_thread() is threading.main_thread() else "thread")
+            return read(*given, **more)
+
+        return tell
+
+    monkeypatch.setattr("fakeserver.admin.reading.read_strictly", told(read_strictly))
+    monkeypatch.setattr(snapshots, "read", told(snapshots.read))
+    app = small_app()
+    done(admin(app, "PUT", "/clock", FREEZE))
+    snapshot = done(admin(app, "GET", "/snapshot"))
+    for most, expected in ((0, ["thread", "thread"]), (reading.MAX_BODY_BYTES, ["loop", "thread"])):
+        monkeypatch.setattr(reading, "LARGE_BYTES", most)
+        threads.clear()
+        done(admin(app, "PUT", "/snapshot", snapshot))
+        assert threads == expected
+    assert done(admin(app, "GET", "/snapshot")) == snapshot
