@@ -38,7 +38,7 @@ DOCS = ROOT / "docs"
 SKILL = (ROOT / "skills" / "fakeserver" / "SKILL.md").read_text(encoding="utf-8")
 BY_QUESTION = (
     "start", "test-an-application", "errors", "time", "worlds", "teams", "serve", "observe", "check-a-deployment",
-    "coming-from", "admin-api", "assumptions",
+    "coming-from", "admin-api", "assumptions", "superserve",
 )  # fmt: skip
 NEEDS = {
     "prime-sandboxes": "prime_sandboxes",
@@ -123,8 +123,12 @@ def is_installed(module: str) -> bool:
 def test_the_python_examples_hold(pytester: pytest.Pytester) -> None:
     """Those of pytest and of unittest pass as they stand."""
     with_pytest, with_unittest = blocks(page("test-an-application"), "python")
-    path = pytester.makepyfile(with_pytest.text)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", path).assert_outcomes(passed=4)
+    (with_an_sdk,) = blocks(page("superserve"), "python")
+    paths = [
+        pytester.makepyfile(**{f"test_{each}": text})
+        for each, text in (("a", with_pytest.text), ("b", with_an_sdk.text))
+    ]
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", *paths).assert_outcomes(passed=5)
     done = subprocess.run([sys.executable, "-c", with_unittest.text], capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
     assert "Ran 2 tests" in done.stderr
@@ -344,6 +348,10 @@ def test_the_site_is_built_strictly(tmp_path: Path) -> None:
     assert build(tmp_path) == (0, [])
     built = {path.name for path in (tmp_path / "site").iterdir()}
     assert {f"{path.stem}.html" for path in DOCS.glob("*.md")} | {path.name for path in DOCS.iterdir()} <= built
+    for path in DOCS.glob("*.md"):
+        fences = [each for each in blocks(path.read_text("utf-8")) if each.language != "mermaid"]
+        html = (tmp_path / "site" / f"{path.stem}.html").read_text("utf-8")
+        assert html.count("<pre") == len(fences), path.name
     states = (tmp_path / "site" / "states.html").read_text("utf-8")
     assert "stateDiagram" not in states
     # Nothing is fetched from anywhere else.
