@@ -28,6 +28,7 @@ from fakeserver.faults.scripts import CONNECTION_FAULTS
 from fakeserver.instants import SECOND
 from fakeserver.serving.app import Settings, create_app
 from fakeserver.worlds.documents import MAX_AGEING, MAX_LIVE
+from tests.support import command
 from tests.support.admin import Machine
 from tests.support.asgi import EPOCH, ROOT, ROWS, SPECS, Row, app_of, tenants
 from tests.support.command import environment
@@ -135,6 +136,16 @@ def test_the_python_examples_hold(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.slow
+def test_a_store_begins_as_the_page_says(tmp_path: Path) -> None:
+    """Its first command serves, and the same with another seed is refused in these words."""
+    first, second = (each.text.splitlines() for each in blocks(page("stores"), "console"))
+    with command.serving(tmp_path, *first[0].removeprefix("$ fakeserver serve ").split()) as served:
+        assert served.get("/__admin/health").status_code == 200
+    done = shell(second[0].removeprefix("$ ") + " || test $? = 2", "", tmp_path)
+    assert done.stderr.splitlines() == second[1:]
+
+
+@pytest.mark.slow
 def test_the_skill_holds(served: Live, tmp_path: Path, pytester: pytest.Pytester) -> None:
     """The file for coding agents: its head has what such a file needs, and what it tells to do can be done."""
     head = yaml.safe_load(SKILL.partition("\n---\n")[0])
@@ -203,12 +214,13 @@ def test_nothing_is_left_to_nobody() -> None:
     """Every page with commands is by question, or is named by a test module of its own; every language is one that is
     run; and what is not run names flags and commands that there are."""
     tests = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    here = Path(__file__).read_text("utf-8")
     for path in DOCS.glob("*.md"):
         fences = blocks(path.read_text("utf-8"), "sh", "python", "js", "ts", "go", "yaml", "yml", "console")
         if path.stem in BY_QUESTION:
             assert {each.language for each in blocks(page(path.stem))} <= RUN_AS, path.name
         elif fences:
-            assert any(path.name in text for text in tests), path.name
+            assert f'page("{path.stem}")' in here or any(path.name in text for text in tests), path.name
     shown = "".join(block.text for name in BY_QUESTION for block in blocks(page(name), "text"))
     assert set(re.findall(r"^\w+", shown, re.MULTILINE)) == {"pip", "fakeserver"}
 
@@ -216,10 +228,10 @@ def test_nothing_is_left_to_nobody() -> None:
 def test_the_flags_are_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Of all commands that pages by question name; and `serve` has no other than its page."""
     helps = {}
-    for command in ("serve", "run", "check", "health", "tail", "lint", "env", "new", "export", "providers", "ca"):
+    for name in ("serve", "run", "check", "health", "tail", "lint", "env", "new", "export", "providers", "ca"):
         with contextlib.suppress(SystemExit):
-            main([command, "--help"], io.StringIO(), io.StringIO())
-        helps[command] = capsys.readouterr().out
+            main([name, "--help"], io.StringIO(), io.StringIO())
+        helps[name] = capsys.readouterr().out
     for name in BY_QUESTION:
         for flag in set(re.findall(r"(?<![\w-])`(--[a-z-]+)", page(name))) - ELSEWHERE:
             assert any(flag in text for text in helps.values()), (name, flag)
