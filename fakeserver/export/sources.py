@@ -8,7 +8,7 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fakeserver.export.unexportable import Unexportable
@@ -26,20 +26,39 @@ def node_of(function: types.FunctionType) -> ast.FunctionDef | ast.Lambda:
         tree = tree_of(function.__module__)
     except (OSError, KeyError, TypeError) as error:
         raise Unexportable(f"{function.__qualname__} has no source", told=True) from error
-    found: list[ast.FunctionDef | ast.Lambda] = []
-    for each in ast.walk(tree):
-        if isinstance(each, ast.FunctionDef) and each.name == code.co_name:
-            first = min([each.lineno, *(other.lineno for other in each.decorator_list)])
-            if first == code.co_firstlineno:
-                found.append(each)
-        elif isinstance(each, ast.Lambda) and code.co_name == "<lambda>" and each.lineno == code.co_firstlineno:
-            body = each.body
-            span = body.lineno, body.end_lineno, body.col_offset, body.end_col_offset
-            if span in {*code.co_positions()} and len(each.args.args) == code.co_argcount:
-                found.append(each)
+    if code.co_name == "<lambda>":
+        found = lambdas_of(tree, code)
+    else:
+        found = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and begins_at(each, code)]
     if len(found) != 1:
         raise Unexportable(f"{function.__qualname__} is not found in its source", told=True)
     return found[0]
+
+
+def begins_at(node: ast.FunctionDef, code: types.CodeType) -> bool:
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return node.name == code.co_name and first == code.co_firstlineno
+
+
+def lambdas_of(tree: ast.Module, code: types.CodeType) -> Sequence[ast.FunctionDef | ast.Lambda]:
+    """Those that the code may be of: of several on a line, the one whose body is among its instructions."""
+    names = code.co_varnames[: code.co_argcount]
+    found = [
+        each
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Lambda)
+        and each.lineno == code.co_firstlineno
+        and tuple(argument.arg for argument in each.args.args) == names
+    ]
+    if len(found) < 2:
+        return found
+    spans = {*code.co_positions()}
+
+    def is_meant(node: ast.Lambda) -> bool:
+        body = node.body
+        return (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset) in spans
+
+    return [each for each in found if is_meant(each)]
 
 
 def scope_of(function: types.FunctionType) -> Mapping[str, Any]:

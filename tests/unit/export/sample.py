@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -18,6 +18,13 @@ NAMES = {"a": "one", "10": "ten", "b": "two"}
 WORD = re.compile(r"([a-z]+)-([0-9]+)")
 OPEN = frozenset({"a", "b"})
 LARGE = 1_000
+
+
+RULES: dict[str, Callable[[int], int]] = {
+    "more": lambda value: value + 1 if value > 2 else -value,
+    "less": lambda value: value - 1,
+    "same": lambda value: value,
+}
 
 
 class Pair(NamedTuple):
@@ -125,6 +132,10 @@ def pairs(value: int) -> list[Any]:
     return [first.both, number, text, first == Pair(value), named("p", "n", "m"), [*first]]
 
 
+def ruled(value: int) -> list[Any]:
+    return [*(rule(value) for rule in RULES.values())]
+
+
 def refused(text: str) -> str:
     try:
         return str(int(text))
@@ -175,6 +186,7 @@ CASES: dict[Any, list[list[Any]]] = {
     loops: [[[3, 1, 2, -1, 8]], [[]], [[5, 2000, 7]], [[1, 1, 4, 9, 2]]],
     collected: [[{"kind": "a"}], [{"kind": 3, "a": 1}], [{"kind": "zz", "b": 2}], [{}]],
     pairs: [[3], [-1]],
+    ruled: [[1], [3]],
     refused: [["12"], ["-3"], ["x"], [""], ["1.5"], ["123456789012345678901234567890"]],
     addresses: [
         ["10.0.0.1"],

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from threading import Thread
 
 import pytest
 
 from fakeserver.export import handlers
 from tests.support.asgi import EPOCH, SLUGS, app_of
+from tests.support.bundling import bundle, needs_esbuild, showing
 from tests.support.chromium import CHROMIUM, MISSING, Browser, Page, browsing
 from tests.support.vectors import COMPARED, HOST, SIZE, asker, source_of
-from tests.unit.export.building import NODE, bundle, needs_esbuild
 
+NODE = Path(__file__).with_name("node")
 COUNT = 1_000
 """Vectors of each kind that a provider is asked."""
 ROUNDS = 9
@@ -51,20 +49,12 @@ pytestmark = [
 ]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A folder, and where a browser finds it."""
     folder = tmp_path_factory.mktemp("site")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with showing(folder) as url:
+        yield folder, url
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,22 @@ def test_what_was_changed_by_hand_is_kept(name: str, tmp_path: Path) -> None:
     assert contents(tmp_path) == as_written
 
 
+def test_handlers_that_were_changed_by_hand_are_kept(tmp_path: Path) -> None:
+    """The same of the other format, which writes folders within the folder."""
+    out = StringIO()
+    asked = ["export", "superserve", "--format", "msw", "--out", str(tmp_path), "--size", "5"]
+    assert main(asked, out, out) == 0
+    as_written = contents(tmp_path)
+    changed = tmp_path / "scenarios" / "one.ts"
+    changed.write_text("mine", encoding="utf-8")
+    err = StringIO()
+    assert main([*asked, "--seed", "1"], StringIO(), err) == 2
+    assert f"{changed} was changed by hand" in err.getvalue()
+    assert changed.read_text(encoding="utf-8") == "mine"
+    assert main([*asked, "--force"], StringIO(), err) == 0
+    assert contents(tmp_path) == as_written
+
+
 def test_what_somebody_else_wrote_is_kept(tmp_path: Path) -> None:
     """A file that no export wrote is not written over, and one beside the export's own is left alone."""
     (tmp_path / "documents.json").write_text("mine")

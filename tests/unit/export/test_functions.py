@@ -13,8 +13,8 @@ import pytest
 from fakeserver.export.functions import Functions
 from fakeserver.export.handlers import HAND_WRITTEN
 from fakeserver.export.unexportable import Unexportable
+from tests.support.bundling import bundle, needs_esbuild, run
 from tests.unit.export import sample
-from tests.unit.export.building import bundle, needs_esbuild, run
 
 ENTRY = """
 import { readFileSync } from "node:fs";

@@ -30,13 +30,14 @@ from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.spec import reader
 from fakeserver.worlds.documents import Seeding
 from tests.support.asgi import EPOCH, ROOT, SLUGS, Row, app_of, call
+from tests.support.bundling import bundle, needs_esbuild, run
 from tests.support.vectors import COMPARED, FOLDER, HOST, SIZE, Pinned, asker, source_of
-from tests.unit.export.building import NODE, bundle, needs_esbuild, run
 
 READING, LIVES = 1_300, 700
 """Vectors of each provider: those that change nothing, and those of lives."""
 MOST_BUNDLE_BYTES, MOST_CALLS_BYTES = 30_000, 20_000
 """Of a page's bundle without data, as gzip writes it: at first, and with the first call."""
+NODE = Path(__file__).with_name("node")
 MOST_COMPILED = 20_000
 """Bytes of a scenario that the compiler is shown."""
 OPTIONS = (
