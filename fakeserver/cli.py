@@ -278,6 +278,14 @@ def lint(arguments: Sequence[str], out: TextIO) -> int:
     return lint.run(parser.parse_args(arguments), out)
 
 
+def store(arguments: Sequence[str], out: TextIO) -> int:
+    from fakeserver.serving import storing
+
+    parser = parser_of("store")
+    storing.add_arguments(parser)
+    return storing.run(parser.parse_args(arguments), out)
+
+
 COMMANDS = {
     command.name: command
     for command in (
@@ -287,6 +295,7 @@ COMMANDS = {
         Command("health", "whether a server is ready: exit code 0, or 1", health),
         Command("tail", "the journal of a running server in the terminal, while it grows", tail),
         Command("lint", "whether recipes, accepted deviations and plugins can be used: exit code 0, or 1", lint),
+        Command("store", "what is in a store of worlds, and how they come in and out", store),
         Command("env", "the variables that point a provider's SDK at the fake", env),
         Command("providers", "slugs, operations, callers and tenants", providers),
         Command("states", "the states of sandboxes and what leads from one to another", states),

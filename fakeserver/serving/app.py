@@ -72,6 +72,8 @@ class Settings:
     admin_token: str | None = None
     began: int | None = None
     """When the store began that worlds are kept in; None without one."""
+    namespace_ttl: int | None = None
+    """Seconds after which a store drops a namespace that nobody has used; None is never."""
     origins: tuple[str, ...] = ()
     """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 

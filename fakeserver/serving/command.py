@@ -38,6 +38,7 @@ from fakeserver.worlds.flags import DEFAULT_SEED, DEFAULT_SIZE, add_seeding
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
+MAX_TTL = 10 * 366 * 86_400
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -52,6 +53,12 @@ def add_arguments(parser: Parser) -> None:
         metavar="STORE",
         help=f"where worlds are kept: {KINDS}, which outlives the server and is shared by all that are given it "
         f"(default: {MEMORY})",
+    )
+    parser.add_argument(
+        "--namespace-ttl",
+        type=integer(1, MAX_TTL),
+        metavar="SECONDS",
+        help="drop namespaces of the store that nobody has used for so long (default: never)",
     )
 
 
@@ -157,6 +164,8 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     token = tokens.read_token(parser, parsed.admin_token, parsed.admin_token_file)
     local = parsed.uds is not None or is_loopback(parsed.host)
     made = tokens.make_token() if token is None and not local else None
+    if parsed.namespace_ttl is not None and parsed.store == MEMORY:
+        parser.error("--namespace-ttl is for --store: in memory the namespaces that nobody has changed make room")
     settings = settings_of(parsed, only=parsed.only, admin_token=token or made)
     app = create(settings) if parsed.store == MEMORY else create_stored(parsed, settings)
     if parsed.tls:
@@ -212,6 +221,7 @@ def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: st
         rate_limits=not parsed.no_rate_limits,
         admin_token=admin_token,
         origins=tuple(getattr(parsed, "origin", ())),
+        namespace_ttl=getattr(parsed, "namespace_ttl", None),
     )
 
 

@@ -110,6 +110,14 @@ class Keeper:
             self.enter(act)
         worlds.is_turn = False
 
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something done to the worlds by somebody who serves nobody."""
+        self.worlds.is_turn = True
+        self._acts = []
+        work()
+        self._collect(set())
+        self.enter(partial(perform, self._acts))
+
     def enter(self, act: Act) -> None:
         """Have something done to the store before the server begins to answer."""
         change = self.store.change(LOCK_SECONDS)
@@ -315,10 +323,14 @@ class Keeper:
         self.store.close()
 
 
-def commit(change: Change, acts: Sequence[Act]) -> int:
-    """Do all of it, and have it last; the number of the newest row."""
+def perform(acts: Sequence[Act], change: Change) -> None:
     for act in acts:
         act(change)
+
+
+def commit(change: Change, acts: Sequence[Act]) -> int:
+    """Do all of it, and have it last; the number of the newest row."""
+    perform(acts, change)
     return change.commit()
 
 

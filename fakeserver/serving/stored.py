@@ -46,7 +46,7 @@ class StoredApp(App):
         self.keeper = Keeper(store, self.wall)
         self.claims = Claims(self.keeper, store)
         super().__init__(services, settings)
-        self.telling = Telling(self.keeper, self.stored, services)
+        self.telling = Telling(self.keeper, self.stored, services, settings.namespace_ttl)
 
     # Its worlds
 

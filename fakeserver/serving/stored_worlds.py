@@ -99,6 +99,8 @@ class StoredWorlds(Worlds):
         self.is_turn = True
         self.used: dict[World, None] = {}
         """Those that somebody may have changed since they were asked what has happened."""
+        self.asked_for: set[str] = set()
+        """Namespaces that were asked for since it was told that they are used."""
         self.left_late: set[World] = set()
         """Those in whose sandboxes something was left by what goes on there by itself; any thread adds to it."""
         self.stale: set[str] = set()
@@ -117,6 +119,7 @@ class StoredWorlds(Worlds):
     def named(self, name: str) -> World:
         world = super().named(name)
         self.used[world] = None
+        self.asked_for.add(name)
         return world
 
     def at_hand(self, name: str) -> World | None:

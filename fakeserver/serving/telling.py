@@ -14,8 +14,10 @@ from functools import partial
 import orjson
 
 from fakeserver.admin.part import Part
+from fakeserver.instants import SECOND
 from fakeserver.listing.limit import Limit
 from fakeserver.pipeline.service import Service
+from fakeserver.problems import FakeProblem
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import StoredWorlds
 from fakeserver.stores.store import Change, Journalled, Unavailable
@@ -29,6 +31,8 @@ COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
 """Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
 FEW_ENTRIES, BUSY_SECONDS = 1_000, 10.0
 """Entries of a journal that are told so soon. More wait longer, since most of them are pushed out before."""
+USE_SECONDS = 2 * JOURNAL_SECONDS
+"""Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
 """That another process has to tell what its journal has, before it counts as gone."""
 QUESTION, PROCESS = "question", "process/"
@@ -40,7 +44,10 @@ log = logging.getLogger("fakeserver")
 class Telling:
     """Of one process to all that have its store."""
 
-    def __init__(self, keeper: Keeper, worlds: StoredWorlds, services: Mapping[str, Service]) -> None:
+    def __init__(
+        self, keeper: Keeper, worlds: StoredWorlds, services: Mapping[str, Service], ttl: int | None = None
+    ) -> None:
+        self._ttl = ttl
         self._keeper = keeper
         self._worlds = worlds
         self._limits = {
@@ -70,6 +77,10 @@ class Telling:
                 await self._task
         with contextlib.suppress(Unavailable):
             await self._keeper.turn(partial(self._tell, journals=True, leaving=True))
+
+    def leave(self) -> None:
+        """Be no longer among the processes that have the store."""
+        self._keeper.enter(lambda change: change.note(self._note, None))
 
     async def find_trouble(self) -> Unavailable | None:
         """What is wrong with the store, if anything is."""
@@ -111,6 +122,8 @@ class Telling:
         asked = int(self._keeper.store.notes().get(QUESTION, 0)) if news else self._answered
         journals = asked > self._answered or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal(seconds))
         counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
+        if self._ttl is not None and self._is_due(seconds, CHECK_SECONDS):
+            await self.prune(self._ttl)
         if journals or counters or self._worlds.left_late or self._keeper.trouble is not None:
             await self._keeper.turn(partial(self._tell, journals=journals))
 
@@ -118,6 +131,8 @@ class Telling:
         return round(seconds / LOOK_SECONDS) % round(every / LOOK_SECONDS) == 0
 
     def _has_journal(self, seconds: float) -> bool:
+        if self._worlds.asked_for:
+            return True
         most = MAX_SHARED_ENTRIES if self._is_due(seconds, BUSY_SECONDS) else FEW_ENTRIES
         return any(0 < journal.fresh <= most for _, journal, _ in self._told())
 
@@ -139,10 +154,13 @@ class Telling:
             if journals and journal.fresh:
                 fresh, state = journal.take(), orjson.dumps(journal.memory()).decode()
                 keeper.act(partial(keep_journal, world.name, fresh, state), partial(journal.give_back, fresh))
-                keeper.act(partial(use, world.name, keeper.now()))
             if limits.has_fresh:
                 used = limits.take_fresh()
                 keeper.act(partial(self._keep_counters, world, used), partial(limits.give_back, used))
+        for name in self._worlds.asked_for if journals else ():
+            keeper.act(partial(use, name, keeper.now()))
+        if journals:
+            self._worlds.asked_for.clear()
         if leaving:
             keeper.act(lambda change: change.note(self._note, None))
         elif journals or keeper.trouble is not None:
@@ -162,6 +180,21 @@ class Telling:
             change.put_counters(world.name, found)
             assert isinstance(world.limits, SharedLimits)
             world.limits.adopt(found)
+
+    async def prune(self, ttl: int) -> None:
+        """Drop the namespaces that nobody has used for so many seconds, on any server."""
+        least = self._keeper.now() - int((ttl + USE_SECONDS) * SECOND)
+        listed = [each.name for each in self._keeper.store.worlds() if each.name and each.used_at < least]
+        unused = [name for name in listed if name not in self._worlds.asked_for]
+        if unused:
+            log.info("%s namespaces that nobody has used for %s s are dropped", len(unused), ttl)
+            await self._keeper.turn(partial(self._drop, unused))
+
+    def _drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._worlds.asked_for:
+                with contextlib.suppress(FakeProblem):
+                    self._worlds.delete(name)
 
     # The journal, when somebody reads it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import random
@@ -367,3 +368,68 @@ def test_rows_are_json_that_names_what_happened(path: Path) -> None:
     assert kept is not None
     assert [entry[0] for row in kept.rows for entry in orjson.loads(row.entries)] == ["write"]
     assert SQLiteStore(path).position() == 1
+
+
+# Worlds in and out
+
+
+def store(*arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    code = main(["store", *arguments], out, err)
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_worlds_move_between_stores_as_snapshots_byte_for_byte(path: Path, tmp_path: Path) -> None:
+    with node(path) as at:
+        live_a_life(at, "a")
+        whole = at.snapshot("a")
+    url, other, file = f"sqlite:{path}", f"sqlite:{tmp_path / 'other.db'}", str(tmp_path / "a.json")
+    assert store("export", url, "--namespace", "a", "--out", file) == (0, "", "")
+    assert Path(file).read_bytes() == whole
+    for namespace in ((), ("--namespace", "b")):
+        assert store("import", other, file, *namespace)[0] == 0
+        assert store("export", other, *namespace)[1].encode() == whole
+    code, _, told = store("import", other, file)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "--replace" in told
+    assert store("import", other, file, "--replace")[0] == 0
+    assert store("migrate", other)[0] == 0
+    listed = json.loads(store("status", other, "--format", "json")[1])
+    assert [each["namespace"] for each in listed["worlds"] if each["written"]] == ["b", None]
+    assert (listed["seed"], listed["size"]) == (0, 1000)
+    assert "b: " in store("status", other)[1]
+    assert store("prune", other, "--unused-for", "0", "--dry-run")[1] == "would drop b\n"
+    assert store("prune", other, "--unused-for", "0")[1] == "dropped b\n"
+    assert store("export", other, "--namespace", "b")[0] == 2
+    for wrong in (("status", f"sqlite:{tmp_path}/nowhere.db"), ("status", "memory"), ("import", other, file + "x")):
+        code, _, told = store(*wrong)
+        assert (code, told.count("\n")) == (2, 1), told
+
+
+def test_namespaces_that_nobody_uses_are_dropped(path: Path) -> None:
+    """When nobody has used them for so long, whichever server it was; the world at the root is never dropped."""
+    with node(path) as one, node(path, namespace_ttl=3_600) as two:
+        one.create(ns="a")
+        one.create("at the root")
+
+        def prune(seconds: int) -> None:
+            assert two.app.claims.loop is not None
+            asyncio.run_coroutine_threadsafe(two.app.telling.prune(seconds), two.app.claims.loop).result(20)
+
+        assert "made" in two.names("a")
+        for each in (one, two):
+            # It tells what was used.
+            accepted(each.admin("GET", "/requests"))
+        prune(60)
+        assert two.app.store.has("a")
+        # As if it were an hour later.
+        prune(-3_600)
+        assert not two.app.store.has("a")
+        assert "made" not in one.names("a")
+        assert "at the root" in one.names()
+
+
+def test_a_lifetime_is_for_a_store() -> None:
+    code, told = start("--namespace-ttl", "5")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "--store" in told
