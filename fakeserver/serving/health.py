@@ -20,6 +20,8 @@ READY, NOT_READY = 0, 1
 SECONDS = 5.0
 """That a server may take to answer."""
 MAX_BYTES = 65_536
+MAX_WORD = 64
+"""Characters that are repeated of what a server says."""
 UNSPECIFIED = ("0.0.0.0", "::", "")
 TELLING = ("FAKESERVER_HOST", "FAKESERVER_PORT", "FAKESERVER_UDS", "FAKESERVER_TLS_CERT")
 """Variables of a server's environment, which a probe in its container shares: they say where it listens."""
@@ -83,7 +85,8 @@ def ask(place: Place) -> str:
         connection.request("GET", urlsplit(place.url).path.rstrip("/") + PATH)
         answer = connection.getresponse()
         if answer.status != http.client.OK:
-            raise ValueError(f"it answers {answer.status}")
+            store = answer.getheader("X-Fakeserver-Store", "")
+            raise ValueError(f"it answers {answer.status}" + (f": its store is {store[:MAX_WORD]}" if store else ""))
         body = json.loads(answer.read(MAX_BYTES))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError("what answers there is no fakeserver") from error

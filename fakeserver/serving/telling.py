@@ -29,8 +29,8 @@ LOOK_SECONDS = 0.05
 """Between two looks at the store."""
 COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
 """Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
-FEW_ENTRIES, BUSY_SECONDS = 1_000, 10.0
-"""Entries of a journal that are told so soon. More wait longer, since most of them are pushed out before."""
+AT_A_TIME = 1_000
+"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request."""
 USE_SECONDS = 2 * JOURNAL_SECONDS
 """Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
@@ -120,21 +120,19 @@ class Telling:
         self._keeper.look()
         news, self._news = self._keeper.news != self._news, self._keeper.news
         asked = int(self._keeper.store.notes().get(QUESTION, 0)) if news else self._answered
-        journals = asked > self._answered or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal(seconds))
+        is_asked = asked > self._answered
+        journals = is_asked or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal())
         counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
         if self._ttl is not None and self._is_due(seconds, CHECK_SECONDS):
             await self.prune(self._ttl)
         if journals or counters or self._worlds.left_late or self._keeper.trouble is not None:
-            await self._keeper.turn(partial(self._tell, journals=journals))
+            await self._keeper.turn(partial(self._tell, journals=journals, most=None if is_asked else AT_A_TIME))
 
     def _is_due(self, seconds: float, every: float) -> bool:
         return round(seconds / LOOK_SECONDS) % round(every / LOOK_SECONDS) == 0
 
-    def _has_journal(self, seconds: float) -> bool:
-        if self._worlds.asked_for:
-            return True
-        most = MAX_SHARED_ENTRIES if self._is_due(seconds, BUSY_SECONDS) else FEW_ENTRIES
-        return any(0 < journal.fresh <= most for _, journal, _ in self._told())
+    def _has_journal(self) -> bool:
+        return bool(self._worlds.asked_for) or any(journal.fresh for _, journal, _ in self._told())
 
     def _has_counters(self) -> bool:
         return any(limits.has_fresh for _, _, limits in self._told())
@@ -146,13 +144,13 @@ class Telling:
             assert isinstance(limits, SharedLimits)
             yield world, journal, limits
 
-    def _tell(self, *, journals: bool, leaving: bool = False) -> None:
-        """In a turn: what this process has to tell, of all worlds, and that it has."""
+    def _tell(self, *, journals: bool, most: int | None = None, leaving: bool = False) -> None:
+        """In a turn: what this process has to tell, of all worlds, but for entries beyond so many; and that it has."""
         keeper = self._keeper
         self._worlds.use_late()
         for world, journal, limits in self._told():
             if journals and journal.fresh:
-                fresh, state = journal.take(), orjson.dumps(journal.memory()).decode()
+                fresh, state = journal.take(most), orjson.dumps(journal.memory()).decode()
                 keeper.act(partial(keep_journal, world.name, fresh, state), partial(journal.give_back, fresh))
             if limits.has_fresh:
                 used = limits.take_fresh()
@@ -163,8 +161,11 @@ class Telling:
             self._worlds.asked_for.clear()
         if leaving:
             keeper.act(lambda change: change.note(self._note, None))
-        elif journals or keeper.trouble is not None:
+        elif journals and most is None:
             keeper.act(self._answer)
+        elif keeper.trouble is not None:
+            # Only what is written tells whether the store takes something again.
+            keeper.act(lambda change: change.note(self._note, str(self._answered)))
 
     def _answer(self, change: Change) -> None:
         question = change.notes().get(QUESTION, "0")

@@ -63,10 +63,11 @@ class SharedJournal(Journal):
         """How many entries are to be told."""
         return len(self._fresh)
 
-    def take(self) -> list[Exchange]:
-        """What is to be told, oldest first."""
+    def take(self, most: int | None = None) -> list[Exchange]:
+        """What is to be told, oldest first, or so much of it."""
         self.count()
-        fresh, self._fresh, self._counted = [*self._fresh], deque(), 0
+        fresh = [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
+        self._counted = len(self._fresh)
         return fresh
 
     def give_back(self, exchanges: Sequence[Exchange]) -> None:

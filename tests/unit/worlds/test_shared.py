@@ -1,0 +1,65 @@
+"""What several processes count together of one world."""
+
+from __future__ import annotations
+
+from fakeserver.admin.part import Part
+from fakeserver.instants import SECOND
+from fakeserver.listing.limit import Limit
+from fakeserver.worlds import shared
+from fakeserver.worlds.entries import Exchange
+from fakeserver.worlds.rate_limits import meters_of
+from fakeserver.worlds.shared import SharedJournal, SharedLimits, counted, told
+
+WINDOW = Limit("window", 10, 60, ("caller",))
+BUCKET = Limit("bucket", 10, 10, ("caller",), bucket=True)
+KNOWN = {("prime", each.name): each for each in (WINDOW, BUCKET)}
+
+
+def exchange(instant: int) -> Exchange:
+    return Exchange(instant, "prime", "GET", f"/{instant}", b"", None, None, None, 200, None, None)
+
+
+def test_a_journal_tells_in_order_what_is_then_seen_by_all() -> None:
+    """In parts, and what could not be told is told the next time; nothing counts twice among the metrics."""
+    one, other = SharedJournal(), SharedJournal()
+    for instant in range(5):
+        one.add(exchange(instant))
+    first = one.take(2)
+    one.give_back(first)
+    entries = told(one.take(2), 0) + told(one.take(), 2)
+    assert one.fresh == 0
+    assert sum(one.count().requests.values()) == 5
+    for journal in (one, other):
+        journal.merge(5, entries, Part)
+        assert [(entry.number, entry.instant) for entry in journal.entries()] == [(5 - n, 4 - n) for n in range(5)]
+    assert not other.count().requests
+
+
+def test_a_journal_that_nobody_asks_for_stays_bounded() -> None:
+    journal = SharedJournal()
+    for instant in range(shared.MAX_SHARED_ENTRIES + 3):
+        journal.add(exchange(instant))
+    assert journal.fresh == shared.MAX_SHARED_ENTRIES
+    assert sum(journal.count().requests.values()) == shared.MAX_SHARED_ENTRIES + 3
+    assert journal.take(1)[0].instant == 3
+
+
+def test_what_processes_used_of_limits_adds_up() -> None:
+    """A window that two began is the one that was told first; a bucket is paid back for the time in between."""
+    key, now = ("prime", "window", "me"), 1_000 * SECOND
+    one, other = SharedLimits(), SharedLimits()
+    for limits, times in ((one, 4), (other, 3)):
+        for _ in range(times):
+            limits.take(meters_of("prime", [WINDOW], {"caller": "me"}), now, enforced=True)
+    kept = counted(KNOWN, {}, one.take_fresh())
+    kept = counted(KNOWN, kept, other.take_fresh())
+    assert kept == {key: (7.0, now)}
+    other.adopt(kept)
+    assert other.counters == kept
+    assert not other.has_fresh
+    later = counted(KNOWN, kept, {key: (1, (1.0, now + 61 * SECOND))})
+    assert later == {key: (1.0, now + 61 * SECOND)}
+    paid = counted(
+        KNOWN, {("prime", "bucket", "me"): (6.0, now)}, {("prime", "bucket", "me"): (1, (1.0, now + 2 * SECOND))}
+    )
+    assert paid == {("prime", "bucket", "me"): (5.0, now + 2 * SECOND)}
