@@ -18,6 +18,9 @@ FOLDER = Path(__file__).parent.parent / NAME
 
 def load() -> None:
     """Make the name mean our package in this process, wherever Python was started. ImportError: it is not installed."""
+    if getattr(sys.modules.get(NAME), "__file__", None) == str(FOLDER / "__init__.py"):
+        # Loaded once more it would be another, which does not know the modules that it has.
+        return
     spec = importlib.util.spec_from_file_location(
         NAME, FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -98,6 +99,16 @@ def test_a_kit_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ImportError, match="nothing is missing"):
         kit.load()
     assert sys.modules.get(kit.NAME) is loaded
+
+
+def test_a_kit_that_is_loaded_stays_as_it_is() -> None:
+    """With the modules that were imported from it, by whoever has them."""
+    kit.load()
+    module = importlib.import_module(f"{kit.NAME}.oracle")
+    before = sys.modules[kit.NAME]
+    kit.load()
+    assert sys.modules[kit.NAME] is before
+    assert before.oracle is module
 
 
 @pytest.mark.parametrize("command", [PYTHON_PYTEST, PYTEST], ids=["python -m pytest", "pytest"])
