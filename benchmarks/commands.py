@@ -182,6 +182,8 @@ def over_a_socket(report: Report) -> None:
         report(f"echo hi over HTTP: {spread(timed(lambda: client.run('echo hi'), COMMANDS))}")
         for slug, plane in Planes(server.base_url).all().items():
             report(f"echo hi through {slug}'s data plane, with httpx: {spread(timed(plane, COMMANDS))}")
+        # The server may have closed what nobody has used for that long; it is opened anew.
+        client.connection.close()
         idle = spread(timed(client.listing, LISTINGS))
         report(f"a listing, while nothing runs: {idle}")
         stop = threading.Event()
