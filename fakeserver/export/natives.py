@@ -97,7 +97,7 @@ KEYWORDS: Mapping[Any, frozenset[str]] = {
     max: frozenset({"key", "default"}),
     sorted: frozenset({"key", "reverse"}),
     zip: frozenset({"strict"}),
-    json.dumps: frozenset({"ensure_ascii", "sort_keys"}),
+    json.dumps: frozenset({"ensure_ascii", "sort_keys", "separators"}),
     hashlib.blake2b: frozenset({"digest_size", "key", "person"}),
     uuid.UUID: frozenset({"bytes", "version"}),
     at: frozenset({"digits"}),

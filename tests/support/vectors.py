@@ -33,7 +33,7 @@ SMALL, MOST_SMALL_BODY = 100, 2_000
 """Vectors of a provider that are committed, and the characters of the longest body among them."""
 LONGEST_TARGET = 300
 COMPARED = (
-    *("content-type", "allow", "retry-after", "location", "x-next-token", "www-authenticate"),
+    *("content-type", "allow", "retry-after", "location", "x-next-token", "x-total-count", "www-authenticate"),
     *("x-fakeserver-fault", "preference-applied", "x-fakeserver-scenario", "x-fakeserver-outside-schema"),
 )
 HOST = "127.0.0.1:8000"
@@ -79,6 +79,14 @@ WISHES: dict[str, dict[str, list[Row]]] = {
         ],
         "updateSandbox": [{"metadata": {"a": "b"}}, {"timeout_seconds": None}, {"auto_delete_seconds": 5}],
         "createSnapshot": [{"name": "mine"}],
+        "createTemplate": [
+            {"name": "mine", "build_spec": {"from": "debian:12"}},
+            {
+                "name": "other",
+                "vcpu": 2,
+                "build_spec": {"from": "debian:12", "steps": [{"run": "true"}, {"workdir": "/w"}]},
+            },
+        ],
     },
 }
 """Bodies that the servers take, by provider and operation."""

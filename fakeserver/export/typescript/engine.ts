@@ -6,7 +6,7 @@ import { Collection, rowsOf, Seen, Taken, type Kind, type Lines, type Row } from
 import { decode, type Input, type Issue as InputIssue, type Values } from "./inputs.js";
 import { intOf, read, write } from "./json.js";
 import { countFacets, pageOf, questionOf, select, type Facet, type Filter, type Pages } from "./listing.js";
-import { keptOf, readWanted, splitCredential, unknownPreference, type Known, type Wanted } from "./preferences.js";
+import { keptOf, readWanted, SCENARIOS, splitCredential, unknownPreference, type Known, type Wanted } from "./preferences.js";
 import * as py from "./python.js";
 import { FakeProblem, Issue, Problem, UNKNOWN, ValueRefused, type Result, type Write } from "./runtime.js";
 
@@ -67,6 +67,8 @@ export type Scenes = Readonly<Record<string, () => Promise<{ readonly scene: Sce
 export interface Options {
   /** Milliseconds since 1970, as `Date.now` has them. */
   readonly clock?: () => number;
+  /** What lists show where a request asks for no other scenario. */
+  readonly scenario?: string;
 }
 
 type Headers = Record<string, string>;
@@ -110,14 +112,17 @@ export class Engine {
   private readonly switches: Map<string, any>;
   private calls: Awaited<ReturnType<Calls>> | undefined;
   private readonly clock: () => number;
+  private readonly scenario: string;
   private readonly secret: Uint8Array;
   private readonly epoch: number;
 
   constructor(
     private readonly table: Table, private readonly functions: Record<string, any>, private readonly load: Calls,
     private readonly documents: Documents, private readonly scenarios: Scenes, private readonly base: string,
-    { clock = Date.now }: Options = {},
+    { clock = Date.now, scenario = "" }: Options = {},
   ) {
+    if (scenario && !SCENARIOS.includes(scenario)) throw new Error(`scenario ${scenario} is not known; known are ${SCENARIOS.join(", ")}`);
+    this.scenario = scenario;
     this.patterns = table.endpoints.map(({ methods, path, operation, refusal }) => ({
       methods,
       pattern: new RegExp(`^${path.split(/\{[^{}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("([^/]+)")}$`),
@@ -201,7 +206,7 @@ export class Engine {
     const pairs = py.pairsOf(query);
     const { keys, suffix } = credentialsOf(operation, headers);
     const wanted = readWanted(known, headers.get("prefer"), pairs, suffix);
-    if (known.scenarios && wanted?.scenario) progress.scenario = wanted.scenario;
+    if (known.scenarios) progress.scenario = wanted?.scenario || this.scenario;
     this.follow(operation, wanted, keys, progress);
     const key = keys.find((each) => this.functions["callers"].has(each));
     if (key === undefined && !operation.public) {

@@ -99,7 +99,7 @@ export const and = (one: any, other: () => any): any => (truth(one) ? other() : 
 
 export function has(held: any, value: any): boolean {
   if (typeof held === "string") return held.includes(value);
-  if (held instanceof Map || held instanceof Set) return held.has(value) || (typeof value === "object" && value !== null && [...held.keys()].some((each) => eq(each, value)));
+  if (held instanceof Map || held instanceof Set) return held.has(keyIn(held, value));
   if (typeof held.has === "function") return held.has(value);
   return [...iter(held)].some((each) => eq(each, value));
 }
@@ -180,12 +180,19 @@ export function sorted(values: any, { key = itself, reverse = false }: { key?: a
 
 // Parts of values
 
+/** The key of an object that equals another one: tuples are told by their parts. */
+function keyIn(held: Map<any, any> | Set<any>, key: any): any {
+  if (typeof key !== "object" || key === null) return key;
+  for (const each of held.keys()) if (eq(each, key)) return each;
+  return key;
+}
+
 export function at(held: any, key: any): any {
   if (held instanceof Map) {
-    if (held.has(key)) return held.get(key);
+    const known = keyIn(held, key);
+    if (held.has(known)) return held.get(known);
     throw new KeyError(String(key));
   }
-  if (held instanceof RegExp) return held;
   const parts = typeof held === "string" ? [...held] : held instanceof Tuple ? [...held] : held;
   if (typeof parts.at === "function") {
     if (key >= parts.length || key < -parts.length) throw new IndexError(String(key));
@@ -202,14 +209,14 @@ export function slice(held: any, from: any, to: any, step: any): any {
 }
 
 export function put(held: any, key: any, value: any): any {
-  if (held instanceof Map) held.set(key, value);
+  if (held instanceof Map) held.set(keyIn(held, key), value);
   else held[key < 0 ? held.length + key : key] = value;
   return value;
 }
 
 export function remove(held: any, key: any): void {
   if (!(held instanceof Map)) held.splice(key, 1);
-  else if (!held.delete(key)) throw new KeyError(String(key));
+  else if (!held.delete(keyIn(held, key))) throw new KeyError(String(key));
 }
 
 export function unpack(value: any, count: number): any[] {
@@ -219,8 +226,9 @@ export function unpack(value: any, count: number): any[] {
 }
 
 export function get(held: any, key: any, other: any = null): any {
-  if (held instanceof Map) return held.has(key) ? held.get(key) : other;
-  return held.get(key, other);
+  if (!(held instanceof Map)) return held.get(key, other);
+  const known = keyIn(held, key);
+  return held.has(known) ? held.get(known) : other;
 }
 
 export const items = (held: any): any[] => [...held.entries()].map(([key, value]) => [key, value]);
@@ -231,12 +239,13 @@ export const copy = (held: any, ...given: any[]): any => (held instanceof Map ? 
 
 export function pop(held: any, key?: any, other?: any): any {
   if (Array.isArray(held)) return key === undefined ? held.pop() : held.splice(key, 1)[0];
-  if (!held.has(key)) {
+  const known = keyIn(held, key);
+  if (!held.has(known)) {
     if (other === undefined) throw new KeyError(String(key));
     return other;
   }
-  const value = held.get(key);
-  held.delete(key);
+  const value = held.get(known);
+  held.delete(known);
   return value;
 }
 
@@ -454,13 +463,14 @@ export function pairsOf(query: string): Pair[] {
   });
 }
 
-/** JSON with spaces behind its signs, in ASCII unless something else is asked for. */
-export function dumps(value: any, options: { ensure_ascii?: boolean; sort_keys?: boolean } = {}): string {
+/** JSON with spaces behind its signs, in ASCII, unless something else is asked for. */
+export function dumps(value: any, options: { ensure_ascii?: boolean; sort_keys?: boolean; separators?: string[] } = {}): string {
+  const [comma, colon] = options.separators ?? [", ", ": "];
   if (value instanceof Map) {
     const entries = options.sort_keys ? [...value].sort(([a], [b]) => compare(a, b)) : [...value];
-    return `{${entries.map(([name, each]) => `${dumps(name, options)}: ${dumps(each, options)}`).join(", ")}}`;
+    return `{${entries.map(([name, each]) => dumps(name, options) + colon + dumps(each, options)).join(comma)}}`;
   }
-  if (Array.isArray(value)) return `[${value.map((each) => dumps(each, options)).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map((each) => dumps(each, options)).join(comma)}]`;
   if (typeof value === "string") {
     const text = JSON.stringify(value);
     return options.ensure_ascii === false ? text : text.replace(/[\u007f-\uffff]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);

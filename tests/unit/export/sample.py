@@ -16,6 +16,7 @@ from fakeserver.provider import at, instant, naive
 
 NAMES = {"a": "one", "10": "ten", "b": "two"}
 WORD = re.compile(r"([a-z]+)-([0-9]+)")
+PLACES = {("a", 1): "first", ("b", 2): "second"}
 OPEN = frozenset({"a", "b"})
 LARGE = 1_000
 
@@ -136,6 +137,14 @@ def ruled(value: int) -> list[Any]:
     return [*(rule(value) for rule in RULES.values())]
 
 
+def placed(place: list[Any]) -> list[Any]:
+    """Tuples are keys by what is in them."""
+    key = tuple(place)
+    found = {**PLACES, ("new", 1): "mine"}
+    found[key] = found.get(key, "none") + "!"
+    return [PLACES.get(key), key in PLACES, found[key], len(found), key in {("a", 1), ("c", 3)}]
+
+
 def refused(text: str) -> str:
     try:
         return str(int(text))
@@ -167,6 +176,7 @@ def digests(text: str) -> list[str]:
         json.dumps({"b": text, "a": [1, None]}, sort_keys=True),
         str(UUID(bytes=hashlib.sha256(raw).digest()[:16], version=4)),
         json.dumps(text, ensure_ascii=False),
+        json.dumps([text, {"a": 1.0}], separators=(",", ":")),
     ]
 
 
@@ -187,6 +197,7 @@ CASES: dict[Any, list[list[Any]]] = {
     collected: [[{"kind": "a"}], [{"kind": 3, "a": 1}], [{"kind": "zz", "b": 2}], [{}]],
     pairs: [[3], [-1]],
     ruled: [[1], [3]],
+    placed: [[["a", 1]], [["b", 1]], [["new", 1]]],
     refused: [["12"], ["-3"], ["x"], [""], ["1.5"], ["123456789012345678901234567890"]],
     addresses: [
         ["10.0.0.1"],
