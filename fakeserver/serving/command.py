@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,14 +30,16 @@ from fakeserver.serving.protocol import server_config
 from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.stored import StoredApp, StoredServer
 from fakeserver.serving.watching import WatchingServer
+from fakeserver.serving.workers import Workers
 from fakeserver.serving.working import stop_all
 from fakeserver.stores.store import StoreError
-from fakeserver.stores.urls import KINDS, MEMORY, store_url
+from fakeserver.stores.urls import KINDS, MEMORY, open_store, store_url
 from fakeserver.worlds.flags import DEFAULT_SEED, DEFAULT_SIZE, add_seeding
 
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
+MAX_WORKERS = 64
 MAX_TTL = 10 * 366 * 86_400
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -53,6 +55,13 @@ def add_arguments(parser: Parser) -> None:
         metavar="STORE",
         help=f"where worlds are kept: {KINDS}, which outlives the server and is shared by all that are given it "
         f"(default: {MEMORY})",
+    )
+    parser.add_argument(
+        "--workers",
+        type=integer(1, MAX_WORKERS),
+        default=1,
+        metavar="N",
+        help="processes that answer, all of one store (default: 1)",
     )
     parser.add_argument(
         "--namespace-ttl",
@@ -166,6 +175,10 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     made = tokens.make_token() if token is None and not local else None
     if parsed.namespace_ttl is not None and parsed.store == MEMORY:
         parser.error("--namespace-ttl is for --store: in memory the namespaces that nobody has changed make room")
+    if parsed.workers > 1 and parsed.store == MEMORY:
+        parser.error("--workers is for --store: in memory each would have worlds of its own, which writes part")
+    if parsed.workers > 1 and sys.platform == "win32":
+        parser.error("--workers is not for Windows; start several servers of one --store")
     settings = settings_of(parsed, only=parsed.only, admin_token=token or made)
     app = create(settings) if parsed.store == MEMORY else create_stored(parsed, settings)
     if parsed.tls:
@@ -188,15 +201,19 @@ def listen_and_serve(
             urls_of(scheme, parsed.host, *listener.getsockname()[:2]) if parsed.uds is None else [f"{scheme}://{NAME}"]
         )
         local = parsed.uds is not None or is_loopback(parsed.host)
-        out.write(start_screen(app, urls, local, parsed.uds, made))
-        out.flush()
+        screen = start_screen(app, urls, local, parsed.uds, made)
+        how = {"tls": tls, "log_level": parsed.log_level, "keep_alive": parsed.keep_alive}
+        how |= {"watch": parsed.watch, "access_log": parsed.access_log}
+        if parsed.workers > 1 and isinstance(app, StoredApp):
+            gc.freeze()
+            return lead_workers(app, parsed, listener, lambda: say(out, screen), **how)
+        say(out, screen)
         # What start made lives as long as the server; collecting it again and again costs every answer.
         gc.collect()
         gc.freeze()
         # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        how = {"tls": tls, "log_level": parsed.log_level, "keep_alive": parsed.keep_alive}
-        run_server(app, listener, watch=parsed.watch, access_log=parsed.access_log, **how)
+        run_server(app, listener, **how)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
@@ -206,6 +223,26 @@ def listen_and_serve(
         if parsed.uds is not None:
             parsed.uds.unlink(missing_ok=True)
     return 0
+
+
+def say(out: TextIO, screen: str) -> None:
+    out.write(screen)
+    out.flush()
+
+
+def lead_workers(
+    app: StoredApp, parsed: argparse.Namespace, listener: socket.socket, announce: Callable[[], None], **how: Any
+) -> int:
+    """Serve by several processes, each of which opens the store for itself."""
+    app.telling.leave()
+    app.keeper.close()
+
+    def work(ready: Callable[[], None], alive: int) -> None:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+        own = StoredApp(app.services, app.settings, open_store(parsed.store))
+        run_server(own, listener, ready=ready, alive=alive, **how)
+
+    return Workers(parsed.workers, work).run(announce)
 
 
 def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: str | None = None) -> Settings:
@@ -261,11 +298,20 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def run_server(app: App, listener: socket.socket, *, watch: bool, access_log: bool, **how: Any) -> None:
+def run_server(
+    app: App,
+    listener: socket.socket,
+    *,
+    watch: bool,
+    access_log: bool,
+    ready: Callable[[], None] | None = None,
+    alive: int | None = None,
+    **how: Any,
+) -> None:
     traced, end_spans = spans.observed(app, os.environ)
     config = server_config(logs.AccessLog(traced) if access_log else traced, log_config=None, **how)
     if isinstance(app, StoredApp):
-        server: uvicorn.Server = StoredServer(config, app)
+        server: uvicorn.Server = StoredServer(config, app, ready, alive)
     else:
         server = WatchingServer(config, app) if watch else uvicorn.Server(config)
     try:

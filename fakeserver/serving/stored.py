@@ -204,15 +204,33 @@ def replaying(body: bytes) -> Receive:
 
 
 class StoredServer(uvicorn.Server):
-    """uvicorn's server, which looks at its store while it serves, and lets go of it behind the last answer."""
+    """uvicorn's server, which looks at its store while it serves, and lets go of it behind the last answer. It calls
+    `ready` when it answers, and ends when the pipe `alive` is closed."""
 
-    def __init__(self, config: uvicorn.Config, app: StoredApp) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: StoredApp,
+        ready: Callable[[], None] | None = None,
+        alive: int | None = None,
+    ) -> None:
         super().__init__(config)
         self._app = app
+        self._ready = ready
+        self._alive = alive
 
     async def main_loop(self) -> None:
         self._app.begin()
+        if self._alive is not None:
+            asyncio.get_running_loop().add_reader(self._alive, self._leave, self._alive)
+        if self._ready is not None:
+            self._ready()
         await super().main_loop()
+
+    def _leave(self, alive: int) -> None:
+        """Who led this worker is gone."""
+        asyncio.get_running_loop().remove_reader(alive)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
 import random
+import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from fakeserver.cli import main
 from tests.support.asgi import credential
 from tests.support.command import Served, serving
 
@@ -102,3 +108,60 @@ def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path) -> None:
 @pytest.mark.soak
 def test_what_was_acknowledged_outlives_many_killed_servers(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, SOAKED, seed=2)
+
+
+# Workers
+
+
+def workers_of(served: Served) -> list[int]:
+    leader = served.process.pid
+    return [int(each) for each in Path(f"/proc/{leader}/task/{leader}/children").read_text("ascii").split()]
+
+
+def is_alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def send(served: Served, method: str, path: str, **more: object) -> httpx.Response:
+    """A request on a connection of its own, which any worker may take; one that is killed just then is no answer."""
+    for _ in range(50):
+        try:
+            url = served.base_url + path
+            return httpx.request(method, url, headers=credential("prime"), trust_env=False, timeout=20, **more)  # type: ignore[arg-type]
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("no worker answers")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for the processes in /proc")
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_have_one_store_and_are_replaced(tmp_path: Path, end: signal.Signals) -> None:
+    """Each sees what the others acknowledged; all of them end with the one that leads them, however that ends."""
+    store = f"sqlite:{tmp_path / 'worlds.db'}"
+    with serving(tmp_path, "--store", store, "--workers", "2", *FLAGS) as served:
+        first = workers_of(served)
+        assert len(first) == 2
+        for _ in range(10):
+            made = send(served, "POST", "/prime/api/v1/sandbox", json={**CREATE, "name": "made"}).json()
+            assert send(served, "GET", f"/prime/api/v1/sandbox/{made['id']}").status_code == 200
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: len({*workers_of(served)} - {first[0]}) == 2)
+        assert len(dict(states(served))) == 10
+        last = workers_of(served)
+        served.process.send_signal(end)
+        assert served.process.wait(20) in (128 + end, -end)
+        until(lambda: not any(map(is_alive, last)))
+
+
+def test_workers_in_memory_are_refused() -> None:
+    err = io.StringIO()
+    assert main(["serve", "--workers", "2"], io.StringIO(), err) == 2
+    assert "--store" in err.getvalue()
+    assert err.getvalue().count("\n") == 1

@@ -34,7 +34,8 @@ EXAMPLES = {
     "epoch": "2026-01-18T10:30:00Z",
     "clock": "live",
     "no_rate_limits": "1",
-    "store": "sqlite:worlds.db",
+    "store": "sqlite:a folder/worlds.db",
+    "workers": "3",
     "namespace_ttl": "60",
 }
 """For each flag of `serve`, what its variable may say, so that a new flag has to be one too."""
