@@ -18,12 +18,12 @@ from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.app import Settings, load_services, wall
-from fakeserver.serving.command import DEFAULT_SIZE
 from fakeserver.serving.founding import WAIT_SECONDS, Foundation, lay_foundation, read_foundation, settled
 from fakeserver.serving.keeping import drop
 from fakeserver.serving.stored import StoredApp
 from fakeserver.stores.store import FORMAT, Listed, Store, StoreError
 from fakeserver.stores.urls import KINDS, MEMORY, open_store, store_url
+from fakeserver.worlds.flags import DEFAULT_SIZE
 from fakeserver.worlds.namespaces import NAME
 from fakeserver.worlds.world import World
 
@@ -154,7 +154,12 @@ def import_(parsed: argparse.Namespace, out: TextIO) -> None:
         if any(each.written for each in there) and not parsed.replace:
             shown = parsed.namespace or ROOT
             raise StoreError(f"something was written to {shown} of the store {store.name}; --replace takes its place")
-        app.keeper.do(lambda: snapshots.restore(value, world_of(app, parsed.namespace), app.services))
+
+        def put() -> None:
+            world = world_of(app, parsed.namespace)
+            world.take_over(snapshots.read(value, world, app.services))
+
+        app.keeper.do(put)
         out.write(f"{store.name}: {parsed.namespace or ROOT} is the world of {parsed.file}\n")
 
 
