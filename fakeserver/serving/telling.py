@@ -244,6 +244,8 @@ class Telling:
         found = self._keeper.store.journal_after(world.name, journal.total)
         if found is not None:
             journal.merge(found.total, found.entries, Part)
+            if found.state and not journal.fresh:
+                journal.remember(Part(orjson.loads(found.state)))
 
     @contextlib.asynccontextmanager
     async def on_and_on(self, world: World) -> AsyncIterator[None]:

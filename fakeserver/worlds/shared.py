@@ -47,7 +47,9 @@ class SharedJournal(Journal):
 
     def _append(self, exchange: Exchange) -> None:
         if len(self._fresh) >= MAX_SHARED_ENTRIES:
-            self.count()
+            if not self._counted:
+                # To find those that are not counted yet takes as long as there are others before them.
+                self.count()
             self._fresh.popleft()
             self._counted -= 1
         self._fresh.append(exchange)
@@ -90,6 +92,8 @@ class SharedJournal(Journal):
         return {name: value for name, value in self.dump().items() if name in ("repeated", "retry_at")}
 
     def remember(self, part: Part) -> None:
+        """Go on with what was told last."""
+        self._retry_at.clear()
         self._load_memory(part)
 
 

@@ -133,9 +133,17 @@ def test_files_and_variables_of_sandboxes_outlive_the_server(path: Path) -> None
         assert ran["stdout"] == "hello\nkept\n"
 
 
-def test_two_servers_of_one_store_have_the_same_worlds(path: Path) -> None:
-    """Whatever one has acknowledged, the other shows with its next answer; both then are the same byte for byte."""
-    choose = random.Random(17)
+@pytest.mark.parametrize(
+    ("rows", "seed"),
+    [(keeping.ROWS_TO_COMPACT, 0), (3, 1), *(pytest.param(3, seed, marks=pytest.mark.soak) for seed in range(2, 100))],
+)
+def test_two_servers_of_one_store_have_the_same_worlds(
+    path: Path, rows: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever one has acknowledged, the other shows with its next answer; both then are the same byte for byte, and so
+    is a third that begins with what is kept. Snapshots take the place of rows all the time, or never."""
+    monkeypatch.setattr(keeping, "ROWS_TO_COMPACT", rows)
+    choose = random.Random(seed)
     with node(path) as one, node(path) as two:
         for number in range(60):
             writer, reader = choose.sample([one, two], 2)
@@ -155,11 +163,18 @@ def test_two_servers_of_one_store_have_the_same_worlds(path: Path) -> None:
                     assert writer.admin("DELETE", "/namespaces/a").status_code in (204, 404)
                     accepted(writer.admin("PUT", "/settings", {"credentials": "any"}, ns=ns))
                     assert accepted(reader.admin("GET", "/settings", ns=ns))["credentials"] == "any"
+        whole = {}
         for ns in ("", "a"):
             accepted(one.admin("PUT", "/clock", FREEZE, ns=ns))
-            assert one.snapshot(ns) == two.snapshot(ns)
+            whole[ns] = one.snapshot(ns)
+            assert whole[ns] == two.snapshot(ns)
             kept = one.app.stored.known(ns).documents.dump()
             assert kept == two.app.stored.known(ns).documents.dump()
+        compacted = one.app.store.read("")
+        assert compacted is not None
+        assert (compacted.snapshot is not None) == (rows == 3)
+    with node(path) as three:
+        assert {ns: three.snapshot(ns) for ns in whole} == whole
 
 
 def test_the_journal_and_rate_limits_are_of_all_servers(path: Path) -> None:
