@@ -13,27 +13,26 @@ from threading import Lock
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.002, 0.05
 """Between two looks whether a byte is free."""
 
-if sys.platform == "win32":
-    # It has no such locks: there, a sandbox is claimed within its process alone.
-    def take(file: int, number: int) -> bool:
+
+def take(file: int, number: int) -> bool:
+    """Lock a byte, unless another process has. To wait in the kernel could be refused as a deadlock, since it takes
+    all threads of a process for one."""
+    if sys.platform == "win32":
+        # It has no such locks: there, a sandbox is claimed within its process alone.
         return True
-
-    def leave(file: int, number: int) -> None:
-        pass
-
-else:
     import fcntl
 
-    def take(file: int, number: int) -> bool:
-        """Lock a byte, unless another process has. To wait in the kernel could be refused as a deadlock, since it takes
-        all threads of a process for one."""
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
-    def leave(file: int, number: int) -> None:
+
+def leave(file: int, number: int) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
         fcntl.lockf(file, fcntl.LOCK_UN, 1, number)
 
 

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 import yaml
 
@@ -136,13 +137,27 @@ def test_the_python_examples_hold(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.slow
-def test_a_store_begins_as_the_page_says(tmp_path: Path) -> None:
-    """Its first command serves, and the same with another seed is refused in these words."""
-    first, second = (each.text.splitlines() for each in blocks(page("stores"), "console"))
-    with command.serving(tmp_path, *first[0].removeprefix("$ fakeserver serve ").split()) as served:
-        assert served.get("/__admin/health").status_code == 200
-    done = shell(second[0].removeprefix("$ ") + " || test $? = 2", "", tmp_path)
-    assert done.stderr.splitlines() == second[1:]
+def test_stores_are_as_their_page_says(tmp_path: Path) -> None:
+    """Its first command serves; while that goes on, every other one does what is shown, or what it says."""
+    start, *others = "".join(each.text for each in blocks(page("stores"), "console")).removeprefix("$ ").split("\n$ ")
+    with command.serving(tmp_path, *start.removeprefix("fakeserver serve ").split()) as served:
+        world = f"{served.base_url}/ns/my-branch"
+        httpx.put(f"{world}/__admin/clock", json={"action": "freeze"}, trust_env=False).raise_for_status()
+        with command.serving(tmp_path, "--store", "sqlite:other.db"):
+            pass
+        for line in others:
+            typed, *shown = line.splitlines()
+            done = shell(f"{typed} || test $? = 2", "", tmp_path)
+            assert done.returncode == 0, (typed, done.stderr)
+            assert done.stderr.splitlines() == shown, typed
+        state = httpx.get(f"{world}/__admin/snapshot", trust_env=False).json()
+    again = shell(
+        "fakeserver store export sqlite:other.db --namespace my-branch --out again.json && echo", "", tmp_path
+    )
+    assert again.returncode == 0, again.stderr
+    exported, imported = (json.loads((tmp_path / each).read_text("utf-8")) for each in ("state.json", "again.json"))
+    assert exported == imported
+    assert exported["clock"] == state["clock"]
 
 
 @pytest.mark.slow
