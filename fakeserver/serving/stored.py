@@ -182,6 +182,11 @@ class StoredApp(App):
         error = await self.telling.find_trouble()
         if error is not None:
             raise error
+        try:
+            self.place(scope["path"])
+        except OutOfTurn:
+            # A namespace comes into being by being asked how it is.
+            await self.keeper.turn(lambda: self.place(scope["path"]))
         await super().ask_admin({**scope, "store": self.store.name}, receive, send)
 
     async def close(self) -> None:
