@@ -24,8 +24,10 @@ Work = Callable[[Callable[[], None], int], None]
 is closed."""
 
 
+KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+AT_ONCE: int = getattr(os, "WNOHANG", 0)
+
 if sys.platform == "win32":
-    KILL = signal.SIGTERM
 
     def fork() -> int:
         raise UsageError("fakeserver: this system has no workers")
@@ -33,9 +35,7 @@ if sys.platform == "win32":
     def reap(options: int = 0) -> tuple[int, int]:
         return 0, 0
 
-    AT_ONCE = 0
 else:
-    KILL, AT_ONCE = signal.SIGKILL, os.WNOHANG
 
     def fork() -> int:
         """Another process that goes on from here, where this is 0."""

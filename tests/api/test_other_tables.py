@@ -247,7 +247,8 @@ WRONG: dict[str, tuple[Listing, dict[str, Row], str]] = {
     "a switch that the provider does not have": (
         Listing(RIGHT.tenant, Pages(First()), (STATUS,), personal=Choice("admin_sees", "own")),
         {"limit": LIMIT},
-        "it reads the switch 'admin_sees', which the provider does not have; known are region, states, created, pause",
+        "it reads the switch 'admin_sees', which the provider does not have; "
+        "known are region, states, fields, created, pause",
     ),
     "extra fields that no row has": (
         Listing(RIGHT.tenant, Pages(First()), (STATUS,), extras=Extras(Choice("a", "b"), ("statu",), dict)),
