@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import TypeVar
 
@@ -9,8 +10,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Cache(dict[K, V]):
-    """At most `most` values by their keys; where there is no room, the oldest goes."""
+class Cache(OrderedDict[K, V]):
+    """At most `most` values by their keys; where there is no room, the oldest goes. A plain dict would walk over the
+    places of all that went before to find it."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -18,5 +20,5 @@ class Cache(dict[K, V]):
 
     def keep(self, key: K, value: V) -> None:
         if len(self) >= self.most and key not in self:
-            del self[next(iter(self))]
+            self.popitem(last=False)
         self[key] = value

@@ -9,6 +9,7 @@ import hashlib
 import math
 import random
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
@@ -240,7 +241,7 @@ class Faults:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.rules: dict[str, FaultRule] = {}
-        self.counters: dict[str, int] = {}
+        self.counters: OrderedDict[str, int] = OrderedDict()
         self.made = 0
         self.applied = 0
         self.revision = 0
@@ -305,7 +306,7 @@ class Faults:
         digest = digest_of(key)
         count = self.counters.pop(digest, 0) + 1
         if len(self.counters) >= MAX_COUNTED:
-            del self.counters[next(iter(self.counters))]
+            self.counters.popitem(last=False)
         self.counters[digest] = count
         return count > after and (times is None or count <= after + times)
 

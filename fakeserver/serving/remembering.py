@@ -5,6 +5,8 @@ A packet is kept when it is seen for the second time: what is asked once leaves 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from fakeserver.pipeline.repeats import Repeat
 
 AGAIN = "fakeserver.again"
@@ -25,8 +27,9 @@ class Remembered:
     """What one application remembers of its requests."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, None] = {}
-        self._kept: dict[Key, Repeat] = {}
+        self._seen: set[int] = set()
+        self._seen_before: set[int] = set()
+        self._kept: OrderedDict[Key, Repeat] = OrderedDict()
         self._size = 0
 
     def find(self, key: Key) -> Repeat | None:
@@ -37,11 +40,12 @@ class Remembered:
         if len(packet) > MAX_PACKET:
             return False
         number = hash(packet)
-        if number in self._seen:
+        if number in self._seen or number in self._seen_before:
             return True
-        if len(self._seen) == MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
-        self._seen[number] = None
+        # Two halves, of which the older one goes as a whole: to look for the oldest of all costs more than an answer.
+        if len(self._seen) == MAX_SEEN // 2:
+            self._seen, self._seen_before = set(), self._seen
+        self._seen.add(number)
         return False
 
     def keep(self, key: Key, repeat: Repeat) -> None:
@@ -58,7 +62,8 @@ class Remembered:
             self._size -= size_of(key, repeat)
 
     def clear(self) -> None:
-        self._kept, self._size = {}, 0
+        self._kept.clear()
+        self._size = 0
 
 
 def size_of(key: Key, repeat: Repeat) -> int:

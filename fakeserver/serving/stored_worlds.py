@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ class StoredWorlds(Worlds):
         journal.merge(kept.journal.total, kept.journal.entries, Part)
         if kept.journal.state:
             journal.remember(Part(orjson.loads(kept.journal.state)))
-        limits.counters = dict(kept.counters)
+        limits.counters = OrderedDict(kept.counters)
         for row in kept.rows:
             self._repeat(world, row)
         self.rows[kept.name] = len(kept.rows)

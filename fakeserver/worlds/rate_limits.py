@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Limits:
     """Requests alone count here, and a world may be dropped for all they did."""
 
     def __init__(self) -> None:
-        self.counters: dict[tuple[str, ...], tuple[float, int]] = {}
+        self.counters: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()
 
     def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None, keep: bool = True) -> dict[str, str]:
         """Count one request; the headers that report it, those of the last limit that has some, or a 429. `enforced`
@@ -92,12 +93,13 @@ class Limits:
 
     def _keep(self, key: tuple[str, ...], used: float, instant: int, taken: int) -> None:
         if key not in self.counters and len(self.counters) >= MAX_COUNTERS:
-            del self.counters[next(iter(self.counters))]
+            self.counters.popitem(last=False)
         self.counters[key] = (used, instant)
 
     def forget(self, slugs: Container[str]) -> None:
         """Begin to count anew for these providers."""
-        self.counters = {key: counter for key, counter in self.counters.items() if key[0] not in slugs}
+        for key in [key for key in self.counters if key[0] in slugs]:
+            del self.counters[key]
 
     # Snapshots
 
