@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -127,7 +128,7 @@ def test_a_tunnel_for_http_needs_no_handshake(asked: Asked) -> None:
 def test_a_websocket_passes(server: Server) -> None:
     """By a real client through the proxy: both ways, long and short, text and bytes, from whichever side speaks first;
     the server sees the host, and the end of it."""
-    hosts: list[str] = []
+    hosts, ended = [], threading.Event()
 
     def echo(connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -135,7 +136,7 @@ def test_a_websocket_passes(server: Server) -> None:
         connection.send("ready")
         for message in connection:
             connection.send(message)
-        hosts.append("closed")
+        ended.set()
 
     asked = Asked(server, ELSEWHERE)
     with serve(echo, "127.0.0.1", 0, compression=None) as there, ThreadPoolExecutor(1) as pool:
@@ -148,9 +149,10 @@ def test_a_websocket_passes(server: Server) -> None:
             for message in ("ü", b"\x00\xff" * 200_000, ""):
                 client.send(message)
                 assert client.recv(SECONDS) == message
+        assert ended.wait(SECONDS)
         asked.front.stop()
         there.shutdown()
-    assert hosts == ["api.primeintellect.ai", "closed"]
+    assert hosts == ["api.primeintellect.ai"]
 
 
 def test_a_websocket_that_the_fake_does_not_serve_is_refused_by_it(asked: Asked) -> None:
