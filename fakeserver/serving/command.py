@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,17 +24,13 @@ from fakeserver.problems import FakeProblem
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving import logs, spans, tokens, variables
-from fakeserver.serving.app import App, Settings, create_app, load_services
-from fakeserver.serving.founding import lay_foundation, open_founded
+from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.listener import listen, listen_at, load_tls
 from fakeserver.serving.protocol import server_config
 from fakeserver.serving.screen import start_screen, urls_of
-from fakeserver.serving.stored import StoredApp, StoredServer
 from fakeserver.serving.watching import WatchingServer
-from fakeserver.serving.workers import Workers
 from fakeserver.serving.working import stop_all
-from fakeserver.stores.store import StoreError
-from fakeserver.stores.urls import KINDS, MEMORY, open_store, store_url
+from fakeserver.stores.urls import KINDS, MEMORY, store_url
 from fakeserver.worlds.flags import DEFAULT_SEED, DEFAULT_SIZE, add_seeding
 
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
@@ -42,6 +39,7 @@ MAX_KEEP_ALIVE = 3_600
 MAX_WORKERS = 64
 MAX_TTL = 10 * 366 * 86_400
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+MakeServer = Callable[[uvicorn.Config], uvicorn.Server]
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -180,17 +178,30 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     if parsed.workers > 1 and sys.platform == "win32":
         parser.error("--workers is not for Windows; start several servers of one --store")
     settings = settings_of(parsed, only=parsed.only, admin_token=token or made)
-    app = create(settings) if parsed.store == MEMORY else create_stored(parsed, settings)
+    if parsed.store == MEMORY:
+        app = create(settings)
+        make_server: MakeServer = partial(WatchingServer, app=app) if parsed.watch else uvicorn.Server
+    else:
+        # Most servers have none, and start without SQLite and all that stands on it.
+        from fakeserver.serving.over_store import create_stored, stored_server
+
+        app = create_stored(parsed, settings)
+        make_server = stored_server(app)
     if parsed.tls:
         from fakeserver.certificates.keeping import issued
 
         with issued(each.territory for each in app.services.values()) as files:
-            return listen_and_serve(app, parsed, out, load_tls(*files), made)
-    return listen_and_serve(app, parsed, out, tls, made)
+            return listen_and_serve(app, make_server, parsed, out, load_tls(*files), made)
+    return listen_and_serve(app, make_server, parsed, out, tls, made)
 
 
 def listen_and_serve(
-    app: App, parsed: argparse.Namespace, out: TextIO, tls: tuple[str, str] | None, made: str | None
+    app: App,
+    make_server: MakeServer,
+    parsed: argparse.Namespace,
+    out: TextIO,
+    tls: tuple[str, str] | None,
+    made: str | None,
 ) -> int:
     """Take the port, say where everything is, and serve until interrupted; `made` is the token of the admin API that
     nobody knows yet."""
@@ -203,8 +214,10 @@ def listen_and_serve(
         local = parsed.uds is not None or is_loopback(parsed.host)
         screen = start_screen(app, urls, local, parsed.uds, made)
         how = {"tls": tls, "log_level": parsed.log_level, "keep_alive": parsed.keep_alive}
-        how |= {"watch": parsed.watch, "access_log": parsed.access_log}
-        if parsed.workers > 1 and isinstance(app, StoredApp):
+        how |= {"access_log": parsed.access_log}
+        if parsed.workers > 1:
+            from fakeserver.serving.over_store import lead_workers
+
             gc.freeze()
             return lead_workers(app, parsed, listener, lambda: say(out, screen), **how)
         say(out, screen)
@@ -213,7 +226,7 @@ def listen_and_serve(
         gc.freeze()
         # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        run_server(app, listener, **how)
+        run_server(app, make_server, listener, **how)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
@@ -228,21 +241,6 @@ def listen_and_serve(
 def say(out: TextIO, screen: str) -> None:
     out.write(screen)
     out.flush()
-
-
-def lead_workers(
-    app: StoredApp, parsed: argparse.Namespace, listener: socket.socket, announce: Callable[[], None], **how: Any
-) -> int:
-    """Serve by several processes, each of which opens the store for itself."""
-    app.telling.leave()
-    app.keeper.close()
-
-    def work(ready: Callable[[], None], alive: int) -> None:
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-        own = StoredApp(app.services, app.settings, open_store(parsed.store))
-        run_server(own, listener, ready=ready, alive=alive, **how)
-
-    return Workers(parsed.workers, work).run(announce)
 
 
 def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: str | None = None) -> Settings:
@@ -271,20 +269,6 @@ def create(settings: Settings) -> App:
         raise UsageError(f"fakeserver: {error}") from error
 
 
-def create_stored(parsed: argparse.Namespace, settings: Settings) -> App:
-    """The application over a store."""
-    if parsed.watch:
-        raise UsageError("fakeserver: --watch and --store: a store keeps the fixtures it began with: leave one out")
-    store, settings = open_founded(parsed.store, parsed, settings)
-    try:
-        with uncollected():
-            services = load_services(settings.only, settings.fixtures, settings.locale, settings.seed)
-            return StoredApp(services, lay_foundation(store, settings, services), store)
-    except (UnusablePlugin, FixtureError, FakeProblem, StoreError) as error:
-        store.close()
-        raise UsageError(f"fakeserver: {error}") from error
-
-
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage meanwhile: what start makes stays, and looking through it again and again takes a quarter of
@@ -298,24 +282,11 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def run_server(
-    app: App,
-    listener: socket.socket,
-    *,
-    watch: bool,
-    access_log: bool,
-    ready: Callable[[], None] | None = None,
-    alive: int | None = None,
-    **how: Any,
-) -> None:
+def run_server(app: App, make_server: MakeServer, listener: socket.socket, *, access_log: bool, **how: Any) -> None:
     traced, end_spans = spans.observed(app, os.environ)
     config = server_config(logs.AccessLog(traced) if access_log else traced, log_config=None, **how)
-    if isinstance(app, StoredApp):
-        server: uvicorn.Server = StoredServer(config, app, ready, alive)
-    else:
-        server = WatchingServer(config, app) if watch else uvicorn.Server(config)
     try:
-        server.run(sockets=[listener])
+        make_server(config).run(sockets=[listener])
     finally:
         if end_spans is not None:
             end_spans()

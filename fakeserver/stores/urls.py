@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fakeserver.stores.sqlite import SQLiteStore
-from fakeserver.stores.store import Store, StoreError
+if TYPE_CHECKING:
+    from fakeserver.stores.store import Store
 
 MEMORY = "memory"
 SQLITE = "sqlite:"
@@ -30,6 +31,10 @@ def store_url(text: str) -> str:
 def open_store(url: str, *, there: bool = False) -> Store:
     """The store of a URL; a StoreError says in one line why it cannot be had, or that it is not there though it should
     be (`there`)."""
+    # Every server asks which store is meant, and few have one.
+    from fakeserver.stores.sqlite import SQLiteStore
+    from fakeserver.stores.store import StoreError
+
     path = Path(url.removeprefix(SQLITE))
     if there and not path.exists():
         raise StoreError(f"there is no store {masked(url)}")
