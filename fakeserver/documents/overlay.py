@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -133,10 +133,6 @@ class Overlay:
             if isinstance(text, str):
                 self._references[field][text] = rank
 
-    def index_of(self, place: OrderKey) -> int:
-        """How many documents stand before this place."""
-        return self._index(place, bisect_left)
-
     # Changing
 
     def has_room(self, more: int) -> bool:
@@ -149,7 +145,7 @@ class Overlay:
 
     def placement(self, place: OrderKey) -> Placement:
         """A rank for one more document, behind those of the same place; nothing is changed yet."""
-        return placement(self.ranks, self.stored, self._index(place, bisect_right), self._last)
+        return placement(self.ranks, self.stored, self._index(place), self._last)
 
     def open(self, start: int, width: int) -> None:
         """Raise every rank from `start`, which is a seeded document's, on."""
@@ -269,13 +265,13 @@ class Overlay:
         places = [self.place(near) for near in self.ranks[max(0, index - 1) : index + 2]]
         return all(newer <= older for newer, older in pairwise(places))
 
-    def _index(self, place: OrderKey, side: Callable[..., int]) -> int:
+    def _index(self, place: OrderKey) -> int:
         ranks = self.ranks
         # Most documents are stored in front of all seeded ones: of those no more than the first is then looked at.
         newer = ranks.rank(self.layout.rank(0) - 1) if self.source else len(ranks)
         if newer == len(ranks) or place < self.place(ranks[newer]):
-            return side(range(newer), place, key=lambda index: self.place(ranks[index]))
-        return side(range(len(ranks)), place, lo=newer, key=lambda index: self.place(ranks[index]))
+            return bisect_right(range(newer), place, key=lambda index: self.place(ranks[index]))
+        return bisect_right(range(len(ranks)), place, lo=newer, key=lambda index: self.place(ranks[index]))
 
 
 def _gaps(part: Part, size: int) -> Iterator[tuple[int, int]]:

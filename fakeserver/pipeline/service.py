@@ -325,21 +325,19 @@ class Service:
         progress.remark = error.remark
         return self.refusal(error, progress, world)
 
-    def refusal_of(self, problem: Problem) -> Answer:
-        """A problem in the provider's dialect, whatever world it is in."""
-        status, body = self.provider.errors(problem, self.fixture.switches)
-        headers = {**self.provider.headers, **problem.headers}
-        return Answer(status, orjson.dumps(body), headers, self.provider.media_type)
-
     def refusal(self, problem: Problem, progress: Progress, world: World) -> Answer:
         """The problem in the provider's dialect."""
         if progress.operation is not None:
             problem.operation = progress.operation.id
-        status, body = self.provider.errors(problem, world.settings.switches[self.provider.slug])
-        sent = {**self.provider.headers, **progress.reported, **problem.headers}
-        return Answer(
-            status, orjson.dumps(body), sent | challenge(progress.operation, status), self.provider.media_type
-        )
+        answer = self.refusal_of(problem, world.settings.switches[self.provider.slug], progress.reported)
+        answer.headers |= challenge(progress.operation, answer.status)
+        return answer
+
+    def refusal_of(self, problem: Problem, switches: Mapping[str, Json], reported: Mapping[str, str]) -> Answer:
+        """The same whoever asks for what; in the headers `reported` rate limits report themselves."""
+        status, body = self.provider.errors(problem, switches)
+        headers = {**self.provider.headers, **reported, **problem.headers}
+        return Answer(status, orjson.dumps(body), headers, self.provider.media_type)
 
     def substitute(self, injected: Injected, progress: Progress, world: World) -> Answer:
         """The answer that somebody wants in the place of the real one: the spec's own example, where there is one."""

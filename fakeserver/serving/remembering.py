@@ -61,10 +61,6 @@ class Remembered:
         if repeat is not None:
             self._size -= size_of(key, repeat)
 
-    def clear(self) -> None:
-        self._kept.clear()
-        self._size = 0
-
 
 def size_of(key: Key, repeat: Repeat) -> int:
     body = repeat.result.body

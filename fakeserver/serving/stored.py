@@ -131,7 +131,7 @@ class StoredApp(App):
             answer = own_refusal(FakeProblem(problem.status, problem.detail))
             answer.headers.update(problem.headers)
             return answer
-        return service.refusal_of(problem)
+        return service.refusal_of(problem, service.fixture.switches, {})
 
     # The admin API
 

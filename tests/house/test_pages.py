@@ -34,6 +34,7 @@ from tests.support.admin import Machine
 from tests.support.asgi import EPOCH, ROOT, ROWS, SPECS, Row, app_of, tenants
 from tests.support.command import environment
 from tests.support.pages import README, SECONDS, Block, assert_it_did, blocks, page, shell
+from tests.support.scripts import load_script
 from tests.support.server import Live, serving
 
 DOCS = ROOT / "docs"
@@ -60,12 +61,7 @@ RUN_AS = {"text", "sh", "python", "js", "go", "yaml"}
 @pytest.fixture(scope="module")
 def written() -> ModuleType:
     """What writes the pages that are made of specs."""
-    spec = importlib.util.spec_from_file_location("pages", ROOT / ".ci" / "pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("pages")
 
 
 @pytest.fixture
