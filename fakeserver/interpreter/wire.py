@@ -63,8 +63,8 @@ class Sink:
         return True
 
     def close(self) -> None:
-        """Nothing more is said."""
-        with suppress(OSError):
+        """Nothing more is said. One thread at a time: two that close a buffered file at once break it."""
+        with self._guard, suppress(OSError, ValueError):
             self._file.close()
 
 
