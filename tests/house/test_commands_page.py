@@ -23,6 +23,7 @@ NOW = instant("2026-01-18T10:30:00Z")
 def rows(head: str) -> list[list[str]]:
     """The cells of the table whose head begins so."""
     table = PAGE.partition(f"| {head}")[2].partition("\n\n")[0]
+    assert table, f"no table begins with {head}"
     return [re.split(r"(?<!\\) ?\| ?", line)[1:-1] for line in table.splitlines()[2:]]
 
 
@@ -58,7 +59,7 @@ def test_there_is_no_network(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "seconds", "printed", "code"), rows("command | may take"), ids=lambda cell: cell[:40]
+    ("command", "seconds", "printed", "code"), rows("command | time limit"), ids=lambda cell: cell[:40]
 )
 def test_what_sleeps_takes_no_time_on_the_wall(command: str, seconds: str, printed: str, code: str) -> None:
     finished = run(text_of(command), float(seconds.split()[0]) if seconds.strip() else None)
