@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 
 SECOND = 1_000_000
 """Instants are integers: microseconds since 1970."""
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
-NAIVE_1970 = datetime(1970, 1, 1)
+ORDINAL_1970 = EPOCH_1970.toordinal()
+DAY = 86_400
+MINUTES = tuple(f"{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60))
+"""Of a day, in front of their seconds: a document has half a dozen dates, and numbers are the dear part of each."""
+MAX_DAYS = 4_096
+"""Days whose dates are kept at hand."""
 FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
 """What is written lies between 1970 and the end of the year 9999, as RFC 3339 can write it."""
 
@@ -22,9 +28,18 @@ def naive(instant: int, *, digits: int = 0) -> str:
     """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
     if not FIRST_INSTANT <= instant <= LAST_INSTANT:
         instant = min(max(instant, FIRST_INSTANT), LAST_INSTANT)
-    moment = NAIVE_1970 + timedelta(0, 0, instant)
-    text = moment.isoformat(timespec="microseconds")
-    return text[: digits - 6 or None] if digits else text[:-7]
+    seconds, fraction = divmod(instant, SECOND)
+    days, seconds = divmod(seconds, DAY)
+    text = f"{_day(days)}{MINUTES[seconds // 60]}{seconds % 60:02d}"
+    if digits == 6:
+        return f"{text}.{fraction:06d}"
+    return f"{text}.{fraction:06d}"[: digits - 6] if digits else text
+
+
+@functools.lru_cache(MAX_DAYS)
+def _day(days: int) -> str:
+    """The date so many days after the first of 1970, and what stands in front of a time."""
+    return f"{date.fromordinal(ORDINAL_1970 + days)}T"
 
 
 def instant(text: str) -> int:

@@ -145,11 +145,7 @@ class Seeded:
         if body is None:
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
-            document = self._draw(rank - FIRST)
-            body = self._bodies[rank] = encode(document)
-            # Any row may be the last on a page, whose place goes into the cursor. Read from the bytes again, it would
-            # cost a tenth of the page; here it costs a hundredth of the row.
-            self._places.keep(rank - FIRST, self._order(document))
+            body = self._bodies[rank] = encode(self._draw(rank - FIRST))
         return body
 
     def bodies(self, ranks: list[int]) -> list[bytes]:

@@ -18,6 +18,7 @@ LETTERS = 7
 """Letters and digits of a tag: enough for 32 bits."""
 DIGITS = 8
 """Hexadecimal digits of a tag."""
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 WORD = 2**32
 FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B1, 0x85EBCA6B
 """Odd, so that a multiplication can be undone; otherwise chosen for how well they mix."""
@@ -47,11 +48,10 @@ def untag(key: bytes, word: int) -> int:
 
 def in_letters(key: bytes, ordinal: int) -> str:
     """The tag as letters and digits."""
-    word, text = tag(key, ordinal), ""
-    for _ in range(LETTERS):
-        word, place = divmod(word, len(ALPHABET))
-        text = ALPHABET[place] + text
-    return text
+    word, low = divmod(tag(key, ordinal), len(PAIRS))
+    word, middle = divmod(word, len(PAIRS))
+    first, high = divmod(word, len(PAIRS))
+    return ALPHABET[first] + PAIRS[high] + PAIRS[middle] + PAIRS[low]
 
 
 def in_digits(key: bytes, ordinal: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,14 @@ def test_digits_of_a_second(digits: int, text: str) -> None:
     """As many as are asked for, cut and not rounded; a Z stands behind an instant with an offset."""
     assert naive(MOMENT, digits=digits) == text
     assert at(MOMENT, digits=digits) == text + "Z"
+
+
+@given(instants, st.integers(1, 6))
+def test_dates_are_those_of_the_standard_library(moment: int, digits: int) -> None:
+    """On any day until the end of 9999, to the microsecond."""
+    text = (datetime(1970, 1, 1) + timedelta(microseconds=moment)).isoformat(timespec="microseconds")
+    assert naive(moment, digits=digits) == text[: digits - 6 or None]
+    assert naive(moment) == text[:-7]
 
 
 def test_digits_unless_somebody_asks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 
 import pytest
@@ -12,6 +13,9 @@ from fakeserver.documents.draws import (
     BLOCK,
     CODES,
     COMMON,
+    MAX_FIELDS,
+    Begun,
+    Draw,
     code_table,
     digest,
     draw_bytes,
@@ -95,6 +99,24 @@ def test_a_draw_is_a_digest() -> None:
         for ordinal in (0, 1, 10**6):
             for size in (1, 8, 32):
                 assert draw_bytes(b"key", field, ordinal, size) == digest(b"key", field, ordinal, size=size)
+
+
+@given(st.text(max_size=20), st.integers(0, 2_000_000))
+def test_a_document_draws_its_digests(field: str, ordinal: int) -> None:
+    """Whatever is kept begun, numbers are those of the plain hash, and UUIDs those of the standard library."""
+    draw = Draw(b"key", ordinal, 0, {}, {})
+    number = int.from_bytes(digest(b"key", field, ordinal, size=8), "big")
+    assert draw.bits(field) == number
+    assert draw.pick(field, range(1_000)) == number % 1_000
+    assert draw.uuid(field) == str(uuid.UUID(bytes=digest(b"key", field, ordinal, size=16), version=4))
+
+
+def test_fields_that_are_begun_are_bounded() -> None:
+    """A provider may name any number of fields."""
+    begun = Begun(b"key", 8)
+    for number in range(MAX_FIELDS + 5):
+        begun[str(number)]
+    assert len(begun) == 5
 
 
 def test_words_are_filled_in_everywhere() -> None:
