@@ -67,7 +67,7 @@ def top_parser() -> Parser:
         prog="fakeserver",
         usage="fakeserver [--help] [--version] COMMAND …",
         description="Fake servers for sandbox providers' APIs.",
-        epilog=f"commands:\n{commands}\n\nfakeserver COMMAND --help says more about each.",
+        epilog=f"commands:\n{commands}\n\nRun `fakeserver COMMAND --help` for more about a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -119,7 +119,7 @@ def env(arguments: Sequence[str], out: TextIO) -> int:
     parser = parser_of("env")
     parser.add_argument("provider", type=provider, metavar="SLUG")
     parser.add_argument("--base-url", metavar="URL", help=f"default: http://{ADDRESS}:{PORT}/SLUG")
-    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
+    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server was given")
     parser.add_argument(
         "--format",
         type=one_of([*FORMATS], "format"),
@@ -153,7 +153,7 @@ def providers(arguments: Sequence[str], out: TextIO) -> int:
     parser = parser_of("providers")
     known = one_of([*PROVIDERS], "provider", INSTALL)
     parser.add_argument("providers", type=known, nargs="*", metavar="SLUG", help="only these (default: all)")
-    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server has been given")
+    parser.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the server was given")
     parser.add_argument("--format", type=one_of(LISTINGS, "format"), default="text", metavar="FORMAT", help=FORMAT_HELP)
     parsed = parser.parse_args(arguments)
     try:
@@ -290,21 +290,21 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("serve", "serve the fakes", serve),
-        Command("run", "run a command for which every provider is the fake", run_command),
-        Command("ca", "the certificate that those trust who reach `serve --tls`", ca),
-        Command("health", "whether a server is ready: exit code 0, or 1", health),
-        Command("tail", "the journal of a running server in the terminal, while it grows", tail),
-        Command("lint", "whether recipes, accepted deviations and plugins can be used: exit code 0, or 1", lint),
-        Command("store", "what is in a store of worlds, and how they come in and out", store),
-        Command("env", "the variables that point a provider's SDK at the fake", env),
-        Command("providers", "slugs, operations, callers and tenants", providers),
-        Command("states", "the states of sandboxes and what leads from one to another", states),
-        Command("openapi", "a provider's spec on stdout", openapi),
-        Command("export", "what a provider would serve, as files that need no server", export),
+        Command("run", "run a command with every provider's host leading to the fake", run_command),
+        Command("ca", "print the certificate to trust for `serve --tls`", ca),
+        Command("health", "tell whether a server is ready: exit code 0, or 1", health),
+        Command("tail", "follow the journal of a running server in the terminal", tail),
+        Command("lint", "check recipes, accepted deviations and plugins: exit code 0, or 1", lint),
+        Command("store", "inspect a store of worlds, and move worlds in and out", store),
+        Command("env", "print the variables that point a provider's SDK at the fake", env),
+        Command("providers", "list slugs, operations, callers and tenants", providers),
+        Command("states", "print the states of sandboxes and their transitions", states),
+        Command("openapi", "print a provider's spec", openapi),
+        Command("export", "write what a provider serves as files that need no server", export),
         Command("check", "check a deployment against its contract", check),
-        Command("fixtures", "the built-in recipes and vocabularies, to begin from", fixtures),
-        Command("vocabularies", "other vocabularies, drawn with Faker", vocabularies),
-        Command("new", "a package for another provider, begun from its OpenAPI file", new),
+        Command("fixtures", "copy the built-in recipes and vocabularies, to start from", fixtures),
+        Command("vocabularies", "draw new vocabularies with Faker", vocabularies),
+        Command("new", "generate a package for another provider from its OpenAPI file", new),
     )
 }
 

@@ -111,14 +111,14 @@ def add_deployment(found: Parser) -> None:
         type=Path,
         dest="source",
         metavar="FILE",
-        help="check the traffic of a HAR file (of --save, or of a browser), and send nothing",
+        help="check the traffic in a HAR file (from --save or a browser) and send nothing",
     )
     add("--token", help=f"the credential (or {VARIABLES['token']} in the environment)")
     add(
         "--org",
         action="append",
         default=[],
-        help="dreadnode: the org; prime: a team of the caller; a second one adds laws",
+        help="dreadnode: the org; prime: a team of the caller; a second one adds checks",
     )
     add("--other-token", help="a credential of somebody who shares nothing with the first caller")
     add(
@@ -130,16 +130,16 @@ def add_deployment(found: Parser) -> None:
         "--rate",
         type=rate,
         metavar="N/s",
-        help=f"at most so many requests per second (default {DEFAULT_RATE:g}/s; this machine is not throttled)",
+        help=f"most requests per second (default {DEFAULT_RATE:g}/s; a server on this machine is not throttled)",
     )
     add(
         "--timeout",
         type=seconds,
         default=TIMEOUT_SECONDS,
         metavar="S",
-        help=f"seconds without an answer (default %(default)g); the first request has {COLD_START:g} times as long",
+        help=f"seconds to wait for an answer (default %(default)g); {COLD_START:g} times as long for the first request",
     )
-    add("--cacert", type=Path, metavar="FILE", help="trust the authorities in this PEM file, too")
+    add("--cacert", type=Path, metavar="FILE", help="also trust the authorities in this PEM file")
     add(
         "--header",
         action="append",
@@ -160,12 +160,12 @@ def add_extent(found: Parser) -> None:
         default="default",
         help="polite (at most 25 requests and no conformance), default (120) or deep (800)",
     )
-    add("--strict", action="store_true", help="fail on what is implied or assumed, too (SHOULD)")
+    add("--strict", action="store_true", help="also fail on what is implied or assumed (SHOULD)")
     add(
         "--min-power",
         type=share,
         metavar="SHARE",
-        help="faults that the run must be able to catch, as it estimates "
+        help="share of faults that the run must be able to catch, by its own estimate "
         f"(default {MIN_POWERS['default']}, polite {MIN_POWERS['polite']})",
     )
     add("--accept", type=Path, metavar="FILE", help="a YAML list of known deviations: law, reason, expires")
@@ -173,7 +173,7 @@ def add_extent(found: Parser) -> None:
         "--baseline",
         type=Path,
         metavar="FILE",
-        help="an earlier --json report: only what it does not have fails the check",
+        help="an earlier --json report: only new findings fail the check",
     )
     add(
         "--only-layer",

@@ -16,9 +16,9 @@ from fakeserver.pipeline.hosts import Territory
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--dir", type=Path, metavar="DIR", help="where it is kept (default: in the home's folder for state)")
-    add("--path", action="store_true", help="print where the certificate is instead of the certificate")
-    add("--remove", action="store_true", help="forget it: nothing that it has issued is good any longer")
+    add("--dir", type=Path, metavar="DIR", help="where it is kept (default: in the state folder of your home)")
+    add("--path", action="store_true", help="print the certificate's path instead of the certificate")
+    add("--remove", action="store_true", help="delete the authority: certificates it has issued are no longer valid")
 
 
 def run(parsed: argparse.Namespace, out: TextIO) -> int:

@@ -34,11 +34,11 @@ def add_arguments(parser: Parser) -> None:
         type=one_of([*FORMATS], "format"),
         required=True,
         metavar="FORMAT",
-        help="msw: handlers for the browser; json: the documents alone",
+        help="msw: handlers for the browser; json: only the documents",
     )
-    add("--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that was exported before")
+    add("--out", type=Path, required=True, metavar="DIR", help="a new folder, or one from an earlier export")
     add_seeding(parser, most=MAX_EXPORTED, epoch=EPOCH)
-    add("--force", action="store_true", help="write over what was changed by hand")
+    add("--force", action="store_true", help="overwrite changes made by hand")
 
 
 def run(parsed: argparse.Namespace, service: Service, out: TextIO) -> int:

@@ -173,16 +173,16 @@ def add_arguments(parser: Parser) -> None:
         type=one_of([*PROVIDERS], "provider", INSTALL),
         nargs="*",
         metavar="SLUG",
-        help="stand in for these alone (default: all)",
+        help="stand in for these providers only (default: all)",
     )
-    add("--url", metavar="URL", help="use the fake that answers there instead of starting one")
-    add("--namespace", metavar="NAME", default="", help="the world that requests are for (default: that at the root)")
-    add("--offline", action="store_true", help="let nothing else out of this machine either")
-    add("--allow", action="append", default=[], metavar="HOST", help="but this host; may be repeated")
+    add("--url", metavar="URL", help="use the fake at this URL instead of starting one")
+    add("--namespace", metavar="NAME", default="", help="the world to send requests to (default: the one at the root)")
+    add("--offline", action="store_true", help="let no other request leave this machine either")
+    add("--allow", action="append", default=[], metavar="HOST", help="except to this host; may be repeated")
     add(
         "--strict-credentials",
         action="store_true",
-        help="refuse credentials that are nobody's, which otherwise count as the admin's",
+        help="refuse unknown credentials, which otherwise count as the admin's",
     )
 
 

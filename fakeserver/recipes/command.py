@@ -16,19 +16,21 @@ from fakeserver.resources import resource
 
 
 def add_fixtures_arguments(parser: Parser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; made if it is not there")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder; created if it does not exist")
     add_overwrite(parser)
 
 
 def add_vocabularies_arguments(parser: Parser, seed: Callable[[str], int]) -> None:
-    parser.add_argument("--locale", default=DEFAULT_LOCALE, help=f"Faker's, whose people (default: {DEFAULT_LOCALE})")
-    parser.add_argument("--seed", type=seed, default=0, help="which words (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where they go (default: stdout)")
+    parser.add_argument(
+        "--locale", default=DEFAULT_LOCALE, help=f"Faker's locale for people and companies (default: {DEFAULT_LOCALE})"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="selects the words (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: stdout)")
     add_overwrite(parser)
 
 
 def add_overwrite(parser: Parser) -> None:
-    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def write_fixtures(parsed: argparse.Namespace, slugs: Iterable[str], out: TextIO) -> int:

@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--from", dest="source", type=Path, required=True, metavar="FILE", help="OpenAPI 3.0 or 3.1")
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new or empty folder (default: fakeserver-SLUG)")
     parser.add_argument(
-        "--list", metavar="OPERATION", help="the operation whose rows are the documents (default: guessed)"
+        "--list", metavar="OPERATION", help="the operation whose rows are the documents (default: guess)"
     )
 
 

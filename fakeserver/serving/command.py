@@ -59,13 +59,13 @@ def add_arguments(parser: Parser) -> None:
         type=integer(1, MAX_WORKERS),
         default=1,
         metavar="N",
-        help="processes that answer, all of one store (default: 1)",
+        help="how many processes answer, sharing one store (default: 1)",
     )
     parser.add_argument(
         "--namespace-ttl",
         type=integer(1, MAX_TTL),
         metavar="SECONDS",
-        help="drop namespaces of the store that nobody has used for so long (default: never)",
+        help="drop the store's namespaces unused for this long (default: never)",
     )
 
 
@@ -79,10 +79,14 @@ def add_listening(parser: Parser) -> None:
         default=PORT,
         help=f"0 picks a free one (default: {PORT})",
     )
-    add("--uds", type=Path, metavar="PATH", help="listen on a Unix socket there, in the place of host and port")
-    add("--tls", action="store_true", help="serve https, also for the providers' hosts, by an authority of our own")
+    add("--uds", type=Path, metavar="PATH", help="listen on this Unix socket instead of host and port")
+    add(
+        "--tls",
+        action="store_true",
+        help="serve https, also for the providers' hosts, with a local authority (`fakeserver ca`)",
+    )
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate, in PEM")
-    add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate, in PEM and without a password")
+    add("--tls-key", type=Path, metavar="FILE", help="the certificate's key, in PEM and without a password")
     add(
         "--log-level",
         type=one_of(LOG_LEVELS, "log level"),
@@ -103,7 +107,7 @@ def add_listening(parser: Parser) -> None:
         type=integer(1, MAX_KEEP_ALIVE),
         default=5,
         metavar="SECONDS",
-        help="until a connection that nobody uses is closed (default: 5)",
+        help="close a connection that is idle for so long (default: 5)",
     )
     add(
         "--origin",
@@ -111,15 +115,17 @@ def add_listening(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="pages there may call the fake, as those on this machine may; '*' is every page; may be repeated",
+        help="let pages from this origin call the fake, as pages on this machine may; '*' admits all; may be repeated",
     )
     add(
         "--admin-token",
         metavar="TOKEN",
-        help="bearer token of the admin API, which otherwise answers loopback only; without one a server that other "
-        "machines reach makes one and shows it",
+        help="bearer token for the admin API, which otherwise answers only this machine; a server that other machines "
+        "can reach generates one if none is given, and shows it",
     )
-    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds the token, such as a mounted secret")
+    add(
+        "--admin-token-file", type=Path, metavar="FILE", help="a file that contains the token, such as a mounted secret"
+    )
 
 
 def add_worlds(parser: Parser) -> None:
@@ -132,9 +138,9 @@ def add_worlds(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="SLUG",
-        help="serve only this provider, at the root too; may be repeated",
+        help="serve only this provider, also at the root; may be repeated",
     )
-    add("--watch", action="store_true", help="follow changes of recipes, specs and plugins, and keep what was written")
+    add("--watch", action="store_true", help="pick up changes to recipes, specs and plugins, and keep what was written")
     add(
         "--clock",
         type=one_of(CLOCKS, "clock"),

@@ -43,19 +43,21 @@ def add_arguments(parser: Parser) -> None:
             action.add_argument("--format", choices=LISTINGS, default=LISTINGS[0], help="text or json (default: text)")
         if name in ("export", "import"):
             action.add_argument("--namespace", type=namespace, metavar="NAME", help="default: the root")
-            action.add_argument("--fixtures", type=Path, metavar="DIR", help="the recipes that the store began with")
-            action.add_argument("--locale", metavar="LOCALE", help="the locale that it began with")
+            action.add_argument(
+                "--fixtures", type=Path, metavar="DIR", help="the recipes that the store was created with"
+            )
+            action.add_argument("--locale", metavar="LOCALE", help="the locale that it was created with")
         if name == "export":
             action.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
         if name == "import":
             action.add_argument("file", type=Path, metavar="FILE", help="a snapshot; - is stdin")
-            action.add_argument("--replace", action="store_true", help="take the place of a world that was written to")
+            action.add_argument("--replace", action="store_true", help="replace a world that has been written to")
         if name == "prune":
             seconds = integer(0, MAX_SECONDS)
             action.add_argument(
-                "--unused-for", type=seconds, required=True, metavar="SECONDS", help="since the last use"
+                "--unused-for", type=seconds, required=True, metavar="SECONDS", help="time since the last use"
             )
-            action.add_argument("--dry-run", action="store_true", help="only say which")
+            action.add_argument("--dry-run", action="store_true", help="only list them")
 
 
 def kept_url(text: str) -> str:
@@ -221,9 +223,9 @@ def served(store: Store, parsed: argparse.Namespace) -> Iterator[StoredApp]:
 
 Action = Callable[[argparse.Namespace, TextIO], None]
 ACTIONS: dict[str, tuple[str, Action]] = {
-    "status": ("what a store was begun with, and its worlds", status),
-    "export": ("a world as a snapshot, which PUT /__admin/snapshot takes", export),
-    "import": ("a snapshot as a world", import_),
-    "prune": ("drop the namespaces that nobody has used for long", prune),
-    "migrate": ("make a store ready for this fakeserver", migrate),
+    "status": ("show what a store was created with, and its worlds", status),
+    "export": ("write a world as a snapshot, as PUT /__admin/snapshot takes it", export),
+    "import": ("read a snapshot into a world", import_),
+    "prune": ("drop namespaces that have not been used for some time", prune),
+    "migrate": ("bring a store to the version of this fakeserver", migrate),
 }

@@ -31,15 +31,17 @@ class Gone(Exception):
 
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
-    add("--url", metavar="URL", help="the server, or a world of it (URL/ns/NAME); default: as of fakeserver health")
+    add(
+        "--url", metavar="URL", help="the server, or one of its worlds (URL/ns/NAME); default: as for fakeserver health"
+    )
     add(
         "--lines",
         type=integer(0, MAX_ENTRIES),
         default=DEFAULT_LINES,
         metavar="N",
-        help=f"entries to begin with (default: {DEFAULT_LINES})",
+        help=f"earlier entries to show first (default: {DEFAULT_LINES})",
     )
-    add("--once", action="store_true", help="show those, and end")
+    add("--once", action="store_true", help="show these entries and exit")
     add("--format", type=one_of(logs.FORMATS, "format"), default=logs.PLAIN, metavar="FORMAT", help="plain or json")
     add("--admin-token", metavar="TOKEN", help=f"the server's, if it has one (or {TOKEN})")
     add("--admin-token-file", type=Path, metavar="FILE", help=f"a file that holds it (or {TOKEN_FILE})")

@@ -22,7 +22,7 @@ def add_seeding(parser: Parser, *, most: int = MAX_SIZE, epoch: int | None = Non
         "--seed",
         type=integer(0, MAX_SEED),
         default=None if stored else DEFAULT_SEED,
-        help=f"which world (default: {DEFAULT_SEED}{', or that of the store' if stored else ''})",
+        help=f"selects the world (default: {DEFAULT_SEED}{', or that of the store' if stored else ''})",
     )
     add(
         "--size",
@@ -30,16 +30,16 @@ def add_seeding(parser: Parser, *, most: int = MAX_SIZE, epoch: int | None = Non
         default=None if stored else DEFAULT_SIZE,
         help=f"documents per provider, over all its tenants, up to {most:,} (default: {DEFAULT_SIZE})",
     )
-    when = "when each comes into being" if epoch is None else at(epoch)[:10]
+    when = "when each world is created" if epoch is None else at(epoch)[:10]
     add(
         "--epoch",
         type=moment,
         default=epoch,
         metavar="INSTANT",
-        help=f"what the dates of all worlds are counted from (default: {when})",
+        help=f"the instant from which dates in all worlds are counted (default: {when})",
     )
-    add("--fixtures", type=Path, metavar="DIR", help="recipes, each of which replaces the packaged one of its name")
-    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker, such as de_DE, by the seed")
+    add("--fixtures", type=Path, metavar="DIR", help="your recipes; each replaces the built-in one of the same name")
+    add("--locale", metavar="LOCALE", help="draw the vocabularies with Faker for this locale, such as de_DE")
 
 
 def moment(text: str) -> int:
