@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from fakeserver.commands import workers
 from tests.support.asgi import app_of
+from tests.support.postgresql import PostgreSQL, running
 from tests.support.server import Live, serving
 from tests.support.soak import FACTOR, examples
 
@@ -41,6 +42,13 @@ def live() -> Iterator[Live]:
     """The seeded worlds of all four providers behind a real socket; shared, so no test changes them."""
     with serving(app_of()) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One for all tests of a process, which neither stop it nor share schemas."""
+    with running() as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,29 +13,22 @@ import contextlib
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
-
-import orjson
+from typing import Any, TypeVar, cast
 
 from fakeserver.problems import Document
+from fakeserver.serving.acts import Act, acts_of, add, drop
+from fakeserver.serving.checking import Checking
+from fakeserver.serving.following import Following, Shared
 from fakeserver.serving.stored_worlds import (
-    IS_ANEW,
-    IS_DROPPED,
-    New,
     StoredWorlds,
     Wall,
     encode,
-    sandboxes_of,
     snapshot_of,
-    to_keep,
 )
-from fakeserver.stores.store import Change, Journalled, Key, Left, Store, Unavailable
-from fakeserver.worlds.ledger import Taken
-from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, SharedJournal
+from fakeserver.stores.store import Change, LocalStore, RemoteStore, Store, Unavailable
 from fakeserver.worlds.world import World
 
 LOCK_SECONDS = 5.0
@@ -47,8 +40,6 @@ ROWS_TO_COMPACT, PER_ROW = 5_000, 20
 
 log = logging.getLogger("fakeserver")
 Found = TypeVar("Found")
-Act = Callable[[Change], None]
-"""What is done to the store when a batch is committed."""
 
 
 @dataclass(slots=True)
@@ -88,21 +79,22 @@ class Keeper:
         """Why nothing could be kept the last time."""
         self.unreadable: Unavailable | None = None
         """Why what was read might be wrong."""
-        self.news = 0
-        """How often others may have committed something."""
         self.worlds: StoredWorlds
         self._wall = wall
-        self._position = store.position()
+        self.shared = share(store, self._tell_readable)
         self._queue: deque[Turn] = deque()
         self._runner: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fakeserver-store")
+        self._seen: set[str] = set()
+        """Worlds that somebody has asked for in this batch."""
+        self._telling: set[asyncio.Task[None]] = set()
         self._acts: list[Act] = []
         self._undone: list[Callable[[], None]] = []
         self._compacting: asyncio.Task[None] | None = None
 
     def attach(self, worlds: StoredWorlds) -> None:
         """These are the worlds, with the one at the root; a store without it begins with it."""
-        self.worlds = worlds
+        self.worlds = self.shared.worlds = worlds
+        worlds.shows = self.shared.shows
         self._acts = []
         self._collect(set())
         acts, self._acts = self._acts, []
@@ -120,12 +112,11 @@ class Keeper:
 
     def enter(self, act: Act) -> None:
         """Have something done to the store before the server begins to answer."""
-        change = self.store.change(LOCK_SECONDS)
+        change = self.shared.open(LOCK_SECONDS)
         if change is None:
             raise self._locked()
         try:
-            self._follow()
-            self._position = max(self._position, commit(change, [act]))
+            self.shared.reach(change, commit(change, [act]))
         except BaseException:
             change.undo()
             raise
@@ -133,31 +124,26 @@ class Keeper:
     # Reading
 
     def is_current(self) -> bool:
-        """Whether whoever only reads finds all that anybody was told of."""
+        """Whether whoever only reads finds all that anybody was told of, in the worlds that are shown."""
         if self.worlds.is_turn or self.worlds.stale or self.unreadable is not None:
             return False
         try:
-            if self.store.has_news():
-                self.news += 1
-                self._follow()
+            return self.shared.is_current()
         except Unavailable as error:
             self._note(error)
             return False
-        return not self.worlds.stale
 
-    def look(self) -> None:
-        """Follow what others have done, between two turns."""
-        if self.store.has_news():
-            self.news += 1
-            if not self.worlds.is_turn:
-                self._follow()
+    async def read(self, work: Callable[[], Found]) -> Found:
+        """What somebody comes to who only reads. OutOfTurn: it takes a turn."""
+        if self.unreadable is not None:
+            raise self.unreadable
+        return await self.shared.read(work, self.is_current)
 
-    def _follow(self) -> None:
-        rows, doubtful = self.store.rows_after(self._position)
-        self.worlds.doubt(doubtful)
-        for row in rows:
-            self.worlds.follow(row)
-            self._position = row.number
+    def _tell_readable(self, error: Unavailable | None) -> None:
+        """What came of a look at the store."""
+        if error is not None and self.unreadable is None:
+            log.error("%s", error)
+        self.unreadable = error
 
     def now(self) -> int:
         """By the clock of the worlds."""
@@ -203,8 +189,26 @@ class Keeper:
                 for turn in batch or self._waiting():
                     turn.tell(error)
             else:
+                self._tell(batch)
+
+    def _tell(self, batch: Sequence[Turn]) -> None:
+        """Let those go on whose turns are kept, once nobody goes by how the worlds were before."""
+        settling = self.shared.settling({"", *self._seen})
+        if settling is None:
+            for turn in batch:
+                turn.tell()
+            return
+
+        async def tell_then() -> None:
+            try:
+                await settling
+            finally:
                 for turn in batch:
                     turn.tell()
+
+        task = asyncio.create_task(tell_then())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _waiting(self) -> list[Turn]:
         waiting = [*self._queue]
@@ -215,12 +219,12 @@ class Keeper:
         """One batch, from its begin to its commit."""
         if self.unreadable is not None:
             raise self.unreadable
-        change, touched = await self._begin(), set[World]()
+        change, touched, kept = await self._begin(), set[World](), False
         self.worlds.is_turn = True
         self._acts, self._undone = [], []
+        self._seen.clear()
         try:
-            self._follow()
-            self.worlds.renew()
+            await self._renew()
             self._collect(touched)
             if not self._acts:
                 self._compact_one()
@@ -229,27 +233,32 @@ class Keeper:
                 batch.append(turn)
                 await turn.take()
                 self._collect(touched)
-            if not self._acts:
-                return change.undo()
-            position = await self._in_thread(commit, change, self._acts)
+            if self._acts:
+                await self.shared.commit(change, partial(commit, change, self._acts))
+                self.trouble = None
+            else:
+                await self.shared.undo(change)
+            kept = True
         except BaseException:
-            change.undo()
             self._give_up(touched)
+            await self.shared.undo(change)
             raise
         finally:
             self.worlds.is_turn = False
             self.worlds.gone.clear()
-        self._position, self.trouble = max(self._position, position), None
-
-    async def _in_thread(self, work: Callable[..., Found], *arguments: Any) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+            self.shared.rest(kept)
 
     async def _begin(self) -> Change:
-        """Let no other process change anything."""
-        change = self.store.change(0) or await self._in_thread(self.store.change, LOCK_SECONDS)
+        """Let no other process change anything, and follow what they have."""
+        change = await self.shared.begin(LOCK_SECONDS)
         if change is None:
             raise self._locked()
         return change
+
+    async def _renew(self) -> None:
+        """Read again what is in doubt."""
+        for name in [*self.worlds.stale]:
+            self.worlds.renew(name, await self.shared.ask(self.store.read, name))
 
     def _locked(self) -> Unavailable:
         return Unavailable("locked", f"the store {self.store.name} is held by somebody else")
@@ -284,6 +293,7 @@ class Keeper:
         worlds.new.clear()
         used = {worlds.root: None, **worlds.used}
         worlds.used.clear()
+        self._seen |= {world.name for world in used}
         for world in used:
             ledger = worlds.ledgers.get(world)
             taken = None if ledger is None else ledger.take()
@@ -308,7 +318,7 @@ class Keeper:
                 world = worlds.at_hand(name)
                 worlds.rows[name] = 0 if world is None else self.store.rows_of(name)
                 if world is not None and worlds.rows[name] >= max(ROWS_TO_COMPACT, world.writes // PER_ROW):
-                    compaction = self._compact(name, snapshot_of(world), self._position, worlds.rows[name])
+                    compaction = self._compact(name, snapshot_of(world), self.shared.position, worlds.rows[name])
                     self._compacting = asyncio.create_task(compaction)
                     return
 
@@ -319,8 +329,13 @@ class Keeper:
             self.worlds.rows[name] = max(0, self.worlds.rows.get(name, 0) - rows)
 
     def close(self) -> None:
-        self._thread.shutdown()
+        self.shared.end()
         self.store.close()
+
+
+def share(store: Store, failed: Callable[[Unavailable | None], None]) -> Shared:
+    """What follows a store, by how long that takes to ask."""
+    return Checking(store, failed) if isinstance(store, RemoteStore) else Following(cast(LocalStore, store))
 
 
 def perform(acts: Sequence[Act], change: Change) -> None:
@@ -332,56 +347,3 @@ def commit(change: Change, acts: Sequence[Act]) -> int:
     """Do all of it, and have it last; the number of the newest row."""
     perform(acts, change)
     return change.commit()
-
-
-def add(name: str, new: New, at: int, change: Change) -> None:
-    change.add_world(name, new.epoch, new.anchor, at)
-
-
-def drop(name: str, at: int, change: Change) -> None:
-    change.drop_world(name, at)
-    change.append(name, at, IS_DROPPED)
-
-
-def acts_of(world: World, taken: Taken, at: int) -> Iterator[Act]:
-    """What keeps all that has happened to a world."""
-    name = world.name
-    if taken.anew:
-        yield from replacing(world, at)
-        return
-    if taken.emptied:
-        yield lambda change: change.clear_journal(name)
-    for key, left in taken.left.items():
-        yield partial(keep_left, name, key, to_keep(left))
-    entries = orjson.dumps(taken.entries)
-    yield lambda change: change.append(name, at, entries)
-
-
-def keep_left(name: str, key: Key, left: Left | None, change: Change) -> None:
-    change.put_left(name, key, left)
-
-
-def replacing(world: World, at: int) -> Iterator[Act]:
-    """What keeps another world in the place of the one that was there."""
-    name, snapshot, left = world.name, snapshot_of(world), dict(sandboxes_of(world))
-    counters, journal = dict(world.limits.counters), journal_of(world)
-
-    def replace(change: Change) -> None:
-        for clear in (change.clear_left, change.clear_counters, change.clear_journal):
-            clear(name)
-        for key, each in left.items():
-            change.put_left(name, key, each)
-        change.put_counters(name, counters)
-        change.put_journal(name, journal, MAX_SHARED_ENTRIES)
-        change.append(name, at, IS_ANEW)
-        change.put_snapshot(name, encode(snapshot))
-
-    yield replace
-
-
-def journal_of(world: World) -> Journalled:
-    """A journal as a store keeps it."""
-    journal = world.journal
-    assert isinstance(journal, SharedJournal)
-    entries = [(entry.number, orjson.dumps(entry.dump())) for entry in journal.entries()]
-    return Journalled(journal.total, entries[::-1], orjson.dumps(journal.memory()).decode())

@@ -12,5 +12,6 @@ RETRY_SECONDS = 1
 
 def unavailable(error: Unavailable) -> Problem:
     """A 503 that says what is wrong."""
-    detail = f"The store of this fake is {error.reason}; nothing has changed"
+    what = "whether anything has changed is not known" if error.unknown else "nothing has changed"
+    detail = f"The store of this fake is {error.reason}; {what}"
     return Problem(503, "unavailable", detail, headers={STORE_HEADER: error.reason, "Retry-After": str(RETRY_SECONDS)})

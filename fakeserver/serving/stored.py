@@ -76,6 +76,10 @@ class StoredApp(App):
 
     # Requests
 
+    def place(self, path: str) -> tuple[World, str]:
+        name, path = split_namespace(path)
+        return self.stored.at(name), path
+
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
         if scope["method"] not in BODILESS or not self.telling.begun or not self.keeper.is_current():
             return None
@@ -85,7 +89,7 @@ class StoredApp(App):
             return None
 
     def repeat(self, kept: Repeat) -> Answer | None:
-        if not self.keeper.is_current():
+        if not self.keeper.is_current() or not self.stored.shows(kept.world.name):
             return None
         try:
             return super().repeat(kept)
@@ -107,11 +111,13 @@ class StoredApp(App):
         self.begin()
         if self.asks_admin(scope["path"], headers):
             return None
-        if scope["method"] in BODILESS and self.keeper.is_current():
+        if scope["method"] in BODILESS:
             try:
-                return self.answer(scope, headers, body)
+                return await self.keeper.read(lambda: self.answer(scope, headers, body))
             except OutOfTurn:
                 pass
+            except Unavailable as error:
+                return self.refuse(error, scope, headers)
         return await self.take_turn(lambda: self.answer(scope, headers, body), scope, headers)
 
     async def take_turn(self, work: Callable[[], Taken], scope: Scope, headers: dict[str, str]) -> Taken | Answer:

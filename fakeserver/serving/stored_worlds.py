@@ -113,11 +113,25 @@ class StoredWorlds(Worlds):
         self.ledgers: dict[World, Ledger] = {}
         self.rows: dict[str, int] = {}
         """By world, about how many rows its log has behind its snapshot."""
+        self._reached: dict[str, int] = {}
+        """By world, the newest row that it was made with."""
+        self.shows: Callable[[str], bool] = lambda name: True
+        """Whether somebody may see a world whose turn it is not."""
         super().__init__(self._find)
 
     # What requests ask
 
+    def at(self, name: str | None) -> World:
+        """The world of a namespace, or the one at the root."""
+        if name is not None:
+            return self.named(name)
+        if not self.is_turn and not self.shows(""):
+            raise OutOfTurn
+        return self.root
+
     def named(self, name: str) -> World:
+        if not self.is_turn and not self.shows(name):
+            raise OutOfTurn
         world = super().named(name)
         self.used[world] = None
         self.asked_for.add(name)
@@ -135,7 +149,7 @@ class StoredWorlds(Worlds):
                 self.used[world] = None
 
     def known(self, name: str) -> World:
-        return self.named(name) if name in self._named or (name and self._is_kept(name)) else self.root
+        return self.at(name if name in self._named or (name and self._is_kept(name)) else None)
 
     def _is_kept(self, name: str) -> bool:
         return NAME.fullmatch(name) is not None and name not in self.gone and self._store.has(name)
@@ -212,7 +226,7 @@ class StoredWorlds(Worlds):
         limits.counters = OrderedDict(kept.counters)
         for row in kept.rows:
             self._repeat(world, row)
-        self.rows[kept.name] = len(kept.rows)
+        self.rows[kept.name], self._reached[kept.name] = len(kept.rows), kept.reached
         return world
 
     def _read(self, world: World, snapshot: Json) -> World:
@@ -230,7 +244,7 @@ class StoredWorlds(Worlds):
         """Do what a row says, if the world is at hand."""
         self._wall.reach(row.at)
         world = self.at_hand(row.world)
-        if world is None or row.world in self.stale:
+        if world is None or row.world in self.stale or row.number <= self._reached.get(row.world, 0):
             return
         if row.entries == IS_DROPPED:
             self.let_go(row.world)
@@ -258,19 +272,16 @@ class StoredWorlds(Worlds):
             if name == "" or name in self._named:
                 self.stale.add(name)
 
-    def renew(self) -> None:
-        """Read again what is in doubt."""
-        for name in [*self.stale]:
-            world = self.root if name == "" else self._named[name]
-            kept = self._store.read(name)
-            if kept is None and name:
-                self.let_go(name)
-                continue
-            assert kept is not None, "the world at the root is never dropped"
-            world.take_over(self.build(kept))
-            self.ledgers[world].forget()
-            self.attend(world, self.ledgers[world])
-            self.stale.discard(name)
+    def renew(self, name: str, kept: Kept | None) -> None:
+        """Have a world that is in doubt be as it is kept."""
+        world = self.root if name == "" else self._named[name]
+        if kept is None and name:
+            return self.let_go(name)
+        assert kept is not None, "the world at the root is never dropped"
+        world.take_over(self.build(kept))
+        self.ledgers[world].forget()
+        self.attend(world, self.ledgers[world])
+        self.stale.discard(name)
 
 
 def left_of(left: stores.Left) -> Left:

@@ -17,9 +17,9 @@ from fakeserver.instants import SECOND, at
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import Document, FakeProblem, Json
 from fakeserver.recipes.located import FixtureError
+from fakeserver.serving.acts import drop
 from fakeserver.serving.app import Settings, load_services, wall
 from fakeserver.serving.founding import WAIT_SECONDS, Foundation, lay_foundation, read_foundation, settled
-from fakeserver.serving.keeping import drop
 from fakeserver.serving.stored import StoredApp
 from fakeserver.stores.store import FORMAT, Listed, Store, StoreError
 from fakeserver.stores.urls import KINDS, MEMORY, open_store, store_url
@@ -63,7 +63,7 @@ def add_arguments(parser: Parser) -> None:
 def kept_url(text: str) -> str:
     """An argparse type for a store that outlives a server."""
     if text == MEMORY:
-        raise argparse.ArgumentTypeError(f"{MEMORY} ends with its server: give {KINDS.removeprefix(f'{MEMORY} or ')}")
+        raise argparse.ArgumentTypeError(f"{MEMORY} ends with its server: give {KINDS.removeprefix(f'{MEMORY}, ')}")
     return store_url(text)
 
 

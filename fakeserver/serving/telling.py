@@ -20,7 +20,7 @@ from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import StoredWorlds
-from fakeserver.stores.store import Change, Journalled, Unavailable
+from fakeserver.stores.store import READABLE, Change, Journalled, Unavailable
 from fakeserver.worlds.entries import Exchange
 from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, Counter, SharedJournal, SharedLimits, counted, told
 from fakeserver.worlds.world import World
@@ -85,18 +85,19 @@ class Telling:
     async def find_trouble(self) -> Unavailable | None:
         """What is wrong with the store, if anything is."""
         self.begin()
-        self._check()
+        await self._check()
         return self._trouble or self._keeper.trouble
 
-    def _check(self) -> None:
+    async def _check(self) -> None:
+        keeper = self._keeper
         try:
-            self._keeper.store.check()
+            await keeper.shared.ask(keeper.store.check)
             self._trouble = None
         except Unavailable as error:
             if self._trouble is None:
                 log.error("%s", error)
             self._trouble = error
-        self._keeper.unreadable = self._trouble
+        keeper.unreadable = None if self._trouble is None or self._trouble.reason in READABLE else self._trouble
 
     # Again and again
 
@@ -116,10 +117,12 @@ class Telling:
 
     async def _look(self, seconds: float) -> None:
         if self._is_due(seconds, CHECK_SECONDS):
-            self._check()
-        self._keeper.look()
-        news, self._news = self._keeper.news != self._news, self._keeper.news
-        asked = int(self._keeper.store.notes().get(QUESTION, 0)) if news else self._answered
+            await self._check()
+        shared = self._keeper.shared
+        await shared.look()
+        await shared.tend()
+        news, self._news = shared.news != self._news, shared.news
+        asked = int((await shared.ask(self._keeper.store.notes)).get(QUESTION, 0)) if news else self._answered
         is_asked = asked > self._answered
         journals = is_asked or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal())
         counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
@@ -185,7 +188,8 @@ class Telling:
     async def prune(self, ttl: int) -> None:
         """Drop the namespaces that nobody has used for so many seconds, on any server."""
         least = self._keeper.now() - int((ttl + USE_SECONDS) * SECOND)
-        listed = [each.name for each in self._keeper.store.worlds() if each.name and each.used_at < least]
+        worlds = await self._keeper.shared.ask(self._keeper.store.worlds)
+        listed = [each.name for each in worlds if each.name and each.used_at < least]
         unused = [name for name in listed if name not in self._worlds.asked_for]
         if unused:
             log.info("%s namespaces that nobody has used for %s s are dropped", len(unused), ttl)
@@ -203,13 +207,13 @@ class Telling:
         """Have a world's journal show all that any process had answered by now."""
         number = await self._ask()
         deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
-        while missing := self._missing(number):
+        while missing := await self._missing(number):
             if asyncio.get_running_loop().time() > deadline:
                 # They were killed, or stand still; one that goes on notes itself again.
                 await self._keeper.turn(partial(self._forget, missing))
                 break
             await asyncio.sleep(LOOK_SECONDS / 5)
-        self._merge(world)
+        await self._merge(world)
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
@@ -234,16 +238,18 @@ class Telling:
         self._answered = asked[0]
         return asked[0]
 
-    def _missing(self, number: int) -> list[str]:
-        notes = self._keeper.store.notes()
+    async def _missing(self, number: int) -> list[str]:
+        notes = await self._keeper.shared.ask(self._keeper.store.notes)
         return [name for name, text in notes.items() if name.startswith(PROCESS) and int(text) < number]
 
-    def _merge(self, world: World) -> None:
+    async def _merge(self, world: World) -> None:
         journal = world.journal
         assert isinstance(journal, SharedJournal)
-        found = self._keeper.store.journal_after(world.name, journal.total)
-        if found is not None:
-            journal.merge(found.total, found.entries, Part)
+        era = journal.era
+        found = await self._keeper.shared.ask(self._keeper.store.journal_after, world.name, journal.total)
+        # Meanwhile another may have taken its place, or more have come to it.
+        if found is not None and world.journal.era is era and found.total > journal.total:
+            journal.merge(found.total, [each for each in found.entries if each[0] > journal.total], Part)
             if found.state and not journal.fresh:
                 journal.remember(Part(orjson.loads(found.state)))
 

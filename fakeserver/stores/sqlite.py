@@ -374,6 +374,7 @@ def read_world(execute: Callable[..., sqlite3.Cursor], world: str) -> Kept | Non
         {(slug, identity): (files, variables) for slug, identity, files, variables in left},
         read_counters(execute, world),
         journal or Journalled(0, (), ""),
+        upto,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 FORMAT = 1
 """Of what is kept. It goes up when a program of before could not read it."""
@@ -23,11 +23,17 @@ class StoreError(Exception):
 
 
 class Unavailable(StoreError):
-    """A store that was there does not answer, or takes nothing more. `reason` is one word for it."""
+    """A store that was there does not answer, or takes nothing more. `reason` is one word for it; `unknown` where it
+    may have kept what it was given."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, unknown: bool = False) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.unknown = unknown
+
+
+READABLE = frozenset({"full", "locked", "read-only"})
+"""Reasons for which nothing can be kept, and all that is kept can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A world as it is kept: its epoch, how its clock began (JSON), a snapshot, which stands for all rows up to one,
-    the rows behind that, what sandboxes have left, what was used of rate limits, and its journal."""
+    """A world as it is kept: its epoch, how its clock began (JSON), a snapshot, which stands for all rows up to one
+    (`upto`), the rows behind that, what sandboxes have left, what was used of rate limits, and its journal."""
 
     name: str
     epoch: int
@@ -53,6 +59,12 @@ class Kept:
     left: Mapping[Key, Left]
     counters: Counters
     journal: Journalled
+    upto: int = 0
+
+    @property
+    def reached(self) -> int:
+        """The newest row that there is of it."""
+        return self.rows[-1].number if self.rows else self.upto
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,41 @@ class Listed:
     rows: int
     bytes: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in what happened to a store: its newest row, and the commit, by its number and by a token that no other
+    has, so that a past which a store has lost is noticed."""
+
+    position: int
+    number: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Word of a process (`holder`) that shows a world as of a row without asking, for a short while."""
+
+    holder: str
+    world: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What has happened to a store since a mark: rows, worlds of which a snapshot has taken the place of some, and the
+    mark of now. `follows` is false where the past is not the one that led to the mark. `stale` are the leases of others
+    on worlds that something has happened to since, `own` the worlds that this process has leases on which hold, and
+    `lost` those on which they do not."""
+
+    rows: Sequence[Row]
+    doubtful: frozenset[str]
+    mark: Mark
+    follows: bool
+    stale: frozenset[Lease]
+    own: frozenset[str]
+    lost: frozenset[str]
 
 
 class Change(Protocol):
@@ -135,24 +182,27 @@ class Change(Protocol):
     def undo(self) -> None: ...
 
 
+class RemoteChange(Change, Protocol):
+    """A change of a store that many machines share."""
+
+    look: Look
+    """What had happened when nobody else could change anything any longer."""
+    stale: frozenset[Lease]
+    """Of others, as of the commit."""
+    written: set[str]
+    """Worlds that something happens to."""
+
+    def mark(self) -> Mark:
+        """As of the commit."""
+        ...
+
+
 class Store(Protocol):
     """Keeps worlds. All but `close` may raise `Unavailable`."""
 
     @property
     def name(self) -> str:
         """What it is called in front of people, without a secret."""
-        ...
-
-    def has_news(self) -> bool:
-        """Whether anybody may have committed anything since this was asked last. It costs next to nothing."""
-        ...
-
-    def position(self) -> int:
-        """The number of the newest row."""
-        ...
-
-    def rows_after(self, position: int) -> tuple[list[Row], set[str]]:
-        """The rows behind one, of all worlds; and the worlds of which a snapshot has taken the place of some."""
         ...
 
     def has(self, world: str) -> bool:
@@ -191,3 +241,48 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class LocalStore(Store, Protocol):
+    """One that costs next to nothing to ask."""
+
+    def has_news(self) -> bool:
+        """Whether anybody may have committed anything since this was asked last."""
+        ...
+
+    def position(self) -> int:
+        """The number of the newest row."""
+        ...
+
+    def rows_after(self, position: int) -> tuple[list[Row], set[str]]:
+        """The rows behind one, of all worlds; and the worlds of which a snapshot has taken the place of some."""
+        ...
+
+
+@runtime_checkable
+class RemoteStore(Store, Protocol):
+    """One that is asked over a network, so by threads."""
+
+    def mark(self) -> Mark:
+        """As of now."""
+        ...
+
+    def look(self, mark: Mark) -> Look:
+        """What has happened since."""
+        ...
+
+    def begin(self, seconds: float, mark: Mark) -> RemoteChange | None:
+        """As `change`, with a look at what has happened since."""
+        ...
+
+    def lease(self, worlds: Collection[str], position: int) -> None:
+        """Have leases on worlds, as of a row; they hold when the next look says so."""
+        ...
+
+    def give_up(self, worlds: Collection[str]) -> None:
+        """Have no longer any on these."""
+        ...
+
+    def void(self, leases: Collection[Lease]) -> None:
+        """Take away those of others that have run out."""
+        ...

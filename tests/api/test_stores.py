@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import random
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from fakeserver.stores.sqlite import SQLiteStore
 from fakeserver.stores.store import Kept
 from tests.support.admin import FREEZE
 from tests.support.asgi import SLUGS
+from tests.support.postgresql import PostgreSQL
 from tests.support.stores import Node, node, stored_app
 
 FAULT = {"provider": "prime", "operation": "listSandboxes", "code": 503}
@@ -33,6 +35,15 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # Servers that were killed are waited for, and there are many here.
     monkeypatch.setattr(telling, "ANSWER_SECONDS", 0.3)
     return tmp_path / "worlds.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest, path: Path) -> str:
+    """A new store of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:{path}"
+    database: PostgreSQL = request.getfixturevalue("postgresql")
+    return database.url(f"store_{secrets.token_hex(8)}")
 
 
 def accepted(answer: Any) -> Any:
@@ -60,9 +71,9 @@ def live_a_life(at: Node, ns: str = "") -> dict[str, Any]:
     return {"made": made, "box": box}
 
 
-def test_all_of_a_world_outlives_its_server_byte_for_byte(path: Path) -> None:
+def test_all_of_a_world_outlives_its_server_byte_for_byte(place: str) -> None:
     """Without an orderly end: what was answered was kept by then. The second life goes on from where the first was."""
-    with node(path) as first:
+    with node(place) as first:
         known = live_a_life(first)
         live_a_life(first, "a")
         accepted(first.admin("DELETE", "/namespaces/a"))
@@ -73,7 +84,7 @@ def test_all_of_a_world_outlives_its_server_byte_for_byte(path: Path) -> None:
         accepted(first.admin("PUT", "/snapshot", json.loads(first.snapshot()), ns="c"))
         first.create("behind the snapshot", ns="c")
         before = {ns: first.snapshot(ns) for ns in ("", "b", "c")}
-    with node(path) as second:
+    with node(place) as second:
         assert {ns: second.snapshot(ns) for ns in before} == before
         names = [each["name"] for each in accepted(second.admin("GET", "/namespaces"))["namespaces"]]
         assert sorted(names) == ["b", "c"]
@@ -118,16 +129,16 @@ def rows_of(kept: Kept, count: int) -> Kept:
     return replace(kept, rows=kept.rows[:count])
 
 
-def test_files_and_variables_of_sandboxes_outlive_the_server(path: Path) -> None:
+def test_files_and_variables_of_sandboxes_outlive_the_server(place: str) -> None:
     pytest.importorskip("bashkit")
     command = {"command": "echo $GREETING; echo kept > /root/note; cat /root/note"}
-    with node(path) as first:
+    with node(place) as first:
         made = accepted(
             first.ask("superserve", "/sandboxes", "POST", {"name": "box", "env_vars": {"GREETING": "hello"}})
         )
         ran = accepted(first.ask("superserve", f"/sandboxes/{made['id']}/exec", "POST", command))
         assert ran["stdout"] == "hello\nkept\n"
-    with node(path) as second:
+    with node(place) as second:
         again = {"command": "echo $GREETING; cat /root/note"}
         ran = accepted(second.ask("superserve", f"/sandboxes/{made['id']}/exec", "POST", again))
         assert ran["stdout"] == "hello\nkept\n"
@@ -138,13 +149,13 @@ def test_files_and_variables_of_sandboxes_outlive_the_server(path: Path) -> None
     [(keeping.ROWS_TO_COMPACT, 0), (3, 1), *(pytest.param(3, seed, marks=pytest.mark.soak) for seed in range(2, 100))],
 )
 def test_two_servers_of_one_store_have_the_same_worlds(
-    path: Path, rows: int, seed: int, monkeypatch: pytest.MonkeyPatch
+    place: str, rows: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever one has acknowledged, the other shows with its next answer; both then are the same byte for byte, and so
     is a third that begins with what is kept. Snapshots take the place of rows all the time, or never."""
     monkeypatch.setattr(keeping, "ROWS_TO_COMPACT", rows)
     choose = random.Random(seed)
-    with node(path) as one, node(path) as two:
+    with node(place) as one, node(place) as two:
         for number in range(60):
             writer, reader = choose.sample([one, two], 2)
             ns = choose.choice(["", "a"])
@@ -168,17 +179,19 @@ def test_two_servers_of_one_store_have_the_same_worlds(
             accepted(one.admin("PUT", "/clock", FREEZE, ns=ns))
             whole[ns] = one.snapshot(ns)
             assert whole[ns] == two.snapshot(ns)
-            kept = one.app.stored.known(ns).documents.dump()
-            assert kept == two.app.stored.known(ns).documents.dump()
+            first, second = (each.app.stored.at_hand(ns) for each in (one, two))
+            assert first is not None
+            assert second is not None
+            assert first.documents.dump() == second.documents.dump()
         compacted = one.app.store.read("")
         assert compacted is not None
         assert (compacted.snapshot is not None) == (rows == 3)
-    with node(path) as three:
+    with node(place) as three:
         assert {ns: three.snapshot(ns) for ns in whole} == whole
 
 
-def test_the_journal_and_rate_limits_are_of_all_servers(path: Path) -> None:
-    with node(path, rate_limits=True) as one, node(path, rate_limits=True) as two:
+def test_the_journal_and_rate_limits_are_of_all_servers(place: str) -> None:
+    with node(place, rate_limits=True) as one, node(place, rate_limits=True) as two:
         for _ in range(3):
             one.ask("prime")
             two.ask("superserve")
@@ -203,8 +216,8 @@ def test_a_namespace_comes_into_being_whatever_is_asked_first(path: Path, path_t
         assert names == ["new"]
 
 
-def test_writers_of_several_servers_lose_nothing(path: Path) -> None:
-    with node(path) as one, node(path) as two:
+def test_writers_of_several_servers_lose_nothing(place: str) -> None:
+    with node(place) as one, node(place) as two:
 
         def write(at: Node, name: str) -> None:
             for number in range(15):
@@ -254,11 +267,15 @@ def break_read_only(at: Node, path: Path) -> Iterator[None]:
 
 
 def break_gone(at: Node, path: Path) -> Iterator[None]:
+    def check() -> None:
+        assert at.app.claims.loop is not None
+        asyncio.run_coroutine_threadsafe(at.app.telling._check(), at.app.claims.loop).result(20)
+
     path.rename(path.with_suffix(".aside"))
-    at.app.telling._check()
+    check()
     yield
     path.with_suffix(".aside").rename(path)
-    at.app.telling._check()
+    check()
 
 
 @pytest.mark.parametrize(
@@ -429,9 +446,9 @@ def test_worlds_move_between_stores_as_snapshots_byte_for_byte(path: Path, tmp_p
         assert (code, told.count("\n")) == (2, 1), told
 
 
-def test_namespaces_that_nobody_uses_are_dropped(path: Path) -> None:
+def test_namespaces_that_nobody_uses_are_dropped(place: str) -> None:
     """When nobody has used them for so long, whichever server it was; the world at the root is never dropped."""
-    with node(path) as one, node(path, namespace_ttl=3_600) as two:
+    with node(place) as one, node(place, namespace_ttl=3_600) as two:
         one.create(ns="a")
         one.create("at the root")
 

@@ -138,7 +138,8 @@ def test_what_is_promised_is_told_by_nobody(path: Path) -> None:
 
 def test_the_server_needs_no_test_tool() -> None:
     """Serving imports only what the package depends on: no kit, no test framework; Faker where it draws words only,
-    bashkit where commands run, trustme where certificates are made, and OpenTelemetry where spans are."""
+    bashkit where commands run, trustme where certificates are made, psycopg where PostgreSQL is asked, and
+    OpenTelemetry where spans are."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     allowed = {"fakeserver"} | {re.split(r"[<>=~; \[]", each)[0] for each in declared}
     allowed = {"yaml" if each == "pyyaml" else each.replace("-", "_") for each in allowed}
@@ -150,6 +151,9 @@ def test_the_server_needs_no_test_tool() -> None:
             "interpreter.shell": {"bashkit"},
             "certificates.authority": {"trustme", "certifi"},
             "serving.spans": {"opentelemetry"},
+            "stores.sessions": {"psycopg"},
+            "stores.tables": {"psycopg"},
+            "stores.transactions": {"psycopg"},
         }.get(name_of(path), set())
         outside = {each.split(".")[0] for each in imported(path)} - set(sys.stdlib_module_names) - allowed - extra
         assert not outside, f"{name_of(path)} imports {sorted(outside)}"

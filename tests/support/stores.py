@@ -1,4 +1,4 @@
-"""Servers over a store, in this process: what they keep is in a file, and each has a loop of its own."""
+"""Servers over a store, in this process, each with a loop of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 from fakeserver.serving.app import Settings
 from fakeserver.serving.founding import lay_foundation
 from fakeserver.serving.stored import StoredApp
-from fakeserver.stores.sqlite import SQLiteStore
+from fakeserver.stores.urls import open_store
 from tests.support.asgi import EPOCH, PATHS, Row, credential, services
 from tests.support.server import serving
 
@@ -59,17 +59,17 @@ class Node:
         return {row["name"] for row in self.ask("prime", "/api/v1/sandbox?per_page=1000", ns=ns).json()["sandboxes"]}
 
 
-def stored_app(path: Path, **more: Any) -> StoredApp:
-    """A server's application over the store in a file, as it is begun the first time."""
+def stored_app(place: Path | str, **more: Any) -> StoredApp:
+    """A server's application over the store in a file, or of a URL, as it is begun the first time."""
     settings = Settings(**{"size": 20, "epoch": EPOCH, "rate_limits": False, **more})
-    store = SQLiteStore(path)
+    store = open_store(place if isinstance(place, str) else f"sqlite:{place}")
     return StoredApp(services(), lay_foundation(store, settings, services()), store)
 
 
 @contextmanager
-def node(path: Path, **more: Any) -> Iterator[Node]:
-    """A server over the store in a file, until the block ends; then it is gone as if it had been killed."""
-    app = stored_app(path, **more)
+def node(place: Path | str, **more: Any) -> Iterator[Node]:
+    """A server over a store, until the block ends; then it is gone as if it had been killed."""
+    app = stored_app(place, **more)
     with serving(app) as live, httpx.Client(trust_env=False, timeout=20) as client:
         yield Node(app, live.root, client)
     app.store.close()

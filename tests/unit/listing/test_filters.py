@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import random
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
 from itertools import combinations, product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +26,7 @@ from fakeserver.spec.json_text import read_json
 from fakeserver.spec.wording import ValueRefused
 from tests.support.asgi import SLUGS, Row, app_of, service, tenants
 from tests.support.listing import fill, filters_of
+from tests.support.postgresql import PostgreSQL
 from tests.support.soak import examples
 
 WORDS = ["", "a", "b", "A", "a,b", "größe", "x y"]
@@ -354,7 +349,6 @@ def test_conjunctions_on_seeded_worlds(slug: str, seed: int, size: int) -> None:
 
 # Containment against the real thing.
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: float(each.parent.name))
 EDGES = [
     ("{}", "{}"),
     ("{}", "[]"),
@@ -424,52 +418,12 @@ def generated_pairs(count: int) -> Iterator[tuple[str, str]]:
         yield json.dumps(document), json.dumps(part(document) if chance.random() < 0.9 else value(3))
 
 
-@pytest.fixture(scope="module")
-def psql() -> Iterator[Callable[[str], str]]:
-    """Runs SQL in a PostgreSQL of its own: as an unprivileged user, on a private socket, without TCP."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    become: list[str] = []
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    if os.geteuid() == 0:
-        known = {each.pw_name for each in pwd.getpwall()}
-        user = next((name for name in ("postgres", "nobody") if name in known), None)
-        if user is None or shutil.which("runuser") is None:
-            shutil.rmtree(folder)
-            pytest.skip("PostgreSQL refuses to run as root, and there is no unprivileged user to run it as")
-        shutil.chown(folder, user)
-        become = ["runuser", "-u", user, "--"]
-    state = folder / "state"
-
-    def run(program: str, *arguments: str, text: str = "") -> str:
-        command = [*become, str(BINARIES[-1] / program), *arguments]
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, encoding="utf-8", cwd=folder, timeout=60, check=False
-        )
-        assert done.returncode == 0, f"{program}: {done.stderr or done.stdout}"
-        return done.stdout
-
-    try:
-        run("initdb", "-D", str(state), "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c shared_buffers=8MB"
-        run("pg_ctl", "-D", str(state), "-w", "-s", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            yield lambda sql: run(
-                "psql", "-h", str(folder), "-U", "tester", "-d", "postgres", "-X", "-q", "-A", "-t",
-                "-v", "ON_ERROR_STOP=1", text=sql,
-            )  # fmt: skip
-        finally:
-            run("pg_ctl", "-D", str(state), "-m", "immediate", "-s", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.mark.slow
-def test_containment_is_that_of_postgresql(psql: Callable[[str], str]) -> None:
+def test_containment_is_that_of_postgresql(postgresql: PostgreSQL) -> None:
     """`contains` answers every (document, query) pair as PostgreSQL's `@>` on jsonb does."""
     pairs = [*EDGES, *generated_pairs(5_000)]
     lines = "".join(f"{n}\t{document}\t{query}\n".replace("\\", "\\\\") for n, (document, query) in enumerate(pairs))
-    answer = psql(
+    answer = postgresql.sql(
         "create temp table pairs (n int, document jsonb, query jsonb);\n"
         f"copy pairs from stdin;\n{lines}\\.\n"
         "select string_agg(case when document @> query then 't' else 'f' end, '' order by n) from pairs;\n"
