@@ -88,14 +88,22 @@ class Following:
         self.worlds: StoredWorlds
         self.position = store.position()
         self.news = 0
+        self._behind = False
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fakeserver-store")
 
     def is_current(self) -> bool:
-        if self._store.has_news():
-            self.news += 1
+        if self._is_behind():
             self._follow()
         return not self.worlds.stale
+
+    def _is_behind(self) -> bool:
+        """Whether others have done something that was not followed yet: the store tells of it once, whatever comes of
+        that."""
+        if self._store.has_news():
+            self.news += 1
+            self._behind = True
+        return self._behind
 
     def shows(self, name: str) -> bool:
         return True
@@ -106,10 +114,8 @@ class Following:
         return work()
 
     async def look(self) -> None:
-        if self._store.has_news():
-            self.news += 1
-            if not self.worlds.is_turn:
-                self._follow()
+        if self._is_behind() and not self.worlds.is_turn:
+            self._follow()
 
     def _follow(self) -> None:
         rows, doubtful = self._store.rows_after(self.position)
@@ -117,6 +123,7 @@ class Following:
         for row in rows:
             self.worlds.follow(row)
             self.position = row.number
+        self._behind = False
 
     async def tend(self) -> None:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import random
@@ -21,7 +22,7 @@ from fakeserver.cli import main
 from fakeserver.serving import keeping, telling
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.sqlite import SQLiteStore
-from fakeserver.stores.store import Kept
+from fakeserver.stores.store import Kept, Unavailable
 from tests.support.admin import FREEZE
 from tests.support.asgi import SLUGS
 from tests.support.postgresql import PostgreSQL
@@ -214,6 +215,31 @@ def test_a_namespace_comes_into_being_whatever_is_asked_first(path: Path, path_t
         assert one.client.get(f"{one.root}/ns/new{path_there}").status_code in (200, 401)
         names = [each["name"] for each in accepted(two.admin("GET", "/namespaces"))["namespaces"]]
         assert names == ["new"]
+
+
+@pytest.mark.parametrize("reason", ["a turn goes on", "the store does not answer"])
+def test_what_others_have_done_is_followed_even_if_it_could_not_be_at_once(
+    path: Path, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store tells once that there is something new. Whoever was told when nothing could be followed is behind until
+    it was, and answers nobody from what they have."""
+    two = stored_app(path)
+    with node(path) as one:
+        one.create("made")
+        with monkeypatch.context() as patch:
+            if reason == "a turn goes on":
+                patch.setattr(two.stored, "is_turn", True)
+            else:
+                patch.setattr(two.store, "rows_after", unreachable)
+            with contextlib.suppress(Unavailable):
+                asyncio.run(two.keeper.shared.look())
+        assert two.keeper.is_current()
+        assert two.stored.root.documents.dump() == one.app.stored.root.documents.dump()
+    two.store.close()
+
+
+def unreachable(position: int) -> None:
+    raise Unavailable("unreachable", "the store does not answer")
 
 
 def test_writers_of_several_servers_lose_nothing(place: str) -> None:
