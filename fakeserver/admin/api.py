@@ -175,7 +175,7 @@ class Admin:
 
     async def put_snapshot(self, request: Request) -> Response:
         value = await json_body(request, MAX_BULK_LEVELS)
-        # Thousands of documents take a second, in which a thread lets others have their turn.
+        # Thousands of documents take a second; in a thread, nobody else waits for them.
         read = await asyncio.to_thread(snapshots.read, value, world_of(request), self.services)
         world_of(request).take_over(read)
         return Response(status_code=NOTHING)
@@ -356,7 +356,7 @@ def dispatch(methods: dict[str, Endpoint]) -> Endpoint:
 
 
 async def array_of(collection: Collection) -> bytes:
-    """A collection as a JSON array, made in pieces, so that other requests get their turn."""
+    """A collection as a JSON array, made in pieces, so that other requests are answered in between."""
     view = copy.copy(collection)
     ranks, rows = list(view.everything), []
     for start in range(0, len(ranks), CHUNK_ROWS):

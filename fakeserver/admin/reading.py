@@ -16,7 +16,7 @@ from fakeserver.worlds.world import World
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 LARGE_BYTES = 2**18
-"""Bytes of a body that is read in a thread, so that others have their turn meanwhile."""
+"""Bytes of a body that is read in a thread, so that others are answered meanwhile."""
 MAX_BULK_LEVELS = 400
 """Levels of a body that holds documents or a snapshot; what of it may be deeper than another body is checked later."""
 

@@ -23,7 +23,7 @@ def respond(value: Json, status: int = 200) -> Response:
 
 
 async def respond_lists(**lists: Sequence[Document]) -> Response:
-    """An object of lists, written row by row, so that however long they are others get their turn."""
+    """An object of lists, written row by row, so that others are answered in between."""
     written: list[bytes] = []
     for name, rows in lists.items():
         members = list[bytes]()

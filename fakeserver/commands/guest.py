@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fakeserver.commands.awake import AWAKE
 from fakeserver.commands.files import Files
+from fakeserver.commands.locks import Lock
 from fakeserver.commands.machines import Machine
 from fakeserver.commands.processes import Ended, Listener, Process
 from fakeserver.commands.ran import Key, Ran
-from fakeserver.commands.turns import Turn
 from fakeserver.commands.waits import current, wait
 from fakeserver.commands.workers import Lost, NoShell, Spoiled, drop
 from fakeserver.interpreter.orders import (
@@ -39,7 +39,7 @@ Found = TypeVar("Found")
 
 
 class Halted(Exception):
-    """A command was ended before its turn had come."""
+    """A command was ended before it had the sandbox's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,12 @@ class Guest:
         """What somebody makes of the sandbox, alone in it; where it breaks down, so many times. What is not kept is
         nobody's."""
         try:
-            with self.guests.turns.alone(self.key, current()) as turn, self.guests.claimed(self.key):
+            with self.guests.locks.alone(self.key, current()) as lock, self.guests.claimed(self.key):
                 if halt is not None and halt.asked:
                     raise Halted
                 for trial in range(trials):
                     with suppress(*[Lost] * (trial + 1 < trials)):
-                        return self._work(work, turn.owner if keeps else None, turn)
+                        return self._work(work, lock.owner if keeps else None, lock)
                 raise AssertionError(trials)
         except Spoiled as error:
             told = f"The files of {self.key[1]!r} came with a snapshot and are damaged: {error}"
@@ -151,13 +151,13 @@ class Guest:
         finally:
             AWAKE.make_room()
 
-    def _work(self, work: Callable[[Machine], Found], owner: Key | None, turn: Turn) -> Found:
+    def _work(self, work: Callable[[Machine], Found], owner: Key | None, lock: Lock) -> Found:
         machine = self.guests.wake(owner)
         machine.settle()
         try:
             return work(machine)
         finally:
-            if owner is None or turn.owner is None:
+            if owner is None or lock.owner is None:
                 machine.stop()
             elif self.guests.outlasting is not None:
                 self.guests.frozen(owner)

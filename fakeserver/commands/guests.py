@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from fakeserver.commands.awake import Machines
 from fakeserver.commands.guest import Guest
 from fakeserver.commands.kept import Kept, read_frozen
+from fakeserver.commands.locks import Locks
 from fakeserver.commands.machines import Machine
 from fakeserver.commands.ran import Key, Ran
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
-from fakeserver.commands.turns import Turns
 from fakeserver.commands.workers import Lost, is_installed
 from fakeserver.interpreter.orders import (
     Finished,
@@ -61,7 +61,7 @@ class Guests:
         self.scripts = Scripts()
         self.ran: deque[Ran] = deque(maxlen=MAX_RAN)
         self._kept = Kept()
-        self.turns = Turns()
+        self.locks = Locks()
         self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
         self._guard = threading.Lock()
         self.revision = 0
@@ -129,12 +129,12 @@ class Guests:
     def holds(self, slug: str, identity: str) -> bool:
         """Whether there are files or variables of a sandbox, or somebody is about to leave some."""
         key = slug, identity
-        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self.turns))
+        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self.locks))
 
     def held(self, slug: str) -> list[str]:
         """The ids of all of a provider's sandboxes of which that is so."""
         with self._guard:
-            keys = {*self._kept, *self.machines.awake, *self._variables, *self.turns}
+            keys = {*self._kept, *self.machines.awake, *self._variables, *self.locks}
             return [identity for name, identity in keys if name == slug]
 
     def forget(self, slug: str, identity: str) -> None:
@@ -144,7 +144,7 @@ class Guests:
             self._kept.pop(key)
             if self._variables.pop(key, None) is not None:
                 self._note(key)
-            self.turns.forget(key)
+            self.locks.forget(key)
             self.machines.forget(key)
 
     def move(self, slug: str, old: str, new: str) -> None:
@@ -156,7 +156,7 @@ class Guests:
                 self._note(old_key)
                 self._note(key)
             self._kept.move(old_key, key)
-            self.turns.move(old_key, key)
+            self.locks.move(old_key, key)
             self.machines.move(old_key, key)
 
     def copy(self, slug: str, source: str, new: str) -> None:
@@ -202,16 +202,16 @@ class Guests:
 
     def put_to_sleep(self, key: Key) -> None:
         """Keep nothing of a sandbox but its frozen files, unless something goes on in it."""
-        if key in self.turns:
+        if key in self.locks:
             return
-        with self.turns.alone(key):
+        with self.locks.alone(key):
             machine = self.machines.awake.get(key)
             if machine is not None and not machine.processes:
                 self.let_go(machine)
 
     def replace_worker(self, machine: Machine) -> None:
         """Let a sandbox sleep whose worker has grown too much, unless something goes on in it; it wakes in another."""
-        with self.turns.alone(machine.key):
+        with self.locks.alone(machine.key):
             if self.machines.awake.get(machine.key) is machine and machine.tenancy.spent and not machine.processes:
                 self.let_go(machine)
 

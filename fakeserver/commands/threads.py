@@ -1,4 +1,4 @@
-"""Threads that carry jobs out, and whatever else blocks for a sandbox; what waits for its turn holds none."""
+"""Threads that carry jobs out, and whatever else blocks for a sandbox; what waits for a lock holds none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from fakeserver.commands.turns import Postponed
+from fakeserver.commands.locks import Postponed
 from fakeserver.commands.waits import Waits
 
 MAX_THREADS = 128
@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 
 def carry_out(work: Callable[[], Found], waits: Waits) -> Future[Found]:
-    """Let a thread do some work, and once more if it was postponed, as soon as it is its turn."""
+    """Let a thread do some work, and once more if it was postponed, as soon as it has the lock."""
     future: Future[Found] = Future()
     # Whoever waits for it may go; it comes to its end nevertheless.
     future.set_running_or_notify_cancel()
@@ -27,8 +27,8 @@ def carry_out(work: Callable[[], Found], waits: Waits) -> Future[Found]:
         try:
             told = waits.during(work)
         except Postponed:
-            assert waits.turn is not None
-            waits.turn.wait(begin)
+            assert waits.lock is not None
+            waits.lock.wait(begin)
             return
         except BaseException as error:
             told = error

@@ -1,5 +1,5 @@
 """Waits that hold no thread: how long a job has to wait on the wall is noted while it runs, and done behind it; and one
-that has to wait for its turn in a sandbox (`turns`) is begun again when that has come."""
+that has to wait for a sandbox's lock (`locks`) is begun again when it has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from fakeserver.commands.turns import Turn
+    from fakeserver.commands.locks import Lock
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -19,12 +19,12 @@ Found = TypeVar("Found")
 @dataclass(slots=True)
 class Waits:
     """How many seconds a job has been asked to wait so far. Whoever lets it run `during` this waits for them, before
-    everything that the job does from then on is seen; and lets it run once more behind a `Postponed`, when it is its
-    turn. One that has `begun` to tell or to change anything does not run again."""
+    everything that the job does from then on is seen; and lets it run once more behind a `Postponed`, when it has
+    the lock. One that has `begun` to tell or to change anything does not run again."""
 
     seconds: float = 0.0
     begun: bool = False
-    turn: Turn | None = None
+    lock: Lock | None = None
     """That for which it was postponed, until it works there."""
     _leave: Callable[[], None] = field(default=lambda: None, repr=False)
 
@@ -36,17 +36,17 @@ class Waits:
         finally:
             _CURRENT.reset(token)
 
-    def postpone(self, turn: Turn, leave: Callable[[], None]) -> None:
-        """It has to wait for a turn, which it has to `leave` if it comes to nothing."""
-        self.turn, self._leave = turn, leave
+    def postpone(self, lock: Lock, leave: Callable[[], None]) -> None:
+        """It has to wait for a lock, which it has to `leave` if it comes to nothing."""
+        self.lock, self._leave = lock, leave
 
-    def claim(self) -> Turn | None:
-        """The turn that has come for which it was postponed, once."""
-        turn, self.turn = self.turn, None
-        return turn
+    def claim(self) -> Lock | None:
+        """The lock that it waited for and has now, once."""
+        lock, self.lock = self.lock, None
+        return lock
 
     def give_up(self) -> None:
-        """Leave a turn that has come and was not needed after all."""
+        """Leave a lock that was not needed after all."""
         if self.claim() is not None:
             self._leave()
 

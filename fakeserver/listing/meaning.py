@@ -142,8 +142,8 @@ class Job:
     writes are made. The same goes for one in the `background`, which the answer does not wait for. `stop` ends the work
     early; it is called when the client leaves before the answer is there.
 
-    Where a sandbox is busy in which it would work first of all, `run` breaks off, and is called again when it is its
-    turn: what it does before that does not count."""
+    Where a sandbox is busy in which it would work first of all, `run` breaks off, and is called again when that is
+    free: what it does before that does not count."""
 
     run: Callable[[Emit], Any]
     finish: Callable[[Any], Result]

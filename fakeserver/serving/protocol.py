@@ -103,7 +103,7 @@ class Protocol(HttpToolsProtocol):
                     return
                 remembered.drop(key)
             self.seen = remembered.was_seen(packet)
-        self.turn = True
+        self.first = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
         self.begun, self.has_bodies = 0, False
         super().data_received(packet)
@@ -189,11 +189,11 @@ class Protocol(HttpToolsProtocol):
         if (
             self.at_once is not None
             and idle
-            and self.turn
+            and self.first
             and not self.flow.write_paused
             and not self.parser.should_upgrade()
         ):
-            self.turn = False
+            self.first = False
             method = self.parser.get_method()
             self.scope["method"] = method.decode("ascii")
             if method not in BODILESS and not self.expect_100_continue and is_held(self.headers):

@@ -81,13 +81,13 @@ async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send
         if answer.dribble is not None:
             pause, body = answer.dribble.seconds / answer.dribble.chunks, pieces(answer.text(), answer.dribble.chunks)
         assert not isinstance(body, bytes)
-        async for piece in body if isinstance(body, AsyncIterator) else in_turn(body, pause):
+        async for piece in body if isinstance(body, AsyncIterator) else paced(body, pause):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def in_turn(pieces: Iterator[bytes], pause: float) -> AsyncIterator[bytes]:
-    """The pieces, with a pause before each: other requests get their turn in between, however long the list is."""
+async def paced(pieces: Iterator[bytes], pause: float) -> AsyncIterator[bytes]:
+    """The pieces, with a pause before each: other requests are answered in between, however long the list is."""
     for piece in pieces:
         await asyncio.sleep(pause)
         yield piece

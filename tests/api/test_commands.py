@@ -369,7 +369,7 @@ def test_a_write_that_cannot_be_made_has_no_consequences(app: App) -> None:
 
 
 def test_the_list_of_scripts_is_written_row_by_row(app: App) -> None:
-    """However long it is, others get their turn in between: as many as there are rows."""
+    """However long it is, others are answered in between: as many as there are rows."""
     done(admin(app, "PUT", "/commands", [{"pattern": "a", "stdout": "x" * 1_000}] * 9))
     rows = app.world.guests.rows()
 

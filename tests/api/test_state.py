@@ -73,7 +73,7 @@ EXCEPTED: dict[Key, str] = {
     ("Faults", "revision"): "only rises; tells whoever keeps the faults that they are other ones",
     ("Faults", "about_to_count"): KEPT_BY,
     ("Guests", "ran"): "which commands were run is in no snapshot, and that of a new world",
-    ("Guests", "turns"): "who works in which sandbox at the moment",
+    ("Guests", "locks"): "who works in which sandbox at the moment",
     ("Guests", "_guard"): "a lock",
     ("Guests", "revision"): "only rises; tells whoever keeps the scripts that they are other ones",
     ("Guests", "outlasting"): KEPT_BY,

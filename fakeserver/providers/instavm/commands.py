@@ -44,7 +44,7 @@ EXECUTIONS = "executions"
 MOST_EXECUTIONS = 1_000
 """Executions that are kept for an account; the oldest makes room."""
 MOST_RUNNING = 50
-"""Executions of an account that run or wait for their turn."""
+"""Executions of an account that run or wait for their sandbox."""
 LONGEST_SECONDS = 600
 """By the world's clock; an execution that has no end by then has lost its server."""
 EXECUTION_KIND = Kind("created_at", "task_id", schema="Execution")

@@ -45,7 +45,7 @@ def test_others_are_answered_while_endless_commands_run() -> None:
             order.append(f"{name} {answer.status}")
 
         endless = [asyncio.create_task(ask(f"endless{index}", Order(ENDLESS, seconds=4))) for index in range(6)]
-        while len([*guests.turns]) < len(endless):
+        while len([*guests.locks]) < len(endless):
             await asyncio.sleep(0)
         other = asyncio.create_task(ask("other", Order("echo hi")))
         while not other.done():

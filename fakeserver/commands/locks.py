@@ -1,5 +1,5 @@
-"""Turns: one works in a sandbox at a time, in the order in which they came. A job that has to wait for its turn holds
-no thread; it is begun again when that has come."""
+"""Locks: one works in a sandbox at a time, in the order in which they came. A job that has to wait for a lock holds no
+thread; it is begun again when it has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fakeserver.commands.ran import Key
 from fakeserver.commands.waits import Waits
 
 
-class Turn:
+class Lock:
     """Who works in a sandbox, who wants to, and whose files they are when they are done: nobody's (None) if the sandbox
     was killed meanwhile."""
 
@@ -30,7 +30,7 @@ class Turn:
             return not taken
 
     def wait(self, begin: Callable[[], None]) -> None:
-        """Call something when it is its turn, which may be now."""
+        """Call something when it has the lock, which may be now."""
         with self._guard:
             if self._taken:
                 self._waiting.append(begin)
@@ -49,68 +49,68 @@ class Turn:
 
 
 class Postponed(Exception):
-    """A job has done nothing yet, and has to wait for its turn."""
+    """A job has done nothing yet, and has to wait for a lock."""
 
 
-class Turns:
+class Locks:
     """Those of all sandboxes in which somebody works, or wants to."""
 
     def __init__(self) -> None:
-        self._turns: dict[Key, Turn] = {}
+        self._locks: dict[Key, Lock] = {}
         self._guard = threading.Lock()
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._turns
+        return key in self._locks
 
     def __iter__(self) -> Iterator[Key]:
         with self._guard:
-            return iter([*self._turns])
+            return iter([*self._locks])
 
     def forget(self, key: Key) -> None:
         """What is left in a sandbox is nobody's."""
         with self._guard:
-            turn = self._turns.pop(key, None)
-            if turn is not None:
-                turn.owner = None
+            lock = self._locks.pop(key, None)
+            if lock is not None:
+                lock.owner = None
 
     def move(self, old: Key, new: Key) -> None:
         """A sandbox goes on under another id."""
         with self._guard:
-            turn = self._turns.pop(old, None)
-            if turn is not None:
-                turn.owner = new
-                self._turns[new] = turn
+            lock = self._locks.pop(old, None)
+            if lock is not None:
+                lock.owner = new
+                self._locks[new] = lock
 
     @contextmanager
-    def alone(self, key: Key, job: Waits | None = None) -> Iterator[Turn]:
+    def alone(self, key: Key, job: Waits | None = None) -> Iterator[Lock]:
         """Let nobody else work in a sandbox meanwhile. A job that has done nothing yet, and would have to wait, is
         `Postponed`; whoever else would waits here."""
-        turn = None if job is None else job.claim()
-        if turn is None:
-            turn = self._want(key)
-            if not turn.take():
+        lock = None if job is None else job.claim()
+        if lock is None:
+            lock = self._want(key)
+            if not lock.take():
                 if job is not None and not job.begun:
-                    job.postpone(turn, lambda: self._leave(turn))
+                    job.postpone(lock, lambda: self._leave(lock))
                     raise Postponed
                 come = threading.Event()
-                turn.wait(come.set)
+                lock.wait(come.set)
                 come.wait()
         try:
             if job is not None:
                 job.begun = True
-            yield turn
+            yield lock
         finally:
-            self._leave(turn)
+            self._leave(lock)
 
-    def _want(self, key: Key) -> Turn:
+    def _want(self, key: Key) -> Lock:
         with self._guard:
-            turn = self._turns.setdefault(key, Turn(key))
-            turn.wanted += 1
-            return turn
+            lock = self._locks.setdefault(key, Lock(key))
+            lock.wanted += 1
+            return lock
 
-    def _leave(self, turn: Turn) -> None:
+    def _leave(self, lock: Lock) -> None:
         with self._guard:
-            turn.wanted -= 1
-            if not turn.wanted and turn.owner is not None and self._turns.get(turn.owner) is turn:
-                del self._turns[turn.owner]
-        turn.pass_on()
+            lock.wanted -= 1
+            if not lock.wanted and lock.owner is not None and self._locks.get(lock.owner) is lock:
+                del self._locks[lock.owner]
+        lock.pass_on()

@@ -1,4 +1,4 @@
-"""Turns: one works in a sandbox at a time, and a job that waits for its turn holds no thread."""
+"""Locks: one works in a sandbox at a time, and a job that waits for a lock holds no thread."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from fakeserver.commands.locks import Locks
 from fakeserver.commands.ran import Key
 from fakeserver.commands.threads import carry_out
-from fakeserver.commands.turns import Turns
 from fakeserver.commands.waits import Waits, current
 
 MOST_SECONDS = 60
@@ -19,26 +19,26 @@ class Sandbox:
     """One in which the first job stays until it is let go."""
 
     def __init__(self) -> None:
-        self.turns, self.entered, self.leave = Turns(), threading.Event(), threading.Event()
+        self.locks, self.entered, self.leave = Locks(), threading.Event(), threading.Event()
         self.owners: list[object] = []
         self.first = carry_out(self.stay, Waits())
         assert self.entered.wait(MOST_SECONDS)
 
     def stay(self) -> None:
-        with self.turns.alone(KEY, current()) as turn:
+        with self.locks.alone(KEY, current()) as lock:
             self.entered.set()
             assert self.leave.wait(MOST_SECONDS), "nobody lets it go"
-            self.owners.append(turn.owner)
+            self.owners.append(lock.owner)
 
     def enter(self) -> None:
-        with self.turns.alone(KEY, current()) as turn:
-            self.owners.append(turn.owner)
+        with self.locks.alone(KEY, current()) as lock:
+            self.owners.append(lock.owner)
 
     def wait_for(self, how_many: int) -> None:
-        """Until so many wait for their turn."""
-        turn = self.turns._turns[KEY]
+        """Until so many wait for the lock."""
+        lock = self.locks._locks[KEY]
         pause = threading.Event()
-        while len(turn._waiting) < how_many:
+        while len(lock._waiting) < how_many:
             pause.wait(0.001)
 
 
@@ -49,16 +49,16 @@ def test_what_is_postponed_is_left_to_whom_the_sandbox_belongs_then(owner: Key |
     second = carry_out(sandbox.enter, Waits())
     sandbox.wait_for(1)
     if owner is None:
-        sandbox.turns.forget(KEY)
+        sandbox.locks.forget(KEY)
     else:
-        sandbox.turns.move(KEY, owner)
+        sandbox.locks.move(KEY, owner)
     sandbox.leave.set()
     second.result(MOST_SECONDS)
     assert sandbox.owners == [owner, owner]
-    assert [*sandbox.turns] == []
+    assert [*sandbox.locks] == []
 
 
-def test_a_turn_that_is_not_needed_after_all_goes_to_the_next_one() -> None:
+def test_a_lock_that_is_not_needed_after_all_goes_to_the_next_one() -> None:
     """As where a script answers a command that had to wait before."""
     sandbox, trials = Sandbox(), list[int]()
 
@@ -74,7 +74,7 @@ def test_a_turn_that_is_not_needed_after_all_goes_to_the_next_one() -> None:
     assert second.result(MOST_SECONDS) == "scripted"
     third.result(MOST_SECONDS)
     assert sandbox.owners == [KEY, KEY]
-    assert (trials, [*sandbox.turns]) == ([1, 1], [])
+    assert (trials, [*sandbox.locks]) == ([1, 1], [])
 
 
 def test_a_job_that_has_begun_is_not_begun_again() -> None:
@@ -83,7 +83,7 @@ def test_a_job_that_has_begun_is_not_begun_again() -> None:
 
     def work() -> None:
         trials.append(1)
-        with sandbox.turns.alone(("prime", "other"), current()):
+        with sandbox.locks.alone(("prime", "other"), current()):
             pass
         sandbox.enter()
 
@@ -100,7 +100,7 @@ def test_what_goes_wrong_lets_the_next_one_begin() -> None:
     sandbox = Sandbox()
 
     def fail() -> None:
-        with sandbox.turns.alone(KEY, current()):
+        with sandbox.locks.alone(KEY, current()):
             raise ZeroDivisionError
 
     second, third = carry_out(fail, Waits()), carry_out(sandbox.enter, Waits())
@@ -108,4 +108,4 @@ def test_what_goes_wrong_lets_the_next_one_begin() -> None:
     third.result(MOST_SECONDS)
     with pytest.raises(ZeroDivisionError):
         second.result(MOST_SECONDS)
-    assert [*sandbox.turns] == []
+    assert [*sandbox.locks] == []
