@@ -13,6 +13,7 @@ LATE = (
     ("dreadnode", "facet_ties_by_rowid", "facets.order"),
     ("dreadnode", "limit_zero_is_default", "values.bounds"),
     ("dreadnode", "org_forgotten", "tenancy.within"),
+    ("dreadnode", "stale_replica", "repeats.order"),
     ("instavm", "large_number_breaks", "values.no_5xx"),
     ("instavm", "nesting_breaks", "values.no_5xx"),
     ("instavm", "stale_replica", "repeats.order"),
