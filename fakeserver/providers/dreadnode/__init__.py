@@ -30,6 +30,7 @@ from fakeserver.provider import (
     issue_rows,
 )
 from fakeserver.providers.dreadnode import environments, orgs, runtimes, sandboxes
+from fakeserver.providers.dreadnode.elsewhere import UNSERVED
 from fakeserver.providers.dreadnode.orgs import ADMIN_SEES_OWN, ENVIRONMENTS, RUNTIMES, member_of_org, workspace_of
 from fakeserver.providers.dreadnode.runtimes import CURSOR_LIFE
 from fakeserver.providers.dreadnode.states import ENVIRONMENT, MACHINE, account
@@ -230,4 +231,5 @@ PROVIDER = Provider(
         "DREADNODE_ORGANIZATION": "{tenant}",
     },
     domains=("dreadnode.io",),
+    unserved=UNSERVED,
 )
