@@ -188,12 +188,14 @@ class StoredApp(App):
         error = await self.telling.find_trouble()
         if error is not None:
             raise error
+        told = {**scope, "store": self.store.name}
         try:
             self.place(scope["path"])
         except OutOfTurn:
             # A namespace comes into being by being asked how it is.
-            await self.keeper.turn(lambda: self.place(scope["path"]))
-        await super().ask_admin({**scope, "store": self.store.name}, receive, send)
+            await self.ask_in_turn(HEALTH, told, receive, send)
+        else:
+            await super().ask_admin(told, receive, send)
 
     async def close(self) -> None:
         """Tell the others what is still to be told, and let go of the store."""

@@ -210,8 +210,9 @@ def test_the_journal_and_rate_limits_are_of_all_servers(place: str) -> None:
 
 
 @pytest.mark.parametrize("path_there", ["/__admin/health", "/__admin/requests", "/", "/prime/api/v1/sandbox"])
-def test_a_namespace_comes_into_being_whatever_is_asked_first(path: Path, path_there: str) -> None:
-    with node(path) as one, node(path) as two:
+def test_a_namespace_comes_into_being_whatever_is_asked_first(place: str, path_there: str) -> None:
+    with node(place) as one, node(place) as two:
+        assert one.client.get(f"{one.root}{path_there}").status_code in (200, 401)
         assert one.client.get(f"{one.root}/ns/new{path_there}").status_code in (200, 401)
         names = [each["name"] for each in accepted(two.admin("GET", "/namespaces"))["namespaces"]]
         assert names == ["new"]
