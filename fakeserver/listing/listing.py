@@ -100,6 +100,10 @@ class Listing(Filtering):
     def parameters(self) -> frozenset[str]:
         return frozenset(each.parameter for each in self.filters) | self.pages.parameters | frozenset(self.path)
 
+    @property
+    def apart(self) -> frozenset[str]:
+        return self.pages.parameters.difference(each.parameter for each in self.filters)
+
     def row(self, operation: Operation, document: Document) -> Document | None:
         answer = operation.responses.get(200)
         if answer is None:

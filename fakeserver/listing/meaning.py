@@ -202,6 +202,12 @@ class Meaning(Protocol):
         return ()
 
     @property
+    def apart(self) -> frozenset[str]:
+        """Those of its parameters in the query that neither a check nor the question looks at, so that each of them
+        can be read by itself."""
+        return frozenset()
+
+    @property
     def choices(self) -> Iterable[Choice]:
         """The choices of the provider's switches that it looks for."""
         return ()

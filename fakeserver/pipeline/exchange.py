@@ -18,7 +18,7 @@ from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
 
 if TYPE_CHECKING:
-    from fakeserver.pipeline.repeats import Repeat
+    from fakeserver.pipeline.repeats import Opening, Repeat
 
 FAULT_HEADER = "X-Fakeserver-Fault"
 SCENARIO_HEADER, OUTSIDE_HEADER = "X-Fakeserver-Scenario", "X-Fakeserver-Outside-Schema"
@@ -54,6 +54,10 @@ class Request:
     base_url: str = ""
     again: bool = False
     """Whether it has come before, so that its answer is worth keeping."""
+    alike: bool = False
+    """Whether one has come before that differs from it in its query alone, so that all else of it is worth keeping."""
+    opening: Opening | None = None
+    """What is known of it by such a one."""
 
 
 def not_yet(outcome: Callable[[], Any]) -> Answer:
@@ -77,6 +81,8 @@ class Answer:
     conclude: Callable[[Callable[[], Any]], Answer] = not_yet
     repeat: Repeat | None = None
     """What the answer stood on, where it can be given again."""
+    opening: Opening | None = None
+    """What is known of others that differ from its request in their query alone."""
     turn: Callable[[Callable[[], Answer]], Awaitable[Answer]] | None = None
     """Who lets it be concluded, where that takes a turn."""
 
@@ -110,6 +116,7 @@ class Progress:
     outcome: str = ""
     scenario: str = ""
     repeat: Repeat | None = None
+    opening: Opening | None = None
 
     def injected(self, phase: str) -> Injected | None:
         """The other answer than the real one that somebody wants in this phase, to be raised."""

@@ -1,4 +1,5 @@
-"""A request that comes again in the very same bytes has the same answer, as long as all that it stands on is as it was.
+"""A request that comes again in the very same bytes has the same answer, as long as all that it stands on is as it was;
+and of one that comes with another query, all that is found before a query is looked at is known.
 
 What does not stand still is never kept: rate limits count every request, the journal notes it, and a fault that
 somebody wants is found in front of any answer.
@@ -12,12 +13,55 @@ from dataclasses import dataclass
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.meaning import Result
 from fakeserver.pipeline.exchange import Progress, Request
+from fakeserver.pipeline.routes import Route
+from fakeserver.spec.credentials import credentials
 from fakeserver.worlds.rate_limits import Meter
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.world import World
 
 Standing = tuple[int, ...]
 """Numbers of which one is another as soon as a document may be shown otherwise than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was found of the request for a list, in a world of this name, before its query was looked at: the operation,
+    what its path holds, and its credentials, behind which nothing was asked of the fake."""
+
+    slug: str
+    world: str
+    request: Request
+    route: Route
+    segments: Mapping[str, str]
+    keys: list[str]
+
+    @classmethod
+    def of(
+        cls, slug: str, request: Request, world: World, route: Route, segments: Mapping[str, str], keys: list[str]
+    ) -> Opening | None:
+        """Nothing where the headers could ask the fake for something, or may lead into another world than before."""
+        asks = "prefer" in request.headers or keys != credentials(route.operation, request.headers)
+        if request.opening is not None or request.aside or asks:
+            return None
+        return cls(slug, world.name, request, route, segments, keys)
+
+    def asking(self, query: bytes, *, again: bool) -> Request:
+        """The same request with another query."""
+        asked = self.request
+        return Request(
+            asked.method,
+            asked.path,
+            query,
+            asked.headers,
+            asked.address,
+            b"",
+            asked.prefix,
+            asked.scheme,
+            False,
+            asked.base_url,
+            again,
+            opening=self,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from fakeserver.documents.cache import Cache
+from fakeserver.faults.on_request import QUERY_PREFIX, RequestedFault, read_request
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import Request
@@ -22,6 +25,11 @@ from fakeserver.spec.routing import Routing
 MAX_READINGS = 1_024
 LONGEST_READING = 1_024
 """Texts of path and query whose values an operation remembers, and the characters that one may have."""
+WISH = QUERY_PREFIX.encode()
+Part = tuple[str, Any]
+"""One field of a query that is read by itself: its name and its value."""
+OTHER: Part = "", None
+"""What any other field of a query is to whoever looks for those."""
 UNSERVED_HEADER = "X-Fakeserver-Unserved"
 """Names, by its method and path, an operation that the provider has and the fake has not."""
 
@@ -39,15 +47,50 @@ class Route:
         self.whole = meaning.whole
         self.client = meaning.poll_seconds, meaning.idempotency, not meaning.whole
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
+        prefixes = tuple(each.prefix for each in decoder.pairs)
+        self._apart = frozenset(each for each in meaning.apart & decoder.query.keys() if not each.startswith(prefixes))
+        self._parts: Cache[bytes, Part | None] = Cache(MAX_READINGS)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
-        """The typed values of a request, or a Problem. The same text always means the same, so it is read once."""
-        parts: tuple[tuple[str, str], ...] = ()
+        """The typed values of a request, or a Problem. The same text always means the same, so it is read once; what
+        says which page is wanted changes nothing about the rest, so each of both is."""
+        places: tuple[tuple[str, str], ...] = ()
         length = len(query)
         if segments:
-            parts = tuple(segments.items())
+            places = tuple(segments.items())
             length += sum(map(len, segments.values()))
-        return (self._cached if length <= LONGEST_READING else self._read)(parts, query)
+        if length > LONGEST_READING:
+            return self._read(places, query)
+        if not self._apart:
+            return self._cached(places, query)
+        values, rest = {}, []
+        for text in query.split(b"&"):
+            part = self._parts[text] if text in self._parts else self._read_part(text)
+            if part is OTHER:
+                rest.append(text)
+            elif part is None or part[0] in values:
+                return self._cached(places, query)
+            else:
+                values[part[0]] = part[1]
+        if not values:
+            return self._cached(places, query)
+        try:
+            asked = self._cached(places, b"&".join(rest))
+        except Problem:
+            # Which may have more issues, in another order.
+            return self._read(places, query)
+        return Asked({**asked.values, **values}, asked.question, query)
+
+    def _read_part(self, text: bytes) -> Part | None:
+        """One field of a query if it is read by itself, None if it is refused."""
+        part: Part | None = OTHER
+        for name, value in self.pairs(text):
+            if name in self._apart:
+                issues: list[Issue] = []
+                part = name, self.decoder.query[name].decode((value,), issues)
+                part = None if issues else part
+        self._parts.keep(text, part)
+        return part
 
     def read_whole(self, segments: Mapping[str, str], request: Request) -> Asked:
         """The same with the headers and the body that the operation takes: one Problem has the issues of all."""
@@ -71,6 +114,13 @@ class Route:
         if asked is None or issues:
             raise invalid(issues)
         return Asked(asked.values, asked.question, asked.query, body, headers)
+
+    def read_wishes(self, request: Request) -> tuple[list[str], RequestedFault | None]:
+        """The credentials of a request, and what it asks the fake itself for."""
+        if request.opening is not None and WISH not in request.query:
+            return request.opening.keys, None
+        inside = self.credential_in(request.body) if self.credential else None
+        return read_request(self.operation, request.headers, request.query, inside)
 
     def credential_in(self, body: bytes) -> str | None:
         """The credential that a body holds, where the operation looks for one in it."""

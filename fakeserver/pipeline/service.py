@@ -14,7 +14,7 @@ from weakref import WeakSet
 import orjson
 
 from fakeserver.documents.changes import ChangeError, TakenError
-from fakeserver.faults.on_request import RequestedFault, read_request, unknown_preference
+from fakeserver.faults.on_request import RequestedFault, unknown_preference
 from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.listing import Filtering
@@ -22,7 +22,7 @@ from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, mark, own_refusal
 from fakeserver.pipeline.hosts import Territory
 from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
-from fakeserver.pipeline.repeats import Repeat, standing_of
+from fakeserver.pipeline.repeats import Opening, Repeat, standing_of
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.pipeline.scenarios import Scenes
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
@@ -101,7 +101,7 @@ class Service:
         answer with a job that does not stream is to be concluded when that is done."""
         progress = Progress(world.clock.now)
         answer = self.conclude(lambda: self.respond(request, world, progress), request, world, progress)
-        answer.repeat = progress.repeat
+        answer.repeat, answer.opening = progress.repeat, progress.opening
         return answer
 
     def repeat(self, kept: Repeat) -> Answer | None:
@@ -179,8 +179,7 @@ class Service:
         operation, meaning = route.operation, route.meaning
         progress.operation, progress.client = operation, route.client
         check_query(request.query)
-        inside = route.credential_in(request.body) if route.credential else None
-        keys, requested = read_request(operation, request.headers, request.query, inside)
+        keys, requested = route.read_wishes(request)
         caller = progress.caller = self.find_caller(keys, world)
         meters = self.meters(request.address, caller and caller.name, caller and caller.home)
         if operation.shows_scenarios:
@@ -188,8 +187,7 @@ class Service:
             progress.scenario = chosen or world.settings.scenarios.get(self.provider.slug, "")
         if requested is not None or world.faults.rules or progress.scenario:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
-            injected = progress.injected("before")
-            if injected is not None:
+            if (injected := progress.injected("before")) is not None:
                 self.count_request(meters, progress, world, keep=False)
                 raise injected
             progress.outcome = "" if progress.effect is None else progress.effect.outcome
@@ -215,8 +213,10 @@ class Service:
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
             view.keys = keys
         result = meaning.answer(asked, view)
-        if request.again and requested is None and route.plain and isinstance(meaning, Filtering):
-            progress.repeat = Repeat.of(self.provider.slug, request, progress, meters, tenants, world, result)
+        if (request.again or request.alike) and requested is None and route.plain and isinstance(meaning, Filtering):
+            if request.again:
+                progress.repeat = Repeat.of(self.provider.slug, request, progress, meters, tenants, world, result)
+            progress.opening = Opening.of(self.provider.slug, request, world, route, segments, keys)
         if result.writes or result.after:
             result = self.write(result, meaning, asked, view, progress, world)
         if result.job is not None and progress.effect is not None and progress.effect.comes_before:
@@ -293,8 +293,10 @@ class Service:
         progress.give_back = functools.partial(world.faults.give_back, key)
         return requested.effect if requested.effect.acts else None, requested.text
 
-    def find_route(self, request: Request, progress: Progress, world: World) -> tuple[Route, dict[str, str]]:
+    def find_route(self, request: Request, progress: Progress, world: World) -> tuple[Route, Mapping[str, str]]:
         """The operation at a path, and the path's parameters; where there is none, limits at the door still count."""
+        if request.opening is not None:
+            return request.opening.route, request.opening.segments
         try:
             return (self.match_aside if request.aside else self.match)(request.method, request.path)
         except Problem:

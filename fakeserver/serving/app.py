@@ -17,7 +17,7 @@ from fakeserver.machine import time
 from fakeserver.pipeline.dialect import check_dialect
 from fakeserver.pipeline.exchange import Answer, Request, own_refusal
 from fakeserver.pipeline.hosts import Hosts, Way
-from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.pipeline.routes import Matcher
 from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
@@ -26,7 +26,7 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import drawing, fixture
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
-from fakeserver.serving.remembering import AGAIN, Remembered
+from fakeserver.serving.remembering import AGAIN, ALIKE, Remembered
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.spec import reader
 from fakeserver.spec.bodies import MAX_BODY_BYTES
@@ -232,6 +232,17 @@ class App:
             return None
         return service.repeat(kept)
 
+    def ask(self, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
+        """The answer to a request of which all but the query came before; None where it has to be parsed anew."""
+        service = self.services.get(opening.slug)
+        if service is None:
+            return None
+        try:
+            world = self.worlds.named(opening.world) if opening.world else self.worlds.root
+        except FakeProblem as problem:
+            return own_refusal(problem)
+        return service.answer(opening.asking(query, again=again), world)
+
     def matching(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Service, Matcher, str]:
         """The service that a request is for, what finds its operations, and the path there."""
         found = self.at_host(headers)
@@ -305,8 +316,10 @@ class App:
             return own_refusal(problem)
         prefix, scheme = scope["path"].removesuffix(path), scope.get("scheme", "http")
         query, address = scope["query_string"], address_of(scope)
-        again = scope.get(AGAIN, False)
-        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme, again=again)
+        again, alike = scope.get(AGAIN, False), scope.get(ALIKE, False)
+        request = Request(
+            scope["method"], path, query, headers, address, body, prefix, scheme, again=again, alike=alike
+        )
         return service.answer(request, world)
 
     def answer_at_host(self, service: Service, way: Way, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:

@@ -16,10 +16,10 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
-from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving.app import App
 from fakeserver.serving.loops import new_loop
-from fakeserver.serving.remembering import AGAIN
+from fakeserver.serving.remembering import AGAIN, ALIKE, LINE, MAX_PACKET, Around, Key
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
 from fakeserver.spec.parameters import UNESCAPED
 
@@ -84,8 +84,8 @@ class Protocol(HttpToolsProtocol):
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         # Whatever stands in front of the application has to see every request.
         self.again = self.app if isinstance(self.app, App) else None
-        self.rested, self.seen, self.used = True, False, 0.0
-        self.repeat: Repeat | None = None
+        self.rested, self.used = True, 0.0
+        self.forget_packet()
         self.timer: asyncio.TimerHandle | None = None
         self.waiting: deque[RequestResponseCycle] = deque()
         self.head: bytes | None = None
@@ -93,37 +93,66 @@ class Protocol(HttpToolsProtocol):
 
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def data_received(self, packet: bytes) -> None:
-        self.used, begins, self.seen, self.repeat = self.loop.time(), self.rested, False, None
-        key = packet, self.client[0] if self.client else ""
-        if self.again is not None and begins:
-            remembered = self.again.remembered
-            kept = remembered.find(key)
-            if kept is not None:
-                if self.answer_again(kept):
-                    return
-                remembered.drop(key)
-            self.seen = remembered.was_seen(packet)
+        self.used, begins = self.loop.time(), self.rested
+        self.forget_packet()
+        if self.again is not None and begins and len(packet) <= MAX_PACKET and self.answer_known(self.again, packet):
+            return
         self.first = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
         self.begun, self.has_bodies = 0, False
         super().data_received(packet)
         if self.head is not None:
             self.head = self.packet
-        whole = begins and self.rested and self.begun == 1 and not self.transport.is_closing()
-        if whole and self.repeat is not None and self.again is not None:
-            self.again.remembered.keep(key, self.repeat)
+        if begins and self.rested and self.begun == 1 and not self.transport.is_closing():
+            self.remember()
 
-    def answer_again(self, kept: Repeat) -> bool:
-        """Whether a packet was answered as the same bytes were before, without parsing them."""
+    def forget_packet(self) -> None:
+        """Nothing is known of the packet."""
+        self.seen = self.alike = False
+        self.key: Key | None = None
+        self.around: Around | None = None
+        self.ready: Answer | None = None
+        self.repeat: Repeat | None = None
+        self.opening: Opening | None = None
+
+    def answer_known(self, app: App, packet: bytes) -> bool:
+        """Whether a packet was answered without parsing it, since the same bytes came before, or all of them but the
+        query. An answer that cannot be sent at once is `ready` when the packet is parsed."""
         idle = self.cycle is None or self.cycle.response_complete
-        if not idle or self.flow.write_paused or self.transport.is_closing() or self.again is None:
+        if not idle or self.flow.write_paused or self.transport.is_closing():
             return False
-        answer = self.again.repeat(kept)
+        remembered, address = app.remembered, self.client[0] if self.client else ""
+        self.key = packet, address
+        kept = remembered.find(self.key)
+        answer = None if kept is None else app.repeat(kept)
+        if answer is None:
+            remembered.drop(self.key)
+            self.seen = remembered.was_seen(packet)
+            line = LINE.match(packet)
+            if line is not None:
+                start, end = line.span(1)
+                self.around = packet[:start], packet[end:], address
+                opening = remembered.openings.get(self.around)
+                if opening is not None:
+                    answer = app.ask(opening, packet[start:end], again=self.seen)
+                self.alike = opening is None and remembered.was_seen(self.around)
         if answer is None:
             return False
-        self.write_whole(answer, answer.text(), "GET", stays=True)
-        self.end_at_once()
+        if not self.send_now(answer, "GET", stays=True):
+            self.ready = answer
+            return False
+        self._unset_keepalive_if_required()
+        self.remember()
         return True
+
+    def remember(self) -> None:
+        """Keep what is known by the packet, which was one request and was answered at once."""
+        if self.again is None:
+            return
+        if self.repeat is not None and self.key is not None:
+            self.again.remembered.keep(self.key, self.repeat)
+        if self.opening is not None and self.around is not None:
+            self.again.remembered.openings.keep(self.around, self.opening)
 
     def end_at_once(self) -> None:
         """What uvicorn does behind an answer, but for its timer of an idle connection, which each packet takes away
@@ -211,15 +240,16 @@ class Protocol(HttpToolsProtocol):
         """Whether the application has had the answer at once, which is sent."""
         assert self.at_once is not None
         self.scope["path"], self.scope["query_string"] = target_of(self.url)
-        if self.seen and self.scope["method"] == "GET":
-            cast(dict[str, object], self.scope)[AGAIN] = True
-        answer = self.at_once(cast(Scope, self.scope), body)
+        if self.scope["method"] == "GET":
+            scope = cast(dict[str, object], self.scope)
+            scope[AGAIN], scope[ALIKE] = self.seen, self.alike
+        answer = self.ready or self.at_once(cast(Scope, self.scope), body)
         if answer is None:
             return False
-        if self.send_now(answer):
+        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        if self.send_now(answer, self.scope["method"], stays):
             # Trailers would be headers otherwise.
             self.headers = []
-            self.repeat = answer.repeat
             return True
         cast(dict[str, object], self.scope)[ANSWER] = answer
         return False
@@ -229,18 +259,17 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = []
 
-    def send_now(self, answer: Answer) -> bool:
+    def send_now(self, answer: Answer, method: str, stays: bool) -> bool:
         """Send the answer if it is whole and due, in the bytes that uvicorn's cycle would make of it."""
         if answer.delay or answer.fault or answer.dribble or answer.job or not isinstance(answer.body, bytes):
             return False
-        stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         try:
-            self.write_whole(answer, answer.body, self.scope["method"], stays)
+            self.write_whole(answer, answer.body, method, stays)
         except ValueError:
             # ASGI has a way to say that an application failed.
             return False
-        if not stays:
-            answer.repeat = None
+        if stays:
+            self.repeat, self.opening = answer.repeat, answer.opening
         self.end_at_once()
         return True
 
@@ -250,8 +279,9 @@ class Protocol(HttpToolsProtocol):
         lines = [STATUS_LINE[answer.status]]
         lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
         lines += [b"%s: %s\r\n" % each for each in headers]
-        lines += (b"\r\n" if stays else b"connection: close\r\n\r\n", body)
-        self.transport.write(b"".join(lines))
+        lines.append(b"\r\n" if stays else b"connection: close\r\n\r\n")
+        # Together they leave in one system call, and a page need not be copied for that.
+        self.transport.writelines((b"".join(lines), body))
         if not stays:
             self.transport.close()
 

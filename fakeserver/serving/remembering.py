@@ -1,16 +1,24 @@
-"""Packets that came more than once, with what their answers stood on, so that the next one is not even parsed.
+"""Packets that came more than once, with what their answers stood on, so that the next one is not even parsed; and what
+is around a query in packets, with what is known of a request by that.
 
-A packet is kept when it is seen for the second time: what is asked once leaves nothing but its hash.
+Either is kept when it is seen for the second time: what is asked once leaves nothing but its hash.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
+from collections.abc import Hashable
 
-from fakeserver.pipeline.repeats import Repeat
+from fakeserver.documents.cache import Cache
+from fakeserver.pipeline.repeats import Opening, Repeat
 
-AGAIN = "fakeserver.again"
-"""Where the scope says that the request has been there before."""
+AGAIN, ALIKE = "fakeserver.again", "fakeserver.alike"
+"""Where the scope says that the request has been there before, or one that differs from it in its query alone."""
+MAX_OPENINGS = 256
+"""Requests of which all but the query is known."""
+LINE = re.compile(rb"GET [!\"$->@-~]+\?([!\"$-~]*) HTTP/1\.1\r\n")
+"""The beginning of a packet that has a query, without what a parser could take for the end of one."""
 MAX_SEEN = 8_192
 """Packets of which it is known that they were there once."""
 MAX_PACKET = 2_048
@@ -21,6 +29,8 @@ EACH = 2_000
 
 Key = tuple[bytes, str]
 """A packet, and the address that it came from."""
+Around = tuple[bytes, bytes, str]
+"""What is in front of a query in a packet and what is behind it, and the address."""
 
 
 class Remembered:
@@ -31,15 +41,14 @@ class Remembered:
         self._seen_before: set[int] = set()
         self._kept: OrderedDict[Key, Repeat] = OrderedDict()
         self._size = 0
+        self.openings: Cache[Around, Opening] = Cache(MAX_OPENINGS)
 
     def find(self, key: Key) -> Repeat | None:
         return self._kept.get(key)
 
-    def was_seen(self, packet: bytes) -> bool:
-        """Whether a packet has been there; it has from now on. A large one counts as new."""
-        if len(packet) > MAX_PACKET:
-            return False
-        number = hash(packet)
+    def was_seen(self, part: Hashable) -> bool:
+        """Whether a packet has been there, or the part of one; it has from now on."""
+        number = hash(part)
         if number in self._seen or number in self._seen_before:
             return True
         # Two halves, of which the older one goes as a whole: to look for the oldest of all costs more than an answer.

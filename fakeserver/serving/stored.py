@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from fakeserver.admin.reading import MAX_BODY_BYTES
 from fakeserver.admin.responses import problem_response
 from fakeserver.pipeline.exchange import Answer, own_refusal
-from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.serving.app import ADMIN, BODILESS, App, Settings, read_body, split_namespace
@@ -93,6 +93,14 @@ class StoredApp(App):
             return None
         try:
             return super().repeat(kept)
+        except OutOfTurn:
+            return None
+
+    def ask(self, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
+        if not self.telling.begun or not self.keeper.is_current():
+            return None
+        try:
+            return super().ask(opening, query, again=again)
         except OutOfTurn:
             return None
 

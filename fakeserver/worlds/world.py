@@ -169,13 +169,9 @@ class World:
 
     def collections(self, provider: Provider, kind: str, now: int) -> dict[str, Collection]:
         """What every tenant owns of a kind, as of now."""
-        at, lead = self.clock.stepped, self.clock.lead + self._since_dated
-        return self.documents.advance(provider, kind, at, lead, now - self.seeding.dated)
-
-    @property
-    def _since_dated(self) -> int:
-        """How long after the instant that dates are counted from the world came into being."""
-        return self.seeding.epoch - self.seeding.dated
+        clock, seeding = self.clock, self.documents.seeding
+        dated = seeding.dated
+        return self.documents.advance(provider, kind, clock.stepped, clock.lead + seeding.epoch - dated, now - dated)
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:
         """What every tenant owns of another kind, by the kind's name, as of now."""

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakeserver.pipeline.routes import LONGEST_READING, Route
 from fakeserver.problems import Problem
@@ -28,6 +30,42 @@ def test_a_text_is_read_once() -> None:
     long = b"labels=" + b"a" * LONGEST_READING
     assert one.read({}, long) == one.read({}, long)
     assert one.read({}, long) is not one.read({}, long)
+
+
+FIELDS = {
+    "dreadnode": ("state=paused", "state=killed,paused", "limit=2", "limit=02", "limit=x", "cursor=a", "cursor="),
+    "instavm": ("metadata={}", 'metadata={"a":1}', "metadata={", "limit=1", "limit=0", "limit=%31"),
+    "prime": ("status=RUNNING", "labels=a", "labels=b", "is_active=1", "page=1", "page=2", "page=0", "per_page=+7"),
+    "superserve": (
+        "metadata.a=1",
+        "metadata.=1",
+        "status=active",
+        "limit=",
+        "limit=3",
+        "offset=4",
+        "sort=name",
+        "order=x",
+    ),
+}
+
+
+def outcome(read: Any) -> Any:
+    try:
+        asked = read()
+    except Problem as problem:
+        return problem.kind, [(each.loc, each.msg, each.type) for each in problem.issues]
+    return [*asked.values.items()], asked.question, asked.query
+
+
+@given(st.data())
+def test_a_query_read_by_its_parts_is_the_query_read_as_one(data: st.DataObject) -> None:
+    """In any order, with fields that come twice, are empty, unknown or wrong: the same values, question and issues."""
+    slug = data.draw(st.sampled_from([*FIELDS]))
+    fields = st.sampled_from([*FIELDS[slug], "", "other=1", "page", "a%26b=1"])
+    query = "&".join(data.draw(st.lists(fields, max_size=6))).encode()
+    one, segments = route(slug), {"org": "acme"} if slug == "dreadnode" else {}
+    for _ in range(2):
+        assert outcome(lambda: one.read(segments, query)) == outcome(lambda: one._read((*segments.items(),), query))
 
 
 def test_a_refusal_is_given_every_time() -> None:

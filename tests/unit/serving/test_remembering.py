@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import re
@@ -11,11 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from uvicorn.server import ServerState
 
 from fakeserver.pipeline.exchange import Answer
-from fakeserver.pipeline.repeats import Repeat
+from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving import remembering
 from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.protocol import Protocol, server_config
 from fakeserver.testing.admin import Admin
 from fakeserver.testing.handles import World
 from tests.support.asgi import header_of
@@ -98,6 +101,20 @@ def repeated(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 @pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The queries of packets that were known but for them."""
+    found: list[bytes] = []
+    ask = App.ask
+
+    def noted(app: App, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
+        found.append(query)
+        return ask(app, opening, query, again=again)
+
+    monkeypatch.setattr(App, "ask", noted)
+    return found
+
+
+@pytest.fixture
 def live() -> Iterator[Live]:
     with serving(create_app(Settings(size=120))) as live:
         yield live
@@ -139,21 +156,26 @@ def events(live: Live, name: str, chance: random.Random) -> list[Callable[[], ob
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_an_answer_is_the_one_that_would_be_made_anew(live: Live, wire: Wire, repeated: list[bool], seed: int) -> None:
-    """In any history of writes, moves of the clock, settings, faults, snapshots and resets."""
-    chance, clock = random.Random(seed), World(f"{live.root}/ns/mine", live.app).clock
+def test_an_answer_is_the_one_that_would_be_made_anew(
+    live: Live, wire: Wire, repeated: list[bool], opened: list[bytes], seed: int
+) -> None:
+    """In any history of writes, moves of the clock, settings, faults, snapshots and resets, whether the packet was
+    known or all of it but the query."""
+    chance, others, clock = random.Random(seed), random.Random(seed), World(f"{live.root}/ns/mine", live.app).clock
     for step in range(STEPS):
         if chance.random() < 0.25:
             chance.choice(events(live, "mine", chance))()
         # Two looks are at one instant, which a new world's clock begins with again.
         clock.freeze()
         slug, target = chance.choice(TARGETS)
-        line = f"GET /ns/mine/{slug}{target}"
+        new = f"&number={step}" if "?" in target and others.random() < 0.2 else ""
+        line = f"GET /ns/mine/{slug}{target}{new}"
         again, anew = wire.ask(line, key(slug)), wire.ask_anew(line, key(slug))
         if b" 429 " not in again + anew:
             assert again == anew, (step, line)
-    assert repeated.count(True) > STEPS / 6
+    assert repeated.count(True) > STEPS / 12
     assert repeated.count(False) > 5
+    assert len(opened) > STEPS / 4
 
 
 def test_a_repeated_request_is_noted_and_counted(live: Live, wire: Wire, repeated: list[bool]) -> None:
@@ -236,19 +258,102 @@ def test_a_packet_is_one_request_from_its_beginning_to_its_end(live: Live, wire:
         assert b"HTTP/1.1 400 " in text
 
 
+QUERIES = (
+    *(f"per_page=2&x={chr(code)}" for code in range(33, 127) if not chr(code).isalnum()),
+    *("", "page=0", "page=2&page=1", "per_page=00", "per_page=%31", "page=%32&per_page=1", "labels=a&labels=b&page=1"),
+    *("&&page=1&", "page", "page=&per_page=1", "status=NO&page=x&per_page=0", "x=%00", "x=%ff", "__code=503"),
+    *("__cod=503", "__scenario=empty&page=1", "__fault=HTML_GATEWAY", "user_id=somebody", "x=" + "y" * 1_500),
+)
+
+
+def test_any_query_is_asked_as_ever(live: Live, wire: Wire, opened: list[bytes]) -> None:
+    """With all around it known, whatever it holds: the same bytes, and the same in the journal."""
+    for number in (1, 2):
+        wire.ask(f"GET /prime/api/v1/sandbox?per_page={number}", key("prime"))
+    World(live.root, live.app).clock.freeze()
+    for query in QUERIES:
+        line = f"GET /prime/api/v1/sandbox?{query}"
+        assert wire.ask(line, key("prime")) == wire.ask_anew(line, key("prime")), query
+        fields = ("operation", "caller", "query", "path", "status", "fault", "warnings")
+        known, anew = Admin(live.root).call("GET", "/requests?limit=2")["requests"]
+        assert [known[name] for name in fields] == [anew[name] for name in fields], query
+    assert opened == [query.encode() for query in QUERIES if "#" not in query]
+
+
+def test_an_answer_that_is_known_and_has_to_wait_is_made_once(live: Live, wire: Wire, opened: list[bytes]) -> None:
+    for number in (1, 2, 3):
+        wire.ask(f"GET /prime/api/v1/sandbox?per_page={number}", key("prime"))
+    assert b" 200 " in wire.ask(f"{PRIME}&__delay=5", key("prime"))
+    assert opened == [b"per_page=3", b"per_page=2&__delay=5"]
+    assert live.app.world.journal.total == 4
+
+
+def test_what_is_not_known_by_another_query(live: Live, opened: list[bytes]) -> None:
+    """What may ask the fake for something before the query does, what is no list, and what is no provider's."""
+    path = "/prime/api/v1/sandbox"
+    requests: tuple[tuple[str, dict[str, str]], ...] = (
+        (f"GET {path}?per_page=", {"Prefer": "respond-async"}),
+        (f"GET {path}?per_page=", {"Authorization": "Bearer prime-admin-key+code=503"}),
+        (f"GET {path}?per_page=", {"Authorization": "Bearer nobody"}),
+        (f"GET {path}?per_page=", {"Origin": "http://localhost:3000"}),
+        (f"HEAD {path}?per_page=", {}),
+        (f"GET {path}#?per_page=", {}),
+        (f"GET {path}/nobody?page=", {}),
+        ("GET /__admin/requests?limit=", {}),
+    )
+    for line, headers in requests:
+        for number in range(1, 4):
+            with socket.create_connection(("127.0.0.1", int(live.root.rpartition(":")[2])), SECONDS) as connection:
+                connection.sendall(packet(f"{line}{number}", {**key("prime"), **headers}))
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 ")
+        assert opened == [], line
+
+
+def test_a_known_packet_keeps_its_connection() -> None:
+    """A timer that an earlier answer through ASGI has left behind does not end a connection that is in use."""
+
+    class Sink(asyncio.Transport):
+        def write(self, piece: Any) -> None:
+            pass
+
+        def is_closing(self) -> bool:
+            return False
+
+        def close(self) -> None:
+            pass
+
+    async def talk() -> None:
+        config = server_config(create_app(Settings(size=10)))
+        config.load()
+        protocol = Protocol(config, ServerState(), {})
+        protocol.connection_made(Sink())
+        for number in (1, 2, 2, 2, 3):
+            timer = protocol.timeout_keep_alive_task = asyncio.get_running_loop().call_later(60, print)
+            protocol.data_received(packet(f"GET /prime/api/v1/sandbox?per_page={number}", key("prime")))
+            assert timer.cancelled()
+        protocol.connection_lost(None)
+
+    asyncio.run(talk())
+
+
 def test_memory_is_bounded(live: Live, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest make room; what is asked once is not kept at all."""
     monkeypatch.setattr(remembering, "MAX_BYTES", 20_000)
     monkeypatch.setattr(remembering, "MAX_SEEN", 30)
     remembered = live.app.remembered
+    remembered.openings.most = 20
     for number in range(100):
         wire.ask(f"{PRIME}&page={number + 1}", key("prime"))
-    assert (len(remembered._kept), len(remembered._seen | remembered._seen_before)) == (0, 25)
+    assert (len(remembered._kept), len(remembered._seen | remembered._seen_before)) == (0, 26)
     for number in range(100):
         for _ in range(2):
             wire.ask(f"{PRIME}&page={number + 1}", key("prime"))
         sizes = [remembering.size_of(*each) for each in remembered._kept.items()]
         assert sum(sizes) == remembered._size <= 20_000
     assert 1 < len(remembered._kept) < 20
+    for number in range(40):
+        for page in (1, 2):
+            wire.ask(f"{PRIME}&page={page}", {**key("prime"), "X-Number": str(number)})
+    assert len(remembered.openings) == 20
     wire.ask(f"{PRIME}&page=1&padding={'a' * remembering.MAX_PACKET}", key("prime"))
     assert len(remembered._seen | remembered._seen_before) <= 30
