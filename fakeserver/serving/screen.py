@@ -6,7 +6,8 @@ import ipaddress
 import shutil
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -15,6 +16,8 @@ from fakeserver.serving.app import App
 
 MOST_NAMED = 5
 """Operations without a meaning, and addresses, that the start screen names."""
+ELSEWHERE = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+"""By version of IP: addresses of documentation, which nobody has."""
 
 
 def urls_of(scheme: str, host: str, bound: str, port: int) -> list[str]:
@@ -28,13 +31,25 @@ def hosts_of(asked: str, bound: str) -> list[str]:
     everything = ipaddress.ip_address(bound.partition("%")[0])
     if not everything.is_unspecified:
         return [asked]
-    try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)}
-    except OSError:
-        found = set()
+    found = {*named_addresses(), *routed_address(everything.version)}
     others = (ipaddress.ip_address(host.partition("%")[0]) for host in found)
     reachable = sorted(str(each) for each in others if each.version == everything.version and not each.is_loopback)
     return [ADDRESS if everything.version == 4 else "::1", *reachable[:MOST_NAMED]]
+
+
+def named_addresses() -> Iterator[str]:
+    """The addresses that this machine's own name stands for, which on many is loopback alone."""
+    with suppress(OSError):
+        for info in socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM):
+            yield str(info[4][0])
+
+
+def routed_address(version: int) -> Iterator[str]:
+    """The address with which this machine would speak to others, if it has one; nothing is sent for that."""
+    family, elsewhere = ELSEWHERE[version]
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((elsewhere, 9))
+        yield str(asking.getsockname()[0])
 
 
 def name_command() -> str:
