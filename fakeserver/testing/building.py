@@ -13,7 +13,7 @@ from fakeserver.instants import SECOND, instant
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, Json
 from fakeserver.recipes.trial import EPOCH
-from fakeserver.testing.values import WriteDate, check_whole, date_writer, to_json
+from fakeserver.testing.values import DATE, WriteDate, check_whole, date_writer, to_json
 
 SAMPLES = 12
 """Documents from which is learnt how a provider writes dates."""
@@ -86,7 +86,15 @@ class Builder:
             drawn = provider.make(self._draw(tenant, key, ordinal, epoch, pinned))
         except Exception:  # `make` is anybody's code; what it cannot go on with is refused when the document is put.
             drawn = provider.make(self._draw(tenant, key, ordinal, epoch, {}))
-        return {**drawn, **fields}
+        return {**self._begun(drawn, now, epoch), **fields}
+
+    def _begun(self, drawn: Document, now: int, epoch: int) -> Document:
+        """The document as of `now`. The recipe takes everything up to the epoch of the draw for past, and that is later
+        where the creation is newer than that of its newest document; what is planned is behind it."""
+        dates = {name: instant(text) for name, text in drawn.items() if isinstance(text, str) and DATE.fullmatch(text)}
+        created = dates.get(self._service.provider.created or "", epoch)
+        early = [name for name, moment in dates.items() if created <= now < moment <= epoch]
+        return {**drawn, **{name: self.write_date(name, now) for name in early}}
 
     def _moment(self, tenant: str, key: bytes, created: Json, now: int) -> tuple[int, int]:
         """The ordinal and the epoch of a draw that was created at this date; at the newest there is without one."""

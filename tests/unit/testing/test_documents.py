@@ -93,6 +93,17 @@ def test_dates_and_durations(world: World) -> None:
     assert (fault["delay_ms"], fault["chunkedDribbleDelay"]["totalDuration"]) == (250, 1000)
 
 
+@pytest.mark.parametrize("slug", SLUGS)
+def test_what_is_created_now_has_not_begun_later(server: Server, world: World, slug: str) -> None:
+    """A document of this instant is as far as the world is: no start lies ahead of its clock, and only ends do."""
+    created = server.app.services[slug].provider.created
+    now = instant(world.clock.freeze(TOMORROW)["now"])
+    rows = [world.provider(slug).documents.add({created: TOMORROW}) for _ in range(25)]
+    ahead = {name for row in rows for name, text in row.items() if "T00" in str(text) and instant(text) > now}
+    assert ahead <= {"expires_at", "end_at"}
+    assert all(instant(row[created]) == now for row in rows)
+
+
 @pytest.mark.parametrize(
     ("slug", "field", "duration", "sentence"),
     [
