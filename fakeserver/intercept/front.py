@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from fakeserver.certificates.authority import Authority
 from fakeserver.intercept.guard import HTTP, HTTPS, Guard, Refused
 from fakeserver.intercept.heads import Broken, Rewriter
+from fakeserver.intercept.proxies import Proxies, Proxy, place_of
 from fakeserver.loopback import ADDRESS
 from fakeserver.problems import PROBLEM_JSON, FakeProblem
 
@@ -26,6 +27,7 @@ HEAD_SECONDS = 10.0
 PIECE = 65_536
 BACKLOG = 1_024
 START_SECONDS = 10.0
+NO_PROXIES = Proxies()
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -39,13 +41,19 @@ async def connect(host: str, port: int) -> Streams:
 
 class Front:
     """A proxy in a thread of its own. `fake` is the address of the fake's server, and `namespace` the world there, none
-    at the root; another one counts from the next request on."""
+    at the root; another one counts from the next request on. What is passed through goes by the `proxies`."""
 
     def __init__(
-        self, fake: tuple[str, int], guard: Guard, authority: Authority, namespace: str = "", connect: Connect = connect
+        self,
+        fake: tuple[str, int],
+        guard: Guard,
+        authority: Authority,
+        namespace: str = "",
+        connect: Connect = connect,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
         self.namespace = namespace
-        self.guard = guard
+        self.guard, self.proxies = guard, proxies
         self._fake, self._authority, self._connect = fake, authority, connect
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -125,7 +133,7 @@ class Front:
     async def _tunnel(self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """CONNECT: to the fake for a provider's host, whoever it would be otherwise."""
         if self.guard.of(host) is None:
-            upstream = await self._reach(host, port, writer)
+            upstream = await self._reach(host, port, writer, self.proxies.of(host, port, tunnel=True))
             if upstream is not None:
                 writer.write(ESTABLISHED)
                 await exchange((reader, writer), upstream)
@@ -143,9 +151,11 @@ class Front:
             writer.write(ESTABLISHED)
         return await self._lead(host, port, b"", reader, writer)
 
-    async def _reach(self, host: str, port: int, writer: asyncio.StreamWriter) -> Streams | None:
-        """A connection to the fake for a provider's host, and else to the host; None where there is none, which was
-        said."""
+    async def _reach(
+        self, host: str, port: int, writer: asyncio.StreamWriter, proxy: Proxy | None, *, tunnel: bool = True
+    ) -> Streams | None:
+        """A connection to the fake for a provider's host, and else to the host, or by a proxy; None where there is
+        none, which was said."""
         seen = self.guard.seen
         if self.guard.of(host) is not None:
             try:
@@ -154,20 +164,29 @@ class Front:
                 await refuse(writer, 502, "The fake does not answer")
                 return None
         try:
-            addresses = await self.guard.addresses(host, port)
             if port == self.port:
                 raise Refused("it is this proxy's own address")
+            if proxy is None:
+                places = [(address, port) for address in await self.guard.addresses(host, port)]
+            else:
+                self.guard.permit(host, port)
+                places = [(proxy.host, proxy.port)]
         except Refused as reason:
             seen.refused[safe(host)] += 1
             await refuse(writer, 403, f"{safe(host)}: {reason}")
             return None
-        for address in addresses:
+        for place in places:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(HEAD_SECONDS):
-                    found = await self._connect(address, port)
+                    found = await self._connect(*place)
+                    status = await dig(found, proxy, host, port) if proxy is not None and tunnel else 200
+                if not 200 <= status < 300:
+                    found[1].close()
+                    await refuse(writer, 502, f"{safe(host)} cannot be reached: your proxy answered with {status}")
+                    return None
                 seen.passed[host.lower()] += 1
                 return found
-        await refuse(writer, 502, f"{safe(host)} cannot be reached")
+        await refuse(writer, 502, f"{safe(host)} cannot be reached" + (" by your proxy" if proxy else ""))
         return None
 
     async def _lead(
@@ -175,10 +194,14 @@ class Front:
     ) -> None:
         """Requests go where those for a host belong, with other heads, and the answers back, byte for byte. What has
         `begun` outside of a tunnel is one request."""
-        upstream = await self._reach(host, port, writer)
+        is_ours = self.guard.of(host) is not None
+        proxy = None if is_ours else self.proxies.of(host, port, tunnel=False)
+        upstream = await self._reach(host, port, writer, proxy, tunnel=False)
         if upstream is None:
             return None
-        rewriter = Rewriter(self._note(host), once=bool(begun))
+        origin = b"" if proxy is None else b"http://" + place_of(host, port)
+        note = self._note(host) if proxy is None else lambda request: proxy.headers
+        rewriter = Rewriter(note, once=bool(begun), origin=origin)
         try:
             upstream[1].write(rewriter.feed(begun))
             await exchange((reader, writer), upstream, rewriter.feed)
@@ -208,6 +231,21 @@ class Front:
             return headers
 
         return note
+
+
+async def dig(streams: Streams, proxy: Proxy, host: str, port: int) -> int:
+    """Ask a proxy for a tunnel; the status of its answer. An OSError where it answers nothing like one."""
+    reader, writer = streams
+    writer.write(proxy.connecting(host, port))
+    try:
+        words = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
+        return int(words[1][:3])
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, LookupError, ValueError):
+        writer.close()
+        raise OSError("no answer of a proxy") from None
+    except asyncio.CancelledError:  # It is too late, or nobody waits any more.
+        writer.close()
+        raise
 
 
 def authority_of(text: str, port: int) -> tuple[str, int]:

@@ -99,25 +99,33 @@ class Guard:
         found = self.hosts.of(host)
         return found if found is not None and found[0] in self.slugs else None
 
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Where a connection that is let through may go to; a `Refused` before anything is asked of anybody."""
+    def permit(self, host: str, port: int) -> str:
+        """The host, if its name and the port may be let through; a `Refused` before anything is asked of anybody."""
         plain = host.strip("[]").lower().removesuffix(".")
         if NAME.fullmatch(host) is None:
             raise Refused("the host is no name of one")
         if not 0 < port < 65_536 or (port < FIRST_FREE and port not in (HTTP, HTTPS)):
             raise Refused(f"port {port} is none of the web")
-        allowed, here = plain in self.allowed, is_loopback(plain)
-        if self.offline and not allowed and not here:
+        if self.offline and plain not in self.allowed and not is_loopback(plain):
             raise Refused("nothing leaves the machine with --offline; --allow lets a host through")
+        if is_address(plain):
+            self._check(plain, plain)
+        return plain
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Where a connection that is let through may go to."""
+        plain = self.permit(host, port)
         try:
             found = [plain] if is_address(plain) else await self.resolve(plain, port)
         except (OSError, UnicodeError) as error:
             raise Refused(f"the name cannot be resolved: {getattr(error, 'strerror', None) or error}") from None
-        if not allowed:
-            for each in found:
-                if not is_reachable(each):
-                    raise Refused(f"{each} is an address of a private network; --allow lets a host through")
+        for each in found:
+            self._check(plain, each)
         return found
+
+    def _check(self, host: str, address: str) -> None:
+        if host not in self.allowed and not is_reachable(address):
+            raise Refused(f"{address} is an address of a private network; --allow lets a host through")
 
     def note_key(self, slug: str, texts: Iterable[str]) -> None:
         """Remember that a credential looks like one of the real service; never which."""

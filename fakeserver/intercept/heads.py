@@ -23,10 +23,11 @@ class Broken(Exception):
 
 class Rewriter:
     """Takes the bytes of requests in pieces, and gives them back with other heads. What comes behind an upgrade is no
-    HTTP any longer, and passes as it is. With `once`, there is one request, and the connection ends behind it."""
+    HTTP any longer, and passes as it is. With `once`, there is one request, and the connection ends behind it. `origin`
+    stands in front of its path, where a proxy is next."""
 
-    def __init__(self, head: Head, *, once: bool = False) -> None:
-        self._head, self._once = head, once
+    def __init__(self, head: Head, *, once: bool = False, origin: bytes = b"") -> None:
+        self._head, self._once, self._origin = head, once, origin
         self._parser = httptools.HttpRequestParser(self)
         self._out: list[bytes] = []
         self._url = b""
@@ -87,7 +88,8 @@ class Rewriter:
         self._chunked = any(name == CHUNKED for name, _ in self.headers)
         self._in_body = True
         version = self._parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (self.method, self.target, version), *(b"%s: %s" % each for each in headers)]
+        target = self._origin + self.target
+        lines = [b"%s %s HTTP/%s" % (self.method, target, version), *(b"%s: %s" % each for each in headers)]
         self._out.append(b"\r\n".join(lines) + b"\r\n\r\n")
 
     def on_body(self, piece: bytes) -> None:

@@ -23,6 +23,7 @@ from fakeserver.arguments import INSTALL, Parser, UsageError, one_of
 from fakeserver.certificates.authority import Authority, system_certificates
 from fakeserver.intercept.front import Front
 from fakeserver.intercept.guard import Guard, Seen
+from fakeserver.intercept.proxies import Proxies
 from fakeserver.intercept.surroundings import PRELOAD, overridden, surround
 from fakeserver.loopback import is_loopback
 from fakeserver.pipeline.hosts import Hosts, Territory
@@ -88,6 +89,8 @@ class Interception:
         lines = self.seen.lines()
         if self.overridden:
             lines.append(f"these variables were set to lead here: {', '.join(self.overridden)}")
+        if unusable := self.front.proxies.unusable:
+            lines.append(f"no proxy was used that does not speak plain HTTP, as that of {', '.join(unusable)} does not")
         return lines
 
 
@@ -119,7 +122,7 @@ def intercepting(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fakeserver-run-")))
         bundle = folder / "certificates.pem"
         bundle.write_bytes(system_certificates() + authority.certificate)
-        front = Front(fake.address, guard, authority, fake.namespace).start()
+        front = Front(fake.address, guard, authority, fake.namespace, proxies=Proxies.read(environ)).start()
         stack.callback(front.stop)
         variables = variables_of(fake, [rows[slug] for slug in slugs])
         if by_host:

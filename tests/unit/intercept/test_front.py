@@ -7,9 +7,9 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -20,6 +20,7 @@ from fakeserver.certificates.authority import Authority
 from fakeserver.intercept import front as fronts
 from fakeserver.intercept.front import Front, Streams
 from fakeserver.intercept.guard import Guard
+from fakeserver.intercept.proxies import Proxies, Proxy
 from fakeserver.pipeline.hosts import Hosts, Territory
 from fakeserver.serving.app import Settings
 from fakeserver.testing.server import Server, running
@@ -36,20 +37,26 @@ ELSEWHERE = "93.184.216.34"
 class Asked:
     """A front for which every name has one address, and a list of the connections that it opened."""
 
-    def __init__(self, server: Server, *addresses: str, offline: bool = False) -> None:
+    def __init__(
+        self, server: Server, *addresses: str, offline: bool = False, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.opened: list[str] = []
+        self.proxy: tuple[str, int] | None = None
         self.looked_up: list[str] = []
         self.fake = socket.gethostbyname("localhost"), int(server.base_url.rpartition(":")[2])
-        guard = Guard(Hosts([PRIME]), frozenset({"prime"}), offline, frozenset(), self.resolve)
+        guard = Guard(Hosts([PRIME]), frozenset({"prime"}), offline, frozenset({"example.com"}), self.resolve)
         self.addresses = addresses
         self.authority = Authority()
-        self.front = Front(self.fake, guard, self.authority, connect=self.connect)
+        proxies = Proxies.read(environ or {})
+        self.front = Front(self.fake, guard, self.authority, connect=self.connect, proxies=proxies)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         self.looked_up.append(host)
         return [*self.addresses]
 
     async def connect(self, host: str, port: int) -> Streams:
+        if (host, port) == self.proxy:
+            return await asyncio.open_connection(host, port)
         self.opened.append(f"{host}:{port}")
         # Whatever it is, here it is the fake.
         return await asyncio.open_connection(*self.fake)
@@ -314,3 +321,104 @@ def test_a_fake_that_is_gone(server: Server) -> None:
         answer = b"".join(iter(lambda: client.recv(65_536), b""))
     assert b"HTTP/1.1 502 " in answer
     asked.front.stop()
+
+
+# The user's own proxy
+
+
+@contextmanager
+def corporate(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A proxy that gives every request this answer, and lets the connection end; its port, and what it was sent."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    with client:
+                        client.settimeout(SECONDS)
+                        heard.append(client.recv(65_536))
+                        client.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1], heard
+        # Closing alone would leave the thread waiting for a next one.
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(SECONDS)
+
+
+@contextmanager
+def behind(server: Server, port: int, *, offline: bool = False) -> Iterator[Asked]:
+    """A front of somebody who had this proxy; it alone is really connected to, and no name can be resolved."""
+    environ = {"HTTPS_PROXY": f"http://me:s%40cret@127.0.0.1:{port}", "HTTP_PROXY": f"127.0.0.1:{port}"}
+    made = Asked(server, offline=offline, environ={**environ, "NO_PROXY": ".inside.example"})
+    made.proxy = ("127.0.0.1", port)
+    made.front.start()
+    yield made
+    made.front.stop()
+
+
+def test_what_is_passed_through_goes_by_the_proxy_that_was_there(server: Server) -> None:
+    """With its credentials, by name, as a tunnel, offline where the host is allowed; the fake itself needs none."""
+    with corporate(b"HTTP/1.1 200 OK\r\n\r\nhello") as (port, heard), behind(server, port, offline=True) as asked:
+        with asked.tunnel("example.com:443") as client:
+            said = b"".join(iter(lambda: client.recv(65_536), b""))
+        assert said == b"HTTP/1.1 200 Connection established\r\n\r\nhello"
+        assert heard == [
+            b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n"
+            b"proxy-authorization: Basic bWU6c0BjcmV0\r\n\r\n"
+        ]
+        assert (asked.opened, asked.looked_up) == ([], [])
+        assert asked.front.guard.seen.passed == {"example.com": 1}
+        status, detail = asked.refusal(b"CONNECT elsewhere.example:443 HTTP/1.1\r\n\r\n")
+        assert (status, "--offline" in detail, len(heard)) == (403, True, 1)
+        with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:
+            client.sendall(GET)
+            assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+        assert len(heard) == 1
+
+
+def test_a_page_without_tls_is_asked_of_the_proxy_itself(server: Server) -> None:
+    """With its whole URL, since few proxies dig tunnels to port 80."""
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    with corporate(answer) as (port, heard), behind(server, port) as asked, asked.client() as client:
+        client.sendall(b"GET http://example.com/a?b=c HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        assert b"".join(iter(lambda: client.recv(65_536), b"")).endswith(b"\r\n\r\nok")
+    assert heard == [b"GET http://example.com:80/a?b=c HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\n\r\n"]
+
+
+def test_a_proxy_that_refuses_or_is_none(server: Server) -> None:
+    """The client is told what the proxy said, and never what its credentials are."""
+    with corporate(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as (port, _), behind(server, port) as asked:
+        status, detail = asked.refusal(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+        assert (status, detail) == (502, "example.com cannot be reached: your proxy answered with 407")
+    with corporate(b"SSH-2.0-x\r\n") as (port, _), behind(server, port) as asked:
+        status, detail = asked.refusal(b"CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+        assert (status, detail) == (502, "example.com cannot be reached by your proxy")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "10.1.2.3", "git.inside.example", "127.0.0.1"])
+def test_what_the_proxy_is_not_asked_for(server: Server, host: str) -> None:
+    """Addresses of private networks, this machine, and what the user's own exceptions name."""
+    with corporate(b"HTTP/1.1 200 OK\r\n\r\n") as (port, heard), behind(server, port) as asked:
+        with asked.tunnel(f"{host}:8080") as client:
+            client.settimeout(SECONDS)
+            assert client.recv(65_536)
+        assert heard == []
+
+
+def test_proxies_are_read_as_elsewhere() -> None:
+    """Small letters first; one for everything stands in for each; what does not speak plain HTTP is named, and not
+    used; a password shows nowhere."""
+    read = Proxies.read({"https_proxy": "http://a:1", "HTTPS_PROXY": "http://b:2", "ALL_PROXY": "c"})
+    assert (read.tunnels, read.pages) == (Proxy("a", 1), Proxy("c", 80))
+    other = Proxies.read({"HTTPS_PROXY": "socks5://a:1", "ALL_PROXY": "https://b", "HTTP_PROXY": "http://x:y:z"})
+    assert (other.tunnels, other.pages, other.unusable) == (None, None, ("HTTPS_PROXY", "HTTP_PROXY"))
+    assert Proxies.read({}) == Proxies()
+    assert Proxy("a", 1).connecting("2001:db8::1", 443).startswith(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\n")
+    secret = Proxies.read({"HTTP_PROXY": "http://me:hush@a:1"})
+    assert secret.pages is not None
+    assert secret.pages.headers == [(b"proxy-authorization", b"Basic bWU6aHVzaA==")]
+    assert "bWU6" not in repr(secret)
