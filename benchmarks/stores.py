@@ -1,4 +1,4 @@
-"""What a store costs: the same requests to a server in memory and to one of an SQLite file, side by side.
+"""What a store costs: the same requests to servers in memory, of an SQLite file and of a PostgreSQL, side by side.
 
 By processor time of the servers, since a machine may be busy; rates and waits are those of the moment. Run it with
 `python -m benchmarks.stores` (Linux).
@@ -14,17 +14,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support.postgresql import running, why_not
 
 CONNECTIONS = 16
 LIST = "/prime/api/v1/sandbox?per_page=20"
 CREATE = json.dumps({"name": "made", "docker_image": "python:3.11"}).encode()
 HUNDRED = 100
+WRITE_SECONDS, QUIET_SECONDS = 0.2, 1.5
+Asking = Callable[[int, bytes, int], Coroutine[Any, Any, list[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
     return head.encode() + body
 
 
+READING, CREATING = request("GET", LIST), request("POST", LIST.partition("?")[0], CREATE)
+
+
 async def ask(port: int, packet: bytes, times: int, waits: list[float]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(times):
@@ -96,9 +104,24 @@ async def ask_by_all(port: int, packet: bytes, times: int) -> list[float]:
     return waits
 
 
-def measure(server: Server, packet: bytes, requests: int) -> Load:
+async def ask_while_written(port: int, packet: bytes, times: int) -> list[float]:
+    """The same while somebody writes now and then, so that nobody may show the world without asking."""
+
+    async def write() -> None:
+        while True:
+            await ask(port, CREATING, 1, [])
+            await asyncio.sleep(WRITE_SECONDS)
+
+    writing = asyncio.create_task(write())
+    try:
+        return await ask_by_all(port, packet, times)
+    finally:
+        writing.cancel()
+
+
+def measure(server: Server, packet: bytes, requests: int, asking: Asking) -> Load:
     before, began = server.seconds, time.perf_counter()
-    waits = asyncio.run(ask_by_all(server.port, packet, requests // CONNECTIONS))
+    waits = asyncio.run(asking(server.port, packet, requests // CONNECTIONS))
     passed, cpu = time.perf_counter() - began, server.seconds - before
     return Load(1e6 * cpu / len(waits), len(waits) / passed, median(waits), quantiles(waits, n=HUNDRED)[-1])
 
@@ -108,22 +131,37 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=8_000, help="that read, in a round; a quarter of it that write")
     parsed = parser.parse_args()
-    reading, creating = request("GET", LIST), request("POST", LIST.partition("?")[0], CREATE)
-    steps = (("reads, unwritten", reading, 1), ("creates", creating, 4), ("reads, written", reading, 1))
-    with tempfile.TemporaryDirectory() as folder:
-        store = ("--store", f"sqlite:{folder}/one.db")
-        two = ("--store", f"sqlite:{folder}/two.db", "--workers", "2")
-        with served() as memory, served(*store) as one, served(*two) as workers:
-            for name, packet, part in steps:
-                for kind, server in (("memory", memory), ("sqlite", one), ("sqlite, 2 workers", workers)):
-                    loads = [measure(server, packet, parsed.requests // part) for _ in range(parsed.rounds)]
-                    cpu, rate = median(each.cpu_us for each in loads), median(each.rate for each in loads)
-                    p50, p99 = median(each.p50 for each in loads), median(each.p99 for each in loads)
-                    print(
-                        f"{name:18} {kind:18} {cpu:6.0f} us of processor time a request, {rate:6.0f} a second, "
-                        f"p50 {p50:5.1f} ms, p99 {p99:5.1f} ms",
-                        flush=True,
-                    )
+    steps = (
+        ("reads, unwritten", READING, 1, ask_by_all),
+        ("creates", CREATING, 4, ask_by_all),
+        ("reads, written", READING, 1, ask_by_all),
+        ("reads, while written", READING, 1, ask_while_written),
+    )
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stores = {
+            "memory": (),
+            "sqlite": ("--store", f"sqlite:{folder}/one.db"),
+            "sqlite, 2 workers": ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
+        }
+        if why_not() is None:
+            database = stack.enter_context(running(fsync="on", full_page_writes="on"))
+            stores["postgresql"] = ("--store", database.url())
+        else:
+            print(f"without PostgreSQL: {why_not()}")
+        servers = {kind: stack.enter_context(served(*flags)) for kind, flags in stores.items()}
+        for name, packet, part, asking in steps:
+            for kind, server in servers.items():
+                # Whoever shows a world without asking does so when it has been quiet for a while.
+                time.sleep(QUIET_SECONDS)
+                loads = [measure(server, packet, parsed.requests // part, asking) for _ in range(parsed.rounds)]
+                cpu, rate = median(each.cpu_us for each in loads), median(each.rate for each in loads)
+                p50, p99 = median(each.p50 for each in loads), median(each.p99 for each in loads)
+                print(
+                    f"{name:20} {kind:18} {cpu:6.0f} us of processor time a request, {rate:6.0f} a second, "
+                    f"p50 {p50:5.1f} ms, p99 {p99:5.1f} ms",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,8 @@ PREPARED_SIZE = 20_000
 
 MAX_LENGTH_DIGITS = 9
 """Of a length that is worth reading; no body of a longer one is."""
+Hold = Callable[[bytes, Callable[[Exception | None], None]], bool]
+"""Whether a packet has to wait until the other is called, which is told what has gone wrong."""
 NAMESPACE = "x-fakeserver-namespace"
 """The header that names a world where the path cannot: at a provider's own host."""
 ORIGIN_HERE = "x-fakeserver-origin"
@@ -132,7 +134,10 @@ def wall() -> int:
 
 
 class App:
-    """The ASGI application. A request goes to the world and the service that its first path segments name."""
+    """The ASGI application. A request goes to the world and the service that its first path segments name. With `hold`
+    it may have a packet kept back until it can be read."""
+
+    hold: Hold | None = None
 
     def __init__(self, services: dict[str, Service], settings: Settings) -> None:
         self.settings = settings

@@ -181,13 +181,15 @@ class Checking:
         self._leases.pop(name, None)
 
     def _follow_leases(self, look: Look, began: float) -> None:
-        stale = {each: self._stale.get(each, elapsed() + LEASE_SECONDS) for each in look.stale}
-        self._stale = stale
-        for name in look.own - look.lost:
+        now = elapsed()
+        self._stale = {each: self._stale.get(each, now + LEASE_SECONDS) for each in look.stale}
+        # Nobody shows a world without asking while somebody else may show how it was before.
+        held = {each.world for each, until in self._stale.items() if until > now}
+        for name in look.lost | held:
+            self._leases.pop(name, None)
+        for name in look.own - held:
             if name in self._leased_at:
                 self._leases[name] = began + HELD_SECONDS
-        for name in look.lost:
-            self._leases.pop(name, None)
 
     async def ask(self, question: Callable[Asked, Found], *values: Asked.args, **named: Asked.kwargs) -> Found:
         loop = asyncio.get_running_loop()

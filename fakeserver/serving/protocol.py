@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
-from fakeserver.serving.app import App
+from fakeserver.serving.app import App, Hold
 from fakeserver.serving.loops import new_loop
 from fakeserver.serving.remembering import AGAIN, ALIKE, LINE, MAX_PACKET, Around, Key
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
@@ -84,6 +84,9 @@ class Protocol(HttpToolsProtocol):
         self.at_once: AtOnce | None = getattr(self.app, "at_once", None)
         # Whatever stands in front of the application has to see every request.
         self.again = self.app if isinstance(self.app, App) else None
+        self.hold: Hold | None = None if self.again is None else self.again.hold
+        self.late: list[bytes] | None = None
+        self.is_ending = False
         self.rested, self.used = True, 0.0
         self.forget_packet()
         self.timer: asyncio.TimerHandle | None = None
@@ -91,8 +94,29 @@ class Protocol(HttpToolsProtocol):
         self.head: bytes | None = None
         self.held: bytearray | None = None
 
-    # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
+    # An application may want to know more before it reads. Who waits for that together is answered together, each for
+    # the price of an answer that is there at once.
     def data_received(self, packet: bytes) -> None:
+        if self.late is not None:
+            # What came first is read first.
+            self.late.append(packet)
+        elif self.hold is not None and self.rested and self.hold(packet, self.go_on):
+            self.used, self.late = self.loop.time(), [packet]
+            self._unset_keepalive_if_required()
+        else:
+            self.read_packet(packet)
+
+    def go_on(self, error: Exception | None) -> None:
+        """Read what was held; where something went wrong, the application will say so."""
+        packets, self.late = self.late or [], None
+        for number, packet in enumerate(packets):
+            if not self.transport.is_closing():
+                (self.data_received if number else self.read_packet)(packet)
+        if self.is_ending and self.late is None:
+            self.shutdown()
+
+    # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
+    def read_packet(self, packet: bytes) -> None:
         self.used, begins = self.loop.time(), self.rested
         self.forget_packet()
         if self.again is not None and begins and len(packet) <= MAX_PACKET and self.answer_known(self.again, packet):
@@ -202,7 +226,10 @@ class Protocol(HttpToolsProtocol):
     # uvicorn cancels what is not answered when its time is over, and logs a failure of the application for each. Here
     # such a connection ends earlier, which to the application is a client that has gone.
     def shutdown(self) -> None:
-        super().shutdown()
+        if self.late is None:
+            super().shutdown()
+        else:
+            self.is_ending = True
         if not self.transport.is_closing():
             self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 

@@ -7,8 +7,10 @@ takes turns (`keeping`), and what cannot be kept is a 503.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import uvicorn
@@ -21,6 +23,7 @@ from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.serving.app import ADMIN, BODILESS, App, Settings, read_body, split_namespace
+from fakeserver.serving.checking import Checking, GoOn
 from fakeserver.serving.claims import Claims
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.refusing import unavailable
@@ -33,6 +36,8 @@ from fakeserver.worlds.world import World
 
 Taken = TypeVar("Taken", Answer, Answer | None)
 HEALTH, LIVE = "/health", "/requests/live"
+READING = re.compile(rb"(?:GET|HEAD) (?:/ns/([^/?# ]*))?")
+"""The begin of a request that only reads, with its namespace."""
 TOLD = ("/requests", "/metrics", "/snapshot")
 """Calls of the admin API that read what all processes have answered."""
 
@@ -47,6 +52,8 @@ class StoredApp(App):
         self.claims = Claims(self.keeper, store)
         super().__init__(services, settings)
         self.telling = Telling(self.keeper, self.stored, services, settings.namespace_ttl)
+        if isinstance(self.keeper.shared, Checking):
+            self.hold = partial(self.hold_for, self.keeper.shared)
 
     # Its worlds
 
@@ -79,6 +86,18 @@ class StoredApp(App):
     def place(self, path: str) -> tuple[World, str]:
         name, path = split_namespace(path)
         return self.stored.at(name), path
+
+    def hold_for(self, checking: Checking, packet: bytes, go_on: GoOn) -> bool:
+        """Whether a packet is kept back until it is known what has happened by now. It is a guess, by its first line:
+        what is read by it makes sure."""
+        reading = READING.match(packet)
+        if reading is None or not self.telling.begun or self.keeper.unreadable is not None:
+            return False
+        name = (reading[1] or b"").decode("latin-1")
+        if checking.has_lease(name) and not self.stored.is_turn:
+            return False
+        checking.wait(go_on)
+        return True
 
     def at_once(self, scope: Scope, body: bytes = b"") -> Answer | None:
         if scope["method"] not in BODILESS or not self.telling.begun or not self.keeper.is_current():

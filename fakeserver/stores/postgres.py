@@ -190,4 +190,4 @@ class PostgresStore:
     def close(self) -> None:
         self._watch.end()
         for session in (self._reader, self._writer, self._claims):
-            session.close()
+            session.end()

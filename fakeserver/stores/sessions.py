@@ -97,7 +97,7 @@ class Session:
         self._place = place
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._is_cut = False
+        self._is_cut = self._is_ended = False
         self.deadline: float | None = None
         watch.add(self)
 
@@ -105,6 +105,8 @@ class Session:
     def used(self, seconds: float = CALL_SECONDS) -> Iterator[Connection]:
         """The connection, for one call that may take so long; what goes wrong is told as the store's."""
         with self._lock:
+            if self._is_ended:
+                raise Unavailable("gone", f"the store {self._place.name} was closed")
             self._is_cut, self.deadline = False, monotonic() + seconds
             try:
                 if self._connection is None:
@@ -144,9 +146,11 @@ class Session:
             with contextlib.suppress(OSError, psycopg.Error), dup(connection.fileno()) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
 
-    @property
-    def is_open(self) -> bool:
-        return self._connection is not None
+    def end(self) -> None:
+        """For ever."""
+        with self._lock:
+            self._is_ended = True
+            self.close()
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import random
+import secrets
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +20,7 @@ import pytest
 from fakeserver.cli import main
 from tests.support.asgi import credential
 from tests.support.command import Served, serving
+from tests.support.postgresql import PostgreSQL, running
 
 WRITERS = 8
 KILLS = 2
@@ -73,8 +76,7 @@ def states(served: Served) -> Iterator[tuple[str, str]]:
         page += 1
 
 
-def kill_again_and_again(folder: Path, kills: int, seed: int) -> None:
-    store = f"sqlite:{folder / 'worlds.db'}"
+def kill_again_and_again(folder: Path, store: str, kills: int, seed: int) -> None:
     made: set[str] = set()
     ended: set[str] = set()
     doubtful: set[str] = set()
@@ -101,13 +103,75 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> None:
             made -= ended
 
 
-def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, KILLS, seed=1)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new one of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'worlds.db'}"
+    database: PostgreSQL = request.getfixturevalue("postgresql")
+    return database.url(f"crash_{secrets.token_hex(8)}")
+
+
+def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path, store: str) -> None:
+    kill_again_and_again(tmp_path, store, KILLS, seed=1)
 
 
 @pytest.mark.soak
-def test_what_was_acknowledged_outlives_many_killed_servers(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, SOAKED, seed=2)
+def test_what_was_acknowledged_outlives_many_killed_servers(tmp_path: Path, store: str) -> None:
+    kill_again_and_again(tmp_path, store, SOAKED, seed=2)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(SOAKED, marks=pytest.mark.soak)])
+def test_what_was_acknowledged_outlives_a_killed_database(tmp_path: Path, times: int) -> None:
+    """PostgreSQL is killed and started again under servers that go on: who writes then is refused, or acknowledged for
+    good, whichever server is asked."""
+    with running(fsync="on", full_page_writes="on") as database:
+        store = ("--store", database.url())
+        with serving(tmp_path, *store, *FLAGS) as one, serving(tmp_path, *store, *FLAGS) as two:
+            stop = threading.Event()
+            writers = [Persistent(each.base_url, index, stop) for index, each in enumerate((one, two) * 4)]
+            for writer in writers:
+                writer.start()
+            for number in range(times):
+                writers[0].join(random.Random(number).uniform(0.2, 0.6))
+                database.kill()
+                database.start()
+                written = sum(len(writer.made) for writer in writers)
+                until(lambda written=written: sum(len(writer.made) for writer in writers) > written)  # type: ignore[misc]
+            stop.set()
+            for writer in writers:
+                writer.join(30)
+            made, ended, doubtful = (
+                set[str]().union(*(getattr(each, name) for each in writers)) for name in ("made", "ended", "doubtful")
+            )
+            for each in (one, two):
+                until(partial(is_well, each))
+                found = dict(states(each))
+                assert made | ended <= found.keys()
+                assert {identity for identity in made - doubtful if found[identity] == "TERMINATED"} == set()
+                assert {found[identity] for identity in ended} <= {"TERMINATED"}
+
+
+def is_well(served: Served) -> bool:
+    return served.get("/__admin/health").status_code == 200
+
+
+class Persistent(Writer):
+    """Goes on until it is told to stop, whatever it is answered: what it was refused was done all the same where nobody
+    knew of that."""
+
+    def __init__(self, root: str, seed: int, stop: threading.Event) -> None:
+        super().__init__(root, seed)
+        self.stop = stop
+
+    def run(self) -> None:
+        with httpx.Client(trust_env=False, timeout=30, headers=credential("prime")) as client:
+            while not self.stop.is_set():
+                try:
+                    self.write(client)
+                except AssertionError as refused:
+                    assert "The store of this fake is" in str(refused)  # noqa: PT017  # It says what it was answered.
+                    time.sleep(0.02)
 
 
 # Workers

@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -73,8 +74,11 @@ class PostgreSQL:
             **more,
         }
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "-D", str(self.state), "-w", "-s", "-l", log, "-o", options, "start")
+        log = self.folder / "log"
+        try:
+            self.run("pg_ctl", "-D", str(self.state), "-w", "-s", "-l", str(log), "-o", options, "start")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{log.read_text('utf-8')[-2_000:]}") from error
 
     def stop(self, mode: str = "fast") -> None:
         self.run("pg_ctl", "-D", str(self.state), "-m", mode, "-w", "-s", "stop")
@@ -82,10 +86,7 @@ class PostgreSQL:
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """None of its processes does anything."""
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.process)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        processes = [self.process, *map(int, children)]
+        processes = self._processes()
         for each in processes:
             os.kill(each, signal.SIGSTOP)
         try:
@@ -93,6 +94,26 @@ class PostgreSQL:
         finally:
             for each in processes:
                 os.kill(each, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """All of its processes at once, as when a machine loses its power."""
+        # Stopped, it makes no more of them.
+        os.kill(self.process, signal.SIGSTOP)
+        processes = self._processes()
+        for each in processes:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        deadline = time.monotonic() + SECONDS
+        while any(map(is_there, processes)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        # Where nobody asks about processes that have ended, their numbers seem to be in use.
+        (self.state / "postmaster.pid").unlink()
+        (self.folder / f".s.PGSQL.{self.port}.lock").unlink()
+
+    def _processes(self) -> list[int]:
+        command = ["pgrep", "-P", str(self.process)]
+        return [self.process, *map(int, subprocess.run(command, capture_output=True, text=True).stdout.split())]
 
     @property
     def process(self) -> int:
@@ -114,6 +135,15 @@ class PostgreSQL:
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/postgres?schema={schema}"
 
 
+def is_there(process: int) -> bool:
+    """Whether a process goes on: what is left of one that nobody has asked about does nothing."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text("ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 @contextmanager
 def running(**settings: str) -> Iterator[PostgreSQL]:
     """A server until the block ends; skips the test where there is none."""
@@ -127,7 +157,7 @@ def running(**settings: str) -> Iterator[PostgreSQL]:
         try:
             yield found
         finally:
-            if (found.state / "postmaster.pid").exists():
+            if (found.state / "postmaster.pid").exists() and is_there(found.process):
                 found.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
