@@ -116,7 +116,7 @@ class StoredApp(App):
             return None
 
     def ask(self, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
-        if not self.telling.begun or not self.keeper.is_current():
+        if not self.telling.begun or not self.keeper.is_current() or not self.stored.shows(opening.world):
             return None
         try:
             return super().ask(opening, query, again=again)
