@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.keys import itself
 from fakeserver.documents.overlay import Overlay, Stored
+from fakeserver.documents.packing import LONG, SHORT, Packed, Packing
 from fakeserver.documents.seeded import EMPTY, FIRST
 from fakeserver.documents.states import MAX_STEPS, SINCE, Life
 from fakeserver.instants import LAST_INSTANT
@@ -37,8 +39,8 @@ class Ageing:
         self._passing: set[str] = set()
         """The ids of those of them that change in between."""
         self.at = self.lead = self.now = 0
-        self.aged: dict[int, Document | None] = {}
-        """By rank; None for a document that is gone."""
+        self.aged: dict[int, Document | bytes | None] = {}
+        """By rank; None for a document that is gone. Where it comes from a store, it is bytes until it is read."""
         self.gone = EMPTY
 
     @property
@@ -63,7 +65,7 @@ class Ageing:
         changeable = BitMap(
             rank
             for rank, stored in overlay.stored.items()
-            if self.lifetimes.may_change(stored.document) and (self.dues is None or stored.kept is None)
+            if self.lifetimes.may_change(stored.document) and (self.dues is None or not stored.lives)
         )
         if overlay.source is not None:
             postings = overlay.source.postings(field, itself)
@@ -73,7 +75,7 @@ class Ageing:
 
     def advance(self, overlay: Overlay, at: int, lead: int, now: int) -> None:
         """Look at all documents when it is that late."""
-        aged = dict(self._age(overlay, at, lead, now))
+        aged: dict[int, Document | bytes | None] = dict(self._age(overlay, at, lead, now))
         # All at once and last, so that the view is never half of one instant and half of another.
         self.at, self.lead, self.now, self.aged = at, lead, now, aged
         self.gone = BitMap(rank for rank, document in aged.items() if document is None)
@@ -131,6 +133,44 @@ class Ageing:
         if life is None:
             return None
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
+
+    def read_aged(self, rank: int) -> Document | None:
+        """One of the documents that are not as they were stored."""
+        aged = self.aged[rank]
+        if isinstance(aged, bytes):
+            aged = self.aged[rank] = orjson.loads(aged)
+        return aged
+
+    # Stores
+
+    def pack(self, packing: Packing, overlay: Overlay) -> Document:
+        """All that is known of the stored documents by now, for a store."""
+        numbers = {stored.place[1]: number for number, stored in enumerate(overlay.stored.values())}
+        aged = [*self.aged.items()]
+        bodies = [each if isinstance(each, bytes) else b"" if each is None else orjson.dumps(each) for _, each in aged]
+        # In the order in which they are here, they are a heap there; what is gone has a number that is nobody's.
+        places = (numbers.get(identity, len(numbers)) for _, identity in self._stored_dues)
+        return {
+            "at": self.at,
+            "lead": self.lead,
+            "now": self.now,
+            "aged": packing.numbers(SHORT, (rank for rank, _ in aged)),
+            "bodies": packing.each(bodies),
+            "dues": packing.numbers(LONG, (due for due, _ in self._stored_dues)),
+            "due": packing.numbers(SHORT, places),
+            "passing": packing.numbers(SHORT, (numbers[each] for each in self._passing if each in numbers)),
+        }
+
+    def unpack(self, part: Document, packed: Packed, overlay: Overlay) -> None:
+        """What `pack` wrote, over the same documents."""
+        identities = [*(stored.place[1] for stored in overlay.stored.values()), ""]
+        self.at, self.lead, self.now = part["at"], part["lead"], part["now"]
+        bodies = (each or None for each in packed.each(part["bodies"]))
+        self.aged = dict(zip(packed.numbers(SHORT, part["aged"]), bodies, strict=True))
+        self.gone = BitMap(rank for rank, document in self.aged.items() if document is None)
+        due = map(identities.__getitem__, packed.numbers(SHORT, part["due"]))
+        self._stored_dues = [*zip(packed.numbers(LONG, part["dues"]), due, strict=True)]
+        self._passing = {*map(identities.__getitem__, packed.numbers(SHORT, part["passing"]))}
 
     # Under a live clock
 

@@ -16,6 +16,7 @@ from fakeserver.documents.index import Index
 from fakeserver.documents.keys import Key, KeyFunction, itself
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Check, Overlay, Stored
+from fakeserver.documents.packing import Packed, Packing
 from fakeserver.documents.ranks import LAST
 from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
 from fakeserver.documents.states import Life
@@ -25,6 +26,17 @@ from fakeserver.problems import Document, Json
 
 MAX_REFILED = 1_000
 """Documents that one write refiles in place; after a larger one, everything is filed anew when it is looked up."""
+MAX_GATHERED = 10_000
+"""The same for many writes that nobody looked at in between: they come from a log, and are few beside all documents."""
+
+
+class Gathered:
+    """Writes that nobody has looked at: the ids of their documents, and what was shown before at the ranks that they
+    changed; None where everything has to be filed anew."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, None] = {}
+        self.before: dict[int, Shown | None] | None = {}
 
 
 class Collection:
@@ -43,6 +55,7 @@ class Collection:
         self._everything: BitMap | None = self._overlay.ranks
         self._as_seeded = source is not None and dues is None
         self._shared = False
+        self._gathered: Gathered | None = None
         self.version = 0
         """Raised by every write."""
         self.writes = 0
@@ -101,7 +114,7 @@ class Collection:
 
     def _filed(self, rank: int) -> Document:
         """The document as it was when time last changed what it is filed under."""
-        document = self._ageing.aged.get(rank)
+        document = self._ageing.read_aged(rank) if rank in self._ageing.aged else None
         return self._overlay.document(rank) if document is None else document
 
     def value(self, rank: int, field: str) -> Json:
@@ -113,12 +126,12 @@ class Collection:
     @property
     def living(self) -> list[int]:
         """The ranks of the documents that live by the running clock."""
-        return [rank for rank, stored in self._overlay.stored.items() if stored.kept is not None and self.shows(rank)]
+        return [rank for rank, stored in self._overlay.stored.items() if stored.lives and self.shows(rank)]
 
     def adopted(self, rank: int, document: Document, now: int) -> Document | None:
         """What is kept of the document at a rank if another one is put in its place `now` after the epoch."""
         stored, lifetimes = self._overlay.stored.get(rank), self._ageing.lifetimes
-        life = None if stored is None or stored.kept is None else self.life(rank, now)
+        life = None if stored is None or not stored.lives else self.life(rank, now)
         if life is None or lifetimes is None:
             return None if stored is None else stored.kept
         return lifetimes.machine.adopt(life.kept, life.document, document, lifetimes.epoch + now)
@@ -131,7 +144,7 @@ class Collection:
     def kept(self, rank: int) -> Document:
         """What is kept of the document at a rank, as of the instant that it is shown at."""
         stored = self._overlay.stored.get(rank)
-        life = None if stored is None or stored.kept is None else self.life(rank, self._ageing.now)
+        life = None if stored is None or not stored.lives else self.life(rank, self._ageing.now)
         return {} if life is None else life.kept
 
     def owner(self, rank: int) -> str:
@@ -266,6 +279,8 @@ class Collection:
         self.writes += 1
         if effects.cleared:
             self._fill(effects.stored)
+            if self._gathered is not None:
+                self._gathered = Gathered()
         else:
             self._write(effects)
 
@@ -283,9 +298,12 @@ class Collection:
 
     def _write(self, effects: Effects) -> None:
         """Put the effects into the overlay, and let the view and the index follow."""
-        overlay, ageing = self._overlay, self._ageing
+        overlay, ageing, gathered = self._overlay, self._ageing, self._gathered
         # What was shown at each rank that changes; None where refiling them one by one would not pay.
         before: dict[int, Shown | None] | None = {} if len(effects.documents) <= MAX_REFILED else None
+        if gathered is not None:
+            before = gathered.before
+            gathered.written.update(effects.documents.fromkeys(effects.documents))
         new = []
         for rank, stored in effects.documents.values():
             if rank is not None:
@@ -293,7 +311,8 @@ class Collection:
                 ageing.renew(rank)
                 if stored is not None and stored.place == overlay.place(rank):
                     overlay.put(rank, stored)
-                    ageing.schedule(rank, stored, overlay)
+                    if gathered is None:
+                        ageing.schedule(rank, stored, overlay)
                     continue
                 overlay.remove(rank)
             if stored is not None:
@@ -311,12 +330,34 @@ class Collection:
                 overlay.move(placement.moved)
             self._note(before, (placement.rank,))
             overlay.put(placement.rank, stored)
-            ageing.schedule(placement.rank, stored, overlay)
+            if gathered is None:
+                ageing.schedule(placement.rank, stored, overlay)
+        if gathered is not None:
+            gathered.before = before
+            return
         ageing.tidy(overlay)
         if before is None or len(before) > MAX_REFILED:
             self._show_anew()
         else:
             self._follow(before)
+
+    def gather(self) -> None:
+        """Until `finish` nobody looks at this: what is written meanwhile is followed once and for all then."""
+        self._gathered = Gathered()
+
+    def finish(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered is None or not gathered.written:
+            return
+        for identity in gathered.written:
+            rank = self._overlay.find(identity)
+            if rank is not None:
+                self._ageing.schedule(rank, self._overlay.stored[rank], self._overlay)
+        self._ageing.tidy(self._overlay)
+        if gathered.before is None or len(gathered.before) > MAX_GATHERED:
+            self._show_anew()
+        else:
+            self._follow(gathered.before)
 
     def _note(self, before: dict[int, Shown | None] | None, ranks: Iterable[int]) -> None:
         """Keep what is shown at these ranks, unless it is kept already, or no longer needed."""
@@ -385,9 +426,9 @@ class Collection:
         """What `load` needs to make the same collection from the same seed."""
         return {"writes": self.writes, **self._overlay.dump()}
 
-    def load(self, part: Part, check: Check | None) -> None:
+    def load(self, part: Part, check: Check) -> None:
         """Become what `dump` wrote, or refuse it and change nothing; `check` refuses documents that the provider would
-        not have, and without it nothing is looked at."""
+        not have."""
         writes, ageing = part.count("writes"), self._ageing
         overlay = Overlay.load(part, self._overlay.source, self._overlay.order, check, ageing.object_to)
         self._unshare()
@@ -397,3 +438,32 @@ class Collection:
             ageing.advance(overlay, ageing.at, ageing.lead, ageing.now)
         ageing.schedule_all(overlay)
         self._show_anew()
+
+    # Stores
+
+    def pack(self, packing: Packing) -> Document:
+        """The same for a store, with all that was worked out of the documents."""
+        overlay, ageing = self._overlay, self._ageing
+        return {
+            "writes": self.writes,
+            "overlay": overlay.pack(packing),
+            "ageing": ageing.pack(packing, overlay),
+            "index": self._index.pack(packing, overlay, ageing),
+        }
+
+    def unpack(self, part: Document, packed: Packed, *, trusted: bool) -> tuple[int, int]:
+        """What `pack` wrote of a collection of the same seed. What was worked out is `trusted` if tables and order are
+        the same, and otherwise worked out anew. What it is shown at: see `advance_to`, `at` and `lead`."""
+        self._overlay = Overlay.unpack(
+            part["overlay"], packed, self._overlay.source, self._overlay.order, trusted=trusted
+        )
+        self.version, self.writes = self.version + 1, part["writes"]
+        ageing = self._ageing
+        if trusted and ageing.lifetimes is not None:
+            ageing.unpack(part["ageing"], packed, self._overlay)
+        else:
+            ageing.schedule_all(self._overlay)
+        self._show_anew()
+        if trusted:
+            self._index.unpack(part["index"], packed)
+        return ageing.at, ageing.lead

@@ -69,7 +69,7 @@ def carried(overlay: Overlay, before: Overlay, refuse: Callable[[Document], str 
             continue
         place = overlay.order(stored.document)
         same, _ = effects.documents.get(place[1], (None, None))
-        effects.documents[place[1]] = same, stored._replace(place=place)
+        effects.documents[place[1]] = same, stored.at(place)
     return effects, refused
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import pairwise, repeat
 
+import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents.order import Order, OrderKey
+from fakeserver.documents.packing import LONG, SHORT, Packed, Packing
 from fakeserver.documents.ranks import GAP, LAST, NOWHERE, ROOM, STEP, WIDENED, Layout, Placement, layout_of, placement
 from fakeserver.documents.seeded import EMPTY, FIRST, Seeded, encode
 from fakeserver.instants import LAST_INSTANT
@@ -25,17 +26,57 @@ KeptCheck = Callable[[Document], str | None]
 NO_PLACE: OrderKey = 0, ""
 
 
-class Stored(NamedTuple):
-    """A document that somebody stored; `stored_at` is how long after the epoch, in microseconds."""
+class Stored:
+    """A document that somebody stored, and what the server keeps of it beside (see `changes.Put`); `stored_at` is how
+    long after the epoch, in microseconds. Where it comes from a store, both are bytes until somebody reads them."""
 
-    document: Document
-    owner: str
-    stored_at: int
-    place: OrderKey
-    body: bytes | None = None
-    """The document as JSON, where whoever stored it has encoded it."""
-    kept: Document | None = None
-    """What the server keeps of it beside; see `changes.Put`."""
+    __slots__ = ("_body", "_document", "_kept", "lives", "owner", "place", "stored_at")
+
+    def __init__(
+        self,
+        document: Document | None,
+        owner: str,
+        stored_at: int,
+        place: OrderKey,
+        body: bytes | None = None,
+        kept: Document | bytes | None = None,
+    ) -> None:
+        self._document = document
+        self.owner = owner
+        self.stored_at = stored_at
+        self.place = place
+        self._body = body
+        self._kept = kept
+        self.lives = kept is not None
+        """Whether something is kept of it, so that it lives by the running clock."""
+
+    @property
+    def document(self) -> Document:
+        if self._document is None:
+            assert self._body is not None
+            self._document = orjson.loads(self._body)
+        return self._document
+
+    @property
+    def body(self) -> bytes:
+        """The document as JSON."""
+        return encode(self.document) if self._body is None else self._body
+
+    @property
+    def kept(self) -> Document | None:
+        if isinstance(self._kept, bytes):
+            self._kept = orjson.loads(self._kept)
+        return self._kept  # type: ignore[return-value]
+
+    @property
+    def kept_body(self) -> bytes:
+        """What is kept of it as JSON; nothing if nothing is."""
+        kept = self._kept
+        return b"" if kept is None else kept if isinstance(kept, bytes) else orjson.dumps(kept)
+
+    def at(self, place: OrderKey) -> Stored:
+        """The same at another place."""
+        return Stored(self._document, self.owner, self.stored_at, place, self._body, self._kept)
 
 
 class Overlay:
@@ -80,7 +121,7 @@ class Overlay:
         stored = self.stored.get(rank)
         if stored is None:
             return self.seeded.body(FIRST + self.layout.ordinal(rank))
-        return encode(stored.document) if stored.body is None else stored.body
+        return stored.body
 
     def owner(self, rank: int) -> str:
         stored = self.stored.get(rank)
@@ -220,12 +261,10 @@ class Overlay:
 
     @classmethod
     def load(
-        cls, part: Part, source: Seeded | None, order: Order, check: Check | None, object_to: KeptCheck | None = None
+        cls, part: Part, source: Seeded | None, order: Order, check: Check, object_to: KeptCheck | None = None
     ) -> Overlay:
         """What `dump` wrote, over the same source; what is wrong is refused in the name of its place. `object_to` says
-        which member of what is kept beside a document cannot be. Without a `check` nothing is looked at."""
-        if check is None:
-            return cls._restore(part.rest(), source, order)
+        which member of what is kept beside a document cannot be."""
         new = cls(source if part.boolean("seeded") else None, order)
         size = new.source.size if new.source else 0
         new.layout = layout_of(_gaps(part.elements("gaps"), size))
@@ -236,7 +275,7 @@ class Overlay:
         part.end()
         rows = _rows(stored, new.ranks, object_to)
         check([each.document for _, each in rows], stored)
-        new.stored = {rank: each._replace(place=order(each.document)) for rank, each in rows}
+        new.stored = {rank: each.at(order(each.document)) for rank, each in rows}
         new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
         new.ranks = new.ranks | BitMap(new.stored.keys())
         for index, rank in enumerate(new.stored):
@@ -244,19 +283,44 @@ class Overlay:
                 raise stored.wrong(f"{index}.document", "is not in the order of the listing")
         return new
 
-    @classmethod
-    def _restore(cls, dumped: Document, source: Seeded | None, order: Order) -> Overlay:
-        """The same of what is known to be right, and may be long."""
-        new = cls(source if dumped["seeded"] else None, order)
-        new.layout = layout_of((ordinal, width) for ordinal, width in dumped["gaps"])
-        new.hidden = BitMap([FIRST + ordinal for ordinal in dumped["hidden"]])
-        new._last = dumped["last"]
-        new.stored = {
-            rank: Stored(document, owner, stored_at, order(document), None, kept)
-            for rank, owner, stored_at, document, kept in dumped["stored"]
+    # Stores
+
+    def pack(self, packing: Packing) -> Document:
+        """The same for a store: what is looked up in columns, and all else as bytes."""
+        stored = [*self.stored.values()]
+        owners = {owner: number for number, owner in enumerate(dict.fromkeys(each.owner for each in stored))}
+        return {
+            "seeded": self.source is not None,
+            "gaps": self.layout.gaps,
+            "hidden": packing.bitmap(self.hidden),
+            "last": self._last,
+            "ranks": packing.numbers(SHORT, self.stored),
+            "owners": [*owners],
+            "owned": packing.numbers(SHORT, (owners[each.owner] for each in stored)),
+            "stored_at": packing.numbers(LONG, (each.stored_at for each in stored)),
+            "instants": packing.numbers(LONG, (each.place[0] for each in stored)),
+            "ids": packing.json([each.place[1] for each in stored]),
+            "bodies": packing.each([each.body for each in stored]),
+            "kept": packing.each([each.kept_body for each in stored]),
         }
+
+    @classmethod
+    def unpack(cls, part: Document, packed: Packed, source: Seeded | None, order: Order, *, trusted: bool) -> Overlay:
+        """What `pack` wrote, over the same source. It was checked when it came; if it is not `trusted` to be in the
+        order that is asked for now, the places of the documents are read from them."""
+        new = cls(source if part["seeded"] else None, order)
+        new.layout = layout_of((ordinal, width) for ordinal, width in part["gaps"])
+        new.hidden, new._last = packed.bitmap(part["hidden"]), part["last"]
+        ranks, bodies = packed.numbers(SHORT, part["ranks"]), packed.each(part["bodies"])
+        places: Iterable[OrderKey] = zip(packed.numbers(LONG, part["instants"]), packed.json(part["ids"]), strict=True)
+        if not trusted:
+            places = map(order, map(orjson.loads, bodies))
+        owners = map(part["owners"].__getitem__, packed.numbers(SHORT, part["owned"]))
+        stored_at, kept = packed.numbers(LONG, part["stored_at"]), packed.each(part["kept"])
+        stored = map(Stored, repeat(None), owners, stored_at, places, bodies, (each or None for each in kept))
+        new.stored = dict(zip(ranks, stored, strict=True))
         new._identities = {each.place[1]: rank for rank, each in new.stored.items()}
-        new.ranks = new.layout.lay_out(new.ranks - new.hidden) | BitMap(new.stored.keys())
+        new.ranks = new.layout.lay_out(new.ranks - new.hidden) | BitMap(ranks)
         return new
 
     def _is_ordered(self, rank: int) -> bool:
@@ -269,6 +333,8 @@ class Overlay:
         ranks = self.ranks
         # Most documents are stored in front of all seeded ones: of those no more than the first is then looked at.
         newer = ranks.rank(self.layout.rank(0) - 1) if self.source else len(ranks)
+        if newer and place < self.place(ranks[0]):
+            return 0
         if newer == len(ranks) or place < self.place(ranks[newer]):
             return bisect_right(range(newer), place, key=lambda index: self.place(ranks[index]))
         return bisect_right(range(len(ranks)), place, lo=newer, key=lambda index: self.place(ranks[index]))

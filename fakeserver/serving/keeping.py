@@ -314,10 +314,13 @@ class Keeper:
         if self._compacting is not None and not self._compacting.done():
             return
         for name, rows in worlds.rows.items():
-            if rows >= ROWS_TO_COMPACT:
+            outdated = name in worlds.outdated and rows > 0
+            if rows >= ROWS_TO_COMPACT or outdated:
                 world = worlds.at_hand(name)
                 worlds.rows[name] = 0 if world is None else self.store.rows_of(name)
-                if world is not None and worlds.rows[name] >= max(ROWS_TO_COMPACT, world.writes // PER_ROW):
+                worlds.outdated.discard(name)
+                least = 1 if outdated or world is None else max(ROWS_TO_COMPACT, world.writes // PER_ROW)
+                if world is not None and worlds.rows[name] >= least:
                     compaction = self._compact(name, snapshot_of(world), self.shared.position, worlds.rows[name])
                     self._compacting = asyncio.create_task(compaction)
                     return

@@ -16,12 +16,14 @@ from fakeserver.admin.snapshots import VERSION, Serving, secret_of, seeding_of
 from fakeserver.commands.guests import Left
 from fakeserver.commands.ran import Key
 from fakeserver.documents.overlay import Check
+from fakeserver.documents.packing import Packed, Packing
 from fakeserver.faults.scripts import FaultRule
 from fakeserver.machine import time
 from fakeserver.parts import Part as AnyPart
 from fakeserver.pipeline.service import Service
-from fakeserver.problems import Document, FakeProblem, Json
+from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
+from fakeserver.serving.fingerprints import fingerprint_of
 from fakeserver.stores import store as stores
 from fakeserver.stores.store import Kept, Listed, Row, Store
 from fakeserver.worlds.ledger import ANEW, DROPPED, FILES, Entry, Ledger, OutOfTurn, anchor_of, repeat
@@ -29,10 +31,9 @@ from fakeserver.worlds.namespaces import NAME, Worlds
 from fakeserver.worlds.shared import SharedJournal, SharedLimits
 from fakeserver.worlds.world import World
 
-PARTS = ("settings", "faults", "documents")
-"""Of a world, those that a snapshot in a store has; the others are kept by themselves."""
-PIECE = 500
-"""Documents that are encoded in one go."""
+PARTS = ("settings", "faults")
+"""Of a world, those that a snapshot in a store has as they write themselves, beside the documents; the others are kept
+by themselves."""
 MAX_STORED = 100_000
 """Namespaces that a store keeps."""
 IS_ANEW, IS_DROPPED = orjson.dumps([[ANEW]]), orjson.dumps([[DROPPED]])
@@ -67,8 +68,8 @@ class Trusting:
     def script(self, part: AnyPart, identity: str) -> FaultRule:
         return Serving(self.services).script(part, identity)
 
-    def check(self, slug: str, kind: str = "") -> Check | None:
-        return None
+    def check(self, slug: str, kind: str = "") -> Check:
+        return lambda documents, part: None
 
 
 @dataclass(slots=True)
@@ -110,6 +111,8 @@ class StoredWorlds(Worlds):
         self.gone: set[str] = set()
         """Those that were dropped in this batch of turns."""
         self.to_drop: list[str] = []
+        self.outdated: set[str] = set()
+        """Those of whose snapshot another program worked out what is there beside the documents."""
         self.ledgers: dict[World, Ledger] = {}
         self.rows: dict[str, int] = {}
         """By world, about how many rows its log has behind its snapshot."""
@@ -185,6 +188,7 @@ class StoredWorlds(Worlds):
             self.ledgers.pop(world, None)
             self.used.pop(world, None)
         self.stale.discard(name)
+        self.outdated.discard(name)
 
     # Coming into being
 
@@ -214,7 +218,7 @@ class StoredWorlds(Worlds):
         world = self._make_of(kept.name, kept.epoch)
         world.clock.resume(anchor_of(orjson.loads(kept.anchor)))
         if kept.snapshot is not None:
-            world.take_over(self._read(world, orjson.loads(kept.snapshot)))
+            world.take_over(self._read(world, Packed(kept.snapshot)))
         for key, left in kept.left.items():
             world.guests.adopt(key, left_of(left))
         journal, limits = world.journal, world.limits
@@ -224,16 +228,22 @@ class StoredWorlds(Worlds):
         if kept.journal.state:
             journal.remember(Part(orjson.loads(kept.journal.state)))
         limits.counters = OrderedDict(kept.counters)
-        for row in kept.rows:
-            self._repeat(world, row)
+        with world.documents.gathering():
+            for row in kept.rows:
+                self._repeat(world, row)
         self.rows[kept.name], self._reached[kept.name] = len(kept.rows), kept.reached
         return world
 
-    def _read(self, world: World, snapshot: Json) -> World:
+    def _read(self, world: World, packed: Packed) -> World:
+        snapshot = packed.head
         new = world.anew(seeding_of(Part(snapshot["recipe"])))
         new.secret = secret_of(snapshot["secret"])
         for name in PARTS:
             new.parts[name].load(Part(snapshot[name]), self._served)
+        trusted = {slug for slug, told in snapshot["tables"].items() if told and told == fingerprint_of(slug)}
+        new.documents.unpack(snapshot["documents"], packed, self._served.providers, trusted)
+        if len(trusted) < len(snapshot["tables"]):
+            self.outdated.add(world.name)
         new.guests.read_scripts(Part({"scripts": snapshot["scripts"]}), self._served)
         new.clock.resume(anchor_of(snapshot["anchor"]))
         return new
@@ -306,19 +316,15 @@ def snapshot_of(world: World) -> Document:
         "scripts": world.guests.rows(),
         "settings": orjson.Fragment(orjson.dumps(world.settings.dump())),
         "faults": world.faults.dump(),
+        "tables": {slug: fingerprint_of(slug) for slug in world.seeded.fixtures},
         "documents": copy(world.documents),
     }
 
 
 def encode(snapshot: Document) -> bytes:
     """A snapshot's bytes. It may be done in a thread: nothing takes so long in one piece that others wait for it."""
-    places: dict[str, dict[str, Document]] = snapshot["documents"].dump()
-    for tenants in places.values():
-        for dumped in tenants.values():
-            rows = dumped["stored"]
-            pieces = (orjson.dumps(rows[start : start + PIECE])[1:-1] for start in range(0, len(rows), PIECE))
-            dumped["stored"] = orjson.Fragment(b"[%s]" % b",".join(pieces))
-    return orjson.dumps({**snapshot, "documents": places})
+    packing = Packing()
+    return packing.whole({**snapshot, "documents": snapshot["documents"].pack(packing)})
 
 
 def sandboxes_of(world: World) -> Iterator[tuple[Key, stores.Left]]:

@@ -133,7 +133,7 @@ class SQLiteStore:
         with self._telling() as execute:
             execute("BEGIN")
             try:
-                return read_world(execute, world)
+                return read_world(self._reader, world)
             finally:
                 execute("COMMIT")
 
@@ -354,12 +354,17 @@ def position_of(execute: Callable[..., sqlite3.Cursor]) -> int:
     return 0 if row is None else int(row[0])
 
 
-def read_world(execute: Callable[..., sqlite3.Cursor], world: str) -> Kept | None:
+def read_world(connection: sqlite3.Connection, world: str) -> Kept | None:
+    execute = connection.execute
     found = execute("SELECT epoch, anchor, upto FROM worlds WHERE name = ?", (world,)).fetchone()
     if found is None:
         return None
     epoch, anchor, upto = found
-    snapshot = execute("SELECT snapshot FROM snapshots WHERE world = ?", (world,)).fetchone()
+    snapshot = None
+    for (row,) in execute("SELECT rowid FROM snapshots WHERE world = ?", (world,)):
+        # A row would be copied once more, and it may be long.
+        with connection.blobopen("snapshots", "snapshot", row, readonly=True) as blob:
+            snapshot = blob.read()
     rows = execute(
         "SELECT number, world, at, entries FROM log WHERE world = ? AND number > ? ORDER BY number", (world, upto)
     )
@@ -369,7 +374,7 @@ def read_world(execute: Callable[..., sqlite3.Cursor], world: str) -> Kept | Non
         world,
         epoch,
         anchor,
-        None if snapshot is None else snapshot[0],
+        snapshot,
         [Row(*each) for each in rows],
         {(slug, identity): (files, variables) for slug, identity, files, variables in left},
         read_counters(execute, world),

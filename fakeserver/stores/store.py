@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-FORMAT = 1
+FORMAT = 2
 """Of what is kept. It goes up when a program of before could not read it."""
 
 Key = tuple[str, str]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.effects import Effects
 from fakeserver.documents.order import newest_first
+from fakeserver.documents.packing import Packed, Packing
 from fakeserver.documents.seeded import FIRST, Seeded
 from fakeserver.instants import SECOND
 from fakeserver.lifecycle.kinds import Ground
@@ -273,4 +275,36 @@ class Documents:
                 if name not in tenants:
                     raise dumped.wrong(name, "is not a tenant")
                 tenants[name].load(dumped.part(name), served.check(slug, kind))
+            self._living.add((slug, kind))
+
+    # Stores
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Nobody looks at them meanwhile, so that many writes are followed as one."""
+        collections = [each for tenants in self._tenants.values() for each in tenants.values()]
+        for collection in collections:
+            collection.gather()
+        try:
+            yield
+        finally:
+            for collection in collections:
+                collection.finish()
+
+    def pack(self, packing: Packing) -> Document:
+        """The same for a store, in columns; a thread may do it with a view."""
+        return {
+            f"{slug}/{kind}": {name: each.pack(packing) for name, each in tenants.items() if not each.untouched}
+            for (slug, kind), tenants in self._tenants.items()
+        }
+
+    def unpack(
+        self, part: Document, packed: Packed, providers: Mapping[str, Provider], trusted: Container[str]
+    ) -> None:
+        """What `pack` wrote, over the same seed; of the providers in `trusted` with all that was worked out."""
+        for place, dumped in part.items():
+            slug, _, kind = place.partition("/")
+            tenants = self.of(providers[slug], kind)
+            for name, each in dumped.items():
+                self._shown[slug, kind] = tenants[name].unpack(each, packed, trusted=slug in trusted)
             self._living.add((slug, kind))

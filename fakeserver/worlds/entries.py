@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import orjson
 
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, at
 from fakeserver.parts import MAX_COUNT, Part
@@ -131,6 +133,18 @@ class Entry:
         )
         part.end()
         return entry
+
+
+@dataclass(slots=True)
+class Encoded:
+    """An entry as a store has it, which few read; `part` reads what it has dumped."""
+
+    number: int
+    text: bytes
+    part: Callable[[Json], Part]
+
+    def read(self) -> Entry:
+        return Entry.load(self.part(orjson.loads(self.text)), after=self.number - 1)
 
 
 def describe(exchange: Exchange, number: int) -> Entry:

@@ -15,7 +15,7 @@ from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.worlds.counts import Counts
-from fakeserver.worlds.entries import Entry, Exchange, describe
+from fakeserver.worlds.entries import Encoded, Entry, Exchange, describe
 from fakeserver.worlds.patterns import read_pattern
 
 MAX_ENTRIES = 1_000
@@ -41,7 +41,7 @@ class Journal:
     def __init__(self) -> None:
         # An exchange is put into words when somebody reads it, and its entry then takes its place: most are pushed
         # out of the ring unread, and a request should not pay for them.
-        self._ring: deque[Exchange | Entry] = deque(maxlen=MAX_ENTRIES)
+        self._ring: deque[Exchange | Entry | Encoded] = deque(maxlen=MAX_ENTRIES)
         self.total = 0
         self._retry_at: dict[Client, int] = {}
         self._last: Exchange | Entry | None = None
@@ -63,7 +63,8 @@ class Journal:
     def count(self) -> Counts:
         """How often what was asked, since the journal was emptied or this process has it; many requests at a time."""
         fresh = min(self.total - self._counted, len(self._ring))
-        self._counts.add([*islice(self._ring, len(self._ring) - fresh, None)])
+        ring = islice(self._ring, len(self._ring) - fresh, None)
+        self._counts.add([each for each in ring if not isinstance(each, Encoded)])
         self._counted = self.total
         return self._counts
 
@@ -105,6 +106,8 @@ class Journal:
         for age in range(len(self._ring)):
             place = len(self._ring) - 1 - age
             entry = self._ring[place]
+            if isinstance(entry, Encoded):
+                entry = self._ring[place] = entry.read()
             if isinstance(entry, Exchange):
                 # Only a snapshot brings entries with numbers of their own, and they are older than every exchange.
                 entry = self._ring[place] = describe(entry, self.total - age)

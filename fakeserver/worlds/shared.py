@@ -14,7 +14,7 @@ from fakeserver.listing.limit import Limit
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.worlds.counts import Counts
-from fakeserver.worlds.entries import Entry, Exchange, describe
+from fakeserver.worlds.entries import Encoded, Exchange, describe
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 
@@ -80,7 +80,7 @@ class SharedJournal(Journal):
     def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
         """Show what all processes have told since `total` was as it is here."""
         for number, entry in entries:
-            self._ring.append(Entry.load(part(orjson.loads(entry)), after=number - 1))
+            self._ring.append(Encoded(number, entry, part))
         self.total = total
 
     def load(self, part: Part, served: object = None) -> None:

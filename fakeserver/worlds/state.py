@@ -20,8 +20,8 @@ class Served(Scripts, Protocol):
         """By slug."""
         ...
 
-    def check(self, slug: str, kind: str = "") -> Check | None:
-        """What refuses documents of a kind that a provider's spec does not allow; None where nothing has to be."""
+    def check(self, slug: str, kind: str = "") -> Check:
+        """What refuses documents of a kind that a provider's spec does not allow."""
         ...
 
 

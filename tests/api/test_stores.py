@@ -19,15 +19,22 @@ import orjson
 import pytest
 
 from fakeserver.cli import main
-from fakeserver.serving import keeping, telling
+from fakeserver.serving import keeping, stored_worlds, telling
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.sqlite import SQLiteStore
 from fakeserver.stores.store import Kept, Unavailable
 from tests.support.admin import FREEZE
-from tests.support.asgi import SLUGS
+from tests.support.asgi import PATHS, SLUGS
 from tests.support.postgresql import PostgreSQL
 from tests.support.stores import Node, node, stored_app
 
+FILTERED = (
+    ("prime", "?labels=late"),
+    ("prime", "?status=RUNNING"),
+    ("dreadnode", "?state=running"),
+    ("superserve", "?metadata.env=dev"),
+    ("instavm", ""),
+)
 FAULT = {"provider": "prime", "operation": "listSandboxes", "code": 503}
 
 
@@ -124,6 +131,59 @@ def test_a_log_is_right_wherever_it_ends(path: Path) -> None:
         assert found is not None
         assert not found.rows
         assert three.snapshot() == whole
+
+
+@pytest.mark.parametrize("clock", ["stationary", "live"])
+def test_what_a_store_has_worked_out_is_what_would_be_worked_out_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    """Lists, filters and what passes by itself are the same of a world that trusts its snapshot and of one that does
+    not, since another program wrote it: now, and at every later hour. The latter is written anew soon."""
+    live = {"live": clock == "live"}
+    with node(path, **live) as one:
+        live_a_life(one)
+        accepted(one.admin("DELETE", "/faults"))
+        for slug, query in FILTERED:
+            accepted(one.ask(slug, PATHS[slug] + query))
+        change = one.app.store.change(1)
+        assert change is not None
+        change.put_snapshot("", encode(snapshot_of(one.app.stored.root)))
+        change.commit()
+        accepted(one.admin("PUT", "/clock", {"action": "scale", "factor": 1}))
+        late = one.create("late", labels=["late"])
+        accepted(one.ask("prime", f"/api/v1/sandbox/{one.create('gone')['id']}", "DELETE"))
+        accepted(one.admin("PUT", "/clock", FREEZE))
+        kept = one.app.store.read("")
+        answers = [one.ask(slug, PATHS[slug] + query).content for slug, query in FILTERED]
+    assert kept is not None
+    assert len(kept.rows) > 2
+    app = stored_app(path, **live)
+    trusted = app.stored.build(kept)
+    assert not app.stored.outdated
+    monkeypatch.setattr(stored_worlds, "fingerprint_of", lambda slug: "another program")
+    doubted = app.stored.build(kept)
+    assert app.stored.outdated == {""}
+    monkeypatch.undo()
+    for hours in range(0, 60, 7):
+        shown = []
+        for world in (trusted, doubted):
+            if hours:
+                world.clock.advance(hours * 3_600 * 1_000_000)
+            kinds = [(each.provider, kind) for each in app.services.values() for kind in ("", *each.provider.kinds)]
+            shown.append(
+                [
+                    (name, [(each.order(rank), each.body(rank), each.owner(rank)) for rank in each.everything])
+                    for provider, kind in kinds
+                    for name, each in world.collections(provider, kind, world.clock.now).items()
+                ]
+            )
+        assert shown[0] == shown[1]
+    app.store.close()
+    with node(path, **live) as two:
+        assert [two.ask(slug, PATHS[slug] + query).content for slug, query in FILTERED] == answers
+        assert [row["id"] for row in two.ask("prime", "/api/v1/sandbox?labels=late").json()["sandboxes"]] == [
+            late["id"]
+        ]
 
 
 def rows_of(kept: Kept, count: int) -> Kept:

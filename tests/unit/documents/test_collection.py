@@ -16,6 +16,7 @@ from pyroaring import BitMap
 from fakeserver.admin.part import Part
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove
 from fakeserver.documents.collection import Collection
+from fakeserver.documents.packing import Packed, Packing
 from fakeserver.documents.seeded import OWNER
 from fakeserver.instants import at, instant
 from fakeserver.listing.filters import AnyOf, Containing, Equal, Excluding, Filter, Pairs, Within
@@ -204,6 +205,30 @@ class Tenants(RuleBasedStateMachine):
         assert [restored.order(rank) for rank in restored.everything] == order
         assert restored.dump() == dumped
         self.collection = restored
+
+    @rule(trusted=st.booleans())
+    def keep_in_a_store(self, trusted: bool) -> None:
+        """And go on with what that has, whether it is trusted in what it has worked out or not."""
+        dumped, everything = self.collection.dump(), self.collection.everything
+        packing = Packing()
+        packed = Packed(packing.whole(self.collection.pack(packing)))
+        restored = untouched(self.slug, SIZE)
+        restored.unpack(packed.head, packed, trusted=trusted)
+        assert restored.dump() == dumped
+        restored.advance_to(self.tenant.at)
+        assert restored.everything == everything
+        self.collection = restored
+
+    @rule(seed=st.integers(0, 2**32), count=st.integers(1, 8))
+    def write_unseen(self, seed: int, count: int) -> None:
+        """Nobody looks before all of it is written."""
+        chance = random.Random(seed)
+        self.collection.gather()
+        for _ in range(count):
+            self.write([self.change(chance)])
+            if chance.random() < 0.05:
+                self.write([Clear(), self.change(chance, fresh=True)])
+        self.collection.finish()
 
     # What is read
 
