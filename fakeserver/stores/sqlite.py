@@ -14,10 +14,10 @@ import orjson
 
 from fakeserver.stores.claims import Claims
 from fakeserver.stores.store import FORMAT, Counters, Journalled, Kept, Key, Left, Listed, Row, StoreError, Unavailable
+from fakeserver.stores.wal import head_of
 
 APPLICATION_ID = 0x66_6B_73_76
 """What tells a store from any other SQLite file."""
-MAGIC = b"SQLite format 3\x00"
 MOST_SECONDS = 5.0
 """Until a file that somebody else holds counts as held."""
 MAX_WAL_BYTES = 64 * 2**20
@@ -76,6 +76,7 @@ class SQLiteStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the store {self.name} cannot be used: {error}") from error
         self._version, self._ask_version = -1, self._reader.execute
+        self._seen, self._head = b"", head_of(path)
         self._claims = Claims(path.with_name(f"{path.name}-claims"))
 
     @contextmanager
@@ -94,6 +95,12 @@ class SQLiteStore:
 
     def has_news(self) -> bool:
         # Every request asks this.
+        if self._head is not None:
+            head = self._head()
+            if head == self._seen:
+                return False
+            self._seen = head
+            return True
         try:
             (version,) = self._ask_version("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
@@ -184,6 +191,7 @@ class SQLiteStore:
 
     def close(self) -> None:
         self._claims.close()
+        self._head = None
         for connection in (self._reader, self._writer):
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -296,12 +304,15 @@ def check_file(path: Path) -> None:
     """Refuse what is damaged, or no store, before a connection is made that could write to it."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise sqlite3.DatabaseError("it is not a store of fakeserver, and left as it is")
+    # Only SQLite opens the file: to close any other descriptor would end the locks that this process has there.
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        identity = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        try:
+            identity = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_NOTADB:
+                raise
+            raise sqlite3.DatabaseError("it is not a store of fakeserver, and left as it is") from error
         if identity != APPLICATION_ID and (identity or tables):
             raise sqlite3.DatabaseError("it is not a store of fakeserver, and left as it is")
         found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
