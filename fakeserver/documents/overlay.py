@@ -331,6 +331,9 @@ class Overlay:
 
     def _index(self, place: OrderKey) -> int:
         ranks = self.ranks
+        if ranks and place < self.place(ranks[0]):
+            # As for all that is created while a clock runs.
+            return 0
         # Most documents are stored in front of all seeded ones: of those no more than the first is then looked at.
         newer = ranks.rank(self.layout.rank(0) - 1) if self.source else len(ranks)
         if newer and place < self.place(ranks[0]):

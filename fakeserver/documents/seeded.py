@@ -118,12 +118,13 @@ class Seeded:
         return Redated(self, epoch)
 
     def document(self, ordinal: int) -> Document:
-        body = self._bodies.get(FIRST + ordinal)
-        if body is not None:
-            # Reading the bytes again costs a tenth of drawing the document again.
-            document: Document = orjson.loads(body)
-            return document
-        return self._draw(ordinal)
+        # Whoever reads a document reads it again, and from its bytes that costs a tenth of drawing it again.
+        document: Document = orjson.loads(self.body(FIRST + ordinal))
+        return document
+
+    def _pass_by(self, ordinal: int) -> Document:
+        """The same for somebody who reads all of them, once: nothing is kept."""
+        return self.document(ordinal) if FIRST + ordinal in self._bodies else self._draw(ordinal)
 
     def _draw(self, ordinal: int) -> Document:
         pin = self._pins.get(ordinal)
@@ -171,7 +172,7 @@ class Seeded:
         while known.filed < self.size:
             end = min(known.filed + FILED_AT_ONCE, self.size)
             for ordinal in range(known.filed, end):
-                known.ordinals[self.place(ordinal)[1]] = ordinal
+                known.ordinals[self._order(self._pass_by(ordinal))[1]] = ordinal
             known.filed = end
             yield
 
@@ -199,7 +200,7 @@ class Seeded:
 
     def _meant(self, text: str) -> Iterator[int]:
         """The ordinals that a text may be an id of. Pins are few, and may have been given ids by hand."""
-        meant = [ordinal for tagged in tags.ordinals_in(self._key, text) for ordinal in siblings(tagged)]
+        meant = [ordinal for tagged in tags.ordinals_in(self._key, text) for ordinal in (tagged, *siblings(tagged))]
         return (ordinal for ordinal in dict.fromkeys([*meant, *self._pins]) if ordinal < self.size)
 
     def owner(self, ordinal: int) -> str:
@@ -220,7 +221,7 @@ class Seeded:
         postings: Postings = {}
         if column is None:
             for ordinal in range(self.size):
-                value = self.document(ordinal).get(field)
+                value = self._pass_by(ordinal).get(field)
                 if field not in self._dated_fields and may_be_dated(value):
                     self._dated_fields.add(field)
                 for key in keys(value):
@@ -259,11 +260,17 @@ class Redated(Seeded):
         return self._origin.dated(epoch)
 
     def document(self, ordinal: int) -> Document:
-        body = self._at_others.at(self._epoch).get(FIRST + ordinal)
-        if body is None and FIRST + ordinal in self._bodies:
-            body = self._redate(FIRST + ordinal)
-        document: Document = self._draw(ordinal) if body is None else orjson.loads(body)
+        rank = FIRST + ordinal
+        body = self._at_others.at(self._epoch).get(rank)
+        if body is None:
+            # To find its dates takes two drawings, which pay only where the same is read at many epochs.
+            body = (self._redate(rank) if rank in self._bodies else None) or encode(self._draw(ordinal))
+            self._at_others.keep(self._epoch, rank, body)
+        document: Document = orjson.loads(body)
         return document
+
+    def _pass_by(self, ordinal: int) -> Document:
+        return self._draw(ordinal)
 
     def body(self, rank: int) -> bytes:
         body = self._at_others.at(self._epoch).get(rank)

@@ -304,9 +304,12 @@ class Machine:
             step = self.next_step(life, now)
             if step is None:
                 return
-            moved = self._step(self._metered(life, now, step.instant), step)
-            now = max(now, step.instant)
+            target, before, now = step.transition.target, now, max(now, step.instant)
             yield now
+            if target not in self.due and target not in self.passing:
+                # The document as it is then is the dear part, and nothing happens to it any more.
+                return
+            moved = self._step(self._metered(life, before, step.instant), step)
             if moved is None:
                 return
             life = moved

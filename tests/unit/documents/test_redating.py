@@ -11,7 +11,7 @@ from fakeserver.documents.draws import Column, Draw
 from fakeserver.documents.keys import itself
 from fakeserver.documents.order import newest_first
 from fakeserver.documents.redating import find_dates, may_be_dated, redate
-from fakeserver.documents.seeded import Pin, Seeded
+from fakeserver.documents.seeded import FIRST, Pin, Seeded
 from fakeserver.instants import SECOND, at, naive
 from tests.support.asgi import EPOCH
 
@@ -55,6 +55,22 @@ def source(epoch: int = EPOCH) -> Seeded:
         vocabularies={},
         pins=pins,
     )
+
+
+def test_who_reads_a_document_again_does_not_draw_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is read of it: it is drawn once, and once more to find its dates for other epochs."""
+    drawn: list[int] = []
+
+    def counted(draw: Draw) -> dict[str, Any]:
+        drawn.append(draw.ordinal)
+        return make(draw)
+
+    monkeypatch.setattr(origin := source(), "_make", counted)
+    for seeded in (origin, origin.dated(OTHER)):
+        for _ in range(2):
+            assert seeded.document(5)["id"] == seeded.place(5)[1]
+            assert orjson.loads(seeded.body(FIRST + 5)) == seeded.document(5)
+    assert drawn == [5, 5]
 
 
 def look(seeded: Seeded) -> list[Any]:
