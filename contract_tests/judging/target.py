@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-import yaml
 
 from contract_tests.promises import BY_SLUG
 from contract_tests.promises.form import Listing, Promises
 from contract_tests.sending.security import Security
+from contract_tests.yaml_files import read_yaml
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -51,7 +51,7 @@ def target(slug: str) -> Target:
 
 def target_of(promises: Promises) -> Target:
     """The target of these promises. Of the spec only the operations that they are about are read."""
-    document = yaml.safe_load(promises.spec.read_text(encoding="utf-8"))
+    document = read_yaml(promises.spec)
     operations = [operation_of(document, name) for name in promises.operations]
     validators = {
         (operation["operationId"], status): jsonschema_rs.Draft202012Validator(

@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from contract_tests.judging.probes import Plan
 from contract_tests.laws import OURS, laws_for
+from contract_tests.yaml_files import read_yaml
 
 CALLERS = frozenset({"tenancy.apart"} | {name for name in OURS if name.startswith("colleagues.")})
 """The laws between callers. Whoever gives a second token wants them asked, whatever a plan has room for: each token
@@ -88,7 +87,7 @@ PLAN = Path(__file__).with_name("plan.yaml")
 @cache
 def plans() -> dict[str, dict[str, Any]]:
     """Profile → provider → probes, or nothing where no plan was made."""
-    return yaml.safe_load(PLAN.read_text(encoding="utf-8")) if PLAN.exists() else {}
+    return read_yaml(PLAN) if PLAN.exists() else {}
 
 
 def read_plan(slug: str, profile: str, further: int = 0) -> Plan | None:

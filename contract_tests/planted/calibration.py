@@ -15,8 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-import yaml
-
 from contract_tests.planted.matrix import (
     CALIBRATION,
     PLANTED,
@@ -28,6 +26,7 @@ from contract_tests.planted.matrix import (
 )
 from contract_tests.planted.planning import PROFILES, SIZE, plan_for, prices_of
 from contract_tests.promises import BY_SLUG
+from contract_tests.yaml_files import read_yaml
 
 COMMAND = "python -m contract_tests.planted.calibration"
 SPLITS = 20
@@ -71,7 +70,7 @@ def calibrate(slug: str, profile: str, kills: Kills, prices: Counter[str]) -> di
 def main(slugs: Sequence[str]) -> int:
     made: dict[str, dict[str, Any]] = {profile: {} for profile in PROFILES}
     if slugs and CALIBRATION.exists():
-        made |= yaml.safe_load(CALIBRATION.read_text(encoding="utf-8"))
+        made |= read_yaml(CALIBRATION)
     measured: Mapping[str, Kills] = read_matrix(PLANTED)
     for slug in slugs or BY_SLUG:
         if slug not in measured:

@@ -12,6 +12,7 @@ import yaml
 
 from contract_tests.laws.plan import CALLERS, MIXED, PLAN
 from contract_tests.planted.bug import Bug
+from contract_tests.yaml_files import read_yaml
 
 Kills = Mapping[str, frozenset[str]]
 """Bug → the probes that convict it, as `law:probe`."""
@@ -77,7 +78,7 @@ def write_measured(path: Path, made: Any, command: str) -> None:
 @cache
 def read_matrix(path: Path) -> Mapping[str, Kills]:
     """Provider → bug → the probes that convict it; nothing where none was measured."""
-    told: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    told: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
     return {
         slug: {
             bug: frozenset(of_provider["probes"][each] for each in numbers(str(text)))
@@ -90,7 +91,7 @@ def read_matrix(path: Path) -> Mapping[str, Kills]:
 @cache
 def read_shares(path: Path) -> Mapping[tuple[str, str], Mapping[str, float]]:
     """Profile and provider → planted bug → the share of plans made without it that catch it, where that is not all."""
-    told: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    told: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
     return {
         (profile, slug): of_provider["shares"]
         for profile, providers in told.items()

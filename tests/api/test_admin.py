@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
+from contract_tests.yaml_files import LOADER, read_yaml
 from fakeserver.admin import reading
 from fakeserver.admin.api import Admin
 from fakeserver.admin.contract import PATH as CONTRACT
@@ -29,7 +30,7 @@ from tests.support.soak import examples
 
 Node = dict[str, Any]
 
-SPEC: Node = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
+SPEC: Node = read_yaml(CONTRACT)
 PLACES = ("", "suite-1")
 BODY_CALLS = (
     ("PUT", "/documents/prime/main"),
@@ -129,7 +130,7 @@ def test_contract_describes_every_route(app: App) -> None:
 def test_contract_is_served(app: App) -> None:
     """The server hands out the contract that it is held against."""
     reply = held("GET", "/openapi.yaml", admin(app, "GET", "/openapi.yaml"))
-    assert yaml.safe_load(reply.body) == SPEC
+    assert yaml.load(reply.body, Loader=LOADER) == SPEC
 
 
 @pytest.mark.parametrize("ns", PLACES)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from contract_tests.yaml_files import read_yaml
 from tests.support.asgi import ROOT, SLUGS, SPECS, Row
 from tests.support.command import environment
 from tests.support.server import Live
@@ -122,7 +122,7 @@ def objects(node: Any, place: str = "") -> Iterator[tuple[str, Row]]:
 def test_free_form_objects_say_so(name: str) -> None:
     """An object without members of its own says what it may hold, since generators take silence for nothing. A
     parameter in JSON is written as text, whatever its schema."""
-    document = yaml.safe_load(SPEC_FILES[name].read_text(encoding="utf-8"))
+    document = read_yaml(SPEC_FILES[name])
     says = {"properties", "additionalProperties", "patternProperties", "oneOf", "anyOf", "allOf"}
     found = dict(objects(document))
     assert found

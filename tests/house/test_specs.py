@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
+from tests.support.asgi import SPECS
 from tests.support.redocly import lint
 
 Node = dict[str, Any]
@@ -375,14 +375,6 @@ PAGE_EXAMPLES: dict[tuple[str, str], str] = {
 }
 
 # Reading a spec.
-
-
-def _load(slug: str) -> Node:
-    loaded: Node = yaml.safe_load((ROOT / "openapi" / f"{slug}.yaml").read_text(encoding="utf-8"))
-    return loaded
-
-
-SPECS = {slug: _load(slug) for slug in SLUGS}
 
 
 def resolved(slug: str, node: Node) -> Node:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import yaml
-
+from contract_tests.yaml_files import read_yaml
 from fakeserver.documents.collection import Collection
 from fakeserver.instants import instant
 from fakeserver.pipeline.service import Service
@@ -41,7 +40,7 @@ ROWS = {
     "superserve": "SandboxResponse",
 }
 """The names of the schemas of documents."""
-SPECS: dict[str, Row] = {slug: yaml.safe_load((ROOT / "openapi" / f"{slug}.yaml").read_text()) for slug in SLUGS}
+SPECS: dict[str, Row] = {slug: read_yaml(ROOT / "openapi" / f"{slug}.yaml") for slug in SLUGS}
 
 runner = asyncio.Runner(loop_factory=UnhurriedLoop)
 atexit.register(runner.close)

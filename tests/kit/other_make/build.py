@@ -13,6 +13,7 @@ import yaml
 
 HERE = Path(__file__).parent
 SLUGS = ("dreadnode", "instavm", "prime", "superserve")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ class Bug:
     """Why nobody who only reads, with three callers, can see it on this data; empty where it can be seen."""
 
 
+@cache
 def entries(file: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load((HERE / file).read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = yaml.load((HERE / file).read_text(encoding="utf-8"), Loader=LOADER)
     return found
 
 
