@@ -31,6 +31,8 @@ MANY_READS = 4
 """Of a world between two looks, so that a lease is worth it."""
 RENEW_SECONDS = 5.0
 """Until a lease is given up that nobody may need any longer; a world that is still read gets another."""
+MANY_WAITING, GATHER_SECONDS = 4, 0.0005
+"""Of a look that so many shared, how long the next one waits for more."""
 SETTLE_SECONDS = 0.01
 """Between two looks whether others have given up their leases."""
 
@@ -59,6 +61,8 @@ class Checking:
         self._ready: list[GoOn] = []
         self._deferred: list[tuple[Look, float]] = []
         """Looks during a change, which has to be over before they can be followed."""
+        self._crowd = 0
+        """How many shared the last look."""
         self._looking: asyncio.Task[None] | None = None
         self._is_granting = False
         self._reads: Counter[str] = Counter()
@@ -115,7 +119,11 @@ class Checking:
 
     async def _look_for_all(self) -> None:
         while self._waiting:
+            if self._crowd >= MANY_WAITING:
+                # Those that were answered together come back together.
+                await asyncio.sleep(GATHER_SECONDS)
             waiting, self._waiting = self._waiting, []
+            self._crowd = len(waiting)
             try:
                 await self.look()
             except Unavailable as error:

@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -50,6 +50,8 @@ class Turn:
     done: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
+    seen: set[str] = field(default_factory=set)
+    """The worlds that it was about, beside the one at the root."""
 
     async def take(self) -> None:
         try:
@@ -84,8 +86,6 @@ class Keeper:
         self.shared = share(store, self._tell_readable)
         self._queue: deque[Turn] = deque()
         self._runner: asyncio.Task[None] | None = None
-        self._seen: set[str] = set()
-        """Worlds that somebody has asked for in this batch."""
         self._telling: set[asyncio.Task[None]] = set()
         self._acts: list[Act] = []
         self._undone: list[Callable[[], None]] = []
@@ -192,23 +192,15 @@ class Keeper:
                 self._tell(batch)
 
     def _tell(self, batch: Sequence[Turn]) -> None:
-        """Let those go on whose turns are kept, once nobody goes by how the worlds were before."""
-        settling = self.shared.settling({"", *self._seen})
-        if settling is None:
-            for turn in batch:
+        """Let those go on whose turns are kept, once nobody goes by how their worlds were before."""
+        for turn in batch:
+            settling = self.shared.settling({"", *turn.seen})
+            if settling is None:
                 turn.tell()
-            return
-
-        async def tell_then() -> None:
-            try:
-                await settling
-            finally:
-                for turn in batch:
-                    turn.tell()
-
-        task = asyncio.create_task(tell_then())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+            else:
+                task = asyncio.create_task(tell_behind(settling, turn))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
 
     def _waiting(self) -> list[Turn]:
         waiting = [*self._queue]
@@ -222,7 +214,6 @@ class Keeper:
         change, touched, kept = await self._begin(), set[World](), False
         self.worlds.is_turn = True
         self._acts, self._undone = [], []
-        self._seen.clear()
         try:
             await self._renew()
             self._collect(touched)
@@ -232,7 +223,7 @@ class Keeper:
                 turn = self._queue.popleft()
                 batch.append(turn)
                 await turn.take()
-                self._collect(touched)
+                turn.seen = self._collect(touched)
             if self._acts:
                 await self.shared.commit(change, partial(commit, change, self._acts))
                 self.trouble = None
@@ -282,10 +273,11 @@ class Keeper:
 
     # What is kept of a turn
 
-    def _collect(self, touched: set[World]) -> None:
-        """Note what has happened to the worlds that were used."""
+    def _collect(self, touched: set[World]) -> set[str]:
+        """Note what has happened to the worlds that were used, whose names these are."""
         worlds, at = self.worlds, self._wall()
-        for name in worlds.to_drop:
+        dropped = {*worlds.to_drop}
+        for name in dropped:
             self.act(partial(drop, name, at))
         worlds.to_drop.clear()
         for name, new in worlds.new.items():
@@ -293,7 +285,6 @@ class Keeper:
         worlds.new.clear()
         used = {worlds.root: None, **worlds.used}
         worlds.used.clear()
-        self._seen |= {world.name for world in used}
         for world in used:
             ledger = worlds.ledgers.get(world)
             taken = None if ledger is None else ledger.take()
@@ -305,6 +296,7 @@ class Keeper:
             if taken.anew and ledger is not None:
                 worlds.attend(world, ledger)
                 worlds.rows[world.name] = 0
+        return dropped | {world.name for world in used}
 
     # Snapshots in the place of rows
 
@@ -334,6 +326,13 @@ class Keeper:
     def close(self) -> None:
         self.shared.end()
         self.store.close()
+
+
+async def tell_behind(settling: Awaitable[None], turn: Turn) -> None:
+    try:
+        await settling
+    finally:
+        turn.tell()
 
 
 def share(store: Store, failed: Callable[[Unavailable | None], None]) -> Shared:
