@@ -41,6 +41,7 @@ LEAST_MUTANTS = 0.95
 law may rely on."""
 MOST_LINES = 60
 """Failures that the page names per part."""
+CRASHES = ("tests/api/test_stores_crash.py", "tests/api/test_stores_cuts.py")
 CHUNK = 4
 """Units that a process takes at a time."""
 
@@ -200,20 +201,38 @@ def random_tests(plan: Plan) -> Result:
     """All hostile requests, and the properties with more examples, drawn from the seed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", str(plan.jobs), "-m", "soak or hypothesis"]
-        subprocess.run(
-            [*command, f"--hypothesis-seed={plan.seed}", f"--junit-xml={report}", "-p", "no:cacheprovider"],
-            cwd=ROOT,
-            env={**os.environ, "FAKESERVER_EXAMPLES": str(plan.examples)},
-            stdout=sys.stderr,
-            check=False,
-        )
-        return of_tests(report.read_text(encoding="utf-8") if report.exists() else "", plan.examples)
+        ignored = [f"--ignore={path}" for path in CRASHES]
+        run_tests(plan, report, "-m", "soak or hypothesis", *ignored)
+        told = f"with {plan.examples} times the usual examples"
+        return of_tests(read_report(report), "hostile requests and random examples", told)
 
 
-def of_tests(junit: str, examples: int) -> Result:
+def crashes(plan: Plan) -> Result:
+    """Servers of a store that are killed while they write, and logs that are cut off behind each frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        run_tests(plan, report, "-m", "soak", *CRASHES)
+        told = "10,000 cuts through a log, and 200 kills of a server with eight writers for each store"
+        return of_tests(read_report(report), "crashes of stores", told)
+
+
+def run_tests(plan: Plan, report: Path, *which: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(plan.jobs), "-p", "no:cacheprovider", *which]
+    subprocess.run(
+        [*command, f"--hypothesis-seed={plan.seed}", f"--junit-xml={report}"],
+        cwd=ROOT,
+        env={**os.environ, "FAKESERVER_EXAMPLES": str(plan.examples)},
+        stdout=sys.stderr,
+        check=False,
+    )
+
+
+def read_report(report: Path) -> str:
+    return report.read_text(encoding="utf-8") if report.exists() else ""
+
+
+def of_tests(junit: str, part: str, told: str) -> Result:
     """The result that pytest's report tells; without a report nothing passed."""
-    part = "hostile requests and random examples"
     if not junit:
         return Result(part, 0, "the tests did not run", False)
     cases = list(ElementTree.fromstring(junit).iter("testcase"))
@@ -222,7 +241,7 @@ def of_tests(junit: str, examples: int) -> Result:
         for case in cases
         if case.find("failure") is not None or case.find("error") is not None
     )
-    sentence = f"{len(failures)} tests failed, with {examples} times the usual examples"
+    sentence = f"{len(failures)} tests failed, {told}"
     return Result(part, len(cases), sentence, bool(cases) and not failures, failures)
 
 
@@ -233,6 +252,7 @@ PARTS: Mapping[str, Callable[[Plan], Result]] = {
     "other-bugs": other_bugs,
     "other-answers": other_answers,
     "tests": random_tests,
+    "crashes": crashes,
 }
 
 

@@ -300,10 +300,15 @@ class Keeper:
 
     # Snapshots in the place of rows
 
+    @property
+    def compacting(self) -> bool:
+        """Whether a world is being written down."""
+        return self._compacting is not None and not self._compacting.done()
+
     def _compact_one(self) -> None:
         """Begin to write a world down whose log has become long; it is as the store has it."""
         worlds = self.worlds
-        if self._compacting is not None and not self._compacting.done():
+        if self.compacting:
             return
         for name, rows in worlds.rows.items():
             outdated = name in worlds.outdated and rows > 0

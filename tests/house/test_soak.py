@@ -88,11 +88,11 @@ def test_processes_judge_what_this_one_would() -> None:
 
 def test_tests_count_as_pytest_tells() -> None:
     """Failures and errors are named; a report without a test, or none at all, passes nothing."""
-    result = of_tests(JUNIT, 20)
+    result = of_tests(JUNIT, "tests", "told")
     assert (result.tried, result.passed, result.failures) == (4, False, ("a.bad", "b.worse"))
-    assert not of_tests("", 20).passed
-    assert not of_tests("<testsuites/>", 20).passed
-    assert of_tests('<testsuites><testcase classname="a" name="good"/></testsuites>', 20).passed
+    assert not of_tests("", "tests", "told").passed
+    assert not of_tests("<testsuites/>", "tests", "told").passed
+    assert of_tests('<testsuites><testcase classname="a" name="good"/></testsuites>', "tests", "told").passed
 
 
 def test_the_page_says_what_was_judged() -> None:
