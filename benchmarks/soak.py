@@ -1,7 +1,8 @@
 """`python -m benchmarks.soak`: what counts in thousands, and too long for every change; the result is SOAK.md.
 
 Every planted bug and every mechanical mutant is judged by the laws, correct servers are judged for false alarms under
-every seed, and the tests run that a usual run leaves out: all hostile requests, and many more random examples.
+every seed, several servers of one store are asked by many clients at the same time, and the tests run that a usual run
+leaves out: all hostile requests, and many more random examples.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree
 
+from benchmarks import consistency
 from benchmarks.machine import HERE, Machine, describe
 from contract_tests.planted import BUGS, false_alarms, mutants
 from contract_tests.planted.__main__ import by_laws, by_laws_with_known_ids, by_must
@@ -30,6 +32,7 @@ from contract_tests.promises import BY_SLUG
 from tests.kit.other_make import measure
 from tests.kit.other_make.build import Build
 from tests.kit.other_make.trial import TOKENS
+from tests.support import postgresql
 
 ROOT = HERE.parent
 DRAFT = ROOT / "build" / "benchmarks"
@@ -42,6 +45,8 @@ law may rely on."""
 MOST_LINES = 60
 """Failures that the page names per part."""
 CRASHES = ("tests/api/test_stores_crash.py", "tests/api/test_stores_cuts.py")
+OUTAGE_SECONDS = 2.0
+"""That a database is away."""
 CHUNK = 4
 """Units that a process takes at a time."""
 
@@ -245,12 +250,41 @@ def of_tests(junit: str, part: str, told: str) -> Result:
     return Result(part, len(cases), sentence, bool(cases) and not failures, failures)
 
 
+def consistent(plan: Plan) -> Result:
+    """Several servers of one file of SQLite, which must be like one."""
+    outcome = consistency.run(operations=consistency.OPERATIONS // plan.every, slugs=plan.providers, seed=plan.seed)
+    return of_consistency("three servers of SQLite", outcome)
+
+
+def consistent_through_outages(plan: Plan) -> Result:
+    """The same of PostgreSQL, which ends twice meanwhile."""
+    part, reason = "three servers of PostgreSQL, which ends twice", postgresql.why_not()
+    if reason is not None:
+        return Result(part, 0, f"not tried: {reason}", False)
+    with postgresql.running(fsync="on") as database:
+
+        def end() -> None:
+            database.stop()
+            time.sleep(OUTAGE_SECONDS)
+            database.start()
+
+        count = consistency.OPERATIONS // plan.every
+        outcome = consistency.run(database.url(), operations=count, slugs=plan.providers, seed=plan.seed, outage=end)
+    return of_consistency(part, outcome)
+
+
+def of_consistency(part: str, outcome: consistency.Outcome) -> Result:
+    return Result(part, outcome.operations, outcome.sentence, not outcome.wrong, outcome.wrong)
+
+
 PARTS: Mapping[str, Callable[[Plan], Result]] = {
     "bugs": planted,
     "mutants": mechanical,
     "alarms": correct,
     "other-bugs": other_bugs,
     "other-answers": other_answers,
+    "consistency": consistent,
+    "outages": consistent_through_outages,
     "tests": random_tests,
     "crashes": crashes,
 }

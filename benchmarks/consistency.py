@@ -1,0 +1,174 @@
+"""`python -m benchmarks.consistency`: are several servers of one store, behind a balancer, like one?
+
+Clients ask them at the same time, and a judge looks for an order of all operations of a world that explains every
+answer. Then the journal must have every request, and all servers the same world, byte for byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.lives import PROVIDERS
+from tests.support.replicas.clients import (
+    Client,
+    Shared,
+    begin,
+    compare_snapshots,
+    count_journal,
+    look_at_everything,
+)
+from tests.support.replicas.order import judge, judge_parts
+from tests.support.replicas.servers import Replicas, replicas
+
+OPERATIONS, REPLICAS, CLIENTS = 1_000_000, 3, 16
+OF_A_WORLD = 2_000
+"""Operations, until another world is begun."""
+MOST_WRONG = 3
+"""Worlds that are wrong, until it is no use to go on."""
+MOST_TOLD = 4_000
+"""Characters of what is wrong with one."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many operations of how many worlds were judged, of how many nobody knows the end, what is wrong with worlds,
+    and the seconds that the servers were asked for and that the judge took."""
+
+    operations: int
+    worlds: int
+    lost: int
+    wrong: tuple[str, ...]
+    asked_seconds: float
+    judged_seconds: float
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.operations:,} operations in {self.worlds} worlds, {self.lost:,} of them with an unknown end: "
+            f"{len(self.wrong)} worlds wrong ({self.asked_seconds:.0f} s asked, {self.judged_seconds:.0f} s judged)"
+        )
+
+
+class Countdown:
+    """True so many times, for all threads together; `events` are what happens when so many are left."""
+
+    def __init__(self, count: int, events: Mapping[int, Callable[[], None]]) -> None:
+        self._left = count
+        self._events = events
+        self._lock = threading.Lock()
+        self.happening: list[threading.Thread] = []
+
+    def __call__(self) -> bool:
+        with self._lock:
+            self._left -= 1
+            if self._left in self._events:
+                self.happening.append(threading.Thread(target=self._events[self._left]))
+                self.happening[-1].start()
+            return self._left >= 0
+
+
+def live(
+    found: Replicas,
+    ns: str,
+    count: int,
+    clients: int,
+    slugs: Sequence[str],
+    seed: int,
+    events: Mapping[int, Callable[[], None]],
+) -> Shared:
+    """A world of which so many clients ask so much in all, at the same time."""
+    shared = begin(found.port, ns, slugs, seed)
+    more = Countdown(count, events)
+    threads = [Client(number, found.port, shared, seed, more) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for each in [*threads, *more.happening]:
+        each.join()
+    found.wait_until_well()
+    return shared
+
+
+def wrongs_of(shared: Shared) -> Iterator[str]:
+    """What is wrong with the history of a world."""
+    history = shared.history
+    yield from history.wrong
+    verdict = judge(history.operations, history.start)
+    if not verdict.holds:
+        yield str(verdict)
+        parts = judge_parts(history.operations, history.start)
+        yield from (f"by itself, {part}: {found}" for part, found in parts if not found.holds)
+
+
+def run(
+    store: str | None = None,
+    *,
+    operations: int = OPERATIONS,
+    count: int = REPLICAS,
+    clients: int = CLIENTS,
+    slugs: Sequence[str] = tuple(PROVIDERS),
+    seed: int = 0,
+    outage: Callable[[], None] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """So many operations, a world after the other; by default of a file of SQLite. Where there is an `outage`, it
+    happens twice."""
+    wrong: list[str] = []
+    done = worlds = lost = 0
+    asked = judged = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        url = store or f"sqlite:{folder}/worlds.db"
+        only = [flag for slug in slugs for flag in ("--only", slug)] if len(slugs) < len(PROVIDERS) else []
+        with replicas(Path(folder), url, count, *only) as found:
+            while done < operations and len(wrong) < MOST_WRONG:
+                ns, size = f"w{seed}-{worlds}", min(OF_A_WORLD, operations - done)
+                # In the middle of the first world, and of one in the middle.
+                is_hit = outage is not None and (worlds == 0 or done <= operations // 2 < done + size)
+                events = {size // 2: outage} if outage is not None and is_hit else {}
+                began = time.monotonic()
+                shared = live(found, ns, size, clients, slugs, seed + worlds, events)
+                told = [*look_at_everything(found.port, shared)]
+                told += compare_snapshots(found.ports, shared)
+                # What a server had not told yet of its journal is lost where a write could not be kept.
+                told += [] if is_hit else count_journal(found.port, shared)
+                between = time.monotonic()
+                told += wrongs_of(shared)
+                ended = time.monotonic()
+                wrong += [f"{ns}: " + "\n".join(told)[:MOST_TOLD]] if told else []
+                asked, judged = asked + between - began, judged + ended - between
+                done, worlds = done + size, worlds + 1
+                lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown
+                tell(f"{done:,} operations, {len(wrong)} worlds wrong")
+    return Outcome(done, worlds, lost, tuple(wrong), asked, judged)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.consistency", description="Servers of one store.")
+    parser.add_argument("--operations", type=int, default=OPERATIONS, help=f"in all (default: {OPERATIONS})")
+    parser.add_argument("--replicas", type=int, default=REPLICAS, help=f"servers (default: {REPLICAS})")
+    parser.add_argument("--clients", type=int, default=CLIENTS, help=f"at the same time (default: {CLIENTS})")
+    parser.add_argument("--store", metavar="URL", help="a new one (default: a file of SQLite)")
+    parser.add_argument("--provider", choices=[*PROVIDERS], action="append", help="only this one; may be repeated")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    outcome = run(
+        given.store,
+        operations=given.operations,
+        count=given.replicas,
+        clients=given.clients,
+        slugs=tuple(given.provider or PROVIDERS),
+        seed=given.seed,
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(*outcome.wrong, outcome.sentence, sep="\n")
+    return 1 if outcome.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
