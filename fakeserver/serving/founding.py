@@ -19,6 +19,14 @@ from fakeserver.stores.urls import open_store
 
 NOTE = "foundation"
 WAIT_SECONDS = 5.0
+FLAGS = {
+    "seed": "--seed",
+    "size": "--size",
+    "epoch": "--epoch",
+    "live": "--clock",
+    "rate_limits": "--no-rate-limits",
+}
+"""By what of a foundation each flag says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +139,10 @@ def lay_foundation(store: Store, settings: Settings, services: Mapping[str, Serv
             f"the store {store.name} was begun with other providers or fixtures: {', '.join(others)} (--only, "
             "--fixtures, --locale)"
         )
-    if replace(found, began=0) != replace(wanted, began=0):
-        raise StoreError(f"the store {store.name} was begun by another server at the same time, with other settings")
+    other = [flag for name, flag in FLAGS.items() if getattr(found, name) != getattr(wanted, name)]
+    if other:
+        told = f"the store {store.name} was begun by another server at the same time, with another {', '.join(other)}"
+        raise StoreError(told)
     return replace(settings, began=found.began)
 
 

@@ -22,7 +22,7 @@ from fakeserver.cli import main
 from fakeserver.serving import keeping, stored_worlds, telling
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.sqlite import SQLiteStore
-from fakeserver.stores.store import Kept, Unavailable
+from fakeserver.stores.store import Kept, StoreError, Unavailable
 from tests.support.admin import FREEZE
 from tests.support.asgi import PATHS, SLUGS
 from tests.support.postgresql import PostgreSQL
@@ -431,6 +431,19 @@ def test_what_differs_from_a_store_is_refused_by_its_name(path: Path, flags: lis
     assert (code, told.count("\n")) == (2, 1)
     assert named in told
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [({"seed": 8}, "--seed"), ({"size": 21}, "--size"), ({"rate_limits": True}, "--no-rate-limits")],
+)
+def test_of_two_servers_that_begin_a_store_one_is_refused_by_what_differs(
+    path: Path, setting: dict[str, Any], named: str
+) -> None:
+    """Both have found it new, so neither could be told before."""
+    stored_app(path).store.close()
+    with pytest.raises(StoreError, match=named):
+        stored_app(path, **setting)
 
 
 def test_other_fixtures_than_a_store_began_with_are_refused_by_their_provider(path: Path, tmp_path: Path) -> None:
