@@ -1,4 +1,4 @@
-# The server as an image: `docker build --target slim .`, or `full` with commands and certificates.
+# The server as an image: `docker build --target slim .`, or `full` with commands, certificates and PostgreSQL.
 # It needs no root, no shell and no place to write; docs/containers.md says how it is run.
 ARG PYTHON=3.13
 
@@ -16,7 +16,7 @@ FROM source AS build-slim
 RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[fast]'
 
 FROM source AS build-full
-RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,fast]'
+RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,postgres,fast]'
 
 FROM python:${PYTHON}-slim AS runtime
 ENV PATH=/opt/fakeserver/bin:$PATH PYTHONDONTWRITEBYTECODE=1 HOME=/nonexistent

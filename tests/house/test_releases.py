@@ -48,7 +48,7 @@ def test_the_image_steps_are_found(release: Any, tmp_path: Path, monkeypatch: py
     steps: list[tuple[str, ...]] = []
     monkeypatch.setattr(release, "run", lambda *command, **how: steps.append((*map(str, command),)))
     monkeypatch.setattr(release, "try_read_only", lambda *given: None)
-    for target, wanted in (("slim", "'.[fast]'"), ("full", "'.[commands,intercept,fast]'")):
+    for target, wanted in (("slim", "'.[fast]'"), ("full", "'.[commands,intercept,postgres,fast]'")):
         folder = tmp_path / target
         steps.clear()
         release.try_image(Path(sys.executable), target, folder)
