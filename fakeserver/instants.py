@@ -11,8 +11,9 @@ SECOND = 1_000_000
 EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 ORDINAL_1970 = EPOCH_1970.toordinal()
 DAY = 86_400
-MINUTES = tuple(f"{hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60))
-"""Of a day, in front of their seconds: a document has half a dozen dates, and numbers are the dear part of each."""
+TWO = tuple(f"{number:02d}" for number in range(60))
+"""Hours, minutes and seconds as they are written: a document has half a dozen dates, and numbers are the dear part of
+each."""
 MAX_DAYS = 4_096
 """Days whose dates are kept at hand."""
 FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
@@ -30,7 +31,8 @@ def naive(instant: int, *, digits: int = 0) -> str:
         instant = min(max(instant, FIRST_INSTANT), LAST_INSTANT)
     seconds, fraction = divmod(instant, SECOND)
     days, seconds = divmod(seconds, DAY)
-    text = f"{_day(days)}{MINUTES[seconds // 60]}{seconds % 60:02d}"
+    minutes, seconds = divmod(seconds, 60)
+    text = f"{_day(days)}{TWO[minutes // 60]}:{TWO[minutes % 60]}:{TWO[seconds]}"
     if digits == 6:
         return f"{text}.{fraction:06d}"
     return f"{text}.{fraction:06d}"[: digits - 6] if digits else text

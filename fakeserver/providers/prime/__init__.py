@@ -176,10 +176,11 @@ def make(draw: Draw) -> Document:
     age = (now - created) // SECOND
     waiting = status in ("PENDING", "PROVISIONING")
     started = None if waiting else created + min(age, draw.between("boot", 2, 60)) * SECOND
-    longer = [each for each in TIMEOUTS if status != "RUNNING" or each * 60 > age]
+    longer = [each for each in TIMEOUTS if each * 60 > age] if status == "RUNNING" else TIMEOUTS
     timeout = draw.pick("timeout", longer or TIMEOUTS[-1:])
     ran = 0 if started is None else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
-    ended = None if started is None else started + ran * SECOND
+    started_at = None if started is None else at(started)
+    created_at = at(created)
     error_type, error_message, error_code = (
         FAILURES[draw.below("failure", len(FAILURES))] if status == "ERROR" else (None,) * 3
     )
@@ -195,9 +196,9 @@ def make(draw: Draw) -> Document:
         "environmentVars": draw.pick("env", GPU_VARIABLES if gpu else VARIABLES),
         "advancedConfigs": draw.pick("advanced", ({"shm_size_gb": 8}, None) if gpu else ({}, None, None)),
         "labels": labels,
-        "createdAt": at(created),
-        "updatedAt": at(started or created),
-        "startedAt": None if started is None else at(started),
+        "createdAt": created_at,
+        "updatedAt": started_at or created_at,
+        "startedAt": started_at,
         "terminatedAt": None,
         "userId": draw.column("userId"),
         "teamId": draw.column("teamId"),
@@ -209,9 +210,9 @@ def make(draw: Draw) -> Document:
         "registryCredentialsId": draw.letters("registry", 16) if draw.chance("private", 10) else None,
     }
     if status in ("TERMINATED", "ERROR", "PAUSED"):
-        document["updatedAt"] = at(ended or created)
+        document["updatedAt"] = created_at if started is None else at(started + ran * SECOND)
     if status == "TERMINATED":
-        document |= {"terminatedAt": at(ended or created), "exitCode": draw.pick("exit", (0, 0, 0, None, 1))}
+        document |= {"terminatedAt": document["updatedAt"], "exitCode": draw.pick("exit", (0, 0, 0, None, 1))}
         if ran == timeout * 60:
             document |= TIMED_OUT
         if labels == [] and draw.chance("early record", 15):
