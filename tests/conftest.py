@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fakeserver.commands import workers
+from fakeserver.spec import reader
 from tests.support.asgi import app_of
 from tests.support.postgresql import PostgreSQL, running
 from tests.support.server import Live, serving
 from tests.support.soak import FACTOR, examples
+from tests.support.texts import Texts
 
 # The same examples in every run: a gate must not fail one time in four. And a shared machine is slow at times: how
 # long an example takes says nothing about the fake. Only a soak, which says its seed, looks for other examples.
@@ -28,6 +30,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
+
+reader._read = Texts().read  # Of every start of a server in this process.
 
 
 def pytest_collection_finish() -> None:

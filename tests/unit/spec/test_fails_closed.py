@@ -29,6 +29,7 @@ from fakeserver.spec import declared, parameters, reader, values
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
 from tests.support.asgi import EPOCH, ROOT, SPECS, Row
+from tests.support.texts import read_json
 from tests.unit.spec.operation_changes import (
     bodied,
     body_cases,
@@ -67,6 +68,12 @@ ORDINARY = (
 
 
 # Serving what was changed
+
+
+@pytest.fixture(autouse=True)
+def without_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand specs are written here as JSON, and most of reading one would be YAML."""
+    monkeypatch.setattr(reader, "_read", read_json)
 
 
 @cache
