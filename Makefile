@@ -23,6 +23,10 @@ serve: $(VENV)/.serve
 quick: $(VENV)/.dev
 	FAKESERVER_EXAMPLES=0.1 $(BIN)/python -m pytest -p no:schemathesis -n auto -q -m 'not slow and not soak' tests/unit tests/house tests/kit/laws tests/kit/judging $(ARGS)
 
+# Some images say that no compiled module is kept: each of the hundreds of processes that the tests start would compile
+# the server anew, and each worker the tests.
+quick test: export PYTHONDONTWRITEBYTECODE :=
+
 # The whole suite; with COVERAGE=1 it is measured, and fails where too few lines of the server or of the kit are run.
 test: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 ifdef COVERAGE
