@@ -15,7 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+from contract_tests.judging.session import Layer
 from contract_tests.outcome import Tier, Verdict
+from contract_tests.planted.layers import JUDGES
 from tests.kit.other_make.build import HERE, SLUGS, Bug, Build, alone, bugs, combination, variants
 from tests.kit.other_make.trial import TOKENS, try_build
 
@@ -46,9 +48,9 @@ class Found:
     """Why nothing could be said, if nothing could."""
 
 
-def judge(unit: Unit) -> Found:
+def judge(unit: Unit, layers: Sequence[Layer] = JUDGES) -> Found:
     """One build, judged in this process."""
-    trial = try_build(unit.build, profile=unit.profile, tokens=unit.tokens)
+    trial = try_build(unit.build, profile=unit.profile, tokens=unit.tokens, layers=layers)
 
     def told(verdict: Verdict, *tiers: Tier) -> tuple[str, ...]:
         return tuple(

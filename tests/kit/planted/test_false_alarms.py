@@ -23,11 +23,25 @@ WITH_ALL_CALLERS = 160
 SAMPLE = ((0, 11), (0, 26), (1, 12), (2, 13), (40, 14), (1_000, 22))
 
 
+def sample(slug: str, churn: float) -> Sequence[tuple[int, int]]:
+    """Every world at rest; of those that move each at one of two paces, and at the other for the next provider."""
+    if not churn:
+        return SAMPLE
+    return SAMPLE[([*BY_SLUG].index(slug) + CHURNS.index(churn)) % 2 :: 2]
+
+
+def test_every_world_rests_and_moves() -> None:
+    """No provider's world is left out of the sample."""
+    for slug in BY_SLUG:
+        moving = [each for churn in CHURNS if churn for each in sample(slug, churn)]
+        assert sorted(moving) == sorted(sample(slug, 0.0)) == sorted(SAMPLE)
+
+
 @pytest.mark.parametrize("churn", CHURNS)
 @pytest.mark.parametrize("slug", BY_SLUG)
 def test_a_correct_server_is_not_accused(slug: str, churn: float) -> None:
     """Small worlds and larger ones, resting and moving; `make false-alarms` has the whole table."""
-    for size, seed in SAMPLE:
+    for size, seed in sample(slug, churn):
         found = trial(slug, seed, size, churn)
         assert [(each.law, each.sentence) for each in found.accusations] == []
         assert found.requests <= WITH_ALL_CALLERS

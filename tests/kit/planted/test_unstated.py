@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
@@ -36,10 +37,10 @@ def within(function: str) -> list[Mutation]:
     return [each for each in mutants.everything() if each.function == function]
 
 
-@functools.cache
-def permitted(function: str) -> tuple[Bug, ...]:
-    placed = [mutants.place(each) for each in within(function)]
-    return tuple(each for each in placed if isinstance(each, Bug) and each.unstated)
+def permitted(silence: str) -> Iterator[Bug]:
+    """The mutants that this silence alone permits, the last of its function first; to find one takes seconds."""
+    placed = map(mutants.place, reversed(within(WHERE[silence])))
+    return (each for each in placed if isinstance(each, Bug) and each.unstated == (silence,))
 
 
 def reply(slug: str, *query: tuple[str, str]) -> Reply:
@@ -59,10 +60,11 @@ def test_every_silence_has_its_place() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("most", [1, pytest.param(None, marks=pytest.mark.soak)], ids=["one", "all"])
 @pytest.mark.parametrize("silence", WHERE)
-def test_every_silence_permits_a_mutant_that_no_page_convicts(silence: str) -> None:
+def test_every_silence_permits_a_mutant_that_no_page_convicts(silence: str, most: int | None) -> None:
     """A row that permits nothing would be dead; one that permits what a binding law convicts would hide a bug."""
-    found = [each for each in permitted(WHERE[silence]) if each.unstated == (silence,)]
+    found = list(islice(permitted(silence), most))
     assert found
     assert [(each.name, laws) for each in found if (laws := by_must(each, each.handler()))] == []
 
