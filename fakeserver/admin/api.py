@@ -26,7 +26,7 @@ from fakeserver.admin.responses import NOTHING, problem_response, respond, respo
 from fakeserver.arguments import near
 from fakeserver.commands.threads import carry_out
 from fakeserver.commands.waits import Waits
-from fakeserver.documents.changes import Change, ChangeError, Clear, Put
+from fakeserver.documents.changes import Change, ChangeError, Clear, FullError, Put
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.order import text_of
 from fakeserver.instants import at
@@ -157,6 +157,8 @@ class Admin:
         """Make changes of documents that were read before; those that no longer fit are a 409."""
         try:
             world_of(request).apply(provider, tenant, changes)
+        except FullError as error:
+            raise FakeProblem(503, error.detail, field="body") from error
         except ChangeError as error:
             raise FakeProblem(409, f"The documents were changed meanwhile: {error}", field="body") from error
         return Response(status_code=NOTHING)

@@ -14,6 +14,7 @@ from fakeserver.admin import bodies
 from fakeserver.admin.contract import refusal, refusal_of_fields
 from fakeserver.admin.part import Part
 from fakeserver.commands.ran import Key
+from fakeserver.documents.changes import FullError
 from fakeserver.documents.overlay import Check
 from fakeserver.documents.seeded import MAX_SIZE
 from fakeserver.faults.scripts import FaultRule
@@ -107,6 +108,10 @@ def read(value: Json, world: World, services: Mapping[str, Service]) -> World:
     snapshot.end()
     for name, part in new.parts.items():
         part.load(members[name], Serving(services))
+    try:
+        world.check_room(new.documents)
+    except FullError as error:
+        raise FakeProblem(503, error.detail, field="documents") from error
     if new.clock.aged or new.live:
         for service in services.values():
             new.check_ageing(service.provider)

@@ -20,6 +20,10 @@ class TakenError(ChangeError):
     """A document that must be new has the id of one that is there."""
 
 
+class FullError(ChangeError):
+    """No more documents may be written in a world."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """The document as it is from now on, in the place of the one that has its id; a new one if there is none.

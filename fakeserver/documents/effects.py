@@ -24,6 +24,11 @@ class Effects:
     documents: dict[str, tuple[int | None, Stored | None]] = field(default_factory=dict)
 
     @property
+    def more(self) -> int:
+        """How many documents there will be that were not there."""
+        return sum(rank is None and stored is not None for rank, stored in self.documents.values())
+
+    @property
     def stored(self) -> list[Stored]:
         return [stored for _, stored in self.documents.values() if stored is not None]
 

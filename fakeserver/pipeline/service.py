@@ -22,10 +22,11 @@ from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, mark, own_refusal
 from fakeserver.pipeline.hosts import Territory
 from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
+from fakeserver.pipeline.refusals import refusal_of_change
 from fakeserver.pipeline.repeats import Opening, Repeat, standing_of
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.pipeline.scenarios import Scenes
-from fakeserver.problems import FakeProblem, Json, Moved, Problem, conflict, internal
+from fakeserver.problems import FakeProblem, Json, Moved, Problem, internal
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
@@ -225,9 +226,7 @@ class Service:
 
     def answer_with(self, result: Result, progress: Progress) -> Answer:
         """A result as the provider sends it."""
-        body = result.body
-        if not isinstance(body, bytes):
-            body = encode_body(body)
+        body = result.body if isinstance(result.body, bytes) else encode_body(result.body)
         headers = {**self.provider.headers, **progress.reported, **(result.headers or {})}
         return Answer(result.status, body, headers, result.media_type or self.provider.media_type, job=result.job)
 
@@ -248,7 +247,7 @@ class Service:
                     raise
                 result = meaning.answer(asked, view)
             except ChangeError as error:
-                raise conflict(f"The change cannot be made: {error}") from error
+                raise refusal_of_change(error) from error
 
     def find_caller(self, keys: list[str], world: World) -> Caller | None:
         """Who the first known credential belongs to; where the world takes any, one that is nobody's is the admin's."""

@@ -76,6 +76,8 @@ class Settings:
     """When the store began that worlds are kept in; None without one."""
     namespace_ttl: int | None = None
     """Seconds after which a store drops a namespace that nobody has used; None is never."""
+    namespace_documents: int | None = None
+    """Documents that may be written in each namespace of a store; None is `MAX_WRITTEN`."""
     origins: tuple[str, ...] = ()
     """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 

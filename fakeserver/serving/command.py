@@ -37,6 +37,7 @@ STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
 MAX_WORKERS = 64
+MAX_DOCUMENTS = 10_000_000
 MAX_TTL = 10 * 366 * 86_400
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 MakeServer = Callable[[uvicorn.Config], uvicorn.Server]
@@ -66,6 +67,12 @@ def add_arguments(parser: Parser) -> None:
         type=integer(1, MAX_TTL),
         metavar="SECONDS",
         help="drop the store's namespaces unused for this long (default: never)",
+    )
+    parser.add_argument(
+        "--namespace-documents",
+        type=integer(1, MAX_DOCUMENTS),
+        metavar="N",
+        help="documents that may be written in each namespace of a store (default: 1000000)",
     )
 
 
@@ -179,6 +186,8 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     made = tokens.make_token() if token is None and not local else None
     if parsed.namespace_ttl is not None and parsed.store == MEMORY:
         parser.error("--namespace-ttl is for --store: in memory the namespaces that nobody has changed make room")
+    if parsed.namespace_documents is not None and parsed.store == MEMORY:
+        parser.error("--namespace-documents is for --store: in memory a namespace ends with its server")
     if parsed.workers > 1 and parsed.store == MEMORY:
         parser.error("--workers is for --store: in memory each would have worlds of its own, which writes part")
     if parsed.workers > 1 and sys.platform == "win32":
@@ -263,6 +272,7 @@ def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: st
         admin_token=admin_token,
         origins=tuple(getattr(parsed, "origin", ())),
         namespace_ttl=getattr(parsed, "namespace_ttl", None),
+        namespace_documents=getattr(parsed, "namespace_documents", None),
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from fakeserver.problems import Problem
+from fakeserver.stores import STORE_HEADER
 from fakeserver.stores.store import Unavailable
 
-STORE_HEADER = "X-Fakeserver-Store"
-"""Why an answer is not there: what is wrong with the store, in one word."""
 RETRY_SECONDS = 1
 
 

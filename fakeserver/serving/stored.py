@@ -30,6 +30,7 @@ from fakeserver.serving.refusing import unavailable
 from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall
 from fakeserver.serving.telling import Telling
 from fakeserver.stores.store import Store, Unavailable
+from fakeserver.worlds.documents import MAX_WRITTEN
 from fakeserver.worlds.ledger import Ledger, OutOfTurn
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import World
@@ -75,6 +76,7 @@ class StoredApp(App):
             shared=True,
             live=self.settings.live,
             rate_limits=self.settings.rate_limits,
+            most=self.settings.namespace_documents or MAX_WRITTEN,
         )
 
     def attend(self, world: World, ledger: Ledger) -> None:

@@ -24,6 +24,8 @@ from fakeserver.worlds.state import Served
 
 MAX_AGEING = 50_000
 """Documents that a moved clock may have to change; more would hold up the server for seconds."""
+MAX_WRITTEN = 1_000_000
+"""Documents that are written in a world of a store, unless the server is told otherwise."""
 MAX_LIVE = 5_000
 """Documents of a provider that a live clock may have to change: who asks first after a week waits for all of them."""
 
@@ -211,6 +213,11 @@ class Documents:
     def writes(self) -> int:
         """How many writes they have seen since they were seeded."""
         return sum(collection.writes for tenants in self._tenants.values() for collection in tenants.values())
+
+    @property
+    def written(self) -> int:
+        """How many are stored, over the seeded ones or beside them."""
+        return sum(collection.written for tenants in self._tenants.values() for collection in tenants.values())
 
     @property
     def changed(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from fakeserver.commands.guests import Guests
-from fakeserver.documents.changes import Change
+from fakeserver.documents.changes import Change, FullError
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Lifetimes
 from fakeserver.faults.scripts import FaultRule, Faults
@@ -62,7 +62,8 @@ class World:
     cursors are signed with, are its `parts`. It comes into being at its `epoch` (if none is given, that of the seeded
     documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch, and the clock
     runs by that of the `machine`. In a `live` one the seeded documents age by themselves. A `shared` one is kept
-    beyond its process, and other processes may have it too."""
+    beyond its process, and other processes may have it too. In one with a `most`, no more
+    documents may be written."""
 
     def __init__(
         self,
@@ -75,7 +76,9 @@ class World:
         shared: bool = False,
         live: bool = False,
         rate_limits: bool = True,
+        most: int | None = None,
     ) -> None:
+        self._most = most
         self._origin = seeded
         self._epoch = seeded.seeding.epoch if epoch is None else epoch
         self._wall = wall
@@ -198,6 +201,8 @@ class World:
         for (kind, tenant), made in changes.items():
             collection = self.collections(provider, kind, now)[tenant]
             pending.append((kind, collection, collection.effects_of(made, at)))
+        if self._most is not None and (more := sum(effects.more for _, _, effects in pending)):
+            self.check_room(self.documents, more)
         self.documents.write(provider, pending)
         if self.log is not None:
             self.log.write(provider.slug, at, changes)
@@ -208,6 +213,14 @@ class World:
         else:
             changed = (identity for _, _, effects in pending for identity in effects.documents)
             self._bury(provider, [each for each in changed if self.guests.holds(provider.slug, each)], now)
+
+    def check_room(self, documents: Documents, more: int = 0) -> None:
+        """Refuse documents, with so many that are to be written beside them, if they are too many for this world."""
+        if self._most is not None and documents.written + more > self._most:
+            raise FullError(
+                f"{documents.written} documents are written in this namespace, which may have {self._most}: "
+                "POST /__admin/reset takes them away, and --namespace-documents lets more in"
+            )
 
     def repeat(self, provider: Provider, at: int, changes: Mapping[tuple[str, str], Iterable[Change]]) -> None:
         """Make a write once more that was made `at` microseconds after the epoch, here or in another process."""
@@ -299,6 +312,7 @@ class World:
             shared=self._shared,
             live=self.live,
             rate_limits=self._rate_limits,
+            most=self._most,
         )
 
     def take_over(self, other: World) -> None:

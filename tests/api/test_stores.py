@@ -167,8 +167,8 @@ def test_what_a_store_has_worked_out_is_what_would_be_worked_out_anew(
     for hours in range(0, 60, 7):
         shown = []
         for world in (trusted, doubted):
-            if hours:
-                world.clock.advance(hours * 3_600 * 1_000_000)
+            # A live world may show what was so within the last second.
+            world.clock.advance((2 + hours * 3_600) * 1_000_000)
             kinds = [(each.provider, kind) for each in app.services.values() for kind in ("", *each.provider.kinds)]
             shown.append(
                 [
@@ -569,7 +569,33 @@ def test_namespaces_that_nobody_uses_are_dropped(place: str) -> None:
         assert "at the root" in one.names()
 
 
-def test_a_lifetime_is_for_a_store() -> None:
-    code, told = start("--namespace-ttl", "5")
+def test_a_namespace_has_so_many_documents_and_no_more(path: Path) -> None:
+    """Each says so in its dialect, on whichever server; what makes none goes on, and another namespace has room."""
+    with node(path, namespace_documents=2) as one, node(path, namespace_documents=2) as two:
+        made, _ = one.create("a", ns="a"), two.create("b", ns="a")
+        for at in (one, two):
+            refused = at.ask("prime", method="POST", body={"name": "c", "docker_image": "python:3.11"}, ns="a")
+            assert (refused.status_code, refused.headers["X-Fakeserver-Store"]) == (503, "namespace-full")
+            assert "2 documents" in refused.json()["detail"]
+            refused = at.ask("superserve", "/sandboxes", "POST", {"name": "box"}, ns="a")
+            assert (refused.status_code, "error" in refused.json()) == (503, True)
+            rows = accepted(at.admin("GET", "/documents/dreadnode/acme", ns="a"))
+            new = {**rows[0], "id": rows[0]["id"][:-1] + "0", "name": "new"}
+            refused = at.admin("POST", "/documents/dreadnode/acme", [new], ns="a")
+            assert (refused.status_code, refused.json()["field"]) == (503, "body")
+        accepted(two.ask("prime", f"/api/v1/sandbox/{made['id']}", "DELETE", ns="a"))
+        assert one.create("c", ns="b")["name"] == "c"
+        snapshot = json.loads(one.snapshot("a"))
+        accepted(one.admin("PUT", "/snapshot", snapshot, ns="b"))
+        accepted(one.admin("POST", "/reset", ns="a"))
+        assert two.create("d", ns="a")["name"] == "d"
+    with node(path, namespace_documents=1) as three:
+        refused = three.admin("PUT", "/snapshot", snapshot, ns="b")
+        assert (refused.status_code, refused.json()["field"]) == (503, "documents")
+
+
+@pytest.mark.parametrize("flag", ["--namespace-ttl", "--namespace-documents"])
+def test_what_is_for_the_namespaces_of_a_store_needs_one(flag: str) -> None:
+    code, told = start(flag, "5")
     assert (code, told.count("\n")) == (2, 1)
     assert "--store" in told

@@ -37,6 +37,7 @@ EXAMPLES = {
     "store": "sqlite:a folder/worlds.db",
     "workers": "3",
     "namespace_ttl": "60",
+    "namespace_documents": "50",
 }
 """For each flag of `serve`, what its variable may say, so that a new flag has to be one too."""
 SWITCHES = ("tls", "access_log", "watch", "no_rate_limits")
