@@ -33,6 +33,7 @@ from fakeserver.documents.states import (
     Transition,
     on_clock,
 )
+from fakeserver.documents.tags import named_uuid
 from fakeserver.instants import SECOND, at, instant, naive
 from fakeserver.interpreter.orders import STDERR, STDOUT, Finished, Halt
 from fakeserver.interpreter.orders import Order as Command
@@ -213,6 +214,7 @@ __all__ = [
     "itself",
     "mint",
     "naive",
+    "named_uuid",
     "not_found",
     "on_clock",
     "paths",

@@ -66,6 +66,11 @@ Meter = Callable[[Document, int, int], Document]
 """(document, then, now) → the document that was so then, with what a state uses up counted until now."""
 
 
+def freed(kept: Document) -> Document:
+    """What is kept of a document whose passing states wait for nobody and take no time."""
+    return {name: member for name, member in kept.items() if name not in (HELD, TIMED)}
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One row of a table: in one of the states `source`, an `event` leads to the state `target`.
@@ -207,10 +212,13 @@ class Machine:
 
     def under(self, mode: str, life: Life, now: int) -> Life | None:
         """The document as it goes on under a mode, one of `MODES`; None if it is gone."""
-        kept = {name: member for name, member in life.kept.items() if name not in (HELD, TIMED)}
         if mode == "immediate":
-            return self.settle(Life(life.document, kept), now)
-        return Life(life.document, {**kept, HELD if mode == "manual" else TIMED: True})
+            return self.at_once(life, now)
+        return Life(life.document, {**freed(life.kept), HELD if mode == "manual" else TIMED: True})
+
+    def at_once(self, life: Life, now: int) -> Life | None:
+        """The same where passing states end at once."""
+        return self.settle(Life(life.document, freed(life.kept)), now)
 
     def release(self, life: Life, now: int) -> Life | None:
         """The document one passing state further, or the same one if it is in none."""

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 OF_BYTES = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
@@ -71,6 +72,11 @@ def ordinals_in(key: bytes, text: str) -> Iterator[int]:
             yield untag(key, int(run[-DIGITS:], 16))
         except ValueError:
             continue
+
+
+def named_uuid(name: str) -> str:
+    """The UUID that a name always has."""
+    return str(UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=5))
 
 
 def letters_of(raw: bytes) -> str:

@@ -11,16 +11,28 @@ from typing import NamedTuple
 import orjson
 
 from fakeserver.documents.collection import Collection
-from fakeserver.export import types
+from fakeserver.export import parts, types
 from fakeserver.export.source import Export, Source
 from fakeserver.export.table import Table
 from fakeserver.faults.scenarios import CHURN, SCENARIOS
 from fakeserver.problems import Document
 
 HAND_WRITTEN = (
-    *("handlers.ts", "engine.ts", "preferences.ts", "inputs.ts", "bodies.ts", "listing.ts", "collections.ts"),
-    *("runtime.ts", "python.ts", "json.ts", "hashes.ts", "blake2b.ts", "addresses.ts"),
+    *("handlers.ts", "engine.ts", "preferences.ts", "inputs.ts", "values.ts", "questions.ts", "bodies.ts", "unions.ts"),
+    *(
+        "listing.ts",
+        "filters.ts",
+        "positions.ts",
+        "cursors.ts",
+        "facets.ts",
+        "redirects.ts",
+        "credentials.ts",
+        "collections.ts",
+    ),
+    *("runtime.ts", "python.ts", "json.ts", "hashes.ts", "addresses.ts"),
 )
+CONTENTS = ("table", "constants", "documents", "scenarios")
+"""The modules that are data."""
 WRITTEN = "// Written by `fakeserver export`.\n"
 OF_USERS = ("one", "exact-page")
 """Scenarios in which each user sees rows of their own."""
@@ -36,8 +48,10 @@ def export(source: Source) -> Export:
     table = Table(source)
     written = files("fakeserver.export") / "typescript"
     found = {name: (written / name).read_bytes() for name in HAND_WRITTEN}
-    found["table.ts"] = module("table", "Table", table.describe())
-    found["functions.ts"], found["calls.ts"] = (text.encode() for text in table.modules())
+    described = table.describe()
+    found["table.ts"] = module("table", "Table", described)
+    found["parts.ts"] = parts.module(described, redirects=source.provider.routing.slash == "redirected")
+    found["functions.ts"], found["constants.ts"] = table.module().encode(), table.functions.constants().encode()
     found["types.ts"] = types.module(source).encode()
     world = {"": source.tenants, **{kind: source.kind(kind) for kind in source.provider.kinds}}
     documents = {
@@ -51,7 +65,9 @@ def export(source: Source) -> Export:
     )
     head = f'{WRITTEN}import type {{ Scenes }} from "./engine.js";\n\n'
     found["scenarios.ts"] = f"{head}export const scenarios: Scenes = {{\n{imports}}};\n".encode()
-    return Export(source.about("msw", table.left_out), found)
+    contents = {f"{name}.ts" for name in CONTENTS}
+    code = {name for name in found if "/" not in name and name not in contents | {"types.ts"}}
+    return Export(source.about("msw", table.left_out), found, frozenset(code))
 
 
 def module(name: str, kind: str, value: Document) -> bytes:

@@ -27,6 +27,10 @@ from fakeserver.listing.orders import DIRECTIONS, FieldOrders, Order, OrderParam
 from fakeserver.listing.pages import Cursor, Everything, First, Numbered, Pages, Window
 from fakeserver.problems import Document, Json
 
+CURSOR_REFUSALS = {
+    "malformed": "The cursor is not one that this API handed out",
+    "foreign": "The cursor is not one that this API handed out for these filters",
+}
 FILTERS: Mapping[type, str] = {
     Equal: "equal",
     AnyOf: "anyOf",
@@ -76,6 +80,13 @@ def describe_pages(pages: Pages) -> Document:
     }
 
 
+POSITIONS: Mapping[type, str] = {
+    **dict.fromkeys((Window, First, Everything, Numbered), "positions"),
+    Cursor: "cursors",
+}
+"""Where pages begin and end, and the engine's module for that."""
+
+
 def describe_position(position: Any) -> Document:
     # A class that inherits from one of these means something else, so the very classes are asked for.
     kind = type(position)
@@ -88,7 +99,7 @@ def describe_position(position: Any) -> Document:
     if kind is Numbered:
         return {"kind": "numbered", "number": position.number, "size": position.size}
     if kind is Cursor:
-        return {"kind": "cursor", "cursor": position.cursor, "limit": position.limit}
+        return {"kind": "cursor", "cursor": position.cursor, "limit": position.limit, "refusals": CURSOR_REFUSALS}
     raise Unexportable(f"pages: the engine knows no position of the kind {name_of(position)}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import base64
 import builtins
 import hashlib
 import hmac
@@ -10,10 +12,12 @@ import json
 import math
 import urllib.parse
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, cast
+
+from pyroaring import BitMap
 
 from fakeserver.documents.changes import Clear, Put, Remove
 from fakeserver.documents.keys import itself
@@ -23,13 +27,27 @@ from fakeserver.instants import at, instant, naive
 from fakeserver.lifecycle.records import find_record, mint
 from fakeserver.listing.filters import as_decoded, nothing_wrong
 from fakeserver.listing.meaning import Job, Result, Write
+from fakeserver.listing.pages import Context
 from fakeserver.problems import UNKNOWN, FakeProblem, Issue, Problem
 from fakeserver.spec.wording import ValueRefused
 
-TYPES: Mapping[Any, str] = {
-    each: each.__name__ for each in (str, int, float, bool, dict, list, tuple, set, frozenset, bytes)
-} | {type(None): "None"}
-"""Types that the runtime tells by their names."""
+TESTS: Mapping[Any, str] = {
+    str: 'typeof {} === "string"',
+    bool: 'typeof {} === "boolean"',
+    dict: "{} instanceof Map",
+    list: "Array.isArray({})",
+    tuple: "Array.isArray({})",
+    set: "{} instanceof Set",
+    frozenset: "{} instanceof Set",
+    bytes: "{} instanceof Uint8Array",
+    type(None): "{} === null",
+    int: "py.isInt({})",
+    float: "py.isFloat({})",
+}
+"""Whether a value is of one of these types."""
+
+DROPPED: Mapping[Any, frozenset[str]] = {Result: frozenset({"after"})}
+"""Arguments that mean nothing there: what follows for a sandbox as a machine, which no browser has."""
 
 _BUILTINS = (
     "len any all sum min max sorted reversed enumerate zip map filter next iter abs range str int float bool dict list "
@@ -43,6 +61,12 @@ NATIVES: dict[Any, str] = {
     cast: "py.cast",
     partial: "py.partial",
     islice: "py.islice",
+    takewhile: "py.takewhile",
+    round: "py.round",
+    base64.urlsafe_b64encode: "py.base64",
+    urllib.parse.urlsplit: "py.urlsplit",
+    BitMap: "rt.BitMap",
+    Context: "rt.Context",
     dict.fromkeys: "py.fromkeys",
     bytes: "py.bytesOf",
     int.from_bytes: "py.fromBytes",
@@ -61,7 +85,6 @@ NATIVES: dict[Any, str] = {
     uuid.uuid5: "py.uuid5",
     hmac.digest: "py.hmacDigest",
     hashlib.sha256: "py.sha256Of",
-    hashlib.blake2b: "py.blake2bOf",
     at: "py.instantText",
     naive: "py.naiveText",
     instant: "py.instant",
@@ -69,7 +92,7 @@ NATIVES: dict[Any, str] = {
     Instant: "py.Instant",
     as_decoded: "py.itself",
     nothing_wrong: "py.nothing",
-    itself: "rt.itself",
+    itself: "py.itself",
     Issue: "rt.Issue",
     Problem: "rt.Problem",
     FakeProblem: "rt.FakeProblem",
@@ -98,7 +121,6 @@ KEYWORDS: Mapping[Any, frozenset[str]] = {
     sorted: frozenset({"key", "reverse"}),
     zip: frozenset({"strict"}),
     json.dumps: frozenset({"ensure_ascii", "sort_keys", "separators"}),
-    hashlib.blake2b: frozenset({"digest_size", "key", "person"}),
     uuid.UUID: frozenset({"bytes", "version"}),
     at: frozenset({"digits"}),
     naive: frozenset({"digits"}),
@@ -123,14 +145,49 @@ METHODS: Mapping[str, str] = {
 }  # fmt: skip
 """Methods of texts, lists, objects, sets and regular expressions, and the functions that they are there."""
 
+CODINGS: Mapping[str, str] = {"utf-8": "encode", "ascii": "encodeAscii", "idna": "encodeIdna"}
+"""How texts are encoded, and the functions that do so there."""
+
 ATTRIBUTES: Mapping[str, str] = {"bytes": "bytesIn"}
 """Attributes of values that stand as other ones there."""
 
 LEFT: Mapping[str, frozenset[str]] = {
-    "Machine": frozenset({"object_to", "states", "outcomes", "adopt", "release", "outcomes_in", "dues", "age"}),
-    "Record": frozenset(),
+    "Machine": frozenset(
+        {
+            "object_to",
+            "states",
+            "outcomes",
+            "adopt",
+            "release",
+            "outcomes_in",
+            "dues",
+            "age",
+            "moving",
+            "ended",
+            "_sources",
+            "under",
+        }
+    ),
+    "Transition": frozenset({"note"}),
 }
 """Of the server's own classes, what nothing that is exported asks for."""
 
+SHOWN: Mapping[tuple[str, str], Callable[[Any], Any]] = {
+    ("Machine", "facts"): lambda facts: {name: kind for name, kind in facts.items() if kind is Instant},
+}
+"""What of a field is asked for there: a document's clock moves the instants that are kept of it."""
+
+PLACES: Mapping[Any, tuple[str, ...]] = {Result: ("status", "body", "writes", "headers", "media_type", "job")}
+"""The order of arguments there, where it is another one: what is given often stands in front."""
+
+UNREAD = frozenset({"remark", "after"})
+"""Attributes that are for the journal, or for a sandbox as a machine."""
+
 REFUSED: Mapping[type, str] = {Job: "a sandbox that runs commands"}
 """What no browser has, and what is said of an operation that needs it."""
+
+OPERATORS: Mapping[type, str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv", ast.Mod: "mod",
+    ast.BitOr: "union", ast.BitAnd: "intersect", ast.BitXor: "xor",
+}  # fmt: skip
+ORDERS: Mapping[type, str] = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}

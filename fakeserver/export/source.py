@@ -22,6 +22,8 @@ class Export:
 
     about: Document
     files: Mapping[str, bytes]
+    code: frozenset[str] = frozenset()
+    """The files that are code, and neither data nor types."""
 
 
 @dataclass(frozen=True)

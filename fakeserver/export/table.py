@@ -7,7 +7,9 @@ than the server stops the export (`Unexportable`).
 
 from __future__ import annotations
 
+import ast
 import json
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,24 +20,24 @@ from fakeserver.documents.states import Life
 from fakeserver.export.functions import Functions
 from fakeserver.export.inputs import describe_input
 from fakeserver.export.listings import describe_facet, describe_filter, describe_pages, fixed_filter, own_functions
+from fakeserver.export.natives import REFUSED
 from fakeserver.export.source import Source
+from fakeserver.export.sources import node_of, scope_of
 from fakeserver.export.unexportable import Unexportable
 from fakeserver.faults.scenarios import FAILURES
 from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.records import Record
 from fakeserver.listing.listing import Facets, Listing
+from fakeserver.listing.meaning import Job
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Route, unserved_problem
 from fakeserver.pipeline.service import NOBODY, RETRY_AFTER_SECONDS, challenge
 from fakeserver.problems import Document, Json, Problem
+from fakeserver.spec import wording
 from fakeserver.spec.bodies import RequestBody
 from fakeserver.spec.parameters import MAX_QUERY_BYTES, MAX_QUERY_FIELDS
 from fakeserver.spec.reader import UNSERVED_STATUS, Endpoint
 from fakeserver.spec.schemas import LISTED, NAMED, SINGLE
 
-CURSOR_REFUSALS = {
-    "malformed": "The cursor is not one that this API handed out",
-    "foreign": "The cursor is not one that this API handed out for these filters",
-}
 ALWAYS_LEFT_OUT = (
     "The admin API, rate limits, scripted faults, the moved clock and the journal.",
     "Faults on the wire: of what requests can ask for, phase, fault and header are answered with 501.",
@@ -56,14 +58,17 @@ class Table:
 
     source: Source
     left_out: list[str] = field(default_factory=lambda: [*ALWAYS_LEFT_OUT])
-    functions: Functions = field(default_factory=Functions)
+    functions: Functions = field(init=False)
     named: dict[str, str] = field(default_factory=dict)
+    """Expressions of functions by the name under which the engine asks for them."""
+
     called: dict[str, str] = field(default_factory=dict)
-    """Expressions of functions by the name under which the engine asks for them: those that lists need, and calls."""
+    """Expressions of the functions that answer operations, by operation."""
 
     def __post_init__(self) -> None:
         provider = self.source.provider
         self.switches = dict(self.source.world.settings.switches[provider.slug])
+        self.functions = Functions(self.switches)
 
     def refuse(self, problem: Problem, operation: str = "") -> Document:
         """A refusal in the provider's words, as an answer of the export: status, body as text, headers."""
@@ -84,12 +89,11 @@ class Table:
                 operations[route.operation.id] = self.operation(route, route.meaning)
         if not operations:
             raise Unexportable(f"{provider.slug} has no list that the engine could answer")
-        self.functions.split()
-        self._name("Record", Record, named=self.called)
-        self._name("Life", Life, named=self.called)
-        self._name("machine ", provider.machine, "MACHINE", named=self.called)
+        self._name("Record", Record)
+        self._name("Life", Life)
+        self._name("machine ", provider.machine, "MACHINE")
         for name, kind in provider.kinds.items():
-            self._name(f"machine {name}", kind.machine, f"{name.upper()}_MACHINE", named=self.called)
+            self._name(f"machine {name}", kind.machine, f"{name.upper()}_MACHINE")
         for route in source.service.routes:
             if isinstance(route.meaning, Call):
                 self._add_call(route, route.meaning, operations)
@@ -97,7 +101,6 @@ class Table:
             "provider": provider.slug,
             "mediaType": provider.media_type,
             "headers": dict(provider.headers),
-            "redirects": provider.routing.slash == "redirected",
             "allow": provider.routing.allow,
             "world": {"secret": world.secret.hex(), "epoch": str(world.epoch), "asOf": str(world.as_of)},
             "switches": json.dumps(self.switches),
@@ -109,22 +112,26 @@ class Table:
                 name: {"created": each.created, "identity": each.identity}
                 for name, each in {"": provider.kind(""), **provider.kinds}.items()
             },
+            "wording": {
+                "nouns": wording.TYPES,
+                "phrases": wording.BOUNDS,
+                "sizes": wording.SIZES,
+                "others": wording.OTHERS,
+            },
             "query": {"bytes": MAX_QUERY_BYTES, "fields": MAX_QUERY_FIELDS},
         }
 
-    def _name(self, name: str, value: Any, hint: str = "", *, named: dict[str, str] | None = None) -> None:
+    def _name(self, name: str, value: Any, hint: str = "") -> None:
         """Say a value, and give it a name for the engine."""
-        (self.named if named is None else named)[name] = self.functions.reference(
-            value, hint or name.rpartition(" ")[2] or "value"
-        )
+        self.named[name] = self.functions.reference(value, hint or name.rpartition(" ")[2] or "value")
 
-    def modules(self) -> tuple[str, str]:
-        """The functions that lists need, and those of calls, once the table is described."""
-        return self.functions.texts(self.named, self.called)
+    def module(self) -> str:
+        """The functions, once the table is described."""
+        return self.functions.text(self.named, self.called)
 
     def _words(self) -> Document:
         """The vocabularies that a function may look into: those that it names."""
-        text = self.modules()[1]
+        text = self.module()
         found = self.source.service.fixture.vocabularies
         return {name: each for name, each in found.items() if f'words, "{name}"' in text}
 
@@ -132,7 +139,8 @@ class Table:
         identity, mark = route.operation.id, self.functions.mark()
         try:
             described = self.call(route, call)
-            self._name(f"{identity} respond", call.respond, named=self.called)
+            self.called[identity] = self.functions.reference(call.respond, identity)
+            described["call"] = len(self.called) - 1
         except Unexportable as error:
             self.functions.back(mark)
             self.left_out.append(f"{route.operation.method} {route.operation.path}: {error}")
@@ -242,20 +250,20 @@ class Table:
         if meaning.extras is not None and meaning.extras.choice.is_made(self.switches):
             self._name(f"{identity} extras", meaning.extras.derive)
         pages = describe_pages(meaning.pages)
-        position = pages["position"]
-        if position["kind"] == "cursor":
-            if any(each["kind"] == "containing" for each in filters):
-                raise Unexportable(f"{identity}: the engine binds no cursor to a question in JSON")
-            position["refusals"] = CURSOR_REFUSALS
+        kind = pages["position"]["kind"]
+        if kind == "cursor" and any(each["kind"] == "containing" for each in filters):
+            raise Unexportable(f"{identity}: the engine binds no cursor to a question in JSON")
         return {"pages": pages, "fixed": fixed_filter(meaning, self.switches)}
 
     def call(self, route: Route, call: Call) -> Document:
         """An operation that a function answers."""
         operation, body = route.operation, route.operation.body
+        if needs_machine(call.respond):
+            raise Unexportable(f"it needs {REFUSED[Job]}")
         if call.heads:
             raise Unexportable(f"it reads the headers {', '.join(call.heads)}")
-        if call.credential or call.checks:
-            raise Unexportable("its credential is in the body" if call.credential else "its parameters have checks")
+        if call.checks:
+            raise Unexportable("its parameters have checks")
         if body is not None and not isinstance(body, RequestBody):
             raise Unexportable("its body is no JSON")
         schema = None if body is None else self.schema(body)
@@ -263,6 +271,7 @@ class Table:
             **self.common(route),
             "inputs": [describe_input(each, self.source.provider) for each in operation.parameters],
             "body": None if body is None else {"required": body.required, "schema": schema},
+            "credential": call.credential,
         }
 
     def schema(self, body: RequestBody) -> Document:
@@ -273,7 +282,8 @@ class Table:
                     raise Unexportable(f"its body's schema has {keyword}: {value}")
                 if isinstance(value, float) and value.is_integer():
                     raise Unexportable(f"its body's schema has {keyword}: {value}")
-        return body.schema
+        found: Document = whole(body.schema, body.schema, ())
+        return found
 
     def examples(self, route: Route) -> Document:
         """By documented status, what a request that asks for it gets: its body by name, the first where it names none,
@@ -287,6 +297,31 @@ class Table:
                 "headers": headers | challenge(route.operation, status),
             }
         return found
+
+
+def needs_machine(function: Any) -> bool:
+    """Whether a function hands out work for a sandbox as a machine."""
+    if not isinstance(function, types.FunctionType):
+        return False
+    scope = scope_of(function)
+    return any(isinstance(each, ast.Name) and scope.get(each.id) is Job for each in ast.walk(node_of(function)))
+
+
+def whole(schema: Json, root: Document, within: tuple[str, ...]) -> Any:
+    """A schema with what it refers to in the place of references."""
+    if isinstance(schema, list):
+        return [whole(each, root, within) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    others = {name: whole(each, root, within) for name, each in schema.items() if name != "$defs"}
+    if not isinstance(schema.get("$ref"), str):
+        return others
+    del others["$ref"]
+    name = schema["$ref"].rpartition("/")[2]
+    if name in within:
+        raise Unexportable(f"its body's schema {name} refers to itself")
+    found = whole(root["$defs"][name], root, (*within, name))
+    return {**others, "allOf": [*others.get("allOf", ()), found]} if others else found
 
 
 def parts_of(schema: Json) -> Iterator[Document]:

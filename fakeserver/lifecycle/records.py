@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -82,7 +83,12 @@ def fire(record: Record, machine: Machine, event: str, view: View, given: Fields
 
 def follow(record: Record, machine: Machine, moved: Life | None, view: View) -> Fired:
     """The same for a document that has just come into a state."""
-    stored = None if moved is None else machine.under(view.transitions, moved, view.now)
+    if moved is None:
+        stored = None
+    elif view.transitions == "immediate":
+        stored = machine.at_once(moved, view.now)
+    else:
+        stored = machine.under(view.transitions, moved, view.now)
     shown = None if moved is None else record.after(moved)
     if stored is None:
         return Fired(shown, None, record.remove())
@@ -100,13 +106,14 @@ def begin(record: Record, machine: Machine, view: View) -> Fired:
 
 
 class Mint:
-    """Texts for new documents: nobody can guess them, and the same requests in the same world come to the same ones."""
+    """Texts for new documents: nobody can guess them, and the same requests in the same world come to the same ones.
+    None is longer than a digest: 32 bytes."""
 
     def __init__(self, seed: bytes) -> None:
         self._seed = seed
 
     def _bytes(self, field: str, size: int) -> bytes:
-        return hashlib.shake_256(self._seed + field.encode()).digest(size)
+        return hmac.digest(self._seed, field.encode(), hashlib.sha256)[:size]
 
     def uuid(self, field: str) -> str:
         return str(UUID(bytes=self._bytes(field, 16), version=4))
@@ -125,4 +132,4 @@ class Mint:
 def mint(view: View, tenant: str, *parts: str) -> Mint:
     """The mint for the next document that is written for a tenant; `parts` tell apart what one request makes."""
     name = "\x1f".join((tenant, str(view.issuer.writes), str(view.now), str(view.attempt), *parts))
-    return Mint(hashlib.blake2b(name.encode(), key=view.issuer.secret, digest_size=32).digest())
+    return Mint(hmac.digest(view.issuer.secret, name.encode(), hashlib.sha256))

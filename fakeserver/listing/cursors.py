@@ -57,13 +57,5 @@ def unseal(text: str, secret: bytes, binding: Binding) -> tuple[int, OrderKey, i
 
 
 def _tag(plain: bytes, secret: bytes, binding: Binding) -> bytes:
-    signer = _signer(secret, binding).copy()
-    signer.update(plain)
-    return signer.digest()
-
-
-@functools.lru_cache(MAX_CURSORS)
-def _signer(secret: bytes, binding: Binding) -> hashlib.blake2b:
-    """A signature that has taken in everything but the place, which differs from page to page."""
-    # `repr` keeps the parts of a binding apart, and its end from the place. BLAKE2 with a key is a MAC by itself.
-    return hashlib.blake2b(repr(binding).encode(), key=secret, digest_size=TAG_BYTES)
+    # `repr` keeps the parts of a binding apart, and its end from the place.
+    return hmac.digest(secret, repr(binding).encode() + plain, hashlib.sha256)[:TAG_BYTES]

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, unquote, urlencode
 
 from fakeserver.export.source import Source
@@ -59,6 +62,7 @@ WISHES: dict[str, dict[str, list[Row]]] = {
     },
     "instavm": {
         "createSandbox": [{"vm_lifetime_seconds": 300}, {"metadata": {"env": "prod", "10": 1}, "auto_suspend": True}],
+        "createSession": [{"api_key": "instavm-member-key"}, {"api_key": "nobody"}, {"vm_lifetime_seconds": 600}],
         "cloneSandbox": [{}, {"snapshot_name": "copy"}],
         "createSnapshot": [{"name": "mine"}],
     },
@@ -123,6 +127,7 @@ class Asker:
         self.served = [each for each in self.service.routes if each.operation.id in self.table_data["operations"]]
         self.exported = [each for each in self.served if isinstance(each.meaning, Listing | Facets)]
         self.calls = [each for each in self.served if isinstance(each.meaning, Call)]
+        self.now: Pinned
         self.known: dict[str, list[str]] = {}
         self.rows = [row for each in app.world.advance(self.service.provider).values() for row in each.documents()]
         self.tenants = [*app.world.advance(self.service.provider)]
@@ -302,7 +307,7 @@ class Asker:
     def life(self, world: int) -> list[Row]:
         """One sequence: what is made is looked at, changed and ended, while time passes."""
         chance, app = self.chance, app_of(size=SIZE)
-        now = Pinned(app.world)
+        now = self.now = Pinned(app.world)
         self.app, found = app, list[Row]()
         self.known = {}
         keys = [self.keys[0], self.keys[0], chance.choice(self.keys)]
@@ -322,7 +327,8 @@ class Asker:
     def cycle(self, world: int) -> list[Row]:
         """A whole life: created, listed, paused, listed, resumed, ended, listed."""
         self.app = app_of(size=SIZE)
-        now, found = Pinned(self.app.world), list[Row]()
+        now = self.now = Pinned(self.app.world)
+        found: list[Row] = []
         routes = {each.operation.id: each for each in self.served}
         names = {"org": self.service.provider.default_tenant, "workspace": "main"}
         for identity in CYCLES[self.slug]:
@@ -373,15 +379,15 @@ class Asker:
                 )
             headers["content-type"] = "application/json"
         target = path + (f"?{urlencode(query)}" if query else "")
-        reply = call(
-            self.app, f"/{self.slug}{target}", method=operation.method, headers=headers, body=(content or "").encode()
-        )
+        sent = (content or "").encode()
+        with self.now.wall():
+            reply = call(self.app, f"/{self.slug}{target}", method=operation.method, headers=headers, body=sent)
         self.remember(reply.body)
-        sent = {name: reply.headers[name] for name in COMPARED if name in reply.headers}
+        shown = {name: reply.headers[name] for name in COMPARED if name in reply.headers}
         del headers["host"]
         return {"at": at, "method": operation.method, "target": target, "headers": headers,
                 **({} if content is None else {"content": content}),
-                "status": reply.status, "sent": sent, "body": reply.body.decode()}  # fmt: skip
+                "status": reply.status, "sent": shown, "body": reply.body.decode()}  # fmt: skip
 
     def name_for(self, parameter: str) -> str:
         """What stands in a path: mostly the name of something that an answer has shown."""
@@ -500,6 +506,14 @@ class Pinned:
         clock = world.clock
         clock._wall, clock._machine = (lambda: world.epoch), lambda: self.milliseconds * 1_000
         clock.reset()
+        self.world = world
+
+    @contextmanager
+    def wall(self) -> Iterator[None]:
+        """The clock on the wall shows the same: tokens expire by it."""
+        shown = SimpleNamespace(time_ns=lambda: (self.world.epoch + self.milliseconds * 1_000) * 1_000)
+        with mock.patch("fakeserver.listing.meaning.time", shown):
+            yield
 
     def move(self, milliseconds: int) -> None:
         self.milliseconds += milliseconds

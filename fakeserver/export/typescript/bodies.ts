@@ -7,7 +7,7 @@ import { Issue, Problem } from "./runtime.js";
 
 export type Schema = boolean | { readonly [keyword: string]: any };
 
-/** `schema` stands by itself: what it refers to is in its `$defs`. */
+/** `schema` stands by itself: it refers to nothing. */
 export interface Body {
   readonly required: boolean;
   readonly schema: Schema;
@@ -15,13 +15,24 @@ export interface Body {
 
 type Path = readonly (string | number)[];
 
-interface Breach {
+export interface Breach {
   readonly path: Path;
   readonly keyword: string;
   readonly wanted: any;
   readonly value: any;
   readonly forms?: readonly (readonly Breach[])[];
   readonly known?: readonly string[];
+}
+
+/** What alternatives that are all broken come to. */
+export type Explain = (breach: Breach) => readonly Breach[];
+
+/** In which words keywords refuse, as the server has them. */
+export interface Wording {
+  readonly nouns: Readonly<Record<string, readonly string[]>>;
+  readonly phrases: Readonly<Record<string, readonly string[]>>;
+  readonly sizes: Readonly<Record<string, readonly string[]>>;
+  readonly others: Readonly<Record<string, readonly string[]>>;
 }
 
 const MOST_BYTES = 2 ** 20;
@@ -41,7 +52,7 @@ function refuse(issues: readonly Issue[]): Problem {
 }
 
 /** What the bytes say, null where an optional body is empty. */
-export function readBody(body: Body, sent: Uint8Array, contentType: string): any {
+export function readBody(body: Body, words: Wording, explain: Explain, sent: Uint8Array, contentType: string): any {
   if (sent.length > MOST_BYTES) throw new Problem(413, "too_long", `The body is longer than ${MOST_BYTES} bytes`);
   const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(sent);
   if (marks(whole) >= MOST_VALUES && marks(withoutTexts(whole)) >= MOST_VALUES) {
@@ -54,7 +65,7 @@ export function readBody(body: Body, sent: Uint8Array, contentType: string): any
   if (contentType && contentType.split(";")[0]!.trim().toLowerCase() !== "application/json") {
     throw refuse([issueAt([], "Input should be sent as application/json", "content_type")]);
   }
-  return shape(check(body.schema, readStrictly(sent)), body.schema, body.schema);
+  return shape(check(body.schema, words, explain, readStrictly(sent)), body.schema);
 }
 
 const marks = (text: string): number => text.match(/[,[{]/g)?.length ?? 0;
@@ -93,21 +104,21 @@ const depthOf = (value: any): number => 1 + Math.max(0, ...partsOf(value).map(de
 const countOf = (value: any): number => partsOf(value).reduce((sum, each) => sum + countOf(each), 1);
 
 /** The value with the defaults of its members, or a refusal with every issue of it; of a very large one, the first. */
-function check(schema: Schema, value: any): any {
+function check(schema: Schema, words: Wording, explain: Explain, value: any): any {
   const given = value instanceof Map ? new Map([...defaultsOf(schema), ...value]) : value;
-  const found = [...breachesOf(schema, given, [], schema)];
+  const found = [...breachesOf(schema, given, [])];
   if (!found.length) return given;
-  const telling = tell(countOf(given) > MOST_SEARCHED ? found.slice(0, 1) : found);
+  const telling = tell(countOf(given) > MOST_SEARCHED ? found.slice(0, 1) : found, explain);
   const issues = new Map(telling.map((each) => {
-    const [msg, type] = wordsOf(each.keyword, each.wanted, each.value);
-    return [JSON.stringify([each.path, msg, type]), issueAt(each.path, msg, type, each.known)];
+    const [msg, type] = wordsOf(words, each.keyword, each.wanted, each.value);
+    return [JSON.stringify([each.path, msg, type]), issueAt(each.path, msg!, type!, each.known)];
   }));
   throw refuse([...issues.values()].slice(0, MOST_ISSUES));
 }
 
 function defaultsOf(schema: Schema): [string, any][] {
   const found = Object.entries(schema).filter(([name]) => name !== "anyOf" && name !== "oneOf");
-  return schemaParts(Object.fromEntries(found), schema).flatMap((part) =>
+  return schemaParts(Object.fromEntries(found)).flatMap((part) =>
     Object.entries(part["properties"] ?? {}).flatMap(([name, member]): [string, any][] =>
       typeof member === "object" && member !== null && "default" in member ? [[name, valueOf((member as any).default)]] : []));
 }
@@ -130,21 +141,22 @@ const listOf = (value: any): any[] => (Array.isArray(value) ? value : [value]);
 const same = (one: any, other: any): boolean => typeof one === typeof other || (isNumber(one) && isNumber(other)) ? py.eq(one, other) : false;
 const UUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 const sizeOf = (value: any): number => py.len(value);
-const BOUNDS: readonly (readonly [keyword: string, of: (value: any) => boolean, holds: (value: any, wanted: number) => boolean])[] = [
-  ["minimum", isNumber, (value, wanted) => value >= wanted],
-  ["maximum", isNumber, (value, wanted) => value <= wanted],
-  ["exclusiveMinimum", isNumber, (value, wanted) => value > wanted],
-  ["exclusiveMaximum", isNumber, (value, wanted) => value < wanted],
-  ["multipleOf", isNumber, (value, wanted) => Number.isInteger(Number(value) / wanted)],
-  ["minLength", TYPES["string"]!, (value, wanted) => sizeOf(value) >= wanted],
-  ["maxLength", TYPES["string"]!, (value, wanted) => sizeOf(value) <= wanted],
-  ["minItems", TYPES["array"]!, (value, wanted) => sizeOf(value) >= wanted],
-  ["maxItems", TYPES["array"]!, (value, wanted) => sizeOf(value) <= wanted],
-  ["minProperties", TYPES["object"]!, (value, wanted) => sizeOf(value) >= wanted],
-  ["maxProperties", TYPES["object"]!, (value, wanted) => sizeOf(value) <= wanted],
-];
+/** The keywords of bounds, in the order in which they are looked at. */
+const BOUNDS =
+  "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems minProperties maxProperties".split(" ");
+const SIZED: Readonly<Record<string, string>> = { Length: "string", Items: "array", Properties: "object" };
 
-function* breachesOf(schema: Schema, value: any, path: Path, root: Schema): Generator<Breach> {
+/** Whether a bound holds, where there is anything that it bounds. */
+export function isWithin(value: any, keyword: string, wanted: number): boolean {
+  const type = SIZED[keyword.slice(3)];
+  if (!TYPES[type ?? "number"]!(value)) return true;
+  if (keyword === "multipleOf") return Number.isInteger(Number(value) / wanted);
+  const size = type ? sizeOf(value) : value;
+  if (size == wanted) return !keyword.startsWith("ex");
+  return /min/i.test(keyword) ? size > wanted : size < wanted;
+}
+
+function* breachesOf(schema: Schema, value: any, path: Path): Generator<Breach> {
   if (schema === true) return;
   if (schema === false) {
     yield { path, keyword: "falseSchema", wanted: false, value };
@@ -154,32 +166,32 @@ function* breachesOf(schema: Schema, value: any, path: Path, root: Schema): Gene
   if ("type" in schema && !listOf(schema["type"]).some((name) => TYPES[name]!(value))) yield breach("type");
   if ("const" in schema && !same(valueOf(schema["const"]), value)) yield breach("const");
   if ("enum" in schema && !schema["enum"].some((each: any) => same(valueOf(each), value))) yield breach("enum");
-  for (const [keyword, of, holds] of BOUNDS) {
-    if (keyword in schema && of(value) && !holds(value, schema[keyword])) yield breach(keyword);
-  }
+  for (const keyword of BOUNDS) if (keyword in schema && !isWithin(value, keyword, schema[keyword])) yield breach(keyword);
   if (typeof value === "string") {
     if ("pattern" in schema && !new RegExp(schema["pattern"], "u").test(value)) yield breach("pattern");
     if (schema["format"] === "uuid" && !UUID.test(value)) yield breach("format");
   }
   if (Array.isArray(value)) {
     if (schema["uniqueItems"] && value.some((each, index) => value.slice(0, index).some((other) => same(each, other)))) yield breach("uniqueItems");
-    if ("items" in schema) for (const [index, each] of value.entries()) yield* breachesOf(schema["items"], each, [...path, index], root);
+    if ("items" in schema) for (const [index, each] of value.entries()) yield* breachesOf(schema["items"], each, [...path, index]);
   }
-  if (value instanceof Map) yield* breachesOfMembers(schema, value, path, root);
-  for (const part of schema["allOf"] ?? []) yield* breachesOf(part, value, path, root);
+  if (value instanceof Map) yield* breachesOfMembers(schema, value, path);
+  for (const part of schema["allOf"] ?? []) yield* breachesOf(part, value, path);
   for (const keyword of ["anyOf", "oneOf"]) {
     if (!(keyword in schema)) continue;
-    const forms: Breach[][] = schema[keyword].map((form: Schema) => [...breachesOf(form, value, path, root)]);
+    const forms: Breach[][] = schema[keyword].map((form: Schema) => [...breachesOf(form, value, path)]);
     const sound = forms.filter((form) => !form.length).length;
     if (!sound) yield { ...breach(keyword), forms };
     else if (keyword === "oneOf" && sound > 1) yield breach(keyword);
   }
-  if ("$ref" in schema) yield* breachesOf(behind(schema, root), value, path, root);
 }
 
-const behind = (schema: any, root: any): Schema => root["$defs"][String(schema["$ref"]).split("/").at(-1)!];
+type Patterns = readonly [pattern: string, schema: Schema][];
+/** The schemas of members with such a name. */
+const behindPatterns = (patterns: Patterns, name: string): Schema[] =>
+  patterns.filter(([pattern]) => new RegExp(pattern, "u").test(name)).map(([, each]) => each);
 
-function* breachesOfMembers(schema: any, value: Map<string, any>, path: Path, root: Schema): Generator<Breach> {
+function* breachesOfMembers(schema: any, value: Map<string, any>, path: Path): Generator<Breach> {
   const known: Record<string, Schema> = schema.properties ?? {};
   const patterns = Object.entries(schema.patternProperties ?? {}) as [string, Schema][];
   const others: Schema | undefined = schema.additionalProperties;
@@ -192,91 +204,46 @@ function* breachesOfMembers(schema: any, value: Map<string, any>, path: Path, ro
     // The shorter of both is gone through, and the validator has its own in order.
     const declared = Object.keys(known).sort(py.compare);
     const names = declared.length < value.size ? declared.filter((name) => value.has(name)) : [...value.keys()].filter((name) => Object.hasOwn(known, name));
-    for (const name of names) yield* breachesOf(known[name]!, value.get(name), [...path, name], root);
+    for (const name of names) yield* breachesOf(known[name]!, value.get(name), [...path, name]);
     for (const [name, member] of value) {
-      for (const [pattern, each] of patterns) if (new RegExp(pattern, "u").test(name)) yield* breachesOf(each, member, [...path, name], root);
+      for (const each of behindPatterns(patterns, name)) yield* breachesOf(each, member, [...path, name]);
     }
   } else {
     const unknown: Breach[] = [];
     for (const [name, member] of value) {
-      const fitting = [...(Object.hasOwn(known, name) ? [known[name]!] : []), ...patterns.filter(([pattern]) => new RegExp(pattern, "u").test(name)).map(([, each]) => each)];
-      if (fitting.length) for (const each of fitting) yield* breachesOf(each, member, [...path, name], root);
+      const fitting = [...(Object.hasOwn(known, name) ? [known[name]!] : []), ...behindPatterns(patterns, name)];
+      if (fitting.length) for (const each of fitting) yield* breachesOf(each, member, [...path, name]);
       else if (others === false) unknown.push({ path: [...path, name], keyword: "additionalProperties", wanted: false, value: member, known: Object.keys(known) });
-      else yield* breachesOf(others, member, [...path, name], root);
+      else yield* breachesOf(others, member, [...path, name]);
     }
     yield* unknown.slice(0, MOST_ISSUES);
   }
   if (late) yield* required;
   if ("propertyNames" in schema) {
     for (const name of value.keys()) {
-      for (const { keyword, wanted } of breachesOf(schema.propertyNames, name, [], root)) yield { path: [...path, name], keyword, wanted, value: name };
+      for (const { keyword, wanted } of breachesOf(schema.propertyNames, name, [])) yield { path: [...path, name], keyword, wanted, value: name };
     }
   }
 }
 
-/** Breaches by what a client can do about them: a value of the wrong type has that one only. */
-function tell(breaches: readonly Breach[]): Breach[] {
+/** Breaches by what a client can do about them: a value of the wrong type has that one only. `explain` puts others in
+ * the place of one of alternatives. */
+export function tell(breaches: readonly Breach[], explain: Explain): Breach[] {
   const found = breaches.flatMap(explain);
   const key = ({ path }: Breach): string => JSON.stringify(path);
   const mistaken = new Set(found.filter(({ keyword }) => keyword === "type").map(key));
   return found.filter((each) => each.keyword === "type" || !mistaken.has(key(each)));
 }
 
-const alike = (one: Breach, other: Breach): boolean =>
-  one.keyword === other.keyword && JSON.stringify([one.path, one.wanted]) === JSON.stringify([other.path, other.wanted]);
-
-/** A breach of alternatives by what is wrong with the one that was meant, as far as that can be told. */
-function explain(breach: Breach): Breach[] {
-  if (!breach.forms?.length) return [breach];
-  let forms = breach.forms.map(tell);
-  for (const [keywords, levels] of [[["type"], 0], [["const", "enum"], 1]] as const) {
-    const telling = forms.map((form) => form.find((each) => (keywords as readonly string[]).includes(each.keyword) && each.path.length <= breach.path.length + levels));
-    const meant = forms.filter((_, index) => telling[index] === undefined);
-    if (meant.length === 1) return meant[0]!;
-    if (!meant.length) return merge(breach, telling as Breach[]);
-    forms = meant;
-  }
-  const shared = forms[0]!.filter((each) => forms.every((form) => form.some((other) => alike(each, other))));
-  return shared.length ? shared : [{ ...breach, forms: [] }];
-}
-
-function merge(breach: Breach, telling: readonly Breach[]): Breach[] {
-  const first = telling[0]!;
-  if (telling.some(({ path }) => JSON.stringify(path) !== JSON.stringify(first.path))) return [{ ...breach, forms: [] }];
-  const wanted = telling.flatMap((each) => (Array.isArray(each.wanted) && each.keyword !== "const" ? each.wanted : [each.wanted]));
-  const different = wanted.filter((each, index) => wanted.findIndex((other) => JSON.stringify(other) === JSON.stringify(each)) === index);
-  return [{ ...first, keyword: first.keyword === "type" ? "type" : "enum", wanted: different }];
-}
-
 // In words
-
-const NOUNS: Readonly<Record<string, readonly [string, string]>> = {
-  string: ["string", "string_type"], integer: ["integer", "int_type"], number: ["number", "float_type"],
-  boolean: ["boolean", "bool_type"], object: ["dictionary", "dict_type"], array: ["list", "list_type"],
-};
-const PHRASES: Readonly<Record<string, readonly [string, string]>> = {
-  minimum: ["greater than or equal to", "greater_than_equal"], maximum: ["less than or equal to", "less_than_equal"],
-  exclusiveMinimum: ["greater than", "greater_than"], exclusiveMaximum: ["less than", "less_than"], multipleOf: ["a multiple of", "multiple_of"],
-};
-const SIZES: Readonly<Record<string, readonly [string, string, string, string]>> = {
-  minLength: ["String", "least", "character", "string_too_short"], maxLength: ["String", "most", "character", "string_too_long"],
-  minProperties: ["Dictionary", "least", "item", "too_short"], maxProperties: ["Dictionary", "most", "item", "too_long"],
-  minItems: ["List", "least", "item", "too_short"], maxItems: ["List", "most", "item", "too_long"],
-};
-const OTHERS: Readonly<Record<string, readonly [string, string]>> = {
-  required: ["Field required", "missing"], additionalProperties: ["Extra inputs are not permitted", "extra_forbidden"],
-  uniqueItems: ["List should not hold an item twice", "unique_items"], falseSchema: ["Input is not permitted", "extra_forbidden"],
-  anyOf: ["Input should have one of the forms that the spec allows", "union_error"],
-  oneOf: ["Input should have exactly one of the forms that the spec allows", "union_error"],
-};
 
 const quote = (value: any): string => (typeof value === "string" ? `'${value}'` : py.repr(valueOf(value)));
 
-function wordsOf(keyword: string, wanted: any, value: any): readonly [string, string] {
+function wordsOf(words: Wording, keyword: string, wanted: any, value: any): readonly string[] {
   if (keyword === "type") {
     const names = listOf(wanted).filter((name) => name !== "null");
     if (!names.length) return ["Input should be None", "none_required"];
-    return [`Input should be a valid ${names.map((name) => NOUNS[name]![0]).join(" or ")}`, NOUNS[names[0]]![1]];
+    return [`Input should be a valid ${names.map((name) => words.nouns[name]![0]).join(" or ")}`, words.nouns[names[0]]![1]!];
   }
   if (keyword === "enum") {
     const texts = wanted.map(quote);
@@ -285,50 +252,48 @@ function wordsOf(keyword: string, wanted: any, value: any): readonly [string, st
   if (keyword === "const") return [`Input should be ${quote(wanted)}`, "literal_error"];
   if (keyword === "pattern") return [`String should match pattern '${wanted}'`, "string_pattern_mismatch"];
   if (keyword === "format") return ["Input should be a valid UUID", "uuid_parsing"];
-  if (keyword in PHRASES) return [`Input should be ${PHRASES[keyword]![0]} ${wanted}`, PHRASES[keyword]![1]];
-  if (keyword in SIZES) {
-    const [kind, bound, noun, type] = SIZES[keyword]!;
+  if (keyword in words.phrases) return [`Input should be ${words.phrases[keyword]![0]} ${wanted}`, words.phrases[keyword]![1]!];
+  if (keyword in words.sizes) {
+    const [kind, bound, noun, type] = words.sizes[keyword] as [string, string, string, string];
     const counted = kind === "String" ? "" : ` after validation, not ${sizeOf(value)}`;
     return [`${kind} should have at ${bound} ${wanted} ${noun}${wanted === 1 ? "" : "s"}${counted}`, type];
   }
-  return OTHERS[keyword] ?? [`Input should be as ${py.repr(keyword)} of the spec has it`, "value_error"];
+  return words.others[keyword]!;
 }
 
 // The value as the schema has it
 
-function schemaParts(schema: Schema, root: Schema): any[] {
+function schemaParts(schema: Schema): any[] {
   const [passed, waiting]: [any[], Schema[]] = [[], [schema]];
   while (waiting.length) {
     const part: any = waiting.shift();
     if (typeof part !== "object" || part === null || passed.includes(part)) continue;
     passed.push(part);
-    if ("$ref" in part) waiting.push(behind(part, root));
     for (const name of ["allOf", "anyOf", "oneOf"]) waiting.push(...(part[name] ?? []));
   }
   return passed;
 }
 
 /** A sound value without the members that its schema does not know, and with whole numbers where it wants them. */
-function shape(value: any, schema: Schema, root: Schema): any {
+function shape(value: any, schema: Schema): any {
   if (value instanceof Float) {
-    const whole = schemaParts(schema, root).some((part) => listOf(part.type ?? []).includes("integer"));
+    const whole = schemaParts(schema).some((part) => listOf(part.type ?? []).includes("integer"));
     return whole ? value.value : value;
   }
   if (typeof value !== "object" || value === null) return value;
-  const parts = schemaParts(schema, root);
+  const parts = schemaParts(schema);
   if (Array.isArray(value)) {
     const items = parts.find((part) => "items" in part)?.items ?? true;
-    return value.map((each) => shape(each, items, root));
+    return value.map((each) => shape(each, items));
   }
   const known: Record<string, Schema> = {};
   for (const part of parts) for (const [name, each] of Object.entries(part.properties ?? {})) if (!Object.hasOwn(known, name)) known[name] = each as Schema;
   const patterns = parts.flatMap((part) => Object.entries(part.patternProperties ?? {}) as [string, Schema][]);
-  const open = parts.some((part) => ["unevaluatedProperties", "dependentSchemas", "if", "then", "else"].some((keyword) => keyword in part));
-  const others: Schema = parts.find((part) => part.additionalProperties !== undefined)?.additionalProperties ?? (open || !(Object.keys(known).length || patterns.length));
+  const others: Schema = parts.find((part) => part.additionalProperties !== undefined)?.additionalProperties ?? !(Object.keys(known).length || patterns.length);
   const shaped = new Map<string, any>();
   for (const [name, member] of value as Map<string, any>) {
-    const fitting = Object.hasOwn(known, name) ? known[name]! : patterns.find(([pattern]) => new RegExp(pattern, "u").test(name))?.[1] ?? others;
-    if (fitting !== false) shaped.set(name, shape(member, fitting, root));
+    const fitting = Object.hasOwn(known, name) ? known[name]! : behindPatterns(patterns, name)[0] ?? others;
+    if (fitting !== false) shaped.set(name, shape(member, fitting));
   }
   return shaped;
 }

@@ -25,56 +25,38 @@ export interface Row {
   readonly kept: Map<string, any> | null;
   readonly storedAt: number;
   readonly seeded: boolean;
+  /** The same document in another place, of one that was seeded. */
+  at?(rank: number): Row;
 }
 
 /** A row, of which only as much is read as somebody asks for. */
-class Drawn implements Row {
-  readonly kept = null;
-  readonly storedAt = 0;
-  readonly seeded = true;
-  private whole: string | undefined;
-  private parsed: Map<string, any> | undefined;
-  private readonly fields: Record<string, unknown> = Object.create(null);
-  constructor(
-    readonly rank: number, readonly instant: number, readonly id: string, readonly owner: string,
-    private readonly names: readonly string[], private readonly cells: readonly string[],
-  ) {}
-  private cell(index: number): string {
-    return this.cells[HEAD + index]!;
-  }
-  /** The same document in another place. */
-  at(rank: number): Drawn {
-    return new Drawn(rank, this.instant, this.id, this.owner, this.names, this.cells);
-  }
-  get text(): string {
-    return (this.whole ??= `{${this.names.map((name, index) => `${JSON.stringify(name)}:${this.cell(index)}`).join(",")}}`);
-  }
-  field(name: string): unknown {
-    if (!(name in this.fields)) {
-      const index = this.names.indexOf(name);
-      this.fields[name] = index < 0 ? undefined : JSON.parse(this.cell(index));
-    }
-    return this.fields[name];
-  }
-  get document(): Map<string, any> {
-    return (this.parsed ??= read(this.text));
-  }
+function drawn(rank: number, names: readonly string[], cells: readonly string[]): Row {
+  const fields: Record<string, unknown> = Object.create(null);
+  let [whole, parsed]: [string | undefined, Map<string, any> | undefined] = [undefined, undefined];
+  return {
+    rank, instant: Number(cells[1]), id: textIn(cells[2]!), owner: textIn(cells[3]!), kept: null, storedAt: 0, seeded: true,
+    get text() { return (whole ??= `{${names.map((name, index) => `${JSON.stringify(name)}:${cells[HEAD + index]}`).join(",")}}`); },
+    get document() { return (parsed ??= read(this.text)); },
+    field: (name) => {
+      if (!(name in fields)) {
+        const index = names.indexOf(name);
+        fields[name] = index < 0 ? undefined : JSON.parse(cells[HEAD + index]!);
+      }
+      return fields[name];
+    },
+    at: (other) => drawn(other, names, cells),
+  };
 }
 
 /** A document that was written, as it is at an instant. */
-class Written implements Row {
-  readonly seeded = false;
-  readonly text: string;
-  private fields: Record<string, unknown> | undefined;
-  constructor(
-    readonly rank: number, readonly instant: number, readonly id: string, readonly owner: string,
-    readonly document: Map<string, any>, readonly kept: Map<string, any> | null, readonly storedAt: number,
-  ) {
-    this.text = write(document);
-  }
-  field(name: string): unknown {
-    return (this.fields ??= JSON.parse(this.text) as Record<string, unknown>)[name];
-  }
+function written(
+  rank: number, { instant, id }: { instant: number; id: string }, owner: string, document: Map<string, any>,
+  kept: Map<string, any> | null, storedAt: number,
+): Row {
+  const text = write(document);
+  let fields: Record<string, unknown> | undefined;
+  const field = (name: string): unknown => (fields ??= JSON.parse(text) as Record<string, unknown>)[name];
+  return { rank, instant, id, owner, document, kept, storedAt, text, field, seeded: false };
 }
 
 /** Cells in front of those of fields. */
@@ -93,10 +75,10 @@ export function rowsOf(lines: Lines, base: readonly Row[] = []): Row[] {
       const form = forms[Number(cells[4])]!;
       for (let at = HEAD; at < cells.length; at++) if (!cells[at]) cells[at] = form.last[at]!;
       form.last = cells;
-      rows.push(new Drawn(Number(cells[0]), Number(cells[1]), textIn(cells[2]!), textIn(cells[3]!), form.names, cells));
+      rows.push(drawn(Number(cells[0]), form.names, cells));
     } else if (line) {
       const [rank, index] = line.split("=");
-      rows.push((base[Number(index)] as Drawn).at(Number(rank)));
+      rows.push(base[Number(index)]!.at!(Number(rank)));
     }
   }
   return rows;
@@ -121,117 +103,116 @@ const DIGITS = 20;
 /** A new document has the id of one that is there. */
 export class Taken extends Error {}
 
-export class Collection {
-  private rows: Row[];
-  private written = new Map<string, Written>();
-  private last = LAST;
+/** A tenant's documents of one kind. */
+export interface Collection {
+  at(now: number): readonly Row[];
+  lifeOf(row: Row, now: number): any;
+  find(identity: string, now: number, field: string | null): Row | null;
+  apply(changes: readonly any[], now: number): void;
   /** How many writes it has seen. */
-  writes = 0;
+  writes: number;
+}
 
-  constructor(
-    rows: readonly Row[], private readonly kindOf: () => Kind, private readonly life: (...given: any[]) => any,
-    private readonly epoch: number,
-  ) {
-    this.rows = [...rows];
-  }
-
-  private get kind(): Kind {
-    return this.kindOf();
-  }
+export function collectionOf(given: readonly Row[], kind: Kind, lifeFrom: (...given: any[]) => any, epoch: number): Collection {
+  let rows = [...given];
+  const stored = new Map<string, Row>();
+  let latest = LAST;
+  const found: Collection = { at, lifeOf, find, apply, writes: 0 };
+  return found;
 
   /** All documents as of now. */
-  at(now: number): readonly Row[] {
-    if (!this.written.size) return this.rows;
-    return this.rows.flatMap((row) => {
-      if (row.kept === null || !this.kind.machine) return [row];
-      const lived = this.live(row, now);
+  function at(now: number): readonly Row[] {
+    if (!stored.size) return rows;
+    return rows.flatMap((row) => {
+      if (row.kept === null || !kind.machine) return [row];
+      const lived = live(row, now);
       if (lived === null) return [];
-      return lived.document === row.document ? [row] : [new Written(row.rank, row.instant, row.id, row.owner, lived.document, lived.kept, row.storedAt)];
+      return lived.document === row.document ? [row] : [written(row.rank, row, row.owner, lived.document, lived.kept, row.storedAt)];
     });
   }
 
   /** A row with what is kept of it, as it lives by the running clock from now on; null if it is gone by then. */
-  lifeOf(row: Row, now: number): any {
-    if (!this.kind.machine) return this.life(row.document, new Map(row.kept ?? []));
-    if (row.kept !== null) return this.live(row, now);
-    const lived = this.lived(this.life(row.document, new Map()), this.epoch + row.storedAt, this.epoch + row.storedAt);
-    return lived && this.kind.machine.put_on_clock(lived, this.epoch + row.storedAt, Math.max(0, now - this.epoch - row.storedAt));
+  function lifeOf(row: Row, now: number): any {
+    if (!kind.machine) return lifeFrom(row.document, new Map(row.kept ?? []));
+    if (row.kept !== null) return live(row, now);
+    const lived = age(lifeFrom(row.document, new Map()), epoch + row.storedAt, epoch + row.storedAt);
+    return lived && kind.machine.put_on_clock(lived, epoch + row.storedAt, Math.max(0, now - epoch - row.storedAt));
   }
 
-  private live(row: Row, now: number): any {
-    const stored = this.written.get(row.id)!;
-    const then = this.epoch + stored.storedAt;
-    return this.lived(this.life(stored.document, new Map([["since", then], ...stored.kept!])), then, now);
+  function live(row: Row, now: number): any {
+    const last = stored.get(row.id)!;
+    const then = epoch + last.storedAt;
+    return age(lifeFrom(last.document, new Map([["since", then], ...last.kept!])), then, now);
   }
 
-  private lived(life: any, then: number, now: number): any {
+  function age(life: any, then: number, now: number): any {
     try {
-      return this.kind.machine.live(life, then, now);
+      return kind.machine.live(life, then, now);
     } catch {
       // Its dates cannot be read: the spec leaves some free. Such a document does not age.
       return life;
     }
   }
 
-  find(identity: string, now: number, field: string | null = null): Row | null {
-    return this.at(now).find((row) => (field === null ? row.id === identity : row.document.get(field) === identity)) ?? null;
+  function find(identity: string, now: number, field: string | null = null): Row | null {
+    return at(now).find((row) => (field === null ? row.id === identity : row.document.get(field) === identity)) ?? null;
   }
 
   /** Make changes as one, at an instant; `Taken` where a new document has the id of one that is there. */
-  apply(changes: readonly (Put | Remove | Clear)[], now: number): void {
+  function apply(changes: readonly any[], now: number): void {
     for (const change of changes) {
-      if (change instanceof Put && change.fresh && this.rows.some((row) => row.id === this.placeOf(change.document).id)) throw new Taken();
+      if (change instanceof Put && change.fresh && rows.some((row) => row.id === placeOf(change.document).id)) throw new Taken();
     }
     for (const change of changes) {
-      if (change instanceof Clear) this.rows = [];
-      else if (change instanceof Remove) this.remove(change.identity);
-      else this.put(change, now);
+      if (change instanceof Clear) rows = [];
+      else if (change instanceof Remove) remove(change.identity);
+      else put(change, now);
     }
-    this.writes++;
+    found.writes++;
   }
 
-  private placeOf(document: Map<string, any>): { instant: number; id: string } {
-    const id = document.get(this.kind.identity);
+  function placeOf(document: Map<string, any>): { instant: number; id: string } {
+    const id = document.get(kind.identity);
     return {
-      instant: this.kind.created ? instantOf(document.get(this.kind.created)) : 0,
+      instant: kind.created ? instantOf(document.get(kind.created)) : 0,
       id: typeof id === "string" ? id : String(id).padStart(DIGITS, "0"),
     };
   }
 
-  private remove(identity: string): void {
-    this.rows = this.rows.filter((row) => row.id !== identity);
-    this.written.delete(identity);
+  function remove(identity: string): void {
+    rows = rows.filter((row) => row.id !== identity);
+    stored.delete(identity);
   }
 
-  private put(change: Put, now: number): void {
-    const place = this.placeOf(change.document);
-    const known = this.rows.findIndex((row) => row.id === place.id);
-    const there = known < 0 ? null : this.rows[known]!;
+  function put(change: any, now: number): void {
+    const place = placeOf(change.document);
+    const known = rows.findIndex((row) => row.id === place.id);
+    const there = known < 0 ? null : rows[known]!;
     const stays = there !== null && there.instant === place.instant;
-    if (there && !stays) this.remove(place.id);
-    const at = stays ? known : this.rows.findIndex((row) => before(place, row) < 0);
-    const index = at < 0 ? this.rows.length : at;
-    const rank = stays ? there.rank : this.rankAt(index);
-    const row = new Written(rank, place.instant, place.id, change.owner, change.document, change.kept, now - this.epoch);
-    this.rows.splice(index, stays ? 1 : 0, row);
-    this.written.set(place.id, row);
-    if (!stays) this.last = rank;
+    if (there && !stays) remove(place.id);
+    const next = stays ? known : rows.findIndex((row) => before(place, row) < 0);
+    const index = next < 0 ? rows.length : next;
+    const rank = stays ? there.rank : rankAt(index);
+    const row = written(rank, place, change.owner, change.document, change.kept, now - epoch);
+    rows.splice(index, stays ? 1 : 0, row);
+    stored.set(place.id, row);
+    if (!stays) latest = rank;
   }
 
   /** A free rank for one more document in this place. */
-  private rankAt(index: number): number {
-    const [front, behind] = [this.rows[index - 1]?.rank ?? -1, this.rows[index]?.rank ?? LAST];
+  function rankAt(index: number): number {
+    const [front, behind] = [rows[index - 1]?.rank ?? -1, rows[index]?.rank ?? LAST];
     const half = Math.floor((behind - front) / 2);
     if (front < 0) return behind === LAST ? FIRST : behind - Math.min(STEP, half);
     if (behind === LAST) return front + Math.min(STEP, half);
-    if (front === this.last) return front + Math.min(NEAR, half);
-    return behind === this.last ? behind - Math.min(NEAR, half) : front + half;
+    if (front === latest) return front + Math.min(NEAR, half);
+    return behind === latest ? behind - Math.min(NEAR, half) : front + half;
   }
 }
 
 /** Places of documents, in their order. */
 export class Ranks {
-  constructor(readonly rows: readonly Row[]) {}
+  constructor(readonly rows: readonly Row[] = []) {}
   get isEmpty(): boolean {
     return !this.rows.length;
   }
@@ -259,46 +240,28 @@ export class Ranks {
 }
 
 /** A collection as a function sees it: at one instant. */
-export class Seen {
-  readonly rows: readonly Row[];
-  constructor(private readonly collection: Collection, private readonly now: number, private readonly epoch: number) {
-    this.rows = collection.at(now);
-  }
-  get size(): number {
-    return this.rows.length;
-  }
-  get everything(): Ranks {
-    return new Ranks(this.rows);
-  }
-  filed(field: string, _: unknown, key: unknown): Ranks {
-    return new Ranks(this.rows.filter((row) => sameKey(row.document.get(field) ?? null, key)));
-  }
-  owned_by(owner: string): Ranks {
-    return new Ranks(this.rows.filter((row) => row.owner === owner));
-  }
-  postings(field: string): Map<unknown, Ranks> {
-    const found = new Map<unknown, Row[]>();
-    for (const row of this.rows) {
-      const key = row.document.get(field) ?? null;
-      found.set(key, [...(found.get(key) ?? []), row]);
-    }
-    return new Map([...found].map(([key, rows]) => [key, new Ranks(rows)]));
-  }
-  documents(): Map<string, any>[] {
-    return this.rows.map((row) => row.document);
-  }
-  document(row: Row): Map<string, any> {
-    return row.document;
-  }
-  owner(row: Row): string {
-    return row.owner;
-  }
-  order(row: Row): [number, string] {
-    return [-row.instant, row.id];
-  }
-  life(row: Row, offset: number): any {
-    return this.collection.lifeOf(row, this.epoch + offset);
-  }
+export function seenOf(collection: Collection, now: number, epoch: number): any {
+  const rows = collection.at(now);
+  const among = (holds: (row: Row) => boolean): Ranks => new Ranks(rows.filter(holds));
+  return {
+    size: rows.length,
+    everything: new Ranks(rows),
+    filed: (field: string, _: unknown, key: unknown) => among((row) => sameKey(row.document.get(field) ?? null, key)),
+    owned_by: (owner: string) => among((row) => row.owner === owner),
+    postings: (field: string) => {
+      const found = new Map<unknown, Row[]>();
+      for (const row of rows) {
+        const key = row.document.get(field) ?? null;
+        found.set(key, [...(found.get(key) ?? []), row]);
+      }
+      return new Map([...found].map(([key, some]) => [key, new Ranks(some)]));
+    },
+    documents: () => rows.map((row) => row.document),
+    document: (row: Row) => row.document,
+    owner: (row: Row) => row.owner,
+    order: (row: Row) => [-row.instant, row.id],
+    life: (row: Row, offset: number) => collection.lifeOf(row, epoch + offset),
+  };
 }
 
 const sameKey = (one: unknown, other: unknown): boolean =>

@@ -1,4 +1,4 @@
-// Digests by which ids and tokens are made as the server makes them: SHA-1, SHA-256, HMAC and SHAKE-256.
+// Digests by which ids, tokens and cursors are made as the server makes them: SHA-1, SHA-256 and HMAC.
 
 function padded(bytes: Uint8Array): DataView {
   const size = (Math.floor((bytes.length + 8) / 64) + 1) * 64;
@@ -78,50 +78,4 @@ export function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
     return sha256(whole);
   };
   return within(0x5c, within(0x36, bytes));
-}
-
-const LANE = (1n << 64n) - 1n;
-const turn = (lane: bigint, bits: bigint): bigint => (bits ? ((lane << bits) | (lane >> (64n - bits))) & LANE : lane);
-
-/** Keccak-f[1600]. */
-function permute(lanes: bigint[]): void {
-  let shifting = 1;
-  for (let round = 0; round < 24; round++) {
-    const columns = [0, 1, 2, 3, 4].map((x) => lanes[x]! ^ lanes[x + 5]! ^ lanes[x + 10]! ^ lanes[x + 15]! ^ lanes[x + 20]!);
-    for (let at = 0; at < 25; at++) lanes[at]! ^= columns[(at + 4) % 5]! ^ turn(columns[(at + 1) % 5]!, 1n);
-    let [x, y, lane] = [1, 0, lanes[1]!];
-    for (let step = 0; step < 24; step++) {
-      [x, y] = [y, (2 * x + 3 * y) % 5];
-      const next = lanes[x + 5 * y]!;
-      lanes[x + 5 * y] = turn(lane, BigInt((((step + 1) * (step + 2)) / 2) % 64));
-      lane = next;
-    }
-    for (let row = 0; row < 25; row += 5) {
-      const held = lanes.slice(row, row + 5);
-      for (let at = 0; at < 5; at++) lanes[row + at] = held[at]! ^ (~held[(at + 1) % 5]! & LANE & held[(at + 2) % 5]!);
-    }
-    for (let bit = 0; bit < 7; bit++) {
-      shifting = ((shifting << 1) ^ ((shifting >> 7) * 0x71)) % 256;
-      if (shifting & 2) lanes[0]! ^= 1n << BigInt(2 ** bit - 1);
-    }
-  }
-}
-
-const RATE = 136;
-
-/** `size` bytes of SHAKE-256, at most as many as one block has. */
-export function shake256(bytes: Uint8Array, size: number): Uint8Array {
-  const whole = new Uint8Array((Math.floor(bytes.length / RATE) + 1) * RATE);
-  whole.set(bytes);
-  whole[bytes.length]! ^= 0x1f;
-  whole[whole.length - 1]! ^= 0x80;
-  const view = new DataView(whole.buffer);
-  const lanes = Array<bigint>(25).fill(0n);
-  for (let start = 0; start < whole.length; start += RATE) {
-    for (let at = 0; at < RATE / 8; at++) lanes[at]! ^= view.getBigUint64(start + 8 * at, true);
-    permute(lanes);
-  }
-  const out = new DataView(new ArrayBuffer(200));
-  lanes.forEach((lane, index) => out.setBigUint64(8 * index, lane, true));
-  return new Uint8Array(out.buffer).slice(0, size);
 }

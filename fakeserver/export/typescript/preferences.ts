@@ -33,15 +33,11 @@ export interface Wanted {
   readonly fails: boolean;
 }
 
-export const SCENARIOS: readonly string[] = [
-  "empty", "one", "exact-page", "many", "long-text", "unicode-rtl", "all-enums", "all-null", "all-set", "aged", "slow",
-  "flaky", "one-row-pages", "churn", "next-version",
-];
 const NAMES = ["code", "example", "delay", "fault", "times", "after", "phase", "outcome", "handling", "scenario"];
 const WHAT = ["code", "example", "delay", "fault", "outcome", "scenario"];
 const UNSERVED = /^(?:fault|phase|header\..+)$/;
 const REGISTERED = ["respond-async", "return", "wait", "depth-noroot", "safe", "odata", "count", "tx"];
-const SUFFIX = /\+(?=(?:code|example|delay|fault|times|after|phase|outcome|scenario|header\.[^=+]{1,64})=)/;
+const SUFFIX = new RegExp(`\\+(?=(?:${NAMES.filter((each) => each !== "handling").join("|")}|header\\.[^=+]{1,64})=)`);
 const PREFERENCE = /\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*(?:;(?:[^,"]|"(?:[^"\\]|\\.)*")*)?/suy;
 const MOST_SECONDS = 600;
 const MOST_SHOWN = 100;
@@ -85,7 +81,9 @@ function preferOf(text: string): Map<string, string> {
 const isForm = (name: string): boolean => name.startsWith("__") && (NAMES.includes(name.slice(2)) || name.startsWith("__header."));
 
 /** What a request asks for; null where it asks for nothing of the handlers'. */
-export function readWanted(known: Known, prefer: string | null, pairs: readonly Pair[], suffix: Map<string, string>): Wanted | null {
+export function readWanted(
+  known: Known, scenarios: readonly string[], prefer: string | null, pairs: readonly Pair[], suffix: Map<string, string>,
+): Wanted | null {
   const found = new Map(suffix);
   for (const [name, text] of pairs) if (isForm(name)) found.set(name.slice(2), text);
   if (prefer !== null) for (const [name, text] of preferOf(prefer)) found.set(name, text);
@@ -98,10 +96,7 @@ export function readWanted(known: Known, prefer: string | null, pairs: readonly 
   if (handling !== "strict" && handling !== "lenient") throw bad("handling must be strict or lenient", "handling");
   const lenient = handling === "lenient";
   let scenario = found.get("scenario") ?? "";
-  if (found.has("scenario") && !SCENARIOS.includes(scenario)) {
-    const shown = scenario.slice(0, MOST_SHOWN);
-    throw bad(`scenario ${repr(shown)} is not known${near(shown, SCENARIOS)}`, "scenario");
-  }
+  if (found.has("scenario")) checkScenario(scenario, scenarios);
   if (scenario && !known.scenarios) {
     found.delete("scenario");
     scenario = "";
@@ -135,6 +130,12 @@ export function readWanted(known: Known, prefer: string | null, pairs: readonly 
     text: wanted.map((name) => `${name}=${found.get(name)}`).join(", "), injected, seconds, outcome,
     times: number("times"), after: number("after") ?? 0, scenario, fails: wanted.some((name) => name !== "scenario"),
   };
+}
+
+/** Refuse a scenario that there is not. */
+export function checkScenario(name: string, known: readonly string[]): void {
+  const shown = name.slice(0, MOST_SHOWN);
+  if (!known.includes(name)) throw bad(`scenario ${repr(shown)} is not known${near(shown, known)}`, "scenario");
 }
 
 function delayOf(text: string | undefined): number | null {

@@ -1,7 +1,6 @@
 // What values do in the server's language, for the functions that were written there (`functions.ts`): objects are maps,
 // lists and tuples are arrays, None is null.
 
-import { blake2b } from "./blake2b.js";
 import { hmacSha256, sha1, sha256 } from "./hashes.js";
 import { Float, floatOf, floatText, intOf } from "./json.js";
 
@@ -21,10 +20,31 @@ export class Tuple {
   }
 }
 
+/** A class of such values, by the names of their parts; `usual` are those that nobody need give and that are not null. */
+export function record(names: string, usual: () => { [name: string]: any } = () => ({})): new (...given: any[]) => any {
+  const parts = names.split(" ");
+  return class extends Tuple {
+    [name: string]: any;
+    constructor(...given: any[]) {
+      super();
+      const others = usual();
+      parts.forEach((name, place) => { this[name] = given[place] === undefined ? others[name] ?? null : given[place]; });
+    }
+  };
+}
+
+/** A value of such a class by the names of its parts. */
+export const made = (kind: new () => any, parts: { [name: string]: any }): any => Object.assign(new kind(), parts);
+
+/** Such values by their names, of objects with their parts. */
+export const each = (kind: new () => any, rows: Map<string, Map<string, any>>): any =>
+  dict([...rows].map(([name, parts]) => [name, made(kind, Object.fromEntries(parts))]));
+
 /** The type of a fact that is an instant. */
 export const Instant = Symbol("Instant");
 
-export const dict = (entries: Iterable<any> = []): Map<any, any> => new Map(entries instanceof Map ? entries : [...entries]);
+/** An object, of others, of names with values, and of pairs. */
+export const dict = (...parts: any[]): Map<any, any> => new Map(parts.flatMap((part) => (part[Symbol.iterator] ? [...part] : Object.entries(part))));
 export const set = (values: Iterable<any> = []): Set<any> => new Set(iter(values));
 export { set as frozenset };
 export const float = (value: any): any => floatOf(Number(value));
@@ -34,13 +54,6 @@ export const itself = (value: any): any => value;
 export const nothing = (): any[] => [];
 export const cast = (_: any, value: any): any => value;
 export const partial = (call: any, ...given: any[]): any => (...more: any[]) => call(...given, ...more);
-
-const METHODS: Record<string, (...given: any[]) => any> = { startswith, endswith, strip, lower, upper, isdigit, fullmatch, get, append, match };
-/** A method, or another attribute of this name, as a value. */
-export const bound = (value: any, name: string): any =>
-  typeof value[name] === "function" && !(value instanceof Map) && typeof value !== "string"
-    ? (...given: any[]) => value[name](...given)
-    : name in value && !(value instanceof Map) ? value[name] : (...given: any[]) => METHODS[name]!(value, ...given);
 
 // Looking at values
 
@@ -94,8 +107,10 @@ export const lt = (one: any, other: any): boolean => order(one, other) < 0;
 export const gt = (one: any, other: any): boolean => order(one, other) > 0;
 export const le = (one: any, other: any): boolean => (one instanceof Set ? issubset(one, other) : order(one, other) <= 0);
 export const ge = (one: any, other: any): boolean => order(one, other) >= 0;
-export const or = (one: any, other: () => any): any => (truth(one) ? one : other());
-export const and = (one: any, other: () => any): any => (truth(one) ? other() : one);
+const held = (other: any): any => (typeof other === "function" ? other() : other);
+/** The first value if it is true, or else the other one, which may be a function that comes to it. */
+export const or = (one: any, other: any): any => (truth(one) ? one : held(other));
+export const and = (one: any, other: any): any => (truth(one) ? held(other) : one);
 
 export function has(held: any, value: any): boolean {
   if (typeof held === "string") return held.includes(value);
@@ -104,22 +119,8 @@ export function has(held: any, value: any): boolean {
   return [...iter(held)].some((each) => eq(each, value));
 }
 
-export function isinstance(value: any, kinds: readonly any[]): boolean {
-  return kinds.some((kind) => {
-    switch (kind) {
-      case "None": return value === null;
-      case "str": return typeof value === "string";
-      case "bool": return typeof value === "boolean";
-      case "int": return Number.isInteger(value) || typeof value === "bigint" || typeof value === "boolean";
-      case "float": return value instanceof Float || (typeof value === "number" && !Number.isInteger(value));
-      case "dict": return value instanceof Map;
-      case "list": case "tuple": return Array.isArray(value);
-      case "set": case "frozenset": return value instanceof Set;
-      case "bytes": return value instanceof Uint8Array;
-      default: return typeof kind === "function" && value instanceof kind;
-    }
-  });
-}
+export const isInt = (value: any): boolean => Number.isInteger(value) || typeof value === "bigint" || typeof value === "boolean";
+export const isFloat = (value: any): boolean => value instanceof Float || (typeof value === "number" && !Number.isInteger(value));
 
 /** What a loop over a value sees. */
 export function iter(value: any): Iterable<any> {
@@ -139,6 +140,11 @@ export const map = (call: any, ...values: any[]): any[] => zip(...values).map((e
 export const filter = (call: any, values: any): any[] => list(values).filter((each) => truth(call === null ? each : call(each)));
 export const reversed = (values: any): any[] => list(values).reverse();
 export const islice = (values: any, count: number): any[] => list(values).slice(0, count);
+export function takewhile(holds: any, values: any): any[] {
+  const all_ = list(values);
+  const end = all_.findIndex((each) => !truth(holds(each)));
+  return end < 0 ? all_ : all_.slice(0, end);
+}
 export const sum = (values: any, start: any = 0): any => list(values).reduce(add, start);
 export const abs = (value: any): any => (value < 0 ? neg(value) : value);
 export const next = (values: any, other?: any): any => {
@@ -265,7 +271,7 @@ export const count = (held: any, value: any): any => (typeof held === "string" ?
 
 function reckon(one: any, other: any, plain: (a: number, b: number) => number, exact: (a: bigint, b: bigint) => bigint): any {
   const [a, b] = [typeof one === "boolean" ? Number(one) : one, typeof other === "boolean" ? Number(other) : other];
-  const whole = isinstance(a, ["int"]) && isinstance(b, ["int"]);
+  const whole = isInt(a) && isInt(b);
   if (!numeric(a) || !numeric(b)) throw new TypeError("no numbers");
   if (!whole) return floatOf(plain(Number(a), Number(b)));
   const quick = typeof a === "number" && typeof b === "number" ? plain(a, b) : NaN;
@@ -296,6 +302,16 @@ const floor = (a: bigint, b: bigint): bigint => (a - (((a % b) + b) % b)) / b;
 export const floordiv = (one: any, other: any): any => reckon(one, other, (a, b) => Math.floor(a / b), floor);
 export const mod = (one: any, other: any): any => reckon(one, other, (a, b) => ((a % b) + b) % b, (a, b) => ((a % b) + b) % b);
 export const ceil = (value: any): any => Math.ceil(Number(value));
+
+/** A number with so many digits behind the point; one in the middle comes to the even digit. */
+export function round(value: any, digits = 0): any {
+  const text = Math.abs(Number(value)).toFixed(60);
+  const end = text.indexOf(".") + 1 + digits;
+  const near = Number(Math.abs(Number(value)).toFixed(digits));
+  const low = Number(text.slice(0, end));
+  const found = /^50*$/.test(text.slice(end)) && Number(text[end - 1]) % 2 === 0 ? low : near;
+  return floatOf(Number(value) < 0 ? -found : found);
+}
 
 export function union(one: any, other: any): any {
   if (one instanceof Map) return new Map([...one, ...other]);
@@ -395,12 +411,12 @@ export const rpartition = (text: string, sign: string): string[] => {
 };
 export function isdigit(text: string): boolean { return /^\p{Nd}+$/u.test(text); }
 export const isascii = (text: string): boolean => !/[^\x00-\x7f]/.test(text);
-export const encode = (text: string, form = "utf-8"): Uint8Array => {
-  if (form === "idna") return new TextEncoder().encode(idna(text));
-  if (form === "ascii" && !isascii(text)) throw new UnicodeError("no ASCII");
-  if (form !== "utf-8" && form !== "ascii") throw new UnicodeError(`no ${form} here`);
-  return new TextEncoder().encode(text);
-};
+export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+export function encodeAscii(text: string): Uint8Array {
+  if (!isascii(text)) throw new UnicodeError("no ASCII");
+  return encode(text);
+}
+export const encodeIdna = (text: string): Uint8Array => encode(idna(text));
 /** A domain in ASCII. */
 function idna(text: string): string {
   const labels = text.split(/[.\u3002\uff0e\uff61]/);
@@ -423,32 +439,9 @@ export function match(form: RegExp, text: string): any { return found(anchored(f
 export const search = (form: RegExp, text: string): any => found(new RegExp(form.source, "u").exec(text));
 export const substitute = (form: RegExp, other: string, text: string): string => text.replace(form, () => other);
 
-const SAFE = /[A-Za-z0-9_.~-]/;
-
-/** A text escaped for a URL, but for letters, digits and the characters of `safe`. */
-export function quote(text: string, safe: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => {
-    const character = String.fromCharCode(byte);
-    return byte < 0x80 && (SAFE.test(character) || safe.includes(character))
-      ? character
-      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }).join("");
-}
-
 /** An escaped text as it was meant; what is no UTF-8 becomes U+FFFD. */
-export function unquote(text: string): string {
-  if (!text.includes("%")) return text;
-  const given = new TextEncoder().encode(text);
-  const all_: number[] = [];
-  for (let place = 0; place < given.length; place++) {
-    const digits = String.fromCharCode(given[place + 1] ?? 0, given[place + 2] ?? 0);
-    if (given[place] === 0x25 && /^[0-9A-Fa-f]{2}$/.test(digits)) {
-      all_.push(parseInt(digits, 16));
-      place += 2;
-    } else all_.push(given[place]!);
-  }
-  return decode(Uint8Array.from(all_));
-}
+export const unquote = (text: string): string =>
+  text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => decode(fromhex(run.replaceAll("%", ""))));
 
 export const unquotePlus = (text: string): string => unquote(text.replaceAll("+", " "));
 
@@ -490,12 +483,9 @@ export const divmod = (one: any, other: any): any => [floordiv(one, other), mod(
 /** The bytes of a UUID, which stands as a text here; of anything else, what it calls so. */
 export const bytesIn = (value: any): any => (typeof value === "string" ? fromhex(value.replaceAll("-", "")) : value.bytes);
 export const sha256Of = (value: Uint8Array): any => ({ bytes: sha256(value) });
-export const blake2bOf = (value: Uint8Array, options: { digest_size?: number; key?: Uint8Array; person?: Uint8Array } = {}): any => ({
-  bytes: blake2b(value, options.key ?? new Uint8Array(), options.digest_size ?? 64, options.person),
-});
 export const digestOf = (value: any): Uint8Array => value.bytes;
 export const hexdigestOf = (value: any): string => hexOf(value.bytes);
-export const hmacDigest = (key: Uint8Array, value: Uint8Array, _: string): Uint8Array => hmacSha256(key, value);
+export const hmacDigest = (key: Uint8Array, value: Uint8Array, _: any): Uint8Array => hmacSha256(key, value);
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 export const lettersOf = (value: Uint8Array): string => Array.from(value, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
 
@@ -530,6 +520,16 @@ export function naiveText(value: number, { digits = 0 }: { digits?: number } = {
 }
 
 export const instantText = (value: number, { digits = 6 }: { digits?: number } = {}): string => `${naiveText(value, { digits })}Z`;
+/** Bytes as a text in the alphabet of URLs, with its signs at the end. */
+export const base64 = (value: Uint8Array): Uint8Array =>
+  encode(btoa(String.fromCharCode(...value)).replaceAll("+", "-").replaceAll("/", "_"));
+
+/** The host of a URL as it is written, and without its port. */
+export function urlsplit(text: string): any {
+  const [, netloc = ""] = /^[^:/?#]+:\/\/([^/?#]*)/.exec(text) ?? [];
+  return { netloc, hostname: netloc.replace(/^.*@/, "").replace(/:\d*$/, "").toLowerCase() };
+}
+
 const INSTANT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,6})\d*)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
 export function instant(text: any): number {

@@ -5,9 +5,7 @@ Observed: dreadnode SDK 2.0.51 and the documentation inside it, "Environment lif
 
 from __future__ import annotations
 
-import functools
 import hmac
-import operator
 
 from pyroaring import BitMap
 
@@ -164,8 +162,10 @@ def list_environments(asked: Asked, view: View) -> Result:
     environments = view.kinds(ENVIRONMENTS)[place.org]
     found = environments.filed("workspace_id", itself, place.workspace["id"])
     if values["state"] is not None:
-        chosen = (environments.filed("state", itself, state) for state in values["state"])
-        found = found & functools.reduce(operator.or_, chosen, BitMap())
+        chosen = BitMap()
+        for state in values["state"]:
+            chosen = chosen | environments.filed("state", itself, state)
+        found = found & chosen
     page = PAGES.page(found, values, environments, Context(view.issuer, place.org, b"listEnvironments", asked.query))
     return Result(
         200,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
 
 from fakeserver.provider import (
     SECOND,
@@ -24,6 +23,7 @@ from fakeserver.provider import (
     at,
     forbidden,
     itself,
+    named_uuid,
     not_found,
 )
 from fakeserver.providers.dreadnode.states import DEFAULT_SECONDS
@@ -67,7 +67,7 @@ def titled(key: str) -> str:
 
 
 def org_id(org: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"dreadnode/{org}"))
+    return named_uuid(f"dreadnode/{org}")
 
 
 def user_of(view: View) -> Document:

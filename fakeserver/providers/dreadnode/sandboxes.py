@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from itertools import islice
-from uuid import NAMESPACE_URL, uuid5
-
-from pyroaring import BitMap
+from collections.abc import Iterable
+from hashlib import sha256
+from itertools import islice, takewhile
 
 from fakeserver.provider import (
     SECOND,
@@ -23,6 +21,7 @@ from fakeserver.provider import (
     fire,
     instant,
     mint,
+    named_uuid,
     not_found,
 )
 from fakeserver.providers.dreadnode.orgs import ENVIRONMENTS, PLATFORM_DEFAULT_SECONDS, Place, scope_of
@@ -60,7 +59,7 @@ def changed_at(document: Document) -> str:
 
 
 def workload_of(document: Document) -> Document | None:
-    chance = blake2b(document["id"].encode(), digest_size=4).digest()
+    chance = sha256(document["id"].encode()).digest()
     key, kind = document.get("project_key") or "default", document["sandbox_kind"]
     if kind not in ("task", "evaluation"):
         return None
@@ -70,7 +69,7 @@ def workload_of(document: Document) -> Document | None:
     return {
         "kind": kind,
         "evaluation_name": evaluation,
-        "evaluation_id": evaluation and str(uuid5(NAMESPACE_URL, evaluation)),
+        "evaluation_id": evaluation and named_uuid(evaluation),
         "evaluation_item_position": chance[0] if evaluation else None,
         "sandbox_role": "environment" if own else ROLES[chance[1] % len(ROLES)],
         "task_name": build.removeprefix(OF_TASK) if own else TASKS[chance[2] % len(TASKS)],
@@ -111,7 +110,7 @@ def new_sandbox(place: Place, view: View, made_for: Document) -> Record:
         "sandbox_kind": made_for["kind"],
         "state": "running",
         "pause_reason": None,
-        "build_id": str(uuid5(NAMESPACE_URL, made_for["build"])),
+        "build_id": named_uuid(made_for["build"]),
         "build_ref": made_for["build"],
         "project_id": project.get("id"),
         "project_key": project.get("key"),
@@ -190,8 +189,7 @@ def get_usage(asked: Asked, view: View) -> Result:
     ranks = collection.everything if scope.owner is None else collection.owned_by(scope.owner)
     month = instant(at(view.now)[: len("2026-01")] + "-01T00:00:00Z")
     # Newest first: all of the month stand in front of what is just older.
-    end = collection.after((1 - month, ""), 0)
-    current = ranks & BitMap(range(ranks.min(), end)) if ranks else ranks
+    current = takewhile(lambda rank: collection.order(rank)[0] <= -month, ranks)
     usage = {
         SECONDS: seconds_of(collection, ranks),
         "sessions_count": len(ranks),
@@ -200,7 +198,7 @@ def get_usage(asked: Asked, view: View) -> Result:
     return Result(200, usage)
 
 
-def seconds_of(collection: Collection, ranks: BitMap) -> int:
+def seconds_of(collection: Collection, ranks: Iterable[int]) -> int:
     """What the newest of some sandboxes have run together."""
     total: int = sum(collection.document(rank)[SECONDS] for rank in islice(ranks, MOST_SUMMED))
     return min(total, MOST_SECONDS)

@@ -73,7 +73,7 @@ def vm_id_of(source: Mint) -> str:
 
 
 def _digest(text: bytes, size: int) -> bytes:
-    return hashlib.blake2b(text, digest_size=size, person=b"instavm session"[:16]).digest()
+    return hashlib.sha256(b"instavm session " + text).digest()[:size]
 
 
 def seeded_session(vm_id: str) -> str | None:

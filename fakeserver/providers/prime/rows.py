@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
+from hashlib import sha256
 
 from fakeserver.provider import Choice, Document, Extras, Json, View
 
@@ -16,7 +16,7 @@ def observed(document: Document) -> Document:
     """What prime-sandboxes 0.5.1 reads of a row and the page has not. Observed: a list of nobody for who may reach no
     network, and a build for an image that is still made while a sandbox is PENDING. Assumed: which sandboxes have an
     idle timeout or secrets, how these are masked, and that a reason for the end is the type of its error."""
-    chance = blake2b(document["id"].encode(), digest_size=4).digest()
+    chance = sha256(document["id"].encode()).digest()[:4]
     timeout = document["timeoutMinutes"]
     ended = document["status"] == "TERMINATED"
     return {

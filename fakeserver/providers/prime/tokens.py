@@ -34,7 +34,7 @@ def signature_of(view: View, head: str) -> str:
 
 
 def in_base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def read_token(view: View) -> Document | None:

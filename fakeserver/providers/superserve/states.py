@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from uuid import UUID, uuid5
 
 from fakeserver.provider import (
     ABSENT,
@@ -17,6 +16,7 @@ from fakeserver.provider import (
     Transition,
     at,
     conflict,
+    named_uuid,
     on_clock,
 )
 
@@ -79,7 +79,7 @@ def arm(moment: Moment) -> Document:
 
 
 def snapshot(moment: Moment) -> Document:
-    return {"snapshot_id": str(uuid5(UUID(moment.document["id"]), str(moment.now)))}
+    return {"snapshot_id": named_uuid(f"{moment.document['id']} {moment.now}")}
 
 
 def sandbox_conflict(state: str, event: str) -> Problem:

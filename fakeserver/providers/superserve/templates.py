@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from fakeserver.provider import (
     SECOND,
@@ -26,6 +26,7 @@ from fakeserver.provider import (
     fire,
     itself,
     mint,
+    named_uuid,
     not_found,
 )
 from fakeserver.providers.superserve.limits import check, issues_in_template
@@ -34,8 +35,6 @@ from fakeserver.providers.superserve.states import BUILDS, CANCELLED, IN_FLIGHT,
 
 SYSTEM = "superserve"
 """Who owns the templates that everybody sees."""
-NAMES = UUID("6f2cf0a1-7e31-5d0b-9f3b-52a1f6a3c7d4")
-"""What the ids of the provider's templates, and of teams, are made from."""
 DAY = 86_400 * SECOND
 AGE_DAYS = 60
 """Assumed: how old the provider's templates are when a world begins."""
@@ -58,7 +57,7 @@ BUILDS_KIND, TEMPLATES_KIND = "builds", "templates"
 
 def team_id(name: str) -> str:
     """The UUID of a team; tenants have names here."""
-    return str(uuid5(NAMES, name))
+    return named_uuid(f"superserve {name}")
 
 
 def seed_templates(ground: Ground) -> Iterator[tuple[Document, str]]:
@@ -68,7 +67,7 @@ def seed_templates(ground: Ground) -> Iterator[tuple[Document, str]]:
         instant = in_seconds(created - index * DAY)
         yield (
             {
-                "id": str(uuid5(NAMES, name)),
+                "id": named_uuid(f"superserve {name}"),
                 "team_id": team_id(SYSTEM),
                 "name": name,
                 "status": "ready",

@@ -33,10 +33,10 @@ def test_functions_answer_as_they_do_here(tmp_path: Path) -> None:
     """Every kind of statement and value that providers use: each answer as JSON, byte for byte."""
     written = Functions()
     named = {function.__name__: written.reference(function) for function in sample.CASES}
-    written.split()
     for name in HAND_WRITTEN:
         (tmp_path / name).write_bytes((files("fakeserver.export") / "typescript" / name).read_bytes())
-    (tmp_path / "functions.ts").write_text(written.texts(named, {})[0], encoding="utf-8")
+    (tmp_path / "functions.ts").write_text(written.text(named), encoding="utf-8")
+    (tmp_path / "constants.ts").write_text(written.constants(), encoding="utf-8")
     (tmp_path / "ask.js").write_text(ENTRY, encoding="utf-8")
     cases = [(function, given) for function, each in sample.CASES.items() for given in each]
     asked = b"".join(orjson.dumps([function.__name__, given]) + b"\n" for function, given in cases)
@@ -76,9 +76,9 @@ THERE = 0
 def test_what_cannot_be_said_is_named_with_its_place(function: Any) -> None:
     """Nothing of it is left in what is written, and what is written next stands."""
     written = Functions()
-    before, mark = written.texts({}, {}), written.mark()
+    before, mark = written.text({}), written.mark()
     with pytest.raises(Unexportable, match=r"line \d+: a statement of the kind (ClassDef|Global)"):
         written.reference(function)
     written.back(mark)
-    assert written.texts({}, {}) == before
+    assert written.text({}) == before
     assert written.reference(sample.named) == "named"
