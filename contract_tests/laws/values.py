@@ -173,7 +173,8 @@ def metadata(check: Check) -> None:
         name = json_filter.parameter
         for probe, text in UNREADABLE.items():
             expect_refusal(check, probe, ((name, text),), (name,))
-        expect_refusal(check, "two at once", ((name, "x"), (size, ZERO)), (name, size), several=True)
+        # An empty value is lost by whoever reads encoded queries otherwise than plain ones.
+        expect_refusal(check, "two at once", ((size, ""), (name, "{")), (name, size), several=True)
     if tags is not None:
         for probe, bad in tags.unreadable().items():
             expect_refusal(check, probe, bad.query, bad.names)
