@@ -106,6 +106,8 @@ class StoredWorlds(Worlds):
         self.left_late: set[World] = set()
         """Those in whose sandboxes something was left by what goes on there by itself; any thread adds to it."""
         self.stale: set[str] = set()
+        self._replaced: set[str] = set()
+        """Of these, in whose place another world has come."""
         """Those that are no longer as they are kept."""
         self.new: dict[str, New] = {}
         self.gone: set[str] = set()
@@ -221,9 +223,7 @@ class StoredWorlds(Worlds):
             world.take_over(self._read(world, Packed(kept.snapshot)))
         for key, left in kept.left.items():
             world.guests.adopt(key, left_of(left))
-        journal, limits = world.journal, world.limits
-        assert isinstance(journal, SharedJournal)
-        assert isinstance(limits, SharedLimits)
+        journal, limits = shared_of(world)
         journal.merge(kept.journal.total, kept.journal.entries, Part)
         if kept.journal.state:
             journal.remember(Part(orjson.loads(kept.journal.state)))
@@ -254,12 +254,15 @@ class StoredWorlds(Worlds):
         """Do what a row says, if the world is at hand."""
         self._wall.reach(row.at)
         world = self.at_hand(row.world)
-        if world is None or row.world in self.stale or row.number <= self._reached.get(row.world, 0):
+        if world is None or row.number <= self._reached.get(row.world, 0):
             return
-        if row.entries == IS_DROPPED:
-            self.let_go(row.world)
-        elif row.entries == IS_ANEW:
+        if row.entries == IS_ANEW:
             self.stale.add(row.world)
+            self._replaced.add(row.world)
+        elif row.world in self.stale:
+            return
+        elif row.entries == IS_DROPPED:
+            self.let_go(row.world)
         else:
             ledger, entries = self.ledgers[world], self._repeat(world, row)
             ledger.catch_up()
@@ -288,10 +291,25 @@ class StoredWorlds(Worlds):
         if kept is None and name:
             return self.let_go(name)
         assert kept is not None, "the world at the root is never dropped"
+        journal, limits = shared_of(world)
         world.take_over(self.build(kept))
+        if name not in self._replaced:
+            # What this process has not told the others yet has happened all the same.
+            now = shared_of(world)
+            now[0].inherit(journal)
+            now[1].inherit(limits)
+        self._replaced.discard(name)
         self.ledgers[world].forget()
         self.attend(world, self.ledgers[world])
         self.stale.discard(name)
+
+
+def shared_of(world: World) -> tuple[SharedJournal, SharedLimits]:
+    """What processes that have the same world count together."""
+    journal, limits = world.journal, world.limits
+    assert isinstance(journal, SharedJournal)
+    assert isinstance(limits, SharedLimits)
+    return journal, limits
 
 
 def left_of(left: stores.Left) -> Left:

@@ -19,7 +19,7 @@ from fakeserver.listing.limit import Limit
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
 from fakeserver.serving.keeping import Keeper
-from fakeserver.serving.stored_worlds import StoredWorlds
+from fakeserver.serving.stored_worlds import StoredWorlds, shared_of
 from fakeserver.stores.store import READABLE, Change, Journalled, Unavailable
 from fakeserver.worlds.entries import Exchange
 from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, Counter, SharedJournal, SharedLimits, counted, told
@@ -142,10 +142,7 @@ class Telling:
 
     def _told(self) -> Iterator[tuple[World, SharedJournal, SharedLimits]]:
         for world in self._worlds:
-            journal, limits = world.journal, world.limits
-            assert isinstance(journal, SharedJournal)
-            assert isinstance(limits, SharedLimits)
-            yield world, journal, limits
+            yield world, *shared_of(world)
 
     def _tell(self, *, journals: bool, most: int | None = None, leaving: bool = False) -> None:
         """In a turn: what this process has to tell, of all worlds, but for entries beyond so many; and that it has."""

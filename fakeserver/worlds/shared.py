@@ -74,8 +74,15 @@ class SharedJournal(Journal):
 
     def give_back(self, exchanges: Sequence[Exchange]) -> None:
         """They could not be told now."""
-        self._fresh.extendleft(reversed(exchanges[-(MAX_SHARED_ENTRIES - len(self._fresh)) :]))
+        room = MAX_SHARED_ENTRIES - len(self._fresh)
+        self._fresh.extendleft(reversed(exchanges[max(0, len(exchanges) - room) :]))
         self._counted = len(self._fresh)
+
+    def inherit(self, other: SharedJournal) -> None:
+        """Tell what another one was to tell, in whose place this is; nothing if it was emptied since."""
+        if other.total <= self.total:
+            self._counts, self._fresh = other.count(), other._fresh
+            self._counted = len(self._fresh)
 
     def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
         """Show what all processes have told since `total` was as it is here."""
@@ -130,6 +137,13 @@ class SharedLimits(Limits):
         """They could not be told now."""
         for key, (number, _) in fresh.items():
             self._taken[key] = self._taken.get(key, 0) + number
+
+    def inherit(self, other: SharedLimits) -> None:
+        """Tell what another one was to tell, in whose place this is."""
+        for key, (number, (_, begun)) in other.take_fresh().items():
+            used, instant = self.counters.get(key, (0, begun))
+            self.counters[key] = used + number, instant
+            self._taken[key] = number
 
     def adopt(self, counters: Mapping[Key, Counter]) -> None:
         """What all processes have used by now."""

@@ -10,7 +10,7 @@ import random
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from fakeserver.cli import main
 from fakeserver.serving import keeping, stored_worlds, telling
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.sqlite import SQLiteStore
-from fakeserver.stores.store import Kept, StoreError, Unavailable
+from fakeserver.stores.store import Change, Kept, StoreError, Unavailable
 from tests.support.admin import FREEZE
 from tests.support.asgi import PATHS, SLUGS
 from tests.support.postgresql import PostgreSQL
@@ -405,6 +405,30 @@ def test_what_cannot_be_kept_is_a_503_and_undone(path: Path, reason: str, breaki
         assert {"before", "behind"} <= at.names()
         assert lost not in at.names()
         assert at.admin("GET", "/health").json()["status"] == "ok"
+
+
+def test_what_a_journal_has_not_told_outlives_a_change_that_cannot_be_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The world is read again, and requests that were answered before are in its journal all the same; those before a
+    reset by another server are not."""
+    with node(path) as at, node(path) as other:
+        asked = {"provider": "prime", "operation": "listSandboxes"}
+        for _ in range(3):
+            at.ask("prime")
+        with monkeypatch.context() as patch:
+            patch.setattr(keeping, "commit", refuse)
+            assert at.ask("prime", method="POST", body={"name": "lost", "docker_image": "a"}).status_code == 503
+        at.create("behind")
+        at.ask("prime")
+        assert at.admin("POST", "/requests/count", asked).json()["count"] == 4
+        at.ask("prime")
+        assert other.admin("POST", "/reset").status_code == 204
+        assert at.admin("POST", "/requests/count", asked).json()["count"] == 0
+
+
+def refuse(change: Change, acts: Sequence[Callable[[Change], None]]) -> int:
+    raise Unavailable("full", "the store takes no more")
 
 
 def start(*arguments: str) -> tuple[int, str]:

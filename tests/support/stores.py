@@ -72,4 +72,5 @@ def node(place: Path | str, **more: Any) -> Iterator[Node]:
     app = stored_app(place, **more)
     with serving(app) as live, httpx.Client(trust_env=False, timeout=20) as client:
         yield Node(app, live.root, client)
-    app.store.close()
+    # A thread of it may still be at work in the store, which a connection that is closed meanwhile would not survive.
+    app.keeper.close()

@@ -293,7 +293,7 @@ def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatc
     """Pages and dialects of a kind that the engine does not know are one line, and nothing is written."""
 
     class Sideways:
-        pass
+        parameters: frozenset[str] = frozenset()
 
     service = app_of(size=5).services["prime"]
     listing = service.provider.operations["listSandboxes"]

@@ -44,6 +44,38 @@ def test_a_journal_that_nobody_asks_for_stays_bounded() -> None:
     assert journal.take(1)[0].instant == 3
 
 
+def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None:
+    journal = SharedJournal()
+    for instant in range(2):
+        journal.add(exchange(instant))
+    taken = journal.take()
+    for instant in range(2, shared.MAX_SHARED_ENTRIES + 2):
+        journal.add(exchange(instant))
+    journal.give_back(taken)
+    assert journal.fresh == shared.MAX_SHARED_ENTRIES
+    assert journal.take(1)[0].instant == 2
+
+
+def test_who_takes_the_place_of_another_tells_what_that_had_to_tell() -> None:
+    old, new, emptied = SharedJournal(), SharedJournal(), SharedJournal()
+    old.merge(3, told([exchange(instant) for instant in range(3)], 0), Part)
+    new.merge(4, told([exchange(instant) for instant in range(4)], 0), Part)
+    old.add(exchange(9))
+    emptied.inherit(old)
+    assert emptied.fresh == 0
+    new.inherit(old)
+    assert sum(new.count().requests.values()) == 1
+    assert [each.instant for each in new.take()] == [9]
+
+    key, now = ("prime", "window", "me"), 1_000 * SECOND
+    used, renewed = SharedLimits(), SharedLimits()
+    renewed.counters[key] = 5.0, now
+    used.take(meters_of("prime", [WINDOW], {"caller": "me"}), now, enforced=True)
+    renewed.inherit(used)
+    assert renewed.counters[key] == (6.0, now)
+    assert renewed.take_fresh() == {key: (1, (6.0, now))}
+
+
 def test_what_processes_used_of_limits_adds_up() -> None:
     """A window that two began is the one that was told first; a bucket is paid back for the time in between."""
     key, now = ("prime", "window", "me"), 1_000 * SECOND
