@@ -78,6 +78,7 @@ class Tenant:
 
 
 def ordinal_of(collection: Collection, identity: str) -> int | None:
-    """The ordinal of the shown document with this id, if it is a seeded one that nobody has changed."""
-    ranks = (rank for rank in collection.everything if collection.order(rank)[1] == identity)
+    """The ordinal of the shown document with this id, if it is a seeded one that nobody has changed. What is shown may
+    have to wait until somebody looks; where documents stand never does."""
+    ranks = (rank for rank in collection._overlay.ranks if collection.order(rank)[1] == identity)
     return next((collection.ordinal(rank) for rank in ranks), None)
