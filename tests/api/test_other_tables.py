@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
-import yaml
 
 from fakeserver.listing.choices import Choice, Extras
 from fakeserver.listing.envelopes import Envelope
@@ -29,6 +28,7 @@ from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
 from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
 from tests.support.dialect import all_issues
+from tests.support.texts import write_yaml
 
 SUPERSERVE = PROVIDERS["superserve"]
 RIGHT: Any = SUPERSERVE.operations["listSandboxes"]
@@ -78,7 +78,7 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     ]
     operation["responses"]["200"]["headers"][header] = {"schema": TEXT}
     path = folder / "superserve.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(document), encoding="utf-8")
     provider = replace(SUPERSERVE, operations={"listSandboxes": meaning}, reading=Reading(), errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()

@@ -7,6 +7,9 @@ import pickle
 from importlib.resources.abc import Traversable
 from typing import Any
 
+import yaml
+from yaml import CSafeDumper
+
 from fakeserver.spec import reader
 
 MOST_KNOWN = 64
@@ -39,3 +42,8 @@ def read_json(path: Traversable) -> tuple[str, Any]:
     """A spec that a test wrote as JSON, without the detour over YAML."""
     content = path.read_text(encoding="utf-8")
     return (content, json.loads(content)) if content.startswith("{") else READ(path)
+
+
+def write_yaml(value: Any) -> str:
+    """A document as YAML, in the order that it has; by libyaml, a tenth of the time that it takes in Python."""
+    return yaml.dump(value, Dumper=CSafeDumper, sort_keys=False)

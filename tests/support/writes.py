@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
-import yaml
-
 from fakeserver.documents.changes import Put, Remove
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.keys import itself
@@ -24,6 +22,7 @@ from fakeserver.recipes import fixture
 from fakeserver.spec import reader
 from tests.support.asgi import SPECS, Row
 from tests.support.dialect import all_issues
+from tests.support.texts import write_yaml
 
 SUPERSERVE = PROVIDERS["superserve"]
 
@@ -142,7 +141,7 @@ def document() -> Row:
 def service_of(folder: Path, **changed: Meaning) -> Service:
     """The provider, served; some of its operations may have another meaning."""
     path = folder / "superserve.yaml"
-    path.write_text(yaml.safe_dump(document(), sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(document()), encoding="utf-8")
     provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=(), kinds={}, errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()

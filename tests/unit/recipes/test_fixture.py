@@ -26,6 +26,7 @@ from fakeserver.serving.app import load_services
 from fakeserver.spec import reader
 from tests.support.admin import admin, done
 from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, SPECS, app_of, get, main_tenant
+from tests.support.texts import write_yaml
 
 Change = Callable[[Any], object]
 ABSENT = object()
@@ -320,7 +321,7 @@ def damaged(folder: Path, slug: str, change: Change) -> None:
     recipe = yaml.load(path.read_text(encoding="utf-8"), Loader=CSafeLoader)
     change(recipe)
     # A stand-in for what YAML makes of an unquoted date.
-    text = yaml.safe_dump(_dated(recipe), sort_keys=False)
+    text = write_yaml(_dated(recipe))
     path.write_text(text, encoding="utf-8")
 
 
@@ -523,7 +524,7 @@ def test_a_recipe_of_documents_whose_schema_leads_back_to_itself(tmp_path: Path)
     document = deepcopy(SPECS["superserve"])
     item = document["components"]["schemas"]["SandboxResponse"]
     item["properties"]["parent"] = {"$ref": "#/components/schemas/SandboxResponse"}
-    (tmp_path / "superserve.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    (tmp_path / "superserve.yaml").write_text(write_yaml(document), encoding="utf-8")
     folder, provider = recipes(tmp_path), PROVIDERS["superserve"]
     contract = reader.load(tmp_path / "superserve.yaml", provider.operations)
     parent = dict(next(iter(main_tenant(app_of(size=20), "superserve").documents())))

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fakeserver.problems import SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.schema import DocumentSchema, is_date_time, is_lower_case_uuid, item_schema
 from fakeserver.spec import reader
 from tests.support.asgi import SLUGS, SPECS, Row, app_of, main_tenant
+from tests.support.texts import write_yaml
 
 UUID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
@@ -27,7 +27,7 @@ def superserve(tmp_path: Path, change: Callable[[Row], object]) -> DocumentSchem
     document = deepcopy(SPECS["superserve"])
     change(document["components"]["schemas"]["SandboxResponse"])
     path = tmp_path / "superserve.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(document), encoding="utf-8")
     return DocumentSchema(PROVIDERS["superserve"], reader.load(path, PROVIDERS["superserve"].operations))
 
 
@@ -169,7 +169,7 @@ def test_the_schema_behind_references_is_found(tmp_path: Path) -> None:
     schemas["Rows"] = schemas["SandboxListResponse"]["properties"]["sandboxes"]
     schemas["SandboxListResponse"]["properties"]["sandboxes"] = {"$ref": "#/components/schemas/Rows"}
     path = tmp_path / "prime.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(document), encoding="utf-8")
     found = item_schema(PROVIDERS["prime"], reader.load(path, PROVIDERS["prime"].operations))
     assert found == SPECS["prime"]["components"]["schemas"]["SandboxResponse"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fakeserver.pipeline.exchange import Request
 from fakeserver.pipeline.service import Service
@@ -25,6 +24,7 @@ from fakeserver.spec.reader import UNSERVED_KEY, Endpoint, Spec
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
 from tests.support.asgi import ROOT, SLUGS, SPECS, Row, call
+from tests.support.texts import write_yaml
 
 LIST_PATHS = {slug: next(iter(SPECS[slug]["paths"])) for slug in SLUGS}
 
@@ -35,7 +35,7 @@ def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = Non
     if change is not None:
         change(document)
     path = tmp_path / f"{slug}.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False) if text is None else text, encoding="utf-8")
+    path.write_text(write_yaml(document) if text is None else text, encoding="utf-8")
     return reader.load(path, PROVIDERS[slug].operations)
 
 
@@ -51,7 +51,7 @@ def serve_list(tmp_path: Path, change: Callable[[Row], object]) -> Service:
     document["paths"] = {LIST_PATHS["prime"]: {"get": operation(document, "prime")}}
     change(document)
     path = tmp_path / "prime.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    path.write_text(write_yaml(document), encoding="utf-8")
     whole = PROVIDERS["prime"]
     provider = replace(whole, operations={"listSandboxes": whole.operations["listSandboxes"]})
     loaded = reader.load(path, provider.operations)
