@@ -81,6 +81,7 @@ def test_editors_and_linter_agree_on_the_length_of_a_line() -> None:
     assert len(set(lengths)) == 1
 
 
+@pytest.mark.slow
 def test_no_test_measures_time() -> None:
     """How long something took says more about the machine than about the code: a test counts, orders, moves a clock."""
     for path in sorted((ROOT / "tests").rglob("*.py")):

@@ -102,6 +102,7 @@ def test_who_waits_for_a_busy_sandbox_holds_nobody_else_up() -> None:
     assert sorted(map(int, log.split())) == [*range(many)]
 
 
+@pytest.mark.slow
 def test_output_is_streamed_while_the_command_still_runs() -> None:
     async def main() -> bytes:
         guests = Guests()

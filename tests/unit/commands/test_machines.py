@@ -358,6 +358,7 @@ def test_a_sandbox_that_is_forgotten_holds_nothing(world: World) -> None:
     assert now <= before + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -172,6 +172,7 @@ def test_work_that_ends_every_worker_has_a_clear_end(guests: Guests) -> None:
     assert caught.value.status == 503
 
 
+@pytest.mark.slow
 def test_a_copy_is_made_of_what_there_was_whatever_becomes_of_the_sandbox(guests: Guests) -> None:
     """Nobody waits for it, and neither a later command nor the end of the sandbox changes it."""
     for number in range(20):
@@ -285,6 +286,7 @@ elif sys.argv[1] == "works":
 
 
 @linux
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["waits", "ends", "works"])
 def test_no_worker_outlives_its_server(end: str) -> None:
     """Whether that ends by itself or is killed."""

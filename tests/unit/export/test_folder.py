@@ -74,6 +74,7 @@ def test_what_was_changed_by_hand_is_kept(name: str, tmp_path: Path) -> None:
     assert contents(tmp_path) == as_written
 
 
+@pytest.mark.slow
 def test_handlers_that_were_changed_by_hand_are_kept(tmp_path: Path) -> None:
     """The same of the other format, which writes folders within the folder."""
     out = StringIO()

@@ -276,6 +276,7 @@ class Own(Equal):
     """A kind of filter that somebody brings along."""
 
 
+@pytest.mark.slow
 def test_a_filter_that_the_engine_does_not_know_is_left_out_by_name() -> None:
     """A request that has the parameter is told so, and the export lists it."""
     table = changed_listing("prime", filters=(Own("status", field="status"),))
@@ -319,6 +320,7 @@ def test_what_would_answer_otherwise_stops_the_export(tmp_path: Path, monkeypatc
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_is_left_out_is_listed(slug: str) -> None:
     """Every operation of the provider is exported or listed."""
@@ -333,6 +335,7 @@ def test_what_is_left_out_is_listed(slug: str) -> None:
     assert (again.describe()["operations"], again.module()) == (exported, table.module())
 
 
+@pytest.mark.slow
 def test_an_export_comes_out_the_same() -> None:
     """Every file of it, byte for byte, and it says of which epoch it is."""
     made, again = (handlers.export(source_of(app_of(size=30), "superserve")) for _ in range(2))
