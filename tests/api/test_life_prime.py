@@ -126,7 +126,7 @@ def test_every_answer_is_as_the_spec_has_it(app: App) -> None:
         "getSandboxStatuses": {"sandbox_ids": [vm, "nobody"]},
         "getBackgroundJobStatuses": {"jobs": [{"sandbox_id": vm, "job_id": "0123abcd"}]},
         "exposePort": {"port": 3000, "name": "web"},
-        "putEgressPolicy": {"allowlist": ["pypi.org"], "denylist": None},
+        "putEgressPolicy": {"allowlist": ["packages.example.org"], "denylist": None},
     }
     order = ["pauseSandbox", "resumeSandbox", "unexposePort", "deleteSandbox"]
     for method, path, operation in sorted(
@@ -831,10 +831,10 @@ def test_a_policy_is_replaced_and_then_in_force(app: App) -> None:
         "applied_generation": 0,
         "applied": True,
     }
-    ordered = ask(app, "PUT", path, {"allowlist": ["PyPI.org", "*.Example.com.", "10.0.0.7", "10.1.2.3/8"]})
+    ordered = ask(app, "PUT", path, {"allowlist": ["Packages.Example.org", "*.Example.com.", "10.0.0.7", "10.1.2.3/8"]})
     assert (ordered.status, ordered.value["applied"]) == (202, False)
     found = ask(app, "GET", path).value
-    assert found["policy"]["allowlist"] == ["pypi.org", "*.example.com", "10.0.0.7/32", "10.0.0.0/8"]
+    assert found["policy"]["allowlist"] == ["packages.example.org", "*.example.com", "10.0.0.7/32", "10.0.0.0/8"]
     assert (found["generation"], found["applied_generation"], found["applied"]) == (1, 1, True)
     assert look(app, identity)["networkAllowlist"] == found["policy"]["allowlist"]
     ask(app, "PUT", path, {"denylist": ["münchen.de"]})

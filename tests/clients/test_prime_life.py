@@ -232,9 +232,9 @@ def test_pause_and_resume_by_path(client: SandboxClient) -> None:
 
 
 def test_networks(client: SandboxClient) -> None:
-    made = client.create(wish(network_allowlist=["pypi.org"]))
-    assert made.network_allowlist == ["pypi.org"]
-    assert client.get_network(made.id).policy.allowlist == ["pypi.org"]
+    made = client.create(wish(network_allowlist=["packages.example.org"]))
+    assert made.network_allowlist == ["packages.example.org"]
+    assert client.get_network(made.id).policy.allowlist == ["packages.example.org"]
     for arguments, lists in (
         ({"deny": ["*"]}, ([], None)),
         ({"allow": ["*"]}, (None, [])),
