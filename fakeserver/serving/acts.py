@@ -7,10 +7,19 @@ from functools import partial
 
 import orjson
 
-from fakeserver.serving.stored_worlds import IS_ANEW, IS_DROPPED, New, encode, sandboxes_of, snapshot_of, to_keep
+from fakeserver.serving.stored_worlds import (
+    IS_ANEW,
+    IS_DROPPED,
+    New,
+    encode,
+    sandboxes_of,
+    shared_of,
+    snapshot_of,
+    to_keep,
+)
 from fakeserver.stores.store import Change, Journalled, Key, Left
 from fakeserver.worlds.ledger import Taken
-from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, SharedJournal
+from fakeserver.worlds.shared import MAX_SHARED_ENTRIES
 from fakeserver.worlds.world import World
 
 Act = Callable[[Change], None]
@@ -64,7 +73,6 @@ def replacing(world: World, at: int) -> Iterator[Act]:
 
 def journal_of(world: World) -> Journalled:
     """A journal as a store keeps it."""
-    journal = world.journal
-    assert isinstance(journal, SharedJournal)
+    journal, _ = shared_of(world)
     entries = [(entry.number, orjson.dumps(entry.dump())) for entry in journal.entries()]
     return Journalled(journal.total, entries[::-1], orjson.dumps(journal.memory()).decode())

@@ -179,8 +179,7 @@ class Telling:
         if change.journal_total(world.name) is not None:
             found = counted(limits, change.counters(world.name), fresh)
             change.put_counters(world.name, found)
-            assert isinstance(world.limits, SharedLimits)
-            world.limits.adopt(found)
+            shared_of(world)[1].adopt(found)
 
     async def prune(self, ttl: int) -> None:
         """Drop the namespaces that nobody has used for so many seconds, on any server."""
@@ -240,8 +239,7 @@ class Telling:
         return [name for name, text in notes.items() if name.startswith(PROCESS) and int(text) < number]
 
     async def _merge(self, world: World) -> None:
-        journal = world.journal
-        assert isinstance(journal, SharedJournal)
+        journal, _ = shared_of(world)
         era = journal.era
         found = await self._keeper.shared.ask(self._keeper.store.journal_after, world.name, journal.total)
         # Meanwhile another may have taken its place, or more have come to it.
