@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.002, 0.05
-"""Between two looks whether a byte is free."""
+"""Between two looks whether something is free."""
+
+
+def wait_for(take: Callable[[], bool]) -> None:
+    """Try to take something until it is taken."""
+    seconds = SHORTEST_SECONDS
+    while not take():
+        time.sleep(seconds)
+        seconds = min(2 * seconds, LONGEST_SECONDS)
 
 
 def take(file: int, number: int) -> bool:
@@ -54,10 +62,8 @@ class Claims:
     @contextmanager
     def claim(self, number: int) -> Iterator[None]:
         """Have a number to oneself; within a process, whoever asks has seen to that already."""
-        file, seconds = self._opened(), SHORTEST_SECONDS
-        while not take(file, number):
-            time.sleep(seconds)
-            seconds = min(2 * seconds, LONGEST_SECONDS)
+        file = self._opened()
+        wait_for(lambda: take(file, number))
         try:
             yield
         finally:

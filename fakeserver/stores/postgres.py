@@ -6,13 +6,12 @@ import contextlib
 import hashlib
 import os
 import secrets
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from fakeserver.stores import tables
-from fakeserver.stores.claims import LONGEST_SECONDS, SHORTEST_SECONDS
+from fakeserver.stores.claims import wait_for
 from fakeserver.stores.sessions import CALL_SECONDS, Connection, Session, Watch, place_of
 from fakeserver.stores.store import (
     Change,
@@ -172,10 +171,8 @@ class PostgresStore:
 
     @contextmanager
     def claim(self, number: int) -> Iterator[None]:
-        key, seconds = self._key(f"claim/{number}"), SHORTEST_SECONDS
-        while not self._ask_claims("SELECT pg_try_advisory_lock(%s)", key):
-            time.sleep(seconds)
-            seconds = min(2 * seconds, LONGEST_SECONDS)
+        key = self._key(f"claim/{number}")
+        wait_for(lambda: self._ask_claims("SELECT pg_try_advisory_lock(%s)", key))
         try:
             yield
         finally:
