@@ -211,12 +211,13 @@ def test_too_many_orders_are_no_verdict() -> None:
 
 
 def spoiled(operation: Read) -> Read | None:
-    """The same operation with another answer; None where there is none that would be wrong for certain."""
+    """The same operation with another answer; None where there is none that would be wrong for certain: one sandbox
+    more or less is what another order of the writes beside it may explain."""
     match operation:
         case Look() if operation.total is not None:
-            return replace(operation, total=operation.total + 1)
-        case Look() if len(operation.rows) > 1:
-            return replace(operation, rows=operation.rows[1:])
+            return replace(operation, total=operation.total + OPERATIONS)
+        case Look() if operation.rows:
+            return replace(operation, rows=[*operation.rows, operation.rows[0]])
         case Get() if operation.seen is not None:
             return replace(operation, seen=("nowhere", *operation.seen[1:]))
         case Count():

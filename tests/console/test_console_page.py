@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import struct
@@ -39,6 +40,18 @@ def test_an_address_shows_what_it_says(still: Live, page: Page, address: str, ti
     page.wait(READY)
     assert page.run("document.querySelector('main h1').innerText") == title
     assert page.run("document.querySelectorAll('main [role=alert]').length") == 0
+
+
+def test_the_browser_takes_every_address(page: Page) -> None:
+    """As many in a second as the suite gives it; a person's takes no more than 200 in ten seconds."""
+    views = [f"#/call/{each}" for each in range(300)]
+    taken = page.run(
+        f"""{json.dumps(views)}.filter((each) => {{
+          history.replaceState(null, '', each);
+          return location.hash === each;
+        }})"""
+    )
+    assert taken == views
 
 
 def test_every_command_answers(served: Live) -> None:

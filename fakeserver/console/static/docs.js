@@ -29,6 +29,19 @@ function filled(spec) {
   return spec;
 }
 
+const RETRY_MILLISECONDS = 20;
+const MOST_TRIES = 250;
+
+// The viewer resolves an operation after it has shown its form; one that is executed before it never asks, and then
+// never again. So whoever is that fast waits.
+const patience = {
+  statePlugins: { spec: { wrapActions: { execute: (execute, { specSelectors }) => async (request) => {
+    const resolved = () => specSelectors.specResolvedSubtree(["paths", request.path, request.method]);
+    for (let tries = 0; tries < MOST_TRIES && !resolved()?.get("operationId"); tries += 1) await new Promise((resume) => { setTimeout(resume, RETRY_MILLISECONDS); });
+    return execute({ ...request, operation: resolved() });
+  } } } },
+};
+
 const ui = window.SwaggerUIBundle({
   url: address,
   responseInterceptor: (response) => {
@@ -36,6 +49,7 @@ const ui = window.SwaggerUIBundle({
     return response;
   },
   dom_id: "#reference",
+  plugins: [patience],
   deepLinking: true,
   tryItOutEnabled: true,
   displayRequestDuration: true,
