@@ -222,7 +222,8 @@ def crashes(plan: Plan) -> Result:
 
 
 def run_tests(plan: Plan, report: Path, *which: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(plan.jobs), "-p", "no:cacheprovider", *which]
+    quiet = ("-q", "-p", "no:cacheprovider", "--timeout", "0")
+    command = [sys.executable, "-m", "pytest", *quiet, "-n", str(plan.jobs), *which]
     subprocess.run(
         [*command, f"--hypothesis-seed={plan.seed}", f"--junit-xml={report}"],
         cwd=ROOT,

@@ -286,10 +286,11 @@ async def exchange(client: Streams, upstream: Streams, rewrite: Callable[[bytes]
         # One side has said everything, and may still listen.
         await asyncio.wait((there, back))
     finally:
+        # Before it is waited for the two: the front may end meanwhile.
+        upstream[1].close()
         for each in (there, back):
             each.cancel()
         await asyncio.gather(there, back, return_exceptions=True)
-        upstream[1].close()
 
 
 async def pass_on(

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
-from websockets.sync.server import ServerConnection, serve
 
 from fakeserver.certificates.authority import Authority
 from fakeserver.intercept import front as fronts
@@ -134,38 +134,47 @@ def test_a_tunnel_for_http_needs_no_handshake(asked: Asked) -> None:
 
 def test_a_websocket_passes(server: Server) -> None:
     """By a real client through the proxy: both ways, long and short, text and bytes, from whichever side speaks first;
-    the server sees the host, and the end of it."""
+    the server sees the host, and the end of it. The client has one thread: two would use one TLS session at once, which
+    before Python 3.13 loses what is sent now and then."""
     hosts, ended = [], threading.Event()
 
-    def echo(connection: ServerConnection) -> None:
+    async def echo(connection: ServerConnection) -> None:
         assert connection.request is not None
         hosts.append(connection.request.headers["Host"])
-        connection.send("ready")
-        for message in connection:
-            connection.send(message)
+        await connection.send("ready")
+        async for message in connection:
+            await connection.send(message)
         ended.set()
 
     asked = Asked(server, ELSEWHERE)
-    with serve(echo, "127.0.0.1", 0, compression=None) as there, ThreadPoolExecutor(1) as pool:
-        pool.submit(there.serve_forever)
-        asked.fake = there.socket.getsockname()
-        asked.front.start()
-        url, proxy = "wss://api.primeintellect.ai/terminal", asked.front.url
-        with connect(url, proxy=proxy, ssl=asked.context(), compression=None, max_size=None) as client:
-            assert client.recv(SECONDS) == "ready"
-            for message in ("ü", b"\x00\xff" * 200_000, ""):
-                client.send(message)
-                assert client.recv(SECONDS) == message
-        assert ended.wait(SECONDS)
-        asked.front.stop()
-        there.shutdown()
+
+    async def talk() -> None:
+        async with serve(echo, "127.0.0.1", 0, compression=None) as there, asyncio.timeout(SECONDS):
+            asked.fake = next(iter(there.sockets)).getsockname()
+            url, proxy = "wss://api.primeintellect.ai/terminal", asked.front.url
+            async with connect(url, proxy=proxy, ssl=asked.context(), compression=None, max_size=None) as client:
+                assert await client.recv() == "ready"
+                for message in ("ü", b"\x00\xff" * 200_000, ""):
+                    await client.send(message)
+                    assert await client.recv() == message
+            await asyncio.to_thread(ended.wait, SECONDS)
+
+    asked.front.start()
+    asyncio.run(talk())
+    asked.front.stop()
+    assert ended.is_set()
     assert hosts == ["api.primeintellect.ai"]
 
 
 def test_a_websocket_that_the_fake_does_not_serve_is_refused_by_it(asked: Asked) -> None:
     """In words, as every path that it does not know."""
+
+    async def talk() -> None:
+        async with connect("wss://api.primeintellect.ai/terminal", proxy=asked.front.url, ssl=asked.context()):
+            pass
+
     with pytest.raises(InvalidStatus) as refused:
-        connect("wss://api.primeintellect.ai/terminal", proxy=asked.front.url, ssl=asked.context())
+        asyncio.run(talk())
     assert refused.value.response.status_code == 404
 
 
@@ -301,14 +310,45 @@ def test_more_than_there_may_be_is_told(server: Server, monkeypatch: pytest.Monk
     asked.front.stop()
 
 
-def test_another_world_counts_from_the_next_request_on(asked: Asked) -> None:
-    with asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client:
-        bodies = []
+def test_another_world_counts_from_the_next_request_on(server: Server, asked: Asked) -> None:
+    with (
+        server.world("another") as world,
+        asked.secure(asked.tunnel("api.primeintellect.ai:443"), "api.primeintellect.ai") as client,
+    ):
+        # What else tells worlds apart is when they began, to the second.
+        world.prime.documents.replace([])
+        totals = []
         for namespace in ("", "another", "another"):
             asked.front.namespace = namespace
             client.sendall(GET)
-            bodies.append(read_answer(client).partition(b"\r\n\r\n")[2])
-    assert bodies[0] != bodies[1] == bodies[2]
+            totals.append(json.loads(read_answer(client).partition(b"\r\n\r\n")[2])["total"])
+    assert totals == [700, 0, 0]
+
+
+def test_a_connection_is_closed_also_when_the_front_ends_meanwhile() -> None:
+    """The front's end meets one that ends by itself."""
+
+    async def talk() -> None:
+        accepted: list[asyncio.StreamWriter] = []
+
+        def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.append(writer)
+
+        async with await asyncio.start_server(accept, "127.0.0.1") as listening:
+            place = next(iter(listening.sockets)).getsockname()
+            client, upstream = [await asyncio.open_connection(*place) for _ in range(2)]
+            passing = asyncio.create_task(fronts.exchange(client, upstream))
+            for _ in range(2):
+                await asyncio.sleep(0)
+                passing.cancel()
+            await asyncio.wait((passing,))
+            assert upstream[1].is_closing()
+            for writer in (client[1], *accepted):
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+
+    asyncio.run(talk())
 
 
 def test_a_fake_that_is_gone(server: Server) -> None:
