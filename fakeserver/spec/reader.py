@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import yaml
 
@@ -240,8 +240,7 @@ def _document_of(value: Json) -> Document:
     version = str(value.get("openapi", "")) if isinstance(value, dict) else ""
     if re.fullmatch(r"3\.1(\.\d+)?", version) is None:
         raise SpecError("not an OpenAPI 3.1 document")
-    document: Document = value
-    return document
+    return cast(Document, value)
 
 
 # Its operations
@@ -257,19 +256,19 @@ class Reader:
         self._served = served
         self._public = public
         self._schemas = SchemaChecker(document)
+        self._shared: dict[tuple[str, int], Response] = {}
 
     def read_path(self, path: str, item: Json) -> None:
         """The operations of one path."""
         item = dereference(self._document, mapping(item, path))
         methods = {name: body for name, body in mapping(item, path).items() if name in METHODS}
-        serves = [name for name, body in methods.items() if self._id_of(body) in self._served]
+        serves = [name for name, body in methods.items() if self._text_of(body) in self._served]
         if serves:
             PATH_ITEM.read(item, path)
         for name, body in methods.items():
-            endpoint = Endpoint(self._id_of(body), name.upper(), path)
+            endpoint = Endpoint(self._text_of(body), name.upper(), path)
             if name not in serves:
-                reason = body.get(UNSERVED_KEY) if isinstance(body, dict) else None
-                self.unserved.append(replace(endpoint, reason=reason if isinstance(reason, str) else ""))
+                self.unserved.append(replace(endpoint, reason=self._text_of(body, UNSERVED_KEY)))
             elif endpoint.id in self.operations:
                 raise SpecError(f"{endpoint.method} {path}: operationId {endpoint.id!r} is used twice")
             else:
@@ -279,14 +278,12 @@ class Reader:
         """Refuse a document that lacks an operation which should be served."""
         for name in self._served:
             if name not in self.operations:
-                ids = [endpoint.id for endpoint in self.unserved if endpoint.id]
-                raise SpecError(
-                    f"no operation has the operationId {name!r}, which the provider serves{near(name, ids)}"
-                )
+                hint = near(name, [endpoint.id for endpoint in self.unserved if endpoint.id])
+                raise SpecError(f"no operation has the operationId {name!r}, which the provider serves{hint}")
 
-    def _id_of(self, body: Json) -> str:
-        name = body.get("operationId") if isinstance(body, dict) else None
-        return name if isinstance(name, str) else ""
+    def _text_of(self, body: Json, name: str = "operationId") -> str:
+        found = body.get(name) if isinstance(body, dict) else None
+        return found if isinstance(found, str) else ""
 
     def _operation(self, endpoint: Endpoint, body: Json, shared: Json) -> Operation:
         try:
@@ -318,8 +315,15 @@ class Reader:
         return found
 
     def _response(self, code: str, raw: Json) -> Response:
+        """A response; one that operations refer to is read once for all of them."""
+        raw = dereference(self._document, raw)
+        if (code, id(raw)) not in self._shared:
+            self._shared[code, id(raw)] = self._read_response(code, raw)
+        return self._shared[code, id(raw)]
+
+    def _read_response(self, code: str, raw: Json) -> Response:
         where = f"response {code}"
-        raw = RESPONSE.read(dereference(self._document, raw), where)
+        raw = RESPONSE.read(raw, where)
         description = text(raw.get("description"), f"{where}: description")
         headers = tuple(read_names(raw.get("headers", {}), f"{where}: headers"))
         content = read_names(raw.get("content", {}), f"{where}: content")
