@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import httpx
 import pytest
@@ -17,7 +17,10 @@ from tests.support.asgi import app_of
 from tests.support.postgresql import PostgreSQL, running
 from tests.support.server import Live, serving
 from tests.support.soak import FACTOR, examples
-from tests.support.texts import Texts
+from tests.support.texts import TEXTS
+
+THRESHOLDS = 50_000, 20, 50
+"""New objects until the youngest are looked through for garbage, and how often that is done until older ones are."""
 
 # The same examples in every run: a gate must not fail one time in four. And a shared machine is slow at times: how
 # long an example takes says nothing about the fake. Only a soak, which says its seed, looks for other examples.
@@ -31,14 +34,21 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-reader._read = Texts().read  # Of every start of a server in this process.
+reader._read = TEXTS.read  # Of every start of a server in this process.
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Ten thousand tests that were collected stay until the end; looking through them for garbage again and again takes
-    a tenth of the time."""
-    gc.collect()
-    gc.freeze()
+    a tenth of the time. What servers are made of is looked through less often than usual, for the same reason."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*THRESHOLDS)
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

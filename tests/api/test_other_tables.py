@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from fakeserver.spec import reader
 from fakeserver.spec.reading import Reading
 from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
-from tests.support.asgi import EPOCH, SPECS, Reply, Row, get, ids, main_tenant, rows
+from tests.support.asgi import EPOCH, Reply, Row, get, ids, main_tenant, rows, spec_of
 from tests.support.dialect import all_issues
-from tests.support.texts import write_yaml
+from tests.support.texts import TEXTS
 
 SUPERSERVE = PROVIDERS["superserve"]
 RIGHT: Any = SUPERSERVE.operations["listSandboxes"]
@@ -69,7 +68,7 @@ SORTED: dict[str, Row] = {
 
 def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], header: str = "X-Next-Token") -> Service:
     """Superserve's documents behind another listing: the spec has these parameters and `status`, and this header."""
-    document = deepcopy(SPECS["superserve"])
+    document = spec_of("superserve")
     operation = document["paths"]["/sandboxes"]["get"]
     kept = [each for each in operation["parameters"] if each["name"] == "status"]
     operation["parameters"] = [
@@ -78,7 +77,7 @@ def service_of(folder: Path, meaning: Listing, parameters: dict[str, Row], heade
     ]
     operation["responses"]["200"]["headers"][header] = {"schema": TEXT}
     path = folder / "superserve.yaml"
-    path.write_text(write_yaml(document), encoding="utf-8")
+    TEXTS.write(path, document)
     provider = replace(SUPERSERVE, operations={"listSandboxes": meaning}, reading=Reading(), errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()

@@ -203,6 +203,7 @@ def test_creations_are_measured_in_every_world(monkeypatch: pytest.MonkeyPatch) 
     assert len(told) == len(WISHES) + 1
 
 
+@pytest.mark.slow
 def test_a_part_asks_for_no_more_than_it_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,6 +251,7 @@ def test_any_run_is_read_back(tmp_path: Path) -> None:
         kept.read(tmp_path / "results.json")
 
 
+@pytest.mark.slow
 def test_a_part_takes_its_place_in_the_run_that_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The others stay, and the page says that it was measured apart."""
     monkeypatch.setattr(program, "HERE", tmp_path)

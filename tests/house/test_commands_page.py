@@ -36,6 +36,7 @@ def run(text: str, seconds: float | None = None) -> Finished:
     return Guests().of("prime", "a").run(Order(text, seconds=seconds), NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "printed", "code"), rows("command | prints"), ids=lambda cell: cell[:40])
 def test_what_runs(command: str, printed: str, code: str) -> None:
     finished = run(text_of(command))
@@ -50,6 +51,7 @@ def test_what_does_not_run(command: str, told: str, code: str) -> None:
     assert text_of(told) in finished.stderr.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["curl -s http://127.0.0.1:8000/", "wget -q http://127.0.0.1:8000/"])
 def test_there_is_no_network(command: str) -> None:
     assert f"`{command.split()[0]}`" in PAGE
@@ -58,6 +60,7 @@ def test_there_is_no_network(command: str) -> None:
     assert finished.stdout == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "seconds", "printed", "code"), rows("command | time limit"), ids=lambda cell: cell[:40]
 )

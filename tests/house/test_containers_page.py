@@ -43,6 +43,7 @@ def instructions(name: str) -> list[str]:
 # The image
 
 
+@pytest.mark.slow
 def test_the_linter_finds_nothing() -> None:
     """Not even what it merely advises."""
     linter = Path(sys.executable).parent / "hadolint"
@@ -246,6 +247,7 @@ def test_a_mode_that_there_is_not_is_named(tmp_path: Path) -> None:
 # The page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", blocks("yml"), ids=lambda recipe: recipe.splitlines()[0])
 def test_recipes_are_yaml_and_ask_for_what_there_is(recipe: str) -> None:
     """Inputs are the action's, and commands are ours."""
@@ -272,6 +274,7 @@ def test_the_hook_runs(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_the_testcontainers_are_valid(tmp_path: Path) -> None:
     """Python and JavaScript can read them, in ten lines or so, and what they wait for and set is there."""
     (python,), (javascript,) = blocks("py"), blocks("js")

@@ -175,6 +175,7 @@ def test_an_unknown_python_is_named(named: str, tmp_path: Path) -> None:
         assert (found.returncode, found.stderr) == (1, "release: there is no Python called python9.9\n")
 
 
+@pytest.mark.slow
 def test_an_unknown_version_is_named(tmp_path: Path) -> None:
     """Of a snapshot, and of a vendor's description."""
     app = app_of()
@@ -185,6 +186,7 @@ def test_an_unknown_version_is_named(tmp_path: Path) -> None:
     refused(run(tmp_path, *FAKESERVER, "new", "acme", "--from", described), 2, "openapi: 4.0.0", "3.0 or 3.1")
 
 
+@pytest.mark.slow
 def test_a_line_that_is_shown_can_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Into a shell, whatever a folder is called."""
     monkeypatch.chdir(tmp_path)

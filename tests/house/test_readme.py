@@ -61,6 +61,7 @@ def test_what_is_installed_is_here(page: str) -> None:
         assert {*filter(None, named_extras.removesuffix("]").split(","))} <= extras.keys(), folder
 
 
+@pytest.mark.slow
 def test_the_make_targets_resolve() -> None:
     """`make -n` knows all targets and what they need; pages name no others."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

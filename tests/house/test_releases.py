@@ -74,6 +74,7 @@ def test_what_is_published_is_what_was_checked() -> None:
     assert "secrets." not in (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_check_says_what_it_takes() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / ".ci" / "release.py", "--help"], capture_output=True, text=True, timeout=60

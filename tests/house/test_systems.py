@@ -72,6 +72,7 @@ def test_every_command_runs_without_unix(served: Served, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (2, "fakeserver: --uds: this system has no Unix sockets\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the names are those that Linux has")
 def test_unix_is_taken_away(tmp_path: Path) -> None:
     """Every name that the tests above do without is Python's own and gone, and so is every module, installed or not."""

@@ -39,6 +39,7 @@ def test_hooks_download_nothing() -> None:
         assert (Path(sys.executable).parent / Path(command).name).exists(), command
 
 
+@pytest.mark.slow
 def test_hooks_are_understood() -> None:
     """pre-commit takes the configuration as it stands."""
     done = subprocess.run(

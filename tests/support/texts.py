@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,12 +23,15 @@ class Texts:
 
     def __init__(self) -> None:
         self._known: dict[str, bytes] = {}
+        self._written: tuple[str, bytes] = "", b""
 
     def read(self, path: Traversable) -> tuple[str, Any]:
         try:
             content = path.read_text(encoding="utf-8")
         except (OSError, ValueError):
             return READ(path)  # It says what is wrong.
+        if content == self._written[0]:
+            return content, pickle.loads(self._written[1])
         known = self._known.get(content)
         if known is not None:
             return content, pickle.loads(known)
@@ -36,6 +40,24 @@ class Texts:
             self._known.clear()
         self._known[content] = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         return content, value
+
+    def write(self, path: Path, value: Any) -> None:
+        """A document of a test's own, as JSON, which is YAML too, and known when it is read; what JSON cannot hold, as
+        YAML."""
+        try:
+            content = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError):
+            content = write_yaml(value)
+        else:
+            if json.loads(content) == value:
+                self._written = content, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+            else:
+                content = write_yaml(value)
+        path.write_text(content, encoding="utf-8")
+
+
+TEXTS = Texts()
+"""Those of this process."""
 
 
 def read_json(path: Traversable) -> tuple[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -20,9 +19,9 @@ from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.spec import reader
-from tests.support.asgi import SPECS, Row
+from tests.support.asgi import Row, spec_of
 from tests.support.dialect import all_issues
-from tests.support.texts import write_yaml
+from tests.support.texts import TEXTS
 
 SUPERSERVE = PROVIDERS["superserve"]
 
@@ -118,7 +117,7 @@ OPERATIONS: dict[str, Meaning] = {
 
 def document() -> Row:
     """Superserve's list, with three operations that are not its own."""
-    spec = deepcopy(SPECS["superserve"])
+    spec = spec_of("superserve")
     spec["paths"] = {"/sandboxes": spec["paths"]["/sandboxes"]}
     errors = spec["paths"]["/sandboxes"]["get"]["responses"]
     refusals = {status: errors[status] for status in ("400", "401", "404", "409", "500")}
@@ -141,7 +140,7 @@ def document() -> Row:
 def service_of(folder: Path, **changed: Meaning) -> Service:
     """The provider, served; some of its operations may have another meaning."""
     path = folder / "superserve.yaml"
-    path.write_text(write_yaml(document()), encoding="utf-8")
+    TEXTS.write(path, document())
     provider: Provider = replace(SUPERSERVE, operations=OPERATIONS | changed, unserved=(), kinds={}, errors=all_issues)
     spec = reader.load(path, provider.operations)
     words = fixture.load_vocabularies()

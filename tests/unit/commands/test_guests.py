@@ -18,6 +18,8 @@ from fakeserver.commands.scripts import Script
 from fakeserver.interpreter.orders import Order
 from fakeserver.problems import FakeProblem, Problem
 
+pytestmark = pytest.mark.slow  # They start processes.
+
 NOW = 1_768_732_200_000_000
 
 

@@ -48,6 +48,7 @@ def test_there_are_no_more_sandboxes_than_may_be_and_the_log_says_so(
     assert caplog.messages == ["prime b: its files make room for those of other sandboxes"]
 
 
+@pytest.mark.slow
 def test_what_a_command_makes_that_was_given_up_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others had made before it is."""
     monkeypatch.setattr("fakeserver.interpreter.watching.GRACE_SECONDS", 0.0)

@@ -19,6 +19,8 @@ from fakeserver.instants import SECOND
 from fakeserver.interpreter import courses
 from fakeserver.interpreter.orders import KILL, Finished, Order
 
+pytestmark = pytest.mark.slow  # They start processes.
+
 MOST_LOOKS = 200
 
 
@@ -358,7 +360,6 @@ def test_a_sandbox_that_is_forgotten_holds_nothing(world: World) -> None:
     assert now <= before + 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

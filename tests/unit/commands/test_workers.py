@@ -24,6 +24,8 @@ from fakeserver.problems import FakeProblem
 from tests.support.asgi import ROOT
 from tests.unit.interpreter.shells import NOW
 
+pytestmark = pytest.mark.slow  # They start processes.
+
 MOST_LOOKS = 400
 LOOK_SECONDS = 0.05
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
@@ -172,7 +174,6 @@ def test_work_that_ends_every_worker_has_a_clear_end(guests: Guests) -> None:
     assert caught.value.status == 503
 
 
-@pytest.mark.slow
 def test_a_copy_is_made_of_what_there_was_whatever_becomes_of_the_sandbox(guests: Guests) -> None:
     """Nobody waits for it, and neither a later command nor the end of the sandbox changes it."""
     for number in range(20):
@@ -286,7 +287,6 @@ elif sys.argv[1] == "works":
 
 
 @linux
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ["waits", "ends", "works"])
 def test_no_worker_outlives_its_server(end: str) -> None:
     """Whether that ends by itself or is killed."""

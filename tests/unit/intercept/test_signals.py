@@ -43,6 +43,7 @@ def test_one_from_then_on_is_the_commands(monkeypatch: pytest.MonkeyPatch, when:
         assert process.wait(timeout=30) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_one_that_was_ignored_stays_so() -> None:
     """As under nohup, and as a shell starts what it puts into the background."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import shutil
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -25,8 +24,8 @@ from fakeserver.recipes.located import Located
 from fakeserver.serving.app import load_services
 from fakeserver.spec import reader
 from tests.support.admin import admin, done
-from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, SPECS, app_of, get, main_tenant
-from tests.support.texts import write_yaml
+from tests.support.asgi import FACETS, PATHS, ROOT, SLUGS, app_of, get, main_tenant, spec_of
+from tests.support.texts import TEXTS
 
 Change = Callable[[Any], object]
 ABSENT = object()
@@ -318,11 +317,10 @@ PRIME: dict[str, tuple[Change, str]] = {
 
 def damaged(folder: Path, slug: str, change: Change) -> None:
     path = folder / f"{slug}.yaml"
-    recipe = yaml.load(path.read_text(encoding="utf-8"), Loader=CSafeLoader)
+    recipe = TEXTS.read(path)[1]
     change(recipe)
     # A stand-in for what YAML makes of an unquoted date.
-    text = write_yaml(_dated(recipe))
-    path.write_text(text, encoding="utf-8")
+    TEXTS.write(path, _dated(recipe))
 
 
 def _dated(value: Any) -> Any:
@@ -439,7 +437,7 @@ def test_a_mistake_in_the_vocabularies_is_named(tmp_path: Path, name: str) -> No
     assert refusal(folder, "prime").startswith(cause)
 
 
-TEXTS: dict[str, tuple[str, str, str]] = {
+TYPED: dict[str, tuple[str, str, str]] = {
     "a key given twice": ("tenants:\n", "tenants:\n  main: {}\n", "'main' is given twice"),
     "a column given twice": ("columns:\n", "columns:\n  labels: []\n", "'labels' is given twice"),
     "an ordinal given twice": ("pins:\n", "pins:\n      1: {}\n", "'1' is given twice"),
@@ -457,10 +455,10 @@ TEXTS: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", TYPED)
 def test_a_mistake_in_the_text_is_named(tmp_path: Path, name: str) -> None:
     """What YAML would take in silence, or with a traceback, is refused as well."""
-    old, new, cause = TEXTS[name]
+    old, new, cause = TYPED[name]
     folder = recipes(tmp_path)
     path = folder / "prime.yaml"
     text = path.read_text(encoding="utf-8")
@@ -521,10 +519,10 @@ def test_a_document_that_json_cannot_hold_is_no_traceback(tmp_path: Path, monkey
 
 def test_a_recipe_of_documents_whose_schema_leads_back_to_itself(tmp_path: Path) -> None:
     """A recursive schema holds a recipe against what it says, at any depth."""
-    document = deepcopy(SPECS["superserve"])
+    document = spec_of("superserve")
     item = document["components"]["schemas"]["SandboxResponse"]
     item["properties"]["parent"] = {"$ref": "#/components/schemas/SandboxResponse"}
-    (tmp_path / "superserve.yaml").write_text(write_yaml(document), encoding="utf-8")
+    TEXTS.write(tmp_path / "superserve.yaml", document)
     folder, provider = recipes(tmp_path), PROVIDERS["superserve"]
     contract = reader.load(tmp_path / "superserve.yaml", provider.operations)
     parent = dict(next(iter(main_tenant(app_of(size=20), "superserve").documents())))

@@ -6,7 +6,6 @@ import datetime
 import subprocess
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,18 @@ from fakeserver.problems import SpecError
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.schema import DocumentSchema, is_date_time, is_lower_case_uuid, item_schema
 from fakeserver.spec import reader
-from tests.support.asgi import SLUGS, SPECS, Row, app_of, main_tenant
-from tests.support.texts import write_yaml
+from tests.support.asgi import SLUGS, SPECS, Row, app_of, main_tenant, spec_of
+from tests.support.texts import TEXTS
 
 UUID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
 
 def superserve(tmp_path: Path, change: Callable[[Row], object]) -> DocumentSchema:
     """Superserve's schema, after a change to the schema of one document."""
-    document = deepcopy(SPECS["superserve"])
+    document = spec_of("superserve")
     change(document["components"]["schemas"]["SandboxResponse"])
     path = tmp_path / "superserve.yaml"
-    path.write_text(write_yaml(document), encoding="utf-8")
+    TEXTS.write(path, document)
     return DocumentSchema(PROVIDERS["superserve"], reader.load(path, PROVIDERS["superserve"].operations))
 
 
@@ -164,12 +163,12 @@ def test_uuids(text: str, fits: bool) -> None:
 
 def test_the_schema_behind_references_is_found(tmp_path: Path) -> None:
     """The listing's response, its array and its rows may each stand behind a reference."""
-    document = deepcopy(SPECS["prime"])
+    document = spec_of("prime")
     schemas = document["components"]["schemas"]
     schemas["Rows"] = schemas["SandboxListResponse"]["properties"]["sandboxes"]
     schemas["SandboxListResponse"]["properties"]["sandboxes"] = {"$ref": "#/components/schemas/Rows"}
     path = tmp_path / "prime.yaml"
-    path.write_text(write_yaml(document), encoding="utf-8")
+    TEXTS.write(path, document)
     found = item_schema(PROVIDERS["prime"], reader.load(path, PROVIDERS["prime"].operations))
     assert found == SPECS["prime"]["components"]["schemas"]["SandboxResponse"]
 

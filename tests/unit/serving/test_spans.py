@@ -44,6 +44,7 @@ def test_the_variables_are_opentelemetrys(variables: dict[str, str], names: list
     assert exporter_names(variables) == names
 
 
+@pytest.mark.slow
 def test_without_an_exporter_nothing_is_there() -> None:
     """The application is served as it is, and nothing of OpenTelemetry is loaded by what serves it."""
     app = create_app(Settings(size=10))

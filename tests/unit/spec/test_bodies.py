@@ -439,6 +439,7 @@ def test_whole_numbers_are_whole() -> None:
     assert [repr(value[name]) for name in ("cores", "memory", "limit")] == ["4", "2.0", "10"]
 
 
+@pytest.mark.slow
 def test_the_validator_is_loaded_with_the_first_body() -> None:
     code = (
         "import sys; from fakeserver.spec.bodies import read_request_body as read\n"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,7 +27,7 @@ from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec import declared, parameters, reader, values
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
-from tests.support.asgi import EPOCH, ROOT, SPECS, Row
+from tests.support.asgi import EPOCH, ROOT, Row, spec_of
 from tests.support.texts import read_json
 from tests.unit.spec.operation_changes import (
     bodied,
@@ -79,7 +78,7 @@ def without_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def slim(slug: str) -> str:
     """The provider's spec without most of its errors."""
-    document = deepcopy(SPECS[slug])
+    document = spec_of(slug)
     for item in document["paths"].values():
         for one in (each for each in item.values() if isinstance(each, dict)):
             one["responses"] = {code: response for code, response in one["responses"].items() if code in KEPT}

@@ -23,19 +23,22 @@ from fakeserver.spec import reader
 from fakeserver.spec.reader import UNSERVED_KEY, Endpoint, Spec
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
-from tests.support.asgi import ROOT, SLUGS, SPECS, Row, call
-from tests.support.texts import write_yaml
+from tests.support.asgi import ROOT, SLUGS, SPECS, Row, call, spec_of
+from tests.support.texts import TEXTS
 
 LIST_PATHS = {slug: next(iter(SPECS[slug]["paths"])) for slug in SLUGS}
 
 
 def load(tmp_path: Path, slug: str, change: Callable[[Row], object] | None = None, text: str | None = None) -> Spec:
     """The provider's spec, changed, as it is read at start."""
-    document = deepcopy(SPECS[slug])
-    if change is not None:
-        change(document)
     path = tmp_path / f"{slug}.yaml"
-    path.write_text(write_yaml(document) if text is None else text, encoding="utf-8")
+    if text is None:
+        document = spec_of(slug)
+        if change is not None:
+            change(document)
+        TEXTS.write(path, document)
+    else:
+        path.write_text(text, encoding="utf-8")
     return reader.load(path, PROVIDERS[slug].operations)
 
 
@@ -47,11 +50,11 @@ def serve(loaded: Spec) -> Service:
 
 def serve_list(tmp_path: Path, change: Callable[[Row], object]) -> Service:
     """Prime with its list alone, so that nothing else is in the way of what is changed."""
-    document = deepcopy(SPECS["prime"])
+    document = spec_of("prime")
     document["paths"] = {LIST_PATHS["prime"]: {"get": operation(document, "prime")}}
     change(document)
     path = tmp_path / "prime.yaml"
-    path.write_text(write_yaml(document), encoding="utf-8")
+    TEXTS.write(path, document)
     whole = PROVIDERS["prime"]
     provider = replace(whole, operations={"listSandboxes": whole.operations["listSandboxes"]})
     loaded = reader.load(path, provider.operations)

@@ -31,6 +31,7 @@ def write_elsewhere(path: Path, text: str) -> None:
     subprocess.run([sys.executable, "-c", ELSEWHERE, str(path), text], check=True, timeout=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_every_commit_is_news_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     """Also behind a checkpoint that begins SQLite's log anew, and when another store of the file was let go of: who
