@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,15 @@ from tests.unit.interpreter.shells import run
 
 SECONDS = 1.0
 """That each command is given."""
+MOST_SECONDS = 120.0
+"""Until a server that says nothing more is ended."""
 MAX_MEGABYTES = 200 + 2 * MAX_GROWTH_BYTES // 2**20
 """Of a worker, at its highest: what is seen to grow too much grows a little further."""
 MAX_SERVER_MEGABYTES = 150
 """By which the server has grown, that has its output."""
 ALONE = """
 import json, resource, sys
+from fakeserver.commands import workers
 from fakeserver.commands.guests import Guests
 from fakeserver.interpreter.orders import Order
 guests = Guests()
@@ -31,45 +36,86 @@ guests = Guests()
 def run(name, text, **more):
     return guests.of("prime", name).run(Order(text, **more), 10**15)
 
-run("mine", "echo kept > f")
-run("other", "echo kept > f")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-finished = run("mine", sys.stdin.read(), seconds=float(sys.argv[1]), language=sys.argv[2])
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-after = [run(name, "cat f").stdout.decode() for name in ("mine", "other")]
-guests.machines.close()
-from fakeserver.commands import workers
-workers.end_all()
-while workers.LIVING:
-    pass
-most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-told = finished.stderr[-300:].decode(errors="replace")
-json.dump([finished.exit_code, len(finished.stdout), told, most, grown // 1024, after], sys.stdout)
+def megabytes(whose):
+    return resource.getrusage(whose).ru_maxrss // 1024
+
+for number, line in enumerate(sys.stdin):
+    asked, language, seconds = json.loads(line)
+    mine, other = f"mine{number}", f"other{number}"
+    for name in (mine, other):
+        run(name, "echo kept > f")
+    first = first if number else megabytes(resource.RUSAGE_SELF)
+    finished = run(mine, asked, seconds=seconds, language=language)
+    grown = megabytes(resource.RUSAGE_SELF) - first
+    after = [run(name, "cat f").stdout.decode() for name in (mine, other)]
+    workers.end_all()
+    while workers.LIVING:
+        pass
+    told = finished.stderr[-300:].decode(errors="replace")
+    size, most = len(finished.stdout), megabytes(resource.RUSAGE_CHILDREN)
+    print(json.dumps([finished.exit_code, size, told, most, grown, after]), flush=True)
 """
+"""A server of commands: each line that it reads is one, and each line that it writes says what came of it."""
 ENDS = frozenset({0, 1, 2, 5, 124, 125, 126, 127, 130, 137, 139})
 
 
-def alone(text: str, language: str = "bash", seconds: float = SECONDS) -> tuple[int, int, str]:
-    """The exit code, the bytes of output and the last of the errors of a command whose server is a process of its own.
-    That lives on, has stayed small, and the files of both sandboxes are as they were."""
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(seconds), language],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, f"the process ended with {done.returncode}: {done.stderr[-2_000:]}"
-    code, size, told, most, grown, after = json.loads(done.stdout)
-    assert most < MAX_MEGABYTES
-    assert grown < MAX_SERVER_MEGABYTES
-    assert after[1] == "kept\n"
-    assert after[0]
-    assert size <= 11 * 2**20
-    assert code in ENDS
-    return code, size, told
+class Alone:
+    """A process of its own for commands that mean harm. It outlives them all, and stays small over all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._errors = folder / "errors"
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", ALONE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT
+            )
+
+    def run(self, text: str, language: str = "bash", seconds: float = SECONDS) -> tuple[int, int, str]:
+        """The exit code, the bytes of output and the last of the errors of a command. Its server lives on, has stayed
+        small, and the files of both sandboxes are as they were."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        late = threading.Timer(MOST_SECONDS, self._process.kill)
+        late.start()
+        try:
+            self._process.stdin.write(json.dumps([text, language, seconds]).encode() + b"\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        finally:
+            late.cancel()
+        assert line, f"the process ended with {self._process.wait()}: {self._errors.read_text()[-2_000:]}"
+        code, size, told, most, grown, after = json.loads(line)
+        assert most < MAX_MEGABYTES
+        assert grown < MAX_SERVER_MEGABYTES
+        assert after[1] == "kept\n"
+        assert after[0]
+        assert size <= 11 * 2**20
+        assert code in ENDS
+        return code, size, told
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Alone]]:
+    """The process that is there, if one is."""
+    found: list[Alone] = []
+    yield found
+    for each in found:
+        each.close()
+
+
+@pytest.fixture
+def alone(lives: list[Alone], tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """One process for all commands; after one that has ended it, the next gets another."""
+    if not (lives and lives[-1].is_alive):
+        lives.append(Alone(tmp_path_factory.mktemp("alone")))
+    return lives[-1]
 
 
 MADE = 'x=\'%s\'; for i in {1..19}; do x="$x$x"; done; eval "$x true"'
@@ -155,16 +201,16 @@ PYTHONS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", BASH.values(), ids=BASH)
-def test_a_hostile_command_comes_to_a_clear_end(text: str) -> None:
+def test_a_hostile_command_comes_to_a_clear_end(alone: Alone, text: str) -> None:
     """And its process lives on, and stays small."""
-    code, size, told = alone(text)
+    code, size, told = alone.run(text)
     assert code in (0, 124, 130) or told or size
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", PYTHONS.values(), ids=PYTHONS)
-def test_a_hostile_program_comes_to_a_clear_end(text: str) -> None:
-    code, _, told = alone(text, PYTHON)
+def test_a_hostile_program_comes_to_a_clear_end(alone: Alone, text: str) -> None:
+    code, _, told = alone.run(text, PYTHON)
     assert code == 124 or (code in (1, 137) and told)
 
 
