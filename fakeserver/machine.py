@@ -7,6 +7,7 @@ module. time-machine changes the functions themselves, but for `perf_counter_ns`
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
@@ -29,11 +30,8 @@ class RealTime:
 
     def __init__(self) -> None:
         self._copy = copy_of_time()
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds from any point on, never backwards."""
-        now: int = self._copy.perf_counter_ns()
-        return now
+        self.monotonic_ns: Callable[[], int] = self._copy.perf_counter_ns
+        """Nanoseconds from any point on, never backwards. Every request asks, so nothing stands in between."""
 
     def time_ns(self) -> int:
         """Nanoseconds since 1970."""

@@ -37,11 +37,12 @@ class Issuer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What a path, a query, a body and declared headers ask an operation for, all of it decoded; `question` is the same
     for everything that means the same (`Meaning.question`), `query` is the text as it came."""
 
+    # Nobody changes it. Every request makes one, and `frozen` would make that five times as dear.
     values: Values
     question: bytes
     query: bytes = b""

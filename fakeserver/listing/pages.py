@@ -24,6 +24,9 @@ from fakeserver.listing.meaning import Issuer
 from fakeserver.listing.orders import NEWEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.problems import bad_cursor
 
+MAX_LAID_OUT = 8_192
+"""Rows that are written out at once to take a page from them, which takes less than to walk to it."""
+
 
 @dataclass(slots=True)
 class Context:
@@ -112,8 +115,11 @@ def window(found: BitMap, offset: int, count: int, backwards: bool = False) -> l
         end = len(found) - offset
         first = max(0, end - count)
         return window(found, first, end - first)[::-1]
-    if offset >= len(found) or count <= 0:
+    total = len(found)
+    if offset >= total or count <= 0:
         return []
+    if total <= MAX_LAID_OUT:
+        return found.to_array()[offset : offset + count].tolist()
     return list(islice(found.iter_equal_or_larger(found[offset]), count))
 
 

@@ -10,10 +10,11 @@ from fakeserver.documents.collection import Collection
 from fakeserver.spec.credentials import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scope:
     """Which documents a caller may see: those of a tenant, or only those that `owner` owns in it."""
 
+    # As in `Asked`.
     tenant: str
     owner: str | None = None
 

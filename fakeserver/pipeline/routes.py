@@ -49,7 +49,7 @@ class Route:
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
         prefixes = tuple(each.prefix for each in decoder.pairs)
         self._apart = frozenset(each for each in meaning.apart & decoder.query.keys() if not each.startswith(prefixes))
-        self._parts: Cache[bytes, Part | None] = Cache(MAX_READINGS)
+        self._parts: Cache[bytes, Part] = Cache(MAX_READINGS)
 
     def read(self, segments: Mapping[str, str], query: bytes) -> Asked:
         """The typed values of a request, or a Problem. The same text always means the same, so it is read once; what
@@ -64,8 +64,9 @@ class Route:
         if not self._apart:
             return self._cached(places, query)
         values, rest = {}, []
+        parts = self._parts
         for text in query.split(b"&"):
-            part = self._parts[text] if text in self._parts else self._read_part(text)
+            part = parts.get(text) or self._read_part(text)
             if part is OTHER:
                 rest.append(text)
             elif part is None or part[0] in values:
@@ -83,12 +84,13 @@ class Route:
 
     def _read_part(self, text: bytes) -> Part | None:
         """One field of a query if it is read by itself, None if it is refused."""
-        part: Part | None = OTHER
+        part: Part = OTHER
         for name, value in self.pairs(text):
             if name in self._apart:
                 issues: list[Issue] = []
                 part = name, self.decoder.query[name].decode((value,), issues)
-                part = None if issues else part
+                if issues:
+                    return None
         self._parts.keep(text, part)
         return part
 

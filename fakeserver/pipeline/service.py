@@ -34,7 +34,7 @@ from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
 from fakeserver.spec.reader import Operation, Spec
 from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
-from fakeserver.worlds.rate_limits import Meter, meters_of, refused
+from fakeserver.worlds.rate_limits import ENFORCED, Meter, meters_of, refused
 from fakeserver.worlds.settings import ANY
 from fakeserver.worlds.world import World
 
@@ -49,8 +49,8 @@ RETRY_AFTER_SECONDS = 1
 TOO_MANY, GUARDED = 429, 502
 GUARD_HEADER = "X-Fakeserver-Guard"
 """What would have left the machine, as method and URL."""
-MODES = {"default": None, "enforced": True, "off": False}
-"""By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
+Respond = Callable[[Request, World, Progress], Answer]
+"""What makes the answer to a request, in a world."""
 
 NOBODY = Caller("", "", "", {})
 """Who asks a public operation."""
@@ -77,7 +77,7 @@ class Service:
         """Worlds of which it was said that any credential counts there."""
         self.scenes = Scenes(provider, spec, fixture)
         self.territory = Territory.of(provider, spec.document)
-        self.meters = functools.lru_cache(MAX_METERS)(self._meters)
+        self.meters = functools.lru_cache(MAX_METERS)(functools.partial(meters_of, provider.slug, provider.limits))
 
     def below(self, path: str, headers: Mapping[str, str]) -> str:
         """A path at one of the provider's own hosts, behind that below which its API is there."""
@@ -88,20 +88,11 @@ class Service:
         """The name of the world that a request at a host of the data plane is for."""
         return "" if self.provider.plane is None else self.provider.plane.world(headers)
 
-    def _meters(self, address: str, caller: str | None, tenant: str | None) -> tuple[Meter, ...]:
-        """What counts a request; of a caller who is not known (None), only the limits at the door do."""
-        door = [each for each in self.provider.limits if each.at_door]
-        own = [each for each in self.provider.limits if not each.at_door]
-        if caller is None or tenant is None:
-            return meters_of(self.provider.slug, door, {"address": address})
-        who = {"address": address, "caller": caller, "tenant": tenant}
-        return meters_of(self.provider.slug, (*door, *own), who)
-
     def answer(self, request: Request, world: World) -> Answer:
         """One request, from its path to its body. Whatever goes wrong becomes a refusal in the provider's dialect. An
         answer with a job that does not stream is to be concluded when that is done."""
         progress = Progress(world.clock.now)
-        answer = self.conclude(lambda: self.respond(request, world, progress), request, world, progress)
+        answer = self.conclude(self.respond, request, world, progress)
         answer.repeat, answer.opening = progress.repeat, progress.opening
         return answer
 
@@ -116,21 +107,21 @@ class Service:
         if tenants is not kept.tenants or standing_of(tenants, world) != kept.standing:
             return None
 
-        def respond() -> Answer:
+        def respond(request: Request, world: World, progress: Progress) -> Answer:
             self.count_request(kept.meters, progress, world)
             return self.answer_with(kept.result, progress)
 
         return self.conclude(respond, kept.request, world, progress)
 
-    def conclude(self, respond: Callable[[], Answer], request: Request, world: World, progress: Progress) -> Answer:
+    def conclude(self, respond: Respond, request: Request, world: World, progress: Progress) -> Answer:
         """What a stage of the request responds with, or its refusal, with the effect that somebody wants, and noted."""
         try:
-            answer = respond()
+            answer = respond(request, world, progress)
             if (job := answer.job) is not None:
                 done = functools.partial(self.finish, job, progress, world)
                 if not (job.streams or job.background) or progress.injected("after") is not None:
                     answer.job = replace(job, streams=False, background=False)
-                    answer.conclude = lambda come: self.conclude(lambda: done(come), request, world, progress)
+                    answer.conclude = lambda come: self.conclude(lambda *_: done(come), request, world, progress)
                     return answer
                 answer.conclude = done
             if (injected := progress.injected("after")) is not None:
@@ -182,7 +173,8 @@ class Service:
         check_query(request.query)
         keys, requested = route.read_wishes(request)
         caller = progress.caller = self.find_caller(keys, world)
-        meters = self.meters(request.address, caller and caller.name, caller and caller.home)
+        mode = world.settings.rate_limits[self.provider.slug]
+        meters = self.meters(mode, request.address, caller and caller.name, caller and caller.home)
         if operation.shows_scenarios:
             chosen = "" if requested is None else requested.scenario
             progress.scenario = chosen or world.settings.scenarios.get(self.provider.slug, "")
@@ -299,18 +291,15 @@ class Service:
         try:
             return (self.match_aside if request.aside else self.match)(request.method, request.path)
         except Problem:
-            self.count_request(self.meters(request.address, None, None), progress, world)
+            mode = world.settings.rate_limits[self.provider.slug]
+            self.count_request(self.meters(mode, request.address, None, None), progress, world)
             raise
 
     def count_request(self, meters: tuple[Meter, ...], progress: Progress, world: World, *, keep: bool = True) -> None:
         """Count a request against rate limits, and note the headers that report them, or raise a 429. What is not kept
-        is a request that does not get so far: it is told what it would be told. Limits that are off refuse nothing,
-        and report themselves all the same."""
-        mode = world.settings.rate_limits[self.provider.slug]
-        if mode == "off":
-            meters = tuple(each for each in meters if each.limit.headers)
+        is a request that does not get so far: it is told what it would be told."""
         if meters:
-            enforced = MODES[mode] if keep else False
+            enforced = ENFORCED[world.settings.rate_limits[self.provider.slug]] if keep else False
             progress.reported = world.limits.take(meters, progress.instant, enforced=enforced, keep=keep)
 
     def refuse(self, error: Exception, request: Request, progress: Progress, world: World) -> Answer:

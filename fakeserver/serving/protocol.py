@@ -19,8 +19,8 @@ from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving.app import App, Hold
 from fakeserver.serving.loops import new_loop
-from fakeserver.serving.remembering import AGAIN, ALIKE, LINE, MAX_PACKET, Around, Key
-from fakeserver.serving.sending import ANSWER, TRANSPORT, in_one_piece
+from fakeserver.serving.remembering import AGAIN, ALIKE, LINE, MAX_PACKET, Around, Frame, Key
+from fakeserver.serving.sending import ANSWER, TRANSPORT, in_lines
 from fakeserver.spec.parameters import UNESCAPED
 
 LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
@@ -86,7 +86,11 @@ class Protocol(HttpToolsProtocol):
         self.again = self.app if isinstance(self.app, App) else None
         self.hold: Hold | None = None if self.again is None else self.again.hold
         self.late: list[bytes] | None = None
+        self.default: list[tuple[bytes, bytes]] = []
+        self.default_lines = b""
         self.is_ending = False
+        self.address = self.client[0] if self.client else ""
+        self.frame: Frame | None = None
         self.rested, self.used = True, 0.0
         self.forget_packet()
         self.timer: asyncio.TimerHandle | None = None
@@ -142,32 +146,46 @@ class Protocol(HttpToolsProtocol):
     def answer_known(self, app: App, packet: bytes) -> bool:
         """Whether a packet was answered without parsing it, since the same bytes came before, or all of them but the
         query. An answer that cannot be sent at once is `ready` when the packet is parsed."""
-        idle = self.cycle is None or self.cycle.response_complete
+        before = self.cycle
+        idle = before is None or before.response_complete
         if not idle or self.flow.write_paused or self.transport.is_closing():
             return False
-        remembered, address = app.remembered, self.client[0] if self.client else ""
-        self.key = packet, address
-        kept = remembered.find(self.key)
+        self.key = key = packet, self.address
+        remembered = app.remembered
+        kept = remembered.find(key)
         answer = None if kept is None else app.repeat(kept)
         if answer is None:
-            remembered.drop(self.key)
+            remembered.drop(key)
             self.seen = remembered.was_seen(packet)
-            line = LINE.match(packet)
-            if line is not None:
-                start, end = line.span(1)
-                self.around = packet[:start], packet[end:], address
-                opening = remembered.openings.get(self.around)
-                if opening is not None:
-                    answer = app.ask(opening, packet[start:end], again=self.seen)
-                self.alike = opening is None and remembered.was_seen(self.around)
+            answer = self.ask_framed(app, packet)
         if answer is None:
             return False
         if not self.send_now(answer, "GET", stays=True):
             self.ready = answer
             return False
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         self.remember()
         return True
+
+    def ask_framed(self, app: App, packet: bytes) -> Answer | None:
+        """The answer to a packet that came before with another query, which most often was the last one here."""
+        remembered, frame = app.remembered, self.frame
+        query = None if frame is None or frame.by is not remembered else frame.query_of(packet)
+        if query is None:
+            line = LINE.match(packet)
+            if line is None:
+                return None
+            start, end = line.span(1)
+            front, query, back = packet[:start], packet[start:end], packet[end:]
+            self.around = front, back, self.address
+            opening = remembered.openings.get(self.around)
+            if opening is None:
+                self.alike = remembered.was_seen(self.around)
+                return None
+            frame = self.frame = Frame(front, back, opening, remembered)
+        assert frame is not None
+        return app.ask(frame.opening, query, again=self.seen)
 
     def remember(self) -> None:
         """Keep what is known by the packet, which was one request and was answered at once."""
@@ -302,13 +320,14 @@ class Protocol(HttpToolsProtocol):
 
     def write_whole(self, answer: Answer, body: bytes, method: str, stays: bool) -> None:
         """Write an answer in one piece; the connection stays or is closed."""
-        headers, body = in_one_piece(answer, body, method)
-        lines = [STATUS_LINE[answer.status]]
-        lines += [b"%s: %s\r\n" % each for each in self.server_state.default_headers]
-        lines += [b"%s: %s\r\n" % each for each in headers]
-        lines.append(b"\r\n" if stays else b"connection: close\r\n\r\n")
+        lines, body = in_lines(answer, body, method)
+        if self.server_state.default_headers is not self.default:
+            # uvicorn makes them anew with each second.
+            self.default = self.server_state.default_headers
+            self.default_lines = b"".join([b"%s: %s\r\n" % each for each in self.default])
+        ends = b"\r\n" if stays else b"connection: close\r\n\r\n"
         # Together they leave in one system call, and a page need not be copied for that.
-        self.transport.writelines((b"".join(lines), body))
+        self.transport.writelines((STATUS_LINE[answer.status] + self.default_lines + lines + ends, body))
         if not stays:
             self.transport.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from fakeserver.documents.cache import Cache
 from fakeserver.pipeline.repeats import Opening, Repeat
@@ -19,6 +20,8 @@ MAX_OPENINGS = 256
 """Requests of which all but the query is known."""
 LINE = re.compile(rb"GET [!\"$->@-~]+\?([!\"$-~]*) HTTP/1\.1\r\n")
 """The beginning of a packet that has a query, without what a parser could take for the end of one."""
+QUERY = bytes(code for code in range(0x21, 0x7F) if code != ord("#"))
+"""What a query is written with there."""
 MAX_SEEN = 8_192
 """Packets of which it is known that they were there once."""
 MAX_PACKET = 2_048
@@ -69,6 +72,24 @@ class Remembered:
         repeat = self._kept.pop(key, None)
         if repeat is not None:
             self._size -= size_of(key, repeat)
+
+
+@dataclass(slots=True)
+class Frame:
+    """What is in front of a query in the packets of a connection and what is behind it, and what is known `by` it."""
+
+    front: bytes
+    back: bytes
+    opening: Opening
+    by: Remembered
+
+    def query_of(self, packet: bytes) -> bytes | None:
+        """The query of a packet that has the same around it; None where it has not, or may not have."""
+        if packet.startswith(self.front) and packet.endswith(self.back):
+            query = packet[len(self.front) : -len(self.back)]
+            if query and not query.translate(None, QUERY):
+                return query
+        return None
 
 
 def size_of(key: Key, repeat: Repeat) -> int:

@@ -54,6 +54,22 @@ def in_one_piece(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[b
     return headers, b"" if method == "HEAD" else body
 
 
+@functools.lru_cache(MAX_KNOWN_HEADERS)
+def _line(name: str, text: str) -> bytes:
+    return b"%s: %s\r\n" % _header(name, text)
+
+
+def in_lines(answer: Answer, body: bytes, method: str) -> tuple[bytes, bytes]:
+    """The same with the headers as they stand on the wire."""
+    lines = [_line(*each) for each in answer.headers.items()]
+    if answer.media_type:
+        lines.insert(0, _line("content-type", answer.media_type))
+    if answer.status in BODILESS:
+        return b"".join(lines), b""
+    lines.append(b"content-length: %d\r\n" % len(body))
+    return b"".join(lines), b"" if method == "HEAD" else body
+
+
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     """Send an answer as it is, or as its failure wants it, once what it waits for is done."""
     leaves = None if scope.get(TRANSPORT) is None else functools.partial(wait_for_disconnect, receive)

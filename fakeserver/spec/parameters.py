@@ -25,8 +25,9 @@ MAX_QUERY_BYTES = 32_768
 MAX_QUERY_FIELDS = 1_000
 MAX_NAME = 100
 """Characters of a field's name that a refusal repeats."""
+WRITTEN = bytes(range(0x21, 0x7F))
 UNESCAPED = re.compile(rb"[^!-~]")
-"""What no URL holds: it is refused, since each server would make something else of it."""
+"""What a URL is written with; and what none holds: it is refused, since each server would make something else of it."""
 
 Pairs = Sequence[tuple[str, str]]
 Values = dict[str, Any]
@@ -287,8 +288,9 @@ def check_query(query_string: bytes) -> None:
         raise Problem(414, "too_long", f"The query is longer than {MAX_QUERY_BYTES} bytes")
     if query_string.count(b"&") >= MAX_QUERY_FIELDS:
         raise Problem(400, "too_many", f"The query has more than {MAX_QUERY_FIELDS} fields")
-    raw = UNESCAPED.search(query_string)
-    if raw is not None:
+    if query_string.translate(None, WRITTEN):
+        raw = UNESCAPED.search(query_string)
+        assert raw is not None
         field = query_string[: raw.start()].rpartition(b"&")[2].partition(b"=")[0].decode()[:MAX_NAME]
         where = f"{field}: the query" if field else "The URL"
         byte = raw[0][0]

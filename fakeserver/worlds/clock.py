@@ -66,7 +66,8 @@ class Clock:
         if self.frozen:
             return self._anchor
         passed = self._machine() - self._since
-        return min(LAST, self._anchor + (passed if self.factor == 1.0 else int(passed * self.factor)))
+        now = self._anchor + (passed if self.factor == 1.0 else int(passed * self.factor))
+        return now if now < LAST else LAST
 
     @property
     def aged(self) -> int:

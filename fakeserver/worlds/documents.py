@@ -153,6 +153,7 @@ class Documents:
     def __init__(self, seeded: SeededDocuments, seeding: Seeding, *, live: bool = False) -> None:
         self.seeded = seeded
         self.seeding = seeding
+        self.dated = seeding.dated
         self._live = live
         self._tenants: dict[tuple[str, str], dict[str, Collection]] = {}
         """By slug, and by the kind of the documents; that of its sandboxes has no name."""
@@ -196,7 +197,8 @@ class Documents:
     def advance(self, provider: Provider, kind: str, at: int, lead: int, now: int) -> dict[str, Collection]:
         """The same, when the seeded ones are `at` microseconds older, the clock is `lead` ahead of them, and the
         running clock is at `now` after the epoch."""
-        tenants, place = self.of(provider, kind), (provider.slug, kind)
+        place = provider.slug, kind
+        tenants = self._tenants.get(place) or self.of(provider, kind)
         moved = (at, lead) != self._shown[place]
         if moved or (place in self._living and any(each.is_stale(now) for each in tenants.values())):
             self._shown[place] = at, lead

@@ -15,6 +15,8 @@ from fakeserver.worlds.state import Served
 
 SLACK = 1e-9
 """Tokens by which a bucket that is paid back in fractions may be off."""
+ENFORCED = {"default": None, "enforced": True, "off": False}
+"""By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
 MAX_COUNTERS = 10_000
 """Counters that are kept; the oldest make room, as a server's memory would."""
 
@@ -28,11 +30,17 @@ class Meter:
     seconds_per_request: float
 
 
-def meters_of(slug: str, limits: Iterable[Limit], who: Mapping[str, str]) -> tuple[Meter, ...]:
-    """A provider's limits for one address, caller and tenant."""
+def meters_of(
+    slug: str, limits: Iterable[Limit], mode: str, address: str, caller: str | None, tenant: str | None
+) -> tuple[Meter, ...]:
+    """What counts a request to a provider, those at the door first; of a caller who is not known (None), only those do.
+    Limits that are off refuse nothing, and report themselves all the same."""
+    known = caller is not None and tenant is not None
+    who = {"address": address, "caller": caller or "", "tenant": tenant or ""}
+    counted = [each for each in limits if (known or each.at_door) and (mode != "off" or each.headers)]
     return tuple(
         Meter(each, (slug, each.name, *(who[part] for part in each.by)), each.seconds / each.capacity)
-        for each in limits
+        for each in sorted(counted, key=lambda each: not each.at_door)
     )
 
 

@@ -150,7 +150,7 @@ class World:
     @property
     def epoch(self) -> int:
         """The instant that the dates of its seeded documents are counted from."""
-        return self.seeding.dated
+        return self.documents.dated
 
     @property
     def writes(self) -> int:
@@ -172,9 +172,10 @@ class World:
 
     def collections(self, provider: Provider, kind: str, now: int) -> dict[str, Collection]:
         """What every tenant owns of a kind, as of now."""
-        clock, seeding = self.clock, self.documents.seeding
-        dated = seeding.dated
-        return self.documents.advance(provider, kind, clock.stepped, clock.lead + seeding.epoch - dated, now - dated)
+        clock, documents = self.clock, self.documents
+        dated = documents.dated
+        lead = clock.lead + documents.seeding.epoch - dated
+        return documents.advance(provider, kind, clock.stepped, lead, now - dated)
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:
         """What every tenant owns of another kind, by the kind's name, as of now."""

@@ -202,12 +202,12 @@ def test_no_rate_limits() -> None:
 
 # The counters
 
-WHO = {"address": "a", "caller": "b", "tenant": "c"}
+WHO = "default", "a", "b", "c"
 
 
 def taken(limits: Limits, limit: Limit, now: int) -> bool:
     try:
-        limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
+        limits.take(meters_of("prime", (limit,), *WHO), now, enforced=True)
     except Problem:
         return False
     return True
@@ -234,7 +234,7 @@ def test_buckets_never_let_more_through(steps: list[int], capacity: int) -> None
     for step in steps:
         now += step
         try:
-            limits.take(meters_of("prime", (limit,), WHO), now, enforced=True)
+            limits.take(meters_of("prime", (limit,), *WHO), now, enforced=True)
             through += 1
         except Problem as problem:
             now += int(problem.headers["Retry-After"]) * SECOND
@@ -248,5 +248,5 @@ def test_counters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fakeserver.worlds.rate_limits.MAX_COUNTERS", 10)
     limits, limit = Limits(), Limit("w", 1, 60, ("address",))
     for index in range(50):
-        limits.take(meters_of("prime", (limit,), {"address": str(index)}), 0, enforced=True)
+        limits.take(meters_of("prime", (limit,), "default", str(index), None, None), 0, enforced=True)
     assert len(limits.counters) == 10

@@ -280,6 +280,16 @@ def test_any_query_is_asked_as_ever(live: Live, wire: Wire, opened: list[bytes])
     assert opened == [query.encode() for query in QUERIES if "#" not in query]
 
 
+def test_a_connection_knows_no_more_than_its_application(live: Live, wire: Wire, opened: list[bytes]) -> None:
+    """What was known of its packets ends when other services are served, as after a change of a spec."""
+    for number in (1, 2, 3):
+        wire.ask(f"GET /prime/api/v1/sandbox?per_page={number}", key("prime"))
+    assert opened == [b"per_page=3"]
+    live.app.serve_from(live.app.services)
+    wire.ask("GET /prime/api/v1/sandbox?per_page=4", key("prime"))
+    assert opened == [b"per_page=3"]
+
+
 def test_an_answer_that_is_known_and_has_to_wait_is_made_once(live: Live, wire: Wire, opened: list[bytes]) -> None:
     for number in (1, 2, 3):
         wire.ask(f"GET /prime/api/v1/sandbox?per_page={number}", key("prime"))

@@ -70,7 +70,7 @@ def test_who_takes_the_place_of_another_tells_what_that_had_to_tell() -> None:
     key, now = ("prime", "window", "me"), 1_000 * SECOND
     used, renewed = SharedLimits(), SharedLimits()
     renewed.counters[key] = 5.0, now
-    used.take(meters_of("prime", [WINDOW], {"caller": "me"}), now, enforced=True)
+    used.take(meters_of("prime", [WINDOW], "default", "", "me", ""), now, enforced=True)
     renewed.inherit(used)
     assert renewed.counters[key] == (6.0, now)
     assert renewed.take_fresh() == {key: (1, (6.0, now))}
@@ -82,7 +82,7 @@ def test_what_processes_used_of_limits_adds_up() -> None:
     one, other = SharedLimits(), SharedLimits()
     for limits, times in ((one, 4), (other, 3)):
         for _ in range(times):
-            limits.take(meters_of("prime", [WINDOW], {"caller": "me"}), now, enforced=True)
+            limits.take(meters_of("prime", [WINDOW], "default", "", "me", ""), now, enforced=True)
     kept = counted(KNOWN, {}, one.take_fresh())
     kept = counted(KNOWN, kept, other.take_fresh())
     assert kept == {key: (7.0, now)}
