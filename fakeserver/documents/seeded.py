@@ -56,6 +56,8 @@ class Bodies:
     def __init__(self) -> None:
         self.dates: dict[int, Places | None] = {}
         """By rank, where the dates stand that move with the epoch; None where the document has to be drawn again."""
+        self.read = BitMap()
+        """The ranks of those that were drawn at one of these epochs."""
         self._bodies: dict[int, dict[int, bytes]] = {}
         self._count = 0
 
@@ -259,16 +261,6 @@ class Redated(Seeded):
     def dated(self, epoch: int) -> Seeded:
         return self._origin.dated(epoch)
 
-    def document(self, ordinal: int) -> Document:
-        rank = FIRST + ordinal
-        body = self._at_others.at(self._epoch).get(rank)
-        if body is None:
-            # To find its dates takes two drawings, which pay only where the same is read at many epochs.
-            body = (self._redate(rank) if rank in self._bodies else None) or encode(self._draw(ordinal))
-            self._at_others.keep(self._epoch, rank, body)
-        document: Document = orjson.loads(body)
-        return document
-
     def _pass_by(self, ordinal: int) -> Document:
         return self._draw(ordinal)
 
@@ -298,8 +290,12 @@ class Redated(Seeded):
         return super().postings(field, keys) if field in self._dated_fields else shared
 
     def _redate(self, rank: int) -> bytes | None:
-        """The body, from that of the origin; None if more than dates depends on the epoch."""
-        dates = self._at_others.dates
+        """The body, from that of the origin; None if more than dates depends on the epoch, or if it was read nowhere
+        yet: to find its dates takes a drawing, which pays only where the same is read at several epochs."""
+        dates, read = self._at_others.dates, self._at_others.read
+        if rank not in dates and rank not in self._bodies and rank not in read:
+            read.add(rank)
+            return None
         body = self._origin.body(rank)
         if rank not in dates:
             if len(dates) >= MAX_CACHED_BODIES:

@@ -173,12 +173,13 @@ class App:
         self.browser = BrowserCORS(self.serve, self.settings.origins, exposed)
 
     def new_world(self, name: str) -> World:
-        """A world as the seed makes it, which comes into being now."""
+        """A world as the seed makes it, which comes into being now; that at the root came with its documents, so that
+        none of them is dated anew."""
         pinned = self.settings.epoch
         return World(
             self.seeded,
             name,
-            epoch=wall() if pinned is None else pinned,
+            epoch=wall() if name and pinned is None else self.seeded.seeding.epoch,
             wall=wall if pinned is None else None,
             live=self.settings.live,
             rate_limits=self.settings.rate_limits,

@@ -88,6 +88,7 @@ EXCEPTED: dict[Key, str] = {
     ("Journal", "_counted"): "how far the metrics have got",
     ("Documents", "seeded"): "the seeding stands in the snapshot; all worlds share what is made from it",
     ("Documents", "seeding"): "stands in the snapshot as the recipe",
+    ("Documents", "dated"): "follows from the seeding",
     ("Collection", "_index"): WORKED_OUT,
     ("Collection", "_bodies"): WORKED_OUT,
     ("Collection", "_passing"): WORKED_OUT,

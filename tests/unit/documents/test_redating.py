@@ -73,6 +73,20 @@ def test_who_reads_a_document_again_does_not_draw_it_again(monkeypatch: pytest.M
     assert drawn == [5, 5]
 
 
+def test_what_is_read_once_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At whatever epoch: its dates are found when somebody reads it at another one as well."""
+    drawn: list[int] = []
+
+    def counted(draw: Draw) -> dict[str, Any]:
+        drawn.append(draw.ordinal)
+        return make(draw)
+
+    monkeypatch.setattr(origin := source(), "_make", counted)
+    for days in range(1, 5):
+        origin.dated(EPOCH + days * 86_400 * SECOND).bodies([FIRST + 5, FIRST + 7])
+        assert len(drawn) == (2 if days == 1 else 6)
+
+
 def look(seeded: Seeded) -> list[Any]:
     ranks = list(seeded.ranks)
     filed = [
