@@ -20,6 +20,7 @@ MAX_BYTES = 16 * 2**20
 MAX_SHOWN = 64
 """Characters of an unknown id that a refusal repeats."""
 ROOT = "/"
+UNSERVED = 501
 
 
 async def find(world: World, provider: Provider, identity: str) -> Guest:
@@ -60,7 +61,8 @@ def look(guest: Guest, path: str | None) -> bytes | Document:
     try:
         return guest.files(lambda files: look_in(files, place), changes=False)
     except Problem as problem:
-        raise FakeProblem(501, f"There are no files to show: {INSTALL}") from problem
+        told = f"There are no files to show: {INSTALL}" if problem.status == UNSERVED else problem.detail
+        raise FakeProblem(problem.status, told) from problem
 
 
 def look_in(files: Files, place: str) -> bytes | Document:

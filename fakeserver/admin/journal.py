@@ -40,8 +40,10 @@ class JournalCalls:
         limit = check_query("getRequests", request.scope["query_string"])["limit"]
         world = world_of(request)
         left = (each for service in self.services.values() for each in find_left(world, service.provider))
-        meta = {"total": world.journal.total, "left": [*islice(left, MAX_LEFT)]}
-        return respond_packed(request, {"requests": world.journal.rows(limit), "meta": meta})
+        journal = world.journal
+        counted = {"total": journal.total, "most": journal.most, "dropped": journal.dropped}
+        meta = {**counted, "left": [*islice(left, MAX_LEFT)]}
+        return respond_packed(request, {"requests": journal.rows(limit), "meta": meta})
 
     async def delete_requests(self, request: Request) -> Response:
         await no_body(request)

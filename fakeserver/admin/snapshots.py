@@ -109,9 +109,12 @@ def read(value: Json, world: World, services: Mapping[str, Service]) -> World:
     for name, part in new.parts.items():
         part.load(members[name], Serving(services))
     try:
-        world.check_room(new.documents)
+        field = "documents"
+        world.check_documents(new.documents)
+        field = "guests"
+        world.check_files(new.guests)
     except FullError as error:
-        raise FakeProblem(503, error.detail, field="documents") from error
+        raise FakeProblem(503, error.detail, field=field) from error
     if new.clock.aged or new.live:
         for service in services.values():
             new.check_ageing(service.provider)

@@ -138,7 +138,7 @@ class Guest:
         """What somebody makes of the sandbox, alone in it; where it breaks down, so many times. What is not kept is
         nobody's."""
         try:
-            with self.guests.locks.alone(self.key, current()) as lock, self.guests.claimed(self.key):
+            with self.guests.locks.alone(self.key, current()) as lock, self.guests.claimed(self.key, lock):
                 if halt is not None and halt.asked:
                     raise Halted
                 for trial in range(trials):
@@ -152,7 +152,7 @@ class Guest:
             AWAKE.make_room()
 
     def _work(self, work: Callable[[Machine], Found], owner: Key | None, lock: Lock) -> Found:
-        machine = self.guests.wake(owner)
+        machine = self.guests.wake_for(owner, lock)
         machine.settle()
         try:
             return work(machine)
@@ -160,7 +160,7 @@ class Guest:
             if owner is None or lock.owner is None:
                 machine.stop()
             elif self.guests.outlasting is not None:
-                self.guests.frozen(owner)
+                self.guests.settle(machine)
 
 
 def tell(finished: Finished, hear: Hear) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from fakeserver.commands.awake import Machines
 from fakeserver.commands.guest import Guest
-from fakeserver.commands.kept import Kept, read_frozen
-from fakeserver.commands.locks import Locks
+from fakeserver.commands.kept import Kept, no_room, read_frozen
+from fakeserver.commands.locks import Lock, Locks
 from fakeserver.commands.machines import Machine
 from fakeserver.commands.ran import Key, Ran
 from fakeserver.commands.scripts import MAX_SCRIPTS, Script, Scripts, read_script
@@ -25,6 +26,7 @@ from fakeserver.interpreter.orders import (
 )
 from fakeserver.parts import Part
 from fakeserver.problems import Document
+from fakeserver.stores import namespace_full
 
 if TYPE_CHECKING:
     from fakeserver.worlds.state import Served
@@ -37,6 +39,7 @@ MAX_RAN = 1_000
 """Commands that are remembered."""
 
 
+log = logging.getLogger("fakeserver")
 Left = tuple[bytes | None, Mapping[str, str]]
 """The files of a sandbox, frozen, and the variables that every command finds there."""
 
@@ -48,8 +51,9 @@ class Outlasting(Protocol):
         """A sandbox has other files or variables."""
         ...
 
-    def claim(self, key: Key) -> contextlib.AbstractContextManager[None]:
-        """Let nobody in any other process work in a sandbox meanwhile; behind that, what was left there is kept."""
+    def claim(self, key: Key, stands: Callable[[], bool]) -> contextlib.AbstractContextManager[None]:
+        """Let nobody in any other process work in a sandbox meanwhile; behind that, what was left there is kept, or
+        refused where it does not stand since somebody did all the same."""
         ...
 
 
@@ -57,16 +61,19 @@ class Guests:
     """What the sandboxes of a world hold, by its clock (microseconds since 1970). Threads run in them, one at a time in
     each."""
 
-    def __init__(self, clock: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, clock: Callable[[], int] = lambda: 0, most_bytes: int | None = None) -> None:
+        """Their files have no more than so many bytes, where that is said."""
         self.scripts = Scripts()
         self.ran: deque[Ran] = deque(maxlen=MAX_RAN)
-        self._kept = Kept()
+        self._kept = Kept(most_bytes)
         self.locks = Locks()
         self._variables: OrderedDict[Key, Mapping[str, str]] = OrderedDict()
         self._guard = threading.Lock()
         self.revision = 0
         """Raised by every change of the scripts, and by every command that one answers."""
         self.outlasting: Outlasting | None = None
+        self.overtaken = False
+        """Whether what is left from now on is lost, since the world was read again from what is kept."""
         self.machines = Machines(clock, self.put_to_sleep, self.note_end, self.scripted, self.keep)
 
     @property
@@ -183,10 +190,30 @@ class Guests:
         with self._guard:
             if self.machines.awake.get(machine.key) is not machine:
                 return
+            machine.overflows = not self._kept.has_room(machine.key, frozen)
+            if machine.overflows:
+                log.warning("%s %s: its files are not kept, since its namespace is full", *machine.key)
+                return
             self._kept.put(machine.key, frozen)
         if machine.tenancy.spent:
             rest = threading.Thread(target=self.replace_worker, args=(machine,), name="fakeserver-rest", daemon=True)
             rest.start()
+
+    def settle(self, machine: Machine) -> None:
+        """Keep the files of a sandbox as work there has left them. Where there is no room for them they are as before
+        it, and what goes on there ends."""
+        self.frozen(machine.key)
+        if machine.overflows:
+            assert self._kept.most is not None
+            with self._guard:
+                self.machines.forget(machine.key)
+            told = no_room(self.kept_bytes, self._kept.most)
+            raise namespace_full(f"What this has left in the sandbox is not kept: {told}")
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of all files, as they are kept."""
+        return self._kept.bytes
 
     def knows(self, key: Key) -> bool:
         """Whether anybody has worked in a sandbox."""
@@ -253,9 +280,22 @@ class Guests:
         """Keep the files as they are after all work in a sandbox, and say so; whoever works there has claimed it."""
         self.outlasting, self._kept.note = outlasting, outlasting.note
 
-    def claimed(self, key: Key) -> contextlib.AbstractContextManager[None]:
+    def claimed(self, key: Key, lock: Lock) -> contextlib.AbstractContextManager[None]:
         """Let nobody in any other process work in a sandbox meanwhile, where others can."""
-        return contextlib.nullcontext() if self.outlasting is None else self.outlasting.claim(key)
+        if self.outlasting is None:
+            return contextlib.nullcontext()
+        lock.seen = None
+        return self.outlasting.claim(key, lambda: lock.seen in (None, lock.adopted) and not self.overtaken)
+
+    def wake_for(self, owner: Key | None, lock: Lock) -> Machine:
+        """A sandbox with its files at hand, as no other process has left it since."""
+        while True:
+            lock.seen = lock.adopted
+            machine = self.wake(owner)
+            if lock.adopted == lock.seen or owner is None:
+                return machine
+            with self._guard:
+                self.machines.forget(owner)
 
     def all_left(self) -> dict[Key, Left]:
         """What all sandboxes leave."""
@@ -273,6 +313,7 @@ class Guests:
         with self._guard:
             self.machines.forget(key)
             self._kept.pop(key)
+            self.locks.note_adopted(key)
             if frozen is not None:
                 self._kept.put(key, frozen)
             self._variables.pop(key, None)

@@ -16,7 +16,8 @@ from fakeserver.parts import Part
 MAX_KEPT = 200_000
 """Sandboxes whose files are kept in a world."""
 MAX_KEPT_BYTES = 2**30
-"""Bytes of all their files, as they are kept; the sandbox that was used least lately makes room."""
+"""Bytes of all their files, as they are kept; the sandbox that was used least lately makes room. In a store none does,
+and what is more is refused."""
 
 MAX_FROZEN = 100 * 2**20
 """Characters of one sandbox's files in a snapshot."""
@@ -24,6 +25,14 @@ DIGEST_BYTES, MAGIC = 32, b"BKSNAP"
 """What frozen files begin with: a digest of the rest, and what the format is called."""
 
 log = logging.getLogger("fakeserver")
+
+
+def no_room(there: int, most: int) -> str:
+    """Why files are refused."""
+    return (
+        f"the sandboxes of this namespace have {there} bytes of files, and may have {most}: to remove files or "
+        "sandboxes makes room, and --namespace-file-bytes lets more in"
+    )
 
 
 def is_frozen(frozen: bytes) -> bool:
@@ -49,12 +58,14 @@ def read_frozen(slugs: Part, providers: Mapping[str, object]) -> Iterator[tuple[
 
 
 class Kept:
-    """Frozen files by sandbox, those that were used least lately first; and files that are just being frozen."""
+    """Frozen files by sandbox, those that were used least lately first; and files that are just being frozen. Where
+    there is a `most`, nobody makes room for others once there are so many bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self.bytes = 0
         self._frozen: OrderedDict[Key, bytes] = OrderedDict()
         self._coming: dict[Key, Future[bytes | None]] = {}
-        self._bytes = 0
         self._guard = threading.RLock()
         self.note: Callable[[Key], None] = lambda key: None
         """Told of each sandbox whose files are other ones, or none any more."""
@@ -80,14 +91,27 @@ class Kept:
         """The files of a sandbox, without those that are being frozen."""
         return self._frozen.get(key)
 
+    def _is_over(self) -> bool:
+        return self.most is None and self.bytes > MAX_KEPT_BYTES
+
+    def has_room(self, key: Key, frozen: bytes) -> bool:
+        """Whether a sandbox may have these files. Fewer than before it always may."""
+        with self._guard:
+            before = len(self._frozen.get(key, b""))
+            more = len(frozen) - before
+            return self.most is None or more <= 0 or self.bytes + more <= self.most
+
     def put(self, key: Key, frozen: bytes) -> None:
         """Keep the files of a sandbox in the place of those that it had."""
         with self._guard:
+            if self._frozen.get(key) == frozen and key not in self._coming:
+                # A worker may tell of the same files twice, and nobody else shall hear of that.
+                return self._frozen.move_to_end(key)
             self.pop(key)
             self._frozen[key] = frozen
-            self._bytes += len(frozen)
+            self.bytes += len(frozen)
             self.note(key)
-            while len(self._frozen) > 1 and (len(self._frozen) > MAX_KEPT or self._bytes > MAX_KEPT_BYTES):
+            while len(self._frozen) > 1 and (len(self._frozen) > MAX_KEPT or self._is_over()):
                 oldest = next(iter(self._frozen))
                 self.pop(oldest)
                 log.warning("%s %s: its files make room for those of other sandboxes", *oldest)
@@ -97,7 +121,7 @@ class Kept:
         with self._guard:
             self._coming.pop(key, None)
             if (frozen := self._frozen.pop(key, None)) is not None:
-                self._bytes -= len(frozen)
+                self.bytes -= len(frozen)
                 self.note(key)
 
     def move(self, old: Key, new: Key) -> None:

@@ -19,6 +19,10 @@ class Lock:
     def __init__(self, owner: Key | None) -> None:
         self.owner = owner
         self.wanted = 0
+        self.adopted = 0
+        """How often another process has left other files there meanwhile."""
+        self.seen: int | None = None
+        """How often it had when work began on those that are at hand."""
         self._taken = False
         self._waiting: deque[Callable[[], None]] = deque()
         self._guard = threading.Lock()
@@ -80,6 +84,13 @@ class Locks:
             if lock is not None:
                 lock.owner = new
                 self._locks[new] = lock
+
+    def note_adopted(self, key: Key) -> None:
+        """A sandbox has the files that another process has left."""
+        with self._guard:
+            lock = self._locks.get(key)
+            if lock is not None:
+                lock.adopted += 1
 
     @contextmanager
     def alone(self, key: Key, job: Waits | None = None) -> Iterator[Lock]:

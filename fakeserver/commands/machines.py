@@ -103,6 +103,8 @@ class Machine:
         self._scripted = scripted
         self._guard = threading.Lock()
         self._kept_upto = 0
+        self.overflows = False
+        """Whether there was no room to keep its files as they are."""
         self._released = False
         try:
             self.tenancy.talk(wire.OPEN, [self.tenancy.number, *bounds()], [] if frozen is None else [frozen])

@@ -19,7 +19,6 @@ from fakeserver.serving.stored_worlds import (
 )
 from fakeserver.stores.store import Change, Journalled, Key, Left
 from fakeserver.worlds.ledger import Taken
-from fakeserver.worlds.shared import MAX_SHARED_ENTRIES
 from fakeserver.worlds.world import World
 
 Act = Callable[[Change], None]
@@ -56,7 +55,7 @@ def keep_left(name: str, key: Key, left: Left | None, change: Change) -> None:
 def replacing(world: World, at: int) -> Iterator[Act]:
     """What keeps another world in the place of the one that was there."""
     name, snapshot, left = world.name, snapshot_of(world), dict(sandboxes_of(world))
-    counters, journal = dict(world.limits.counters), journal_of(world)
+    counters, journal, most = dict(world.limits.counters), journal_of(world), world.journal.most
 
     def replace(change: Change) -> None:
         for clear in (change.clear_left, change.clear_counters, change.clear_journal):
@@ -64,7 +63,7 @@ def replacing(world: World, at: int) -> Iterator[Act]:
         for key, each in left.items():
             change.put_left(name, key, each)
         change.put_counters(name, counters)
-        change.put_journal(name, journal, MAX_SHARED_ENTRIES)
+        change.put_journal(name, journal, most)
         change.append(name, at, IS_ANEW)
         change.put_snapshot(name, encode(snapshot))
 

@@ -33,6 +33,7 @@ from fakeserver.spec.bodies import MAX_BODY_BYTES
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.latencies import Latencies
 from fakeserver.worlds.namespaces import Worlds
+from fakeserver.worlds.room import ROOM, Room
 from fakeserver.worlds.world import World
 
 OWN = "/__"
@@ -76,8 +77,7 @@ class Settings:
     """When the store began that worlds are kept in; None without one."""
     namespace_ttl: int | None = None
     """Seconds after which a store drops a namespace that nobody has used; None is never."""
-    namespace_documents: int | None = None
-    """Documents that may be written in each namespace of a store; None is `MAX_WRITTEN`."""
+    room: Room = ROOM
     origins: tuple[str, ...] = ()
     """Origins beside those of this machine whose pages may call the providers' APIs; `*` is every one."""
 

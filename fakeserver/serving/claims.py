@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fakeserver.commands.ran import Key
 from fakeserver.serving.keeping import Keeper
-from fakeserver.serving.refusing import unavailable
+from fakeserver.serving.refusing import overtaken, unavailable
 from fakeserver.stores.store import Store, Unavailable
 from fakeserver.worlds.ledger import Ledger
 from fakeserver.worlds.world import World
@@ -61,7 +62,7 @@ class ClaimsOfWorld:
         self.claims.keeper.worlds.left_late.add(self.world)
 
     @contextmanager
-    def claim(self, key: Key) -> Iterator[None]:
+    def claim(self, key: Key, stands: Callable[[], bool]) -> Iterator[None]:
         claims = self.claims
         if claims.loop is None or claims.thread == threading.get_ident() or claims.loop.is_closed():
             # On the loop nothing waits; there, nobody works in a sandbox but to forget it.
@@ -73,4 +74,12 @@ class ClaimsOfWorld:
             try:
                 yield
             finally:
-                claims.wait_for(claims.keeper.keep(self.world))
+                claims.wait_for(claims.keeper.turn(partial(self.keep, stands)))
+
+    def keep(self, stands: Callable[[], bool]) -> None:
+        """In a turn, so behind all that others have done: keep what was left in a sandbox. A claim may have been lost,
+        as when its session with PostgreSQL ended; of two who then worked there at once, the one who was kept first
+        stands."""
+        if not stands():
+            raise overtaken()
+        self.claims.keeper.worlds.used.setdefault(self.world)

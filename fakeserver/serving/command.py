@@ -32,13 +32,19 @@ from fakeserver.serving.watching import WatchingServer
 from fakeserver.serving.working import stop_all
 from fakeserver.stores.urls import KINDS, MEMORY, store_url
 from fakeserver.worlds.flags import DEFAULT_SEED, DEFAULT_SIZE, add_seeding
+from fakeserver.worlds.room import ROOM, Room
 
 STATIONARY, LIVE = CLOCKS = ("stationary", "live")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_KEEP_ALIVE = 3_600
 MAX_WORKERS = 64
-MAX_DOCUMENTS = 10_000_000
 MAX_TTL = 10 * 366 * 86_400
+ROOMS = {
+    "documents": (10_000_000, "documents that may be written in each namespace of a store"),
+    "file_bytes": (2**40, "bytes of files, as they are kept, that all sandboxes of a namespace of a store may have"),
+    "requests": (100_000, "requests that the journal of each namespace of a store keeps; the oldest are dropped"),
+}
+"""By what a namespace has room for, the most that its flag takes, and what that is."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,30}://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 MakeServer = Callable[[uvicorn.Config], uvicorn.Server]
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -68,12 +74,13 @@ def add_arguments(parser: Parser) -> None:
         metavar="SECONDS",
         help="drop the store's namespaces unused for this long (default: never)",
     )
-    parser.add_argument(
-        "--namespace-documents",
-        type=integer(1, MAX_DOCUMENTS),
-        metavar="N",
-        help="documents that may be written in each namespace of a store (default: 1000000)",
-    )
+    for name, (most, what) in ROOMS.items():
+        default = getattr(ROOM, name)
+        parser.add_argument(room_flag(name), type=integer(1, most), metavar="N", help=f"{what} (default: {default})")
+
+
+def room_flag(name: str) -> str:
+    return f"--namespace-{name.replace('_', '-')}"
 
 
 def add_listening(parser: Parser) -> None:
@@ -186,8 +193,8 @@ def serve(parser: Parser, parsed: argparse.Namespace, out: TextIO) -> int:
     made = tokens.make_token() if token is None and not local else None
     if parsed.namespace_ttl is not None and parsed.store == MEMORY:
         parser.error("--namespace-ttl is for --store: in memory the namespaces that nobody has changed make room")
-    if parsed.namespace_documents is not None and parsed.store == MEMORY:
-        parser.error("--namespace-documents is for --store: in memory a namespace ends with its server")
+    for name in given_room(parsed) if parsed.store == MEMORY else ():
+        parser.error(f"{room_flag(name)} is for --store: in memory a namespace ends with its server")
     if parsed.workers > 1 and parsed.store == MEMORY:
         parser.error("--workers is for --store: in memory each would have worlds of its own, which writes part")
     if parsed.workers > 1 and sys.platform == "win32":
@@ -272,8 +279,14 @@ def settings_of(parsed: argparse.Namespace, only: Sequence[str], admin_token: st
         admin_token=admin_token,
         origins=tuple(getattr(parsed, "origin", ())),
         namespace_ttl=getattr(parsed, "namespace_ttl", None),
-        namespace_documents=getattr(parsed, "namespace_documents", None),
+        room=Room(**given_room(parsed)),
     )
+
+
+def given_room(parsed: argparse.Namespace) -> dict[str, int]:
+    """How much a namespace of a store may have, as far as somebody has said so."""
+    found = {name: getattr(parsed, f"namespace_{name}", None) for name in ROOMS}
+    return {name: most for name, most in found.items() if most is not None}
 
 
 def create(settings: Settings) -> App:

@@ -155,10 +155,6 @@ class Keeper:
         """Do what all others have done by now."""
         await self.turn(lambda: None)
 
-    async def keep(self, world: World) -> None:
-        """Keep what has happened to a world by now."""
-        await self.turn(lambda: self.worlds.used.setdefault(world))
-
     async def turn(self, work: Callable[[], Found]) -> Found:
         """What somebody does who may change worlds, once it is kept. `Unavailable`: it was not, and is undone."""
         found: Found = await self._wait_for(work)

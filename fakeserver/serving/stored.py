@@ -30,7 +30,6 @@ from fakeserver.serving.refusing import unavailable
 from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall
 from fakeserver.serving.telling import Telling
 from fakeserver.stores.store import Store, Unavailable
-from fakeserver.worlds.documents import MAX_WRITTEN
 from fakeserver.worlds.ledger import Ledger, OutOfTurn
 from fakeserver.worlds.namespaces import Worlds
 from fakeserver.worlds.world import World
@@ -73,10 +72,9 @@ class StoredApp(App):
             epoch=epoch or pinned or began or self.wall(),
             wall=self.wall if pinned is None else None,
             machine=self.wall,
-            shared=True,
+            room=self.settings.room,
             live=self.settings.live,
             rate_limits=self.settings.rate_limits,
-            most=self.settings.namespace_documents or MAX_WRITTEN,
         )
 
     def attend(self, world: World, ledger: Ledger) -> None:

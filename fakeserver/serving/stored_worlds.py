@@ -292,6 +292,8 @@ class StoredWorlds(Worlds):
             return self.let_go(name)
         assert kept is not None, "the world at the root is never dropped"
         journal, limits = shared_of(world)
+        # Work that goes on in a sandbox leaves it in a world that nobody sees any more; where that was reset, it may.
+        world.guests.overtaken = name not in self._replaced
         world.take_over(self.build(kept))
         if name not in self._replaced:
             # What this process has not told the others yet has happened all the same.

@@ -22,7 +22,7 @@ from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import StoredWorlds, shared_of
 from fakeserver.stores.store import READABLE, Change, Journalled, Unavailable
 from fakeserver.worlds.entries import Exchange
-from fakeserver.worlds.shared import MAX_SHARED_ENTRIES, Counter, SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.shared import Counter, SharedJournal, SharedLimits, counted, told
 from fakeserver.worlds.world import World
 
 LOOK_SECONDS = 0.05
@@ -151,7 +151,9 @@ class Telling:
         for world, journal, limits in self._told():
             if journals and journal.fresh:
                 fresh, state = journal.take(most), orjson.dumps(journal.memory()).decode()
-                keeper.act(partial(keep_journal, world.name, fresh, state), partial(journal.give_back, fresh))
+                keeper.act(
+                    partial(keep_journal, world.name, fresh, state, journal.most), partial(journal.give_back, fresh)
+                )
             if limits.has_fresh:
                 used = limits.take_fresh()
                 keeper.act(partial(self._keep_counters, world, used), partial(limits.give_back, used))
@@ -265,10 +267,10 @@ class Telling:
             task.cancel()
 
 
-def keep_journal(name: str, fresh: Sequence[Exchange], state: str, change: Change) -> None:
+def keep_journal(name: str, fresh: Sequence[Exchange], state: str, most: int, change: Change) -> None:
     total = change.journal_total(name)
     if total is not None:
-        change.put_journal(name, Journalled(total + len(fresh), told(fresh, total), state), MAX_SHARED_ENTRIES)
+        change.put_journal(name, Journalled(total + len(fresh), told(fresh, total), state), most)
 
 
 def use(name: str, at: int, change: Change) -> None:

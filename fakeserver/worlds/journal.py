@@ -38,10 +38,12 @@ class Journal:
     changed = False
     """Requests alone leave something here, and a world may be dropped for all they did."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_ENTRIES) -> None:
+        """It keeps so many; the oldest make room."""
+        self.most = most
         # An exchange is put into words when somebody reads it, and its entry then takes its place: most are pushed
         # out of the ring unread, and a request should not pay for them.
-        self._ring: deque[Exchange | Entry | Encoded] = deque(maxlen=MAX_ENTRIES)
+        self._ring: deque[Exchange | Entry | Encoded] = deque(maxlen=most)
         self.total = 0
         self._retry_at: dict[Client, int] = {}
         self._last: Exchange | Entry | None = None
@@ -53,8 +55,13 @@ class Journal:
         """What is another one once the journal was emptied."""
         return self._ring
 
+    @property
+    def dropped(self) -> int:
+        """How many made room for others."""
+        return self.total - len(self._ring)
+
     def clear(self) -> None:
-        self._ring = deque(maxlen=MAX_ENTRIES)
+        self._ring = deque(maxlen=self.most)
         self.total = 0
         self._retry_at.clear()
         self._last, self._repeated = None, 0
@@ -82,7 +89,7 @@ class Journal:
 
     def _append(self, exchange: Exchange) -> None:
         """Keep it in the ring."""
-        if self.total - self._counted >= MAX_ENTRIES:
+        if self.total - self._counted >= self.most:
             self.count()
         self.total += 1
         self._ring.append(exchange)

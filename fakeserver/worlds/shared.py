@@ -19,7 +19,7 @@ from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 
 MAX_SHARED_ENTRIES = 10_000
-"""Of a journal that several processes write."""
+"""Of a journal that several processes write, unless a server is told otherwise."""
 Key = tuple[str, ...]
 Counter = tuple[float, int]
 
@@ -28,12 +28,11 @@ class SharedJournal(Journal):
     """Shows what all processes have told, and keeps aside what this one has not told yet. What a client repeats is
     noticed by each process for itself."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most: int = MAX_SHARED_ENTRIES) -> None:
+        super().__init__(most)
         self._begin()
 
     def _begin(self) -> None:
-        self._ring = deque(maxlen=MAX_SHARED_ENTRIES)
         self._fresh: deque[Exchange] = deque()
         self._era = object()
 
@@ -46,7 +45,7 @@ class SharedJournal(Journal):
         self._begin()
 
     def _append(self, exchange: Exchange) -> None:
-        if len(self._fresh) >= MAX_SHARED_ENTRIES:
+        if len(self._fresh) >= self.most:
             if not self._counted:
                 # To find those that are not counted yet takes as long as there are others before them.
                 self.count()
@@ -74,7 +73,7 @@ class SharedJournal(Journal):
 
     def give_back(self, exchanges: Sequence[Exchange]) -> None:
         """They could not be told now."""
-        room = MAX_SHARED_ENTRIES - len(self._fresh)
+        room = self.most - len(self._fresh)
         self._fresh.extendleft(reversed(exchanges[max(0, len(exchanges) - room) :]))
         self._counted = len(self._fresh)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from fakeserver.commands.guests import Guests
+from fakeserver.commands.kept import no_room
 from fakeserver.documents.changes import Change, FullError
 from fakeserver.documents.collection import Collection
 from fakeserver.documents.dues import Lifetimes
@@ -25,6 +26,7 @@ from fakeserver.worlds.documents import (
 )
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
+from fakeserver.worlds.room import Room
 from fakeserver.worlds.settings import Settings
 from fakeserver.worlds.shared import SharedJournal, SharedLimits
 from fakeserver.worlds.state import State
@@ -61,9 +63,8 @@ class World:
     """All state of one namespace; the one at the root has no name. What it has of its own, besides the secret that its
     cursors are signed with, are its `parts`. It comes into being at its `epoch` (if none is given, that of the seeded
     documents); `wall` says what its clock starts with, now and after a reset, if that is not the epoch, and the clock
-    runs by that of the `machine`. In a `live` one the seeded documents age by themselves. A `shared` one is kept
-    beyond its process, and other processes may have it too. In one with a `most`, no more
-    documents may be written."""
+    runs by that of the `machine`. In a `live` one the seeded documents age by themselves. One with a `room` is kept
+    beyond its process, other processes may have it too, and it has no more than that."""
 
     def __init__(
         self,
@@ -73,17 +74,15 @@ class World:
         epoch: int | None = None,
         wall: Wall | None = None,
         machine: Wall = monotonic,
-        shared: bool = False,
+        room: Room | None = None,
         live: bool = False,
         rate_limits: bool = True,
-        most: int | None = None,
     ) -> None:
-        self._most = most
+        self._room = room
         self._origin = seeded
         self._epoch = seeded.seeding.epoch if epoch is None else epoch
         self._wall = wall
         self._machine = machine
-        self._shared = shared
         self.live = live
         self._rate_limits = rate_limits
         self._taken_over = 0
@@ -94,9 +93,9 @@ class World:
         clock = self.clock = Clock(self._epoch, machine, wall, live=live)
         self.settings = self._initial_settings()
         self.faults = Faults(seeded.seeding.seed)
-        self.limits = SharedLimits() if shared else Limits()
-        self.journal: Journal = SharedJournal() if shared else Journal()
-        self.guests = Guests(lambda: clock.now)
+        self.limits = Limits() if room is None else SharedLimits()
+        self.journal: Journal = Journal() if room is None else SharedJournal(room.requests)
+        self.guests = Guests(lambda: clock.now, None if room is None else room.file_bytes)
         self.documents = Documents(seeded, replace(seeded.seeding, epoch=self._epoch), live=live)
 
     @property
@@ -202,8 +201,11 @@ class World:
         for (kind, tenant), made in changes.items():
             collection = self.collections(provider, kind, now)[tenant]
             pending.append((kind, collection, collection.effects_of(made, at)))
-        if self._most is not None and (more := sum(effects.more for _, _, effects in pending)):
-            self.check_room(self.documents, more)
+        if self._room is not None and (more := sum(effects.more for _, _, effects in pending)):
+            self.check_documents(self.documents, more)
+            if after:
+                # With a new document another one's files may be copied.
+                self.check_files(self.guests)
         self.documents.write(provider, pending)
         if self.log is not None:
             self.log.write(provider.slug, at, changes)
@@ -215,13 +217,18 @@ class World:
             changed = (identity for _, _, effects in pending for identity in effects.documents)
             self._bury(provider, [each for each in changed if self.guests.holds(provider.slug, each)], now)
 
-    def check_room(self, documents: Documents, more: int = 0) -> None:
+    def check_documents(self, documents: Documents, more: int = 0) -> None:
         """Refuse documents, with so many that are to be written beside them, if they are too many for this world."""
-        if self._most is not None and documents.written + more > self._most:
+        if self._room is not None and documents.written + more > self._room.documents:
             raise FullError(
-                f"{documents.written} documents are written in this namespace, which may have {self._most}: "
+                f"{documents.written} documents are written in this namespace, which may have {self._room.documents}: "
                 "POST /__admin/reset takes them away, and --namespace-documents lets more in"
             )
+
+    def check_files(self, guests: Guests) -> None:
+        """Refuse the files of sandboxes if they are too many bytes for this world."""
+        if self._room is not None and guests.kept_bytes > self._room.file_bytes:
+            raise FullError(no_room(guests.kept_bytes, self._room.file_bytes))
 
     def repeat(self, provider: Provider, at: int, changes: Mapping[tuple[str, str], Iterable[Change]]) -> None:
         """Make a write once more that was made `at` microseconds after the epoch, here or in another process."""
@@ -310,10 +317,9 @@ class World:
             epoch=seeding.epoch,
             wall=self._wall,
             machine=self._machine,
-            shared=self._shared,
+            room=self._room,
             live=self.live,
             rate_limits=self._rate_limits,
-            most=self._most,
         )
 
     def take_over(self, other: World) -> None:

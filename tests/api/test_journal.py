@@ -92,11 +92,14 @@ def test_journal_is_a_ring(app: App) -> None:
     for number in range(MAX_ENTRIES + 5):
         listing(app, "prime", f"page={number + 1}&per_page=1")
     value = done(admin(app, "GET", "/requests"))
-    assert value["meta"] == {"total": MAX_ENTRIES + 5, "left": []}
+    assert value["meta"] == {"total": MAX_ENTRIES + 5, "most": MAX_ENTRIES, "dropped": 5, "left": []}
     assert [each["id"] for each in value["requests"]] == [*range(MAX_ENTRIES + 5, 5, -1)]
     assert [each["id"] for each in done(admin(app, "GET", "/requests?limit=2"))["requests"]] == [1_005, 1_004]
     done(admin(app, "DELETE", "/requests"))
-    assert done(admin(app, "GET", "/requests")) == {"requests": [], "meta": {"total": 0, "left": []}}
+    assert done(admin(app, "GET", "/requests")) == {
+        "requests": [],
+        "meta": {"total": 0, "most": MAX_ENTRIES, "dropped": 0, "left": []},
+    }
 
 
 def test_long_requests_are_cut(app: App) -> None:

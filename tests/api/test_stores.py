@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
+import itertools
 import json
 import random
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
 from fakeserver.cli import main
 from fakeserver.serving import keeping, stored_worlds, telling
 from fakeserver.serving.stored_worlds import encode, snapshot_of
+from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.sqlite import SQLiteStore
 from fakeserver.stores.store import Change, Kept, StoreError, Unavailable
+from fakeserver.worlds.room import Room
 from tests.support.admin import FREEZE
 from tests.support.asgi import PATHS, SLUGS
 from tests.support.postgresql import PostgreSQL
@@ -203,6 +209,78 @@ def test_files_and_variables_of_sandboxes_outlive_the_server(place: str) -> None
         again = {"command": "echo $GREETING; cat /root/note"}
         ran = accepted(second.ask("superserve", f"/sandboxes/{made['id']}/exec", "POST", again))
         assert ran["stdout"] == "hello\nkept\n"
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_of_two_servers_that_work_in_a_sandbox_at_once_one_is_kept_and_the_other_refused(
+    place: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim of one was lost before it had kept what its command left, as when its session with the store ended, and
+    another server has claimed the sandbox. Whoever is kept first stands, and nothing acknowledged is overwritten."""
+    pytest.importorskip("bashkit")
+    with node(place) as one, node(place) as two, ThreadPoolExecutor(2) as threads:
+        nodes = {"one": one, "two": two}
+        box = accepted(one.ask("superserve", "/sandboxes", "POST", {"name": "box"}))["id"]
+
+        def run(at: Node, text: str) -> httpx.Response:
+            return at.ask("superserve", f"/sandboxes/{box}/exec", "POST", {"command": text})
+
+        accepted(run(one, "echo begun > /root/note"))
+        accepted(run(two, "true"))
+        events = {name: (threading.Event(), threading.Event()) for name in nodes}
+        asked = {}
+        for name, at in nodes.items():
+            # It would keep what it finds.
+            stop_looking(at)
+            monkeypatch.setattr(at.app.claims, "wait_for", pausing(at.app.claims.wait_for, *events[name]))
+            asked[name] = threads.submit(run, at, f"echo {name} >> /root/note")
+            assert events[name][0].wait(20)
+            if isinstance(one.app.store, PostgresStore):
+                lose_claims(one.app.store)
+        monkeypatch.undo()
+        last = "one" if first == "two" else "two"
+        events[first][1].set()
+        accepted(asked[first].result(20))
+        events[last][1].set()
+        refused = asked[last].result(20)
+        assert (refused.status_code, refused.headers["X-Fakeserver-Store"]) == (503, "overtaken")
+        for at in nodes.values():
+            assert accepted(run(at, "cat /root/note"))["stdout"] == f"begun\n{first}\n"
+
+
+def stop_looking(at: Node) -> None:
+    """Nothing is kept or followed but in the turns of whoever asks."""
+
+    async def stop(task: asyncio.Task[None]) -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    assert at.app.claims.loop is not None
+    assert at.app.telling._task is not None
+    asyncio.run_coroutine_threadsafe(stop(at.app.telling._task), at.app.claims.loop).result(20)
+
+
+def pausing(
+    wait_for: Callable[[Coroutine[Any, Any, None]], None], worked: threading.Event, go_on: threading.Event
+) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """What waits behind the work in a sandbox, before what that left is kept."""
+    calls = itertools.count()
+
+    def wait(work: Coroutine[Any, Any, None]) -> None:
+        if next(calls) == 1:
+            worked.set()
+            assert go_on.wait(20)
+        wait_for(work)
+
+    return wait
+
+
+def lose_claims(at: PostgresStore) -> None:
+    connection = at._claims._connection
+    assert connection is not None
+    pid = connection.info.backend_pid
+    at._reader.again(lambda reader: reader.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,)))
 
 
 @pytest.mark.parametrize(
@@ -543,13 +621,19 @@ def store(*arguments: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-def test_worlds_move_between_stores_as_snapshots_byte_for_byte(path: Path, tmp_path: Path) -> None:
-    with node(path) as at:
+def test_worlds_move_between_stores_as_snapshots_byte_for_byte(place: str, tmp_path: Path) -> None:
+    """Of one kind, and from each kind to a file of SQLite."""
+    with node(place) as at:
         live_a_life(at, "a")
         whole = at.snapshot("a")
-    url, other, file = f"sqlite:{path}", f"sqlite:{tmp_path / 'other.db'}", str(tmp_path / "a.json")
-    assert store("export", url, "--namespace", "a", "--out", file) == (0, "", "")
+    other, nowhere = (f"{place}{each}" for each in ("_other", "_nowhere"))
+    file, third = str(tmp_path / "a.json"), f"sqlite:{tmp_path / 'third.db'}"
+    assert store("export", place, "--namespace", "a", "--out", file) == (0, "", "")
     assert Path(file).read_bytes() == whole
+    assert store("import", third, file)[0] == 0
+    assert store("export", third)[1].encode() == whole
+    assert store("migrate", nowhere)[0] == 0
+    assert store("status", nowhere)[0] == 0
     for namespace in ((), ("--namespace", "b")):
         assert store("import", other, file, *namespace)[0] == 0
         assert store("export", other, *namespace)[1].encode() == whole
@@ -565,7 +649,7 @@ def test_worlds_move_between_stores_as_snapshots_byte_for_byte(path: Path, tmp_p
     assert store("prune", other, "--unused-for", "0", "--dry-run")[1] == "would drop b\n"
     assert store("prune", other, "--unused-for", "0")[1] == "dropped b\n"
     assert store("export", other, "--namespace", "b")[0] == 2
-    for wrong in (("status", f"sqlite:{tmp_path}/nowhere.db"), ("status", "memory"), ("import", other, file + "x")):
+    for wrong in (("status", f"{place}_absent"), ("status", "memory"), ("import", other, file + "x")):
         code, _, told = store(*wrong)
         assert (code, told.count("\n")) == (2, 1), told
 
@@ -595,7 +679,8 @@ def test_namespaces_that_nobody_uses_are_dropped(place: str) -> None:
 
 def test_a_namespace_has_so_many_documents_and_no_more(path: Path) -> None:
     """Each says so in its dialect, on whichever server; what makes none goes on, and another namespace has room."""
-    with node(path, namespace_documents=2) as one, node(path, namespace_documents=2) as two:
+    room = Room(documents=2)
+    with node(path, room=room) as one, node(path, room=room) as two:
         made, _ = one.create("a", ns="a"), two.create("b", ns="a")
         for at in (one, two):
             refused = at.ask("prime", method="POST", body={"name": "c", "docker_image": "python:3.11"}, ns="a")
@@ -613,12 +698,68 @@ def test_a_namespace_has_so_many_documents_and_no_more(path: Path) -> None:
         accepted(one.admin("PUT", "/snapshot", snapshot, ns="b"))
         accepted(one.admin("POST", "/reset", ns="a"))
         assert two.create("d", ns="a")["name"] == "d"
-    with node(path, namespace_documents=1) as three:
+    with node(path, room=Room(documents=1)) as three:
         refused = three.admin("PUT", "/snapshot", snapshot, ns="b")
         assert (refused.status_code, refused.json()["field"]) == (503, "documents")
 
 
-@pytest.mark.parametrize("flag", ["--namespace-ttl", "--namespace-documents"])
+def test_the_sandboxes_of_a_namespace_have_so_many_bytes_of_files_and_no_more(place: str) -> None:
+    """What would leave more is refused in each dialect and undone; what leaves less goes on, and so does another
+    namespace. A snapshot with more is refused, and one more sandbox with the files of another as well."""
+    pytest.importorskip("bashkit")
+    room = Room(file_bytes=20_000)
+    noise = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
+    with node(place, room=room) as one, node(place, room=room) as two:
+        box = accepted(one.ask("superserve", "/sandboxes", "POST", {"name": "box"}, ns="a"))["id"]
+        wish = {"api_key": "instavm-admin-key", "vm_lifetime_seconds": 300}
+        session = accepted(two.ask("instavm", "/v1/sessions/session", "POST", wish, ns="a"))["session_id"]
+
+        def run(at: Node, text: str, ns: str = "a") -> httpx.Response:
+            return at.ask("superserve", f"/sandboxes/{box}/exec", "POST", {"command": text}, ns=ns)
+
+        accepted(run(one, "echo kept > /root/note"))
+        before = one.app.store.read("a").left  # type: ignore[union-attr]
+        for at in (one, two):
+            refused = run(at, f"echo lost > /root/note; echo {noise} > /root/large")
+            assert (refused.status_code, refused.headers["X-Fakeserver-Store"]) == (503, "namespace-full")
+            assert "20000" in refused.json()["error"]["message"]
+            body = {"session_id": session, "language": "bash", "command": f"echo {noise} > f"}
+            refused = at.ask("instavm", "/execute", "POST", body, ns="a")
+            assert (refused.status_code, "detail" in refused.json()) == (503, True)
+            assert one.app.store.read("a").left == before  # type: ignore[union-attr]
+            assert accepted(run(at, "cat /root/note; ls /root"))["stdout"] == "kept\nnote\n"
+        half = noise[:14_000]
+        accepted(run(two, f"echo {half} > /root/large"))
+        copied = f"/sandboxes/{box}/snapshot"
+        accepted(one.ask("superserve", copied, "POST", {}, ns="a"))
+        refused = two.ask("superserve", copied, "POST", {}, ns="a")
+        assert (refused.status_code, refused.headers["X-Fakeserver-Store"]) == (503, "namespace-full")
+        snapshot = json.loads(one.snapshot("a"))
+        refused = two.admin("PUT", "/snapshot", snapshot, ns="b")
+        assert (refused.status_code, refused.json()["field"]) == (503, "guests")
+        accepted(run(one, "rm /root/large"))
+        accepted(two.ask("superserve", copied, "POST", {}, ns="a"))
+        accepted(one.ask("superserve", f"/sandboxes/{box}", "DELETE", ns="a"))
+        assert two.ask("superserve", "/sandboxes", "POST", {"name": "box"}, ns="a").status_code == 201
+
+
+def test_the_journal_of_a_namespace_keeps_so_many_requests_and_says_how_many_it_dropped(place: str) -> None:
+    room = Room(requests=3)
+    with node(place, room=room) as one, node(place, room=room) as two:
+        for at in (one, two, one, two, one):
+            at.ask("prime", ns="a")
+        for at in (one, two):
+            found = accepted(at.admin("GET", "/requests", ns="a"))
+            assert [each["id"] for each in found["requests"]] == [5, 4, 3]
+            assert {**found["meta"], "left": []} == {"total": 5, "most": 3, "dropped": 2, "left": []}
+    with node(place) as three:
+        found = accepted(three.admin("GET", "/requests", ns="a"))
+        assert ([each["id"] for each in found["requests"]], found["meta"]["most"]) == ([5, 4, 3], 10_000)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--namespace-ttl", "--namespace-documents", "--namespace-file-bytes", "--namespace-requests"]
+)
 def test_what_is_for_the_namespaces_of_a_store_needs_one(flag: str) -> None:
     code, told = start(flag, "5")
     assert (code, told.count("\n")) == (2, 1)

@@ -29,6 +29,16 @@ def test_sandboxes_make_room_for_others_once_there_are_too_many_bytes(monkeypatc
     assert [name for _, name in kept] == ["d", "e"]
 
 
+def test_what_is_kept_already_is_no_news() -> None:
+    """A worker tells of the same files again, and others who have the sandbox would have to adopt them."""
+    kept, news = Kept(), list[str]()
+    kept.note = lambda key: news.append(key[1])
+    for files in (b"one", b"one", b"two"):
+        kept.put(("prime", "a"), files)
+    assert news == ["a", "a", "a"], "first made, then taken away and made again"
+    assert kept.get(("prime", "a")) == b"two"
+
+
 def test_the_last_sandbox_is_kept_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fakeserver.commands.kept.MAX_KEPT_BYTES", 100)
     kept = Kept()

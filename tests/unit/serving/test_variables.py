@@ -38,6 +38,8 @@ EXAMPLES = {
     "workers": "3",
     "namespace_ttl": "60",
     "namespace_documents": "50",
+    "namespace_file_bytes": "50000",
+    "namespace_requests": "500",
 }
 """For each flag of `serve`, what its variable may say, so that a new flag has to be one too."""
 SWITCHES = ("tls", "access_log", "watch", "no_rate_limits")
