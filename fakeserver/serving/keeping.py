@@ -233,6 +233,7 @@ class Keeper:
         finally:
             self.worlds.is_turn = False
             self.worlds.gone.clear()
+            self.worlds.end_batch(kept=kept)
             self.shared.rest(kept)
 
     async def _begin(self) -> Change:

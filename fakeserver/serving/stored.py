@@ -18,16 +18,26 @@ from starlette.types import Message, Receive, Scope, Send
 
 from fakeserver.admin.reading import MAX_BODY_BYTES
 from fakeserver.admin.responses import problem_response
-from fakeserver.pipeline.exchange import Answer, own_refusal
+from fakeserver.pipeline.exchange import Answer, Request, own_refusal
+from fakeserver.pipeline.refusals import note_refusal
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import FakeProblem
-from fakeserver.serving.app import ADMIN, BODILESS, App, Settings, read_body, split_namespace
+from fakeserver.serving.app import (
+    ADMIN,
+    BODILESS,
+    NAMESPACE,
+    App,
+    Settings,
+    address_of,
+    read_body,
+    split_namespace,
+)
 from fakeserver.serving.checking import Checking, GoOn
 from fakeserver.serving.claims import Claims
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.refusing import unavailable
-from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall
+from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall, shared_of
 from fakeserver.serving.telling import Telling
 from fakeserver.stores.store import Store, Unavailable
 from fakeserver.worlds.ledger import Ledger, OutOfTurn
@@ -126,7 +136,7 @@ class StoredApp(App):
     def answer(self, scope: Scope, headers: dict[str, str], body: bytes = b"") -> Answer | None:
         answer = super().answer(scope, headers, body)
         if answer is not None and answer.job is not None:
-            answer.turn = lambda conclude: self.take_turn(conclude, scope, headers)
+            answer.turn = lambda conclude: self.take_turn(conclude, scope, headers, body)
         return answer
 
     def begin(self) -> None:
@@ -144,27 +154,36 @@ class StoredApp(App):
             except OutOfTurn:
                 pass
             except Unavailable as error:
-                return self.refuse(error, scope, headers)
-        return await self.take_turn(lambda: self.answer(scope, headers, body), scope, headers)
+                return self.refuse(error, scope, headers, body)
+        return await self.take_turn(lambda: self.answer(scope, headers, body), scope, headers, body)
 
-    async def take_turn(self, work: Callable[[], Taken], scope: Scope, headers: dict[str, str]) -> Taken | Answer:
+    async def take_turn(
+        self, work: Callable[[], Taken], scope: Scope, headers: dict[str, str], body: bytes
+    ) -> Taken | Answer:
         """The answer that a turn comes to, or that it cannot be kept."""
         try:
             return await self.keeper.turn(work)
         except Unavailable as error:
-            return self.refuse(error, scope, headers)
+            return self.refuse(error, scope, headers, body)
 
-    def refuse(self, error: Unavailable, scope: Scope, headers: dict[str, str]) -> Answer:
-        """A 503, as the provider says it."""
+    def refuse(self, error: Unavailable, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
+        """A 503, as the provider says it. It is in the journal of a world that is at hand."""
         problem = unavailable(error)
         try:
-            found = self.at_host(headers)
-            service = found[0] if found is not None else self.serving(split_namespace(scope["path"])[1])[0]
+            service, match, path = self.matching(scope, headers)
         except FakeProblem:
             answer = own_refusal(FakeProblem(problem.status, problem.detail))
             answer.headers.update(problem.headers)
             return answer
-        return service.refusal_of(problem, service.fixture.switches, {})
+        answer = service.refusal_of(problem, service.fixture.switches, {})
+        name = split_namespace(scope["path"])[0] if self.at_host(headers) is None else headers.get(NAMESPACE)
+        world = self.stored.at_hand(name or "")
+        if world is not None:
+            query, address = scope["query_string"], address_of(scope)
+            request = Request(scope["method"], path, query, headers, address, body)
+            with shared_of(world)[0].beside_batch():
+                note_refusal(service, request, match, answer, world)
+        return answer
 
     # The admin API
 

@@ -99,6 +99,8 @@ class StoredWorlds(Worlds):
         self._served = served
         self._wall = wall
         self.is_turn = True
+        self._journals: dict[World, SharedJournal] = {}
+        """Of those that somebody has in this batch of turns."""
         self.used: dict[World, None] = {}
         """Those that somebody may have changed since they were asked what has happened."""
         self.asked_for: set[str] = set()
@@ -130,7 +132,9 @@ class StoredWorlds(Worlds):
         """The world of a namespace, or the one at the root."""
         if name is not None:
             return self.named(name)
-        if not self.is_turn and not self.shows(""):
+        if self.is_turn:
+            self._begin_batch(self.root)
+        elif not self.shows(""):
             raise OutOfTurn
         return self.root
 
@@ -138,9 +142,27 @@ class StoredWorlds(Worlds):
         if not self.is_turn and not self.shows(name):
             raise OutOfTurn
         world = super().named(name)
+        if self.is_turn:
+            self._begin_batch(world)
         self.used[world] = None
         self.asked_for.add(name)
         return world
+
+    def _begin_batch(self, world: World) -> None:
+        if world not in self._journals:
+            journal = self._journals[world] = shared_of(world)[0]
+            journal.batch = []
+
+    def end_batch(self, *, kept: bool) -> None:
+        """What was noted in journals meanwhile is so, or the batch came to nothing."""
+        journals, self._journals = self._journals, {}
+        for world, journal in journals.items():
+            if kept:
+                journal.batch = None
+            else:
+                journal.forget_batch()
+                # It may have been reset, which has come to nothing as well.
+                world.journal = journal
 
     def at_hand(self, name: str) -> World | None:
         """A world, if this process has it."""

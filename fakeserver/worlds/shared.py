@@ -4,7 +4,8 @@ answers, and now and then they tell each other (`serving.keeping`)."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 import orjson
@@ -33,6 +34,8 @@ class SharedJournal(Journal):
         self._begin()
 
     def _begin(self) -> None:
+        self.batch: list[Exchange] | None = None
+        """What was noted since something began that may come to nothing; None where nothing has."""
         self._fresh: deque[Exchange] = deque()
         self._era = object()
 
@@ -52,6 +55,24 @@ class SharedJournal(Journal):
             self._fresh.popleft()
             self._counted -= 1
         self._fresh.append(exchange)
+        if self.batch is not None:
+            self.batch.append(exchange)
+
+    def forget_batch(self) -> None:
+        """It came to nothing, and whoever asked was answered otherwise."""
+        gone, self.batch = {*map(id, self.batch or ())}, None
+        stays = [id(each) not in gone for each in self._fresh]
+        self._counted = sum(stays[: self._counted])
+        self._fresh = deque(each for each, does in zip(self._fresh, stays, strict=True) if does)
+
+    @contextmanager
+    def beside_batch(self) -> Iterator[None]:
+        """What is noted meanwhile was answered so, whatever comes of all else."""
+        batch, self.batch = self.batch, None
+        try:
+            yield
+        finally:
+            self.batch = batch
 
     def count(self) -> Counts:
         """How often what was asked of this process, since the journal was emptied or it has the world."""

@@ -24,6 +24,7 @@ import pytest
 
 from fakeserver.cli import main
 from fakeserver.serving import keeping, stored_worlds, telling
+from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.sqlite import SQLiteStore
@@ -483,6 +484,33 @@ def test_what_cannot_be_kept_is_a_503_and_undone(path: Path, reason: str, breaki
         assert {"before", "behind"} <= at.names()
         assert lost not in at.names()
         assert at.admin("GET", "/health").json()["status"] == "ok"
+
+
+def test_what_was_refused_is_in_the_journal_as_it_was_answered(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it was carried out and could not be kept, or nothing could be changed from the first; once, and what was
+    answered in between is as it was."""
+    with node(place) as at, node(place) as other:
+        at.create("kept")
+        body = {"name": "lost", "docker_image": "a"}
+        for name, broken in (("commit", refuse), ("Keeper._begin", refuse_at_once)):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"fakeserver.serving.keeping.{name}", broken)
+                assert at.ask("prime", method="POST", body=body).status_code == 503
+            at.ask("prime")
+        for each in (at, other):
+            found = accepted(each.admin("GET", "/requests"))["requests"]
+            assert [(entry["operation"], entry["status"], entry["caller"]) for entry in found] == [
+                ("listSandboxes", 200, "admin"),
+                ("createSandbox", 503, "admin"),
+                ("listSandboxes", 200, "admin"),
+                ("createSandbox", 503, "admin"),
+                ("createSandbox", 201, "admin"),
+            ]
+        assert 'status="503"' in at.admin("GET", "/metrics").text
+
+
+async def refuse_at_once(keeper: Keeper) -> Change:
+    raise Unavailable("full", "the store takes no more")
 
 
 def test_what_a_journal_has_not_told_outlives_a_change_that_cannot_be_kept(
