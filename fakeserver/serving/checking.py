@@ -155,7 +155,7 @@ class Checking:
     async def look(self) -> None:
         began = elapsed()
         try:
-            look = await self.ask(self._store.look, self._mark)
+            look = await self.ask(self._look)
         except Unavailable as error:
             self._failed(error)
             raise
@@ -164,6 +164,21 @@ class Checking:
             self._deferred.append((look, began))
         else:
             self._apply(look, began)
+
+    def _look(self) -> Look:
+        look = self._store.look(self._mark)
+        self.worlds.find_left(look.rows)
+        return look
+
+    def _begin(self, seconds: float) -> RemoteChange | None:
+        change = self._store.begin(seconds, self._mark)
+        if change is not None:
+            try:
+                self.worlds.find_left(change.look.rows)
+            except BaseException:
+                change.undo()
+                raise
+        return change
 
     def _apply(self, look: Look, began: float) -> None:
         """Follow what a look has found."""
@@ -182,6 +197,7 @@ class Checking:
                 self.worlds.follow(row)
                 self._touch(row.world, began)
         self._mark = look.mark
+        self.worlds.asking.forget_left()
         self._follow_leases(look, began)
 
     def _touch(self, name: str, now: float) -> None:
@@ -258,7 +274,7 @@ class Checking:
         began = elapsed()
         try:
             loop = asyncio.get_running_loop()
-            change = await loop.run_in_executor(self._changing, self._store.begin, seconds, self._mark)
+            change = await loop.run_in_executor(self._changing, self._begin, seconds)
             return self._followed(change, began)
         except BaseException:
             self._uncover()

@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 
 from fakeserver.problems import Document
 from fakeserver.serving.acts import Act, acts_of, add, drop
+from fakeserver.serving.asking import Unasked
 from fakeserver.serving.checking import Checking
 from fakeserver.serving.following import Following, Shared
 from fakeserver.serving.stored_worlds import (
@@ -53,11 +54,16 @@ class Turn:
     seen: set[str] = field(default_factory=set)
     """The worlds that it was about, beside the one at the root."""
 
-    async def take(self) -> None:
+    async def take(self, find_out: Callable[[Unasked], Awaitable[None]]) -> None:
         try:
-            self.result = self.work()
-            if inspect.isawaitable(self.result):
-                self.result = await self.result
+            while True:
+                try:
+                    self.result = self.work()
+                    if inspect.isawaitable(self.result):
+                        self.result = await self.result
+                    return
+                except Unasked as unasked:
+                    await find_out(unasked)
         except Exception as error:
             self.error = error
 
@@ -214,11 +220,11 @@ class Keeper:
             await self._renew()
             self._collect(touched)
             if not self._acts:
-                self._compact_one()
+                await self._compact_one()
             while self._queue and len(batch) < MAX_BATCH:
                 turn = self._queue.popleft()
                 batch.append(turn)
-                await turn.take()
+                await turn.take(self._find_out)
                 turn.seen = self._collect(touched)
             if self._acts:
                 await self.shared.commit(change, partial(commit, change, self._acts))
@@ -233,6 +239,7 @@ class Keeper:
         finally:
             self.worlds.is_turn = False
             self.worlds.gone.clear()
+            self.worlds.asking.told.clear()
             self.worlds.end_batch(kept=kept)
             self.shared.rest(kept)
 
@@ -247,6 +254,9 @@ class Keeper:
         """Read again what is in doubt."""
         for name in [*self.worlds.stale]:
             self.worlds.renew(name, await self.shared.ask(self.store.read, name))
+
+    async def _find_out(self, unasked: Unasked) -> None:
+        self.worlds.asking.told[unasked.key] = await self.shared.ask(unasked.question)
 
     def _locked(self) -> Unavailable:
         return Unavailable("locked", f"the store {self.store.name} is held by somebody else")
@@ -302,16 +312,16 @@ class Keeper:
         """Whether a world is being written down."""
         return self._compacting is not None and not self._compacting.done()
 
-    def _compact_one(self) -> None:
+    async def _compact_one(self) -> None:
         """Begin to write a world down whose log has become long; it is as the store has it."""
         worlds = self.worlds
         if self.compacting:
             return
-        for name, rows in worlds.rows.items():
+        for name, rows in [*worlds.rows.items()]:
             outdated = name in worlds.outdated and rows > 0
             if rows >= ROWS_TO_COMPACT or outdated:
                 world = worlds.at_hand(name)
-                worlds.rows[name] = 0 if world is None else self.store.rows_of(name)
+                worlds.rows[name] = 0 if world is None else await self.shared.ask(self.store.rows_of, name)
                 worlds.outdated.discard(name)
                 least = 1 if outdated or world is None else max(ROWS_TO_COMPACT, world.writes // PER_ROW)
                 if world is not None and worlds.rows[name] >= least:

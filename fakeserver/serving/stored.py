@@ -46,8 +46,8 @@ from fakeserver.worlds.world import World
 
 Taken = TypeVar("Taken", Answer, Answer | None)
 HEALTH, LIVE = "/health", "/requests/live"
-READING = re.compile(rb"(?:GET|HEAD) (?:/ns/([^/?# ]*))?")
-"""The begin of a request that only reads, with its namespace."""
+READING = re.compile(rb"(?:GET|HEAD) (?:/ns/([^/?# ]*))?+(?!/__admin[/? ])")
+"""The begin of a request to a provider that only reads, with its namespace."""
 TOLD = ("/requests", "/metrics", "/snapshot")
 """Calls of the admin API that read what all processes have answered."""
 
@@ -143,6 +143,7 @@ class StoredApp(App):
         """Look at the store from now on, on the loop that runs."""
         self.telling.begin()
         self.claims.begin()
+        self.stored.asking.aside = isinstance(self.keeper.shared, Checking)
 
     async def answer_in_turn(self, scope: Scope, headers: dict[str, str], body: bytes) -> Answer | None:
         self.begin()

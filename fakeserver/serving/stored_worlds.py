@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -23,6 +24,7 @@ from fakeserver.parts import Part as AnyPart
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem
 from fakeserver.provider import Provider
+from fakeserver.serving.asking import Asking
 from fakeserver.serving.fingerprints import fingerprint_of
 from fakeserver.stores import store as stores
 from fakeserver.stores.store import Kept, Listed, Row, Store
@@ -38,6 +40,10 @@ MAX_STORED = 100_000
 """Namespaces that a store keeps."""
 IS_ANEW, IS_DROPPED = orjson.dumps([[ANEW]]), orjson.dumps([[DROPPED]])
 """Rows by which whoever has a world learns that another has taken its place, or none."""
+
+
+NOTHING: stores.Left = (None, "{}")
+"""What a sandbox has left that has left nothing."""
 
 
 class Wall:
@@ -94,6 +100,7 @@ class StoredWorlds(Worlds):
         attend: Callable[[World, Ledger], None],
     ) -> None:
         self._store = store
+        self.asking = Asking(store)
         self.attend = attend
         self._make_of = make
         self._served = served
@@ -179,7 +186,7 @@ class StoredWorlds(Worlds):
         return self.at(name if name in self._named or (name and self._is_kept(name)) else None)
 
     def _is_kept(self, name: str) -> bool:
-        return NAME.fullmatch(name) is not None and name not in self.gone and self._store.has(name)
+        return NAME.fullmatch(name) is not None and name not in self.gone and self.asking.ask(self._store.has, name)
 
     def _make_room(self) -> None:
         """Let go of the one that was used least lately: it is kept in the store."""
@@ -188,11 +195,11 @@ class StoredWorlds(Worlds):
                 return self.let_go(name)
 
     def listed(self) -> list[Document]:
-        return [{"name": each.name, "touched": each.written} for each in self._store.worlds() if each.name]
+        return [{"name": each.name, "touched": each.written} for each in self.everything() if each.name]
 
     def everything(self) -> list[Listed]:
         """All worlds that are kept."""
-        return self._store.worlds()
+        return self.asking.ask(self._store.worlds)
 
     def delete(self, name: str) -> None:
         if name not in self._named and not self._is_kept(name):
@@ -220,9 +227,9 @@ class StoredWorlds(Worlds):
         """A world as it is kept, or a new one."""
         if not self.is_turn:
             raise OutOfTurn
-        kept = None if name in self.gone else self._store.read(name)
+        kept = None if name in self.gone else self.asking.ask(self._store.read, name)
         if kept is None:
-            if len(self._store.worlds()) > MAX_STORED:
+            if len(self.everything()) > MAX_STORED:
                 told = f"The store keeps {MAX_STORED} namespaces; `fakeserver store prune` makes room"
                 raise FakeProblem(503, told, field="namespace")
             world = self._make_of(name, None)
@@ -252,7 +259,7 @@ class StoredWorlds(Worlds):
         limits.counters = OrderedDict(kept.counters)
         with world.documents.gathering():
             for row in kept.rows:
-                self._repeat(world, row)
+                self._repeat(world, row, kept.left.get)
         self.rows[kept.name], self._reached[kept.name] = len(kept.rows), kept.reached
         return world
 
@@ -286,20 +293,21 @@ class StoredWorlds(Worlds):
         elif row.entries == IS_DROPPED:
             self.let_go(row.world)
         else:
-            ledger, entries = self.ledgers[world], self._repeat(world, row)
+            ledger, entries = self.ledgers[world], self._repeat(world, row, partial(self.asking.left, world.name))
             ledger.catch_up()
             for name, *rest in entries:
                 if name == FILES:
                     ledger.know((rest[0], rest[1]))
 
-    def _repeat(self, world: World, row: Row) -> list[Entry]:
+    def _repeat(self, world: World, row: Row, left: Callable[[Key], stores.Left | None]) -> list[Entry]:
         self._wall.reach(row.at)
         entries: list[Entry] = orjson.loads(row.entries)
-        repeat(world, entries, self._served, Part, lambda key: self._left(world.name, key))
+        repeat(world, entries, self._served, Part, lambda key: left_of(left(key) or NOTHING))
         return entries
 
-    def _left(self, name: str, key: Key) -> Left:
-        return left_of(self._store.left(name, key) or (None, "{}"))
+    def find_left(self, rows: Iterable[Row]) -> None:
+        """Called by a thread before these rows are followed."""
+        self.asking.find_left(row for row in rows if self.at_hand(row.world) is not None)
 
     def doubt(self, names: Iterable[str]) -> None:
         """These may not be as they are kept: nobody sees them until they were read again."""

@@ -35,6 +35,8 @@ USE_SECONDS = 2 * JOURNAL_SECONDS
 """Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
 """That another process has to tell what its journal has, before it counts as gone."""
+HEALTH_SECONDS = 2.0
+"""That a store may take until the server is not well, to whoever asks how it is."""
 QUESTION, PROCESS = "question", "process/"
 """Notes in a store: the number of the newest question for the journals, and by process of the last it has answered."""
 
@@ -58,6 +60,7 @@ class Telling:
         keeper.enter(self._answer)
         self._task: asyncio.Task[None] | None = None
         self._trouble: Unavailable | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     @property
     def begun(self) -> bool:
@@ -85,7 +88,12 @@ class Telling:
     async def find_trouble(self) -> Unavailable | None:
         """What is wrong with the store, if anything is."""
         self.begin()
-        await self._check()
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.get_running_loop().create_task(self._check())
+        done, _ = await asyncio.wait([self._checking], timeout=HEALTH_SECONDS)
+        if not done:
+            return Unavailable("slow", f"the store {self._keeper.store.name} does not answer")
+        self._checking.result()
         return self._trouble or self._keeper.trouble
 
     async def _check(self) -> None:
@@ -193,7 +201,8 @@ class Telling:
             log.info("%s namespaces that nobody has used for %s s are dropped", len(unused), ttl)
             await self._keeper.turn(partial(self._drop, unused))
 
-    def _drop(self, names: Iterable[str]) -> None:
+    def _drop(self, names: Sequence[str]) -> None:
+        self._worlds.asking.tell_kept(names)
         for name in names:
             if name not in self._worlds.asked_for:
                 with contextlib.suppress(FakeProblem):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +23,7 @@ from fakeserver.serving.checking import Checking
 from fakeserver.stores import sessions, tables, transactions
 from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.store import StoreError, Unavailable
-from tests.api.test_stores import start, store
+from tests.api.test_stores import live_a_life, start, store
 from tests.support.asgi import SLUGS
 from tests.support.postgresql import PASSWORD, PostgreSQL, running
 from tests.support.stores import Node, node
@@ -427,6 +430,100 @@ def test_a_commit_of_which_nobody_knows_is_refused_as_that(
         assert "is not known" in answer.json()["detail"]
         until(lambda: at.ask("prime").status_code == 200)
         assert "doubtful" in at.names(), "here it was made"
+
+
+def test_a_store_that_hangs_holds_nobody_up_who_does_not_need_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does is in a namespace of which the server knows nothing, or lists namespaces; meanwhile a balancer hears
+    that the server is not well."""
+    monkeypatch.setattr(telling, "HEALTH_SECONDS", 0.1)
+    with node(url) as at, ThreadPoolExecutor(1) as threads:
+        at.create("before")
+        store = at.app.store
+        assert isinstance(store, PostgresStore)
+        # Nothing is cut.
+        store._watch.end()
+        body = {"name": "made", "docker_image": "a"}
+        for needing in (
+            lambda: at.ask("prime", method="POST", body=body, ns="new"),
+            lambda: at.admin("GET", "/namespaces"),
+        ):
+            with hanging(store):
+                asked = threads.submit(needing)
+                for _ in range(3):
+                    assert health_of(at) == (503, "slow")
+                assert not asked.done()
+            assert asked.result(SECONDS).status_code < 300
+        until(lambda: health_of(at) == (200, None))
+
+
+def test_the_loop_never_waits_for_the_store(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a server wants to know, a thread asks for it."""
+    pytest.importorskip("bashkit")
+    monkeypatch.setattr(keeping, "ROWS_TO_COMPACT", 3)
+    by_loop: list[str] = []
+    with node(url) as at, node(url) as other:
+        box = other.ask("superserve", "/sandboxes", "POST", {"name": "box"}).json()["id"]
+        assert "box" in at.ask("superserve").text
+        for name in (
+            "has",
+            "rows_of",
+            "read",
+            "left",
+            "journal_after",
+            "worlds",
+            "notes",
+            "mark",
+            "look",
+            "begin",
+            "check",
+        ):
+            monkeypatch.setattr(at.app.store, name, telling_who(at, name, by_loop))
+        for number in range(3):
+            command = {"command": f"echo {number} > /root/note"}
+            assert other.ask("superserve", f"/sandboxes/{box}/exec", "POST", command).status_code == 200
+            shown = at.ask("superserve", f"/sandboxes/{box}/exec", "POST", {"command": "cat /root/note"})
+            assert shown.json()["stdout"] == f"{number}\n"
+        live_a_life(at, "a")
+        other.create("there", "b")
+        assert "there" in at.names("b")
+        until(lambda: at.admin("GET", "/clock", ns="a").is_success and at.app.store.read("a").snapshot)  # type: ignore[union-attr]
+        for path in ("/namespaces", "/requests", "/metrics", "/snapshot", "/health"):
+            assert at.admin("GET", path, ns="c").status_code == 200
+        for name in ("a", "b"):
+            assert at.admin("DELETE", f"/namespaces/{name}").status_code == 204
+        assert at.admin("DELETE", "/namespaces/d").status_code == 404
+        assert at.admin("GET", "/requests").status_code == 200, "it tells which namespaces were used"
+        assert at.app.claims.loop is not None
+        asyncio.run_coroutine_threadsafe(at.app.telling.prune(-3_600), at.app.claims.loop).result(SECONDS)
+        assert not at.app.store.has("c")
+        monkeypatch.undo()
+    assert not by_loop
+
+
+def telling_who(at: Node, name: str, by_loop: list[str]) -> Callable[..., Any]:
+    """A question to the store, with a list of those that the loop asks."""
+    question = getattr(at.app.store, name)
+
+    def ask(*values: Any) -> Any:
+        if threading.get_ident() == at.app.claims.thread:
+            by_loop.append(name)
+        return question(*values)
+
+    ask.__name__ = name
+    return ask
+
+
+@contextmanager
+def hanging(store: PostgresStore) -> Iterator[None]:
+    """The session that reads stands still."""
+    connection = store._reader._connection
+    assert connection is not None
+    pid = connection.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 # Beginning
