@@ -10,6 +10,8 @@ LOWEST := .venv-lowest
 RELEASE := .venv-release
 LOWEST_TESTS := tests/unit tests/api tests/kit/laws tests/kit/sending tests/kit/conformance tests/kit/reporting
 COVERED := 95
+# Half as many again as there are cores, since a quarter of the time tests wait for a server, a browser or a process.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() * 3 // 2))')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK)
 
 .PHONY: serve quick test soak docs pages check lint types contract bench bugs false-alarms vocabularies lock lowest hooks release-check clean
@@ -31,12 +33,12 @@ quick test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev $(NPM_PACKAGES) $(OTHER)
 ifdef COVERAGE
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --include 'fakeserver/*' --fail-under $(COVERED)
 	$(BIN)/coverage report --skip-covered --include 'contract_tests/*' --fail-under $(COVERED)
 else
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 endif
 
 # What counts in thousands, for an hour and a half or more; writes benchmarks/SOAK.md.
@@ -92,11 +94,12 @@ lock: $(BIN)/uv
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command 'make lock' --output-file requirements/$$each.lock $(ARGS) -; done
 
-# The oldest versions that pyproject.toml allows: the server in whole, and of the kit what leans on other packages.
+# The oldest versions that pyproject.toml allows: the server in whole, and of the kit what leans on other packages. More
+# random examples would tell of our code, not of theirs.
 lowest: $(BIN)/uv
 	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(LOWEST)
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[dev]'
-	$(LOWEST)/bin/python -m pytest -n auto -q -p no:cacheprovider $(LOWEST_TESTS) $(ARGS)
+	FAKESERVER_EXAMPLES=0.1 $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -q -p no:cacheprovider $(LOWEST_TESTS) $(ARGS)
 
 # What a release must pass; leaves what is published in dist/. ARGS="--tag v1.2.3" is the release itself.
 release-check: $(RELEASE)/.installed
