@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -26,13 +30,17 @@ def needs(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not there, reason=f"{name} is not installed; `make test` installs it")
 
 
+def environment_of(name: str, **more: str) -> dict[str, str]:
+    """That of a Python with the SDK in this folder before all others."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(FOLDER / name), str(ROOT))), **more}
+
+
 def run(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Python with the SDK in this folder before all others."""
-    path = os.pathsep.join((str(FOLDER / name), str(ROOT)))
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env=environment_of(name, **environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -40,3 +48,44 @@ def run(name: str, *arguments: str, **environment: str) -> subprocess.CompletedP
         timeout=MOST_SECONDS,
         check=False,
     )
+
+
+@contextmanager
+def command_line(
+    name: str, module: str, function: str, folder: Path, **environment: str
+) -> Iterator[Callable[..., tuple[int, str]]]:
+    """The command line of the SDK in this folder: from arguments to an exit code, and what was printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.clients.alone", module, function],
+        cwd=ROOT,
+        env=environment_of(name, **environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    asked, told = process.stdin, process.stdout
+    out, err = folder / "out.txt", folder / "err.txt"
+
+    def call(*words: str) -> tuple[int, str]:
+        for path in (out, err):
+            path.write_bytes(b"")
+        late = threading.Timer(MOST_SECONDS, process.kill)
+        late.start()
+        try:
+            asked.write(json.dumps([words, str(out), str(err)]) + "\n")
+            asked.flush()
+            code = told.readline()
+        finally:
+            late.cancel()
+        said = out.read_text("utf-8")
+        assert code, said + err.read_text("utf-8")
+        return int(code), said if code == "0\n" else said + err.read_text("utf-8")
+
+    try:
+        yield call
+    finally:
+        process.kill()
+        process.communicate()

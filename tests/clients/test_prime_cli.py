@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import pytest
 
-from tests.clients.others import needs, run
+from tests.clients.others import command_line, needs
 from tests.support.server import Live
 
 NAME = "prime-0.18.0"
@@ -20,7 +20,7 @@ pytestmark = [needs(NAME), pytest.mark.slow]
 
 
 @pytest.fixture
-def prime(live: Live, request: pytest.FixtureRequest) -> Callable[..., str]:
+def prime(live: Live, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Runs `prime sandbox …` in a world of the test's own, and gives what it prints."""
     url = live.base_url("prime", f"prime-cli-{crc32(request.node.name.encode())}")
     environment = {
@@ -30,12 +30,14 @@ def prime(live: Live, request: pytest.FixtureRequest) -> Callable[..., str]:
         "COLUMNS": "200",
     }
 
-    def prime(*words: str, code: int = 0) -> str:
-        done = run(NAME, "-m", "tests.clients.alone", "prime_cli.main", "run", "sandbox", *words, **environment)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
+    with command_line(NAME, "prime_cli.main", "run", tmp_path, **environment) as call:
 
-    return prime
+        def prime(*words: str, code: int = 0) -> str:
+            ended, said = call("sandbox", *words)
+            assert ended == code, said
+            return said
+
+        yield prime
 
 
 def read(prime: Callable[..., str], *words: str) -> Any:
