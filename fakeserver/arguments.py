@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
@@ -16,11 +15,19 @@ class UsageError(Exception):
     """Wrong usage; the message is the one line that the caller reads."""
 
 
+def closest(name: str, known: Sequence[str], least: float = 0.6) -> list[str]:
+    """The known name that is most like this one, if any is by so much, from 0 to 1."""
+    # Who misspells nothing does without it.
+    from difflib import get_close_matches
+
+    return get_close_matches(name, known, 1, least)
+
+
 def near(name: object, known: Iterable[str], advice: str = "") -> str:
     """The end of a message about an unknown name: the known one that was probably meant, or all in the order given and
     what else to do (`advice`)."""
     known = list(known)
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = closest(str(name), known)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(known) or 'none'}" + (f"; {advice}" if advice else "")

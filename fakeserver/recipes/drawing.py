@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from fakeserver.arguments import near
+from fakeserver.arguments import closest, near
 from fakeserver.extras import install_line
 from fakeserver.recipes import words
 from fakeserver.recipes.located import FixtureError
@@ -74,7 +73,7 @@ def make_faker(locale: str, seed: int) -> Faker:
             f"drawing vocabularies needs Faker ({error}); install it with: {install_line('fixtures')}"
         ) from error
     if locale not in AVAILABLE_LOCALES:
-        known = difflib.get_close_matches(locale, AVAILABLE_LOCALES, n=1) or (
+        known = closest(locale, AVAILABLE_LOCALES) or (
             "de_DE",
             "fr_FR",
             "ja_JP",

@@ -4,12 +4,11 @@ commas, a switch is 1 or 0, an empty variable counts as none, and a flag on the 
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from fakeserver.arguments import Parser
+from fakeserver.arguments import Parser, closest
 
 PREFIX = "FAKESERVER_"
 SWITCH = {"1": True, "0": False}
@@ -80,7 +79,7 @@ def find_misspelt(environ: Mapping[str, str], known: Mapping[str, object]) -> It
     """A sentence for each variable that is nearly one of ours; others may be somebody else's."""
     for name in environ:
         if name.startswith(PREFIX) and name not in known and not LINKED.match(name):
-            for close in difflib.get_close_matches(name.removeprefix(PREFIX), bare(known), 1, LIKE_A_FLAG):
+            for close in closest(name.removeprefix(PREFIX), bare(known), LIKE_A_FLAG):
                 yield f"the variable {name} is not read; did you mean {PREFIX}{close}?"
 
 

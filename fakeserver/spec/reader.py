@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import yaml
 
@@ -177,6 +178,11 @@ class Loader(SafeLoader):
                     raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is given twice")
                 known.add(key.value)
         return super().construct_mapping(node, deep)
+
+    # A spec says the same words over and over, and a server keeps all of it.
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return sys.intern(value) if type(value) is str else value
 
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, AttributeError)
