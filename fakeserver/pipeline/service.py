@@ -124,7 +124,7 @@ class Service:
                     answer.conclude = lambda come: self.conclude(lambda *_: done(come), request, world, progress)
                     return answer
                 answer.conclude = done
-            if (injected := progress.injected("after")) is not None:
+            if progress.effect is not None and (injected := progress.injected("after")) is not None:
                 answer = self.substitute(injected, progress, world)
         except Injected as injected:
             answer = self.substitute(injected, progress, world)
@@ -173,11 +173,12 @@ class Service:
         check_query(request.query)
         keys, requested = route.read_wishes(request)
         caller = progress.caller = self.find_caller(keys, world)
-        mode = world.settings.rate_limits[self.provider.slug]
+        settings, slug = world.settings, self.provider.slug
+        mode = settings.rate_limits[slug]
         meters = self.meters(mode, request.address, caller and caller.name, caller and caller.home)
         if operation.shows_scenarios:
             chosen = "" if requested is None else requested.scenario
-            progress.scenario = chosen or world.settings.scenarios.get(self.provider.slug, "")
+            progress.scenario = chosen or settings.scenarios.get(slug, "")
         if requested is not None or world.faults.rules or progress.scenario:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
             if (injected := progress.injected("before")) is not None:
@@ -187,12 +188,11 @@ class Service:
         self.count_request(meters, progress, world)
         if caller is None and not meaning.public:
             self.check_suffixes(keys)
-            raise self.provider.stranger(keys, world.settings.switches[self.provider.slug])
+            raise self.provider.stranger(keys, settings.switches[slug])
         asked = route.read(segments, request.query) if route.plain else route.read_whole(segments, request)
         progress.values = asked.values
-        switches = world.settings.switches[self.provider.slug]
         tenants = world.advance(self.provider, progress.instant)
-        view = View(caller or NOBODY, tenants, world, progress.instant, switches)
+        view = View(caller or NOBODY, tenants, world, progress.instant, settings.switches[slug])
         if progress.scenario and isinstance(meaning, Filtering):
             name, first = progress.scenario, meaning.begins(asked.values)
             view.tenants = self.scenes.of(name, world, tenants, view.caller.user, first)
@@ -200,16 +200,16 @@ class Service:
             view.beyond = name == NEXT_VERSION
             view.page_rows = 1 if name == ONE_ROW_PAGES else None
         if route.whole:
-            view.transitions, view.outcome = world.settings.transitions, progress.outcome
+            view.transitions, view.outcome = settings.transitions, progress.outcome
             view.kinds, view.words = world.kinds(self.provider, progress.instant), self.fixture.vocabularies
-            view.guest = functools.partial(world.guests.of, self.provider.slug)
+            view.guest = functools.partial(world.guests.of, slug)
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
             view.keys = keys
         result = meaning.answer(asked, view)
         if (request.again or request.alike) and requested is None and route.plain and isinstance(meaning, Filtering):
             if request.again:
-                progress.repeat = Repeat.of(self.provider.slug, request, progress, meters, tenants, world, result)
-            progress.opening = Opening.of(self.provider.slug, request, world, route, segments, keys)
+                progress.repeat = Repeat.of(slug, request, progress, meters, tenants, world, result)
+            progress.opening = Opening.of(slug, request, world, route, segments, keys)
         if result.writes or result.after:
             result = self.write(result, meaning, asked, view, progress, world)
         if result.job is not None and progress.effect is not None and progress.effect.comes_before:

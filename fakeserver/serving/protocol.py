@@ -155,7 +155,8 @@ class Protocol(HttpToolsProtocol):
         kept = remembered.find(key)
         answer = None if kept is None else app.repeat(kept)
         if answer is None:
-            remembered.drop(key)
+            if kept is not None:
+                remembered.drop(key)
             self.seen = remembered.was_seen(packet)
             answer = self.ask_framed(app, packet)
         if answer is None:

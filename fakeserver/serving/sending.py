@@ -61,13 +61,12 @@ def _line(name: str, text: str) -> bytes:
 
 def in_lines(answer: Answer, body: bytes, method: str) -> tuple[bytes, bytes]:
     """The same with the headers as they stand on the wire."""
-    lines = [_line(*each) for each in answer.headers.items()]
-    if answer.media_type:
-        lines.insert(0, _line("content-type", answer.media_type))
+    lines = _line("content-type", answer.media_type) if answer.media_type else b""
+    for each in answer.headers.items():
+        lines += _line(*each)
     if answer.status in BODILESS:
-        return b"".join(lines), b""
-    lines.append(b"content-length: %d\r\n" % len(body))
-    return b"".join(lines), b"" if method == "HEAD" else body
+        return lines, b""
+    return b"%bcontent-length: %d\r\n" % (lines, len(body)), b"" if method == "HEAD" else body
 
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:

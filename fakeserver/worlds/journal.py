@@ -78,9 +78,8 @@ class Journal:
     def add(self, exchange: Exchange) -> None:
         """One more request."""
         last, self._last = self._last, exchange
-        self._repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
-        again = self._repeated == LOOP or (self._repeated > 1 and exchange.creation)
-        if again or self._retry_at:
+        self._repeated = repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
+        if (repeated > 1 and (repeated == LOOP or exchange.creation)) or self._retry_at:
             found = (*self._find_remarks(exchange, last),)
             exchange = replace(exchange, remarks=(*exchange.remarks, *found)) if found else exchange
         if exchange.retry_after is not None and exchange.retry_after.isdigit():
