@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support.lives import PROVIDERS
@@ -22,6 +23,7 @@ from tests.support.replicas.clients import (
     begin,
     compare_snapshots,
     count_journal,
+    look_around,
     look_at_everything,
 )
 from tests.support.replicas.order import judge, judge_parts
@@ -30,6 +32,8 @@ from tests.support.replicas.servers import Replicas, replicas
 OPERATIONS, REPLICAS, CLIENTS = 1_000_000, 3, 16
 OF_A_WORLD = 2_000
 """Operations, until another world is begun."""
+OF_A_ROUND = 250
+"""Operations of a world, until its clients pause and somebody looks at all of it: what came before is settled then."""
 MOST_WRONG = 3
 """Worlds that are wrong, until it is no use to go on."""
 MOST_TOLD = 4_000
@@ -85,11 +89,18 @@ def live(
 ) -> Shared:
     """A world of which so many clients ask so much in all, at the same time."""
     shared = begin(found.port, ns, slugs, seed)
-    more = Countdown(count, events)
-    threads = [Client(number, found.port, shared, seed, more) for number in range(clients)]
+    sizes = [min(OF_A_ROUND, count - done) for done in range(0, count, OF_A_ROUND)]
+    # An event happens when so many are left of all.
+    left = [count - sum(sizes[: place + 1]) for place in range(len(sizes))]
+    rounds = [
+        Countdown(size, {at - behind: event for at, event in events.items() if behind <= at < behind + size})
+        for size, behind in zip(sizes, left, strict=True)
+    ]
+    pause = threading.Barrier(clients, partial(look_around, found.port, shared))
+    threads = [Client(number, found.port, shared, seed, rounds, pause) for number in range(clients)]
     for thread in threads:
         thread.start()
-    for each in [*threads, *more.happening]:
+    for each in [*threads, *(event for part in rounds for event in part.happening)]:
         each.join()
     found.wait_until_well()
     return shared

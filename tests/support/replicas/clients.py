@@ -247,14 +247,24 @@ def begin(port: int, ns: str, slugs: Sequence[str], seed: int) -> Shared:
 class Client(threading.Thread):
     """Asks one thing after the other until enough was asked."""
 
-    def __init__(self, number: int, port: int, shared: Shared, seed: int, more: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        number: int,
+        port: int,
+        shared: Shared,
+        seed: int,
+        rounds: Sequence[Callable[[], bool]],
+        pause: threading.Barrier,
+    ) -> None:
+        """It asks as long as the first of the rounds says so, and then, behind a pause of all clients, as the next."""
         super().__init__(daemon=True, name=f"client {number}")
         self.number = number
         self.error: BaseException | None = None
         self._shared = shared
         self._chance = random.Random(f"{seed} {shared.ns} {number}")
         self._line = Line(port, self._chance, shared.ns)
-        self._more = more
+        self._rounds = rounds
+        self._pause = pause
         self._marks = 0
         # Those of the models that count or remember something are a client's own.
         self._providers = {slug: PROVIDERS[slug]() for slug in shared.providers}
@@ -264,10 +274,15 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         try:
-            while self._more():
-                with contextlib.suppress(Undone):
-                    self.act()
+            for more in self._rounds:
+                while more():
+                    with contextlib.suppress(Undone):
+                        self.act()
+                self._pause.wait()
+        except threading.BrokenBarrierError:
+            pass  # Another one says why.
         except BaseException as error:
+            self._pause.abort()
             self.error = error
             self._shared.history.wrong.append(f"{self.name}: {error!r}")
         finally:
@@ -463,7 +478,26 @@ def look_of(slug: str, provider: Provider, question: Question, reply: Reply, cal
     return Look(called=called, returned=returned, said=said, slug=slug, question=question, rows=shows, total=total)
 
 
-# The end
+# The whole
+
+
+def look_around(port: int, shared: Shared) -> None:
+    """While nobody else asks: all that there is goes into the history, so that all that was asked before has to come to
+    that. What the store is in the way of is left out."""
+    line = Line(port, random.Random(0), shared.ns)
+
+    def send(slug: str, wanted: Ask) -> Reply:
+        reply = line.send(slug, wanted)
+        if is_of_store(reply):
+            raise Undone
+        return reply
+
+    with contextlib.suppress(Undone, Unanswered):
+        for slug, provider in shared.providers.items():
+            for who, tenant in provider.callers:
+                for _ in pages_of(shared, slug, who, tenant, partial(send, slug)):
+                    pass
+    shared.end(line)
 
 
 def look_at_everything(port: int, shared: Shared) -> Iterator[str]:
