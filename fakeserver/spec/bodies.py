@@ -6,9 +6,12 @@ loaded with the first body that arrives.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from fakeserver.problems import Document, Issue, Json, Problem, SpecError, invalid
 from fakeserver.spec import values
@@ -18,7 +21,8 @@ from fakeserver.spec.forms import MULTIPART, URL_ENCODED, media_type_of, read_fo
 from fakeserver.spec.keywords import flag, keywords, read_names
 from fakeserver.spec.references import dereference
 from fakeserver.spec.schemas import fields_of, keyword_of, parts_of, sure_parts_of, types_of
-from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_strictly, short
+from fakeserver.spec.strict_json import BODY, MAX_ISSUES, read_plainly, read_strictly, short
+from fakeserver.spec.takers import UNSURE, Take, taker_of
 from fakeserver.spec.wording import ValueRefused, refusal
 
 if TYPE_CHECKING:
@@ -131,7 +135,17 @@ class RequestBody:
         self.required = required
         self._validator: Validator | None = None
         self._defaults = dict(defaults_of(schema))
+        self._defaults_text = orjson.dumps(self._defaults)
         self._shapes = Shapes(schema)
+
+    @functools.cached_property
+    def _take(self) -> Take | None:
+        """What takes sound objects, where it takes every default as it is."""
+        take = taker_of(self.schema, self.schema)
+        fields = fields_of(self.schema, self.schema)
+        takers = ((taker_of(fields[name], self.schema), value) for name, value in self._defaults.items())
+        sound = all(each is not None and each(value) == value for each, value in takers)
+        return take if sound else None
 
     def decode(self, raw: bytes, content_type: str) -> Json:
         """What the bytes say, None where an optional body is empty. A Problem has every issue, each with its place in
@@ -143,15 +157,22 @@ class RequestBody:
             return None
         if content_type and media_type_of(content_type) != JSON:
             raise invalid([Issue(BODY, f"Input should be sent as {JSON}", "content_type")])
-        value, issues = read_strictly(raw)
-        if issues:
-            raise invalid(issues)
+        value = read_plainly(raw)
+        if value is UNSURE:
+            value, issues = read_strictly(raw)
+            if issues:
+                raise invalid(issues)
         return self.check(value)
 
     def check(self, value: Json) -> Json:
         """The value as the schema has it: with defaults of its members, without members that the schema does not
         know, and with whole numbers where it wants them. A Problem has every issue; of a very large
         value, the first."""
+        if isinstance(value, dict) and self._take is not None:
+            taken = self._take(value)
+            if taken is not UNSURE:
+                # Nobody else's: what a default holds may be kept, and changed.
+                return {**orjson.loads(self._defaults_text), **taken}
         if self._validator is None:
             from fakeserver.spec.breaches import Validator
 

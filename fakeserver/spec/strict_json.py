@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from fakeserver.problems import Issue, Json
 from fakeserver.spec.json_text import MAX_JSON_DEPTH, depth_of, is_nested_deeper
 from fakeserver.spec.numbers import MAX_INTEGER_DIGITS
+from fakeserver.spec.takers import UNSURE
 
 MAX_ISSUES = 100
 """Issues of one body that are named."""
@@ -26,6 +29,10 @@ BODY = ("body",)
 UNUSUAL = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 """An escaped NUL or half of a surrogate pair. They cannot stand there unescaped."""
 SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_PLAIN = 16_384
+"""Bytes of a text that is worth a look whether it is plain."""
+ROUNDED = 1e18
+"""From here on a fraction may be what is left of a whole number that is too long."""
 
 Place = tuple[str | int, ...]
 
@@ -65,6 +72,30 @@ def read_strictly(
     if not reader.flawed and UNUSUAL.search(raw) is None:
         return value, ()
     return value, tuple(islice(flaws(value, BODY, nul), MAX_ISSUES))
+
+
+def read_plainly(raw: bytes) -> Json:
+    """The same value in a tenth of the time, of a text that every reader reads alike: it escapes nothing, repeats no
+    name and has no immense number. `UNSURE` where that is not known, or where it is no JSON."""
+    if len(raw) > MAX_PLAIN or b"\\" in raw or raw.count(b"[") + raw.count(b"{") >= MAX_JSON_DEPTH:
+        return UNSURE
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return UNSURE
+    # Of a name that is given twice, only one is left of the texts between quotes.
+    return value if 2 * count_texts(value) == raw.count(b'"') else UNSURE
+
+
+def count_texts(value: Json) -> int:
+    """How many texts there are in a value, names counted; less than none if a number may have been rounded."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(count_texts, value.values()))
+    if isinstance(value, list):
+        return sum(map(count_texts, value))
+    if isinstance(value, float) and abs(value) >= ROUNDED:
+        return -MAX_PLAIN
+    return 1 if isinstance(value, str) else 0
 
 
 class Reading:
