@@ -14,6 +14,8 @@ DAY = 86_400
 TWO = tuple(f"{number:02d}" for number in range(60))
 """Hours, minutes and seconds as they are written: a document has half a dozen dates, and numbers are the dear part of
 each."""
+MAX_WRITTEN = 64
+"""Instants that are kept at hand: those of a new document are the same one, which is written and read again."""
 MAX_DAYS = 4_096
 """Days whose dates are kept at hand."""
 FIRST_INSTANT, LAST_INSTANT = 0, 253_402_300_799 * SECOND
@@ -25,6 +27,7 @@ def at(instant: int, *, digits: int = 6) -> str:
     return naive(instant, digits=digits) + "Z"
 
 
+@functools.lru_cache(MAX_WRITTEN)
 def naive(instant: int, *, digits: int = 0) -> str:
     """An ISO date and time without an offset, as `2026-01-18T10:30:00`."""
     if not FIRST_INSTANT <= instant <= LAST_INSTANT:
@@ -44,6 +47,7 @@ def _day(days: int) -> str:
     return f"{date.fromordinal(ORDINAL_1970 + days)}T"
 
 
+@functools.lru_cache(MAX_WRITTEN)
 def instant(text: str) -> int:
     """Microseconds since 1970 of an ISO 8601 date and time; without an offset it is UTC."""
     moment = datetime.fromisoformat(text)

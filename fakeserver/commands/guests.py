@@ -136,7 +136,7 @@ class Guests:
     def holds(self, slug: str, identity: str) -> bool:
         """Whether there are files or variables of a sandbox, or somebody is about to leave some."""
         key = slug, identity
-        return any(key in each for each in (self._kept, self.machines.awake, self._variables, self.locks))
+        return key in self._variables or key in self._kept or key in self.machines.awake or key in self.locks
 
     def held(self, slug: str) -> list[str]:
         """The ids of all of a provider's sandboxes of which that is so."""

@@ -184,6 +184,11 @@ class Ageing:
         """When the next of the documents is due that somebody stored."""
         return self._stored_dues[0][0] if self._stored_dues else NEVER
 
+    def is_stale(self, now: int) -> bool:
+        """Whether the running clock, which is at `now`, may have changed a document since it was last looked at."""
+        dues = self._stored_dues
+        return now < self.now or (bool(dues) and now >= dues[0][0]) or (now != self.now and bool(self._passing))
+
     def is_due(self, at: int, now: int) -> bool:
         """Whether by then a document is due that was not by now."""
         return self.next_due <= now or (self.dues is not None and self.dues.next(self.at) <= at)

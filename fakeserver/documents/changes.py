@@ -24,7 +24,8 @@ class FullError(ChangeError):
     """No more documents may be written in a world."""
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes one: every write makes some, and `frozen` would make that twice as dear.
+@dataclass(slots=True)
 class Put:
     """The document as it is from now on, in the place of the one that has its id; a new one if there is none.
 

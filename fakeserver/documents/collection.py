@@ -83,8 +83,7 @@ class Collection(Showing):
 
     def is_stale(self, now: int) -> bool:
         """Whether the running clock, which is at `now`, may have changed what is shown since it was last looked at."""
-        ageing = self._ageing
-        return now < ageing.now or now >= ageing.next_due or (now != ageing.now and ageing.meters)
+        return self._ageing.is_stale(now)
 
     def _pass(self, at: int, lead: int, now: int) -> None:
         """Time has passed by itself: look at what is due, and leave the rest to whoever reads it."""
@@ -174,7 +173,9 @@ class Collection(Showing):
                 self._note(before, [*placement.moved, *placement.moved.values()])
                 ageing.move(placement.moved)
                 overlay.move(placement.moved)
-            self._note(before, (placement.rank,))
+            if before is not None:
+                # Nothing is shown at a rank that is free, but what was there until just now.
+                before.setdefault(placement.rank, None)
             overlay.put(placement.rank, stored)
             if gathered is None:
                 ageing.schedule(placement.rank, stored, overlay)

@@ -219,7 +219,8 @@ class Overlay:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
         self.stored[rank] = stored
         self._identities[stored.place[1]] = rank
-        self._refer(rank, stored, *self._references)
+        if self._references:
+            self._refer(rank, stored, *self._references)
 
     def remove(self, rank: int) -> None:
         stored = self.stored.pop(rank, None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyroaring import BitMap
 
@@ -103,8 +104,7 @@ def layout_of(gaps: Iterable[tuple[int, int]]) -> Layout:
     return Layout(tuple(starts), tuple(offsets))
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """The rank of a document that is to be stored, and what has to move for it: first everything from a rank on, by so
     many ranks (`opened`), then single documents from one rank to another (`moved`)."""
 

@@ -40,8 +40,7 @@ class Life(NamedTuple):
     kept: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What an effect is shown: a document in the state before, at an instant (microseconds since 1970), and what the
     event brought along."""
 
@@ -68,6 +67,8 @@ Meter = Callable[[Document, int, int], Document]
 
 def freed(kept: Document) -> Document:
     """What is kept of a document whose passing states wait for nobody and take no time."""
+    if HELD not in kept and TIMED not in kept:
+        return kept
     return {name: member for name, member in kept.items() if name not in (HELD, TIMED)}
 
 
@@ -202,12 +203,17 @@ class Machine:
 
     def settle(self, life: Life, now: int) -> Life | None:
         """The document once its passing states have passed, all of them at this instant; None if it is gone."""
-        settled: Life | None = life
-        for _ in range(MAX_STEPS):
-            row = None if settled is None else self._passing(settled)
-            if settled is None or row is None:
+        row, settled = self._passing(life), life
+        for step in range(MAX_STEPS):
+            if row is None:
                 break
-            settled = self._move(settled, row, now, {})
+            if row.target == GONE:
+                return None
+            if step == 0:
+                # The one copy of all steps.
+                settled = Life({**life.document}, {**life.kept})
+            self._change(settled, row, now, {})
+            row = self._passing(settled)
         return settled
 
     def under(self, mode: str, life: Life, now: int) -> Life | None:
@@ -237,18 +243,30 @@ class Machine:
         rows = self.passing.get(self.state_of(life))
         if rows is None:
             return None
-        wanted = life.kept.get(OUTCOME, "")
-        plain = next((row for row in rows if not row.outcome), None)
-        return next((row for row in rows if row.outcome == wanted), plain)
+        wanted, plain = life.kept.get(OUTCOME, ""), None
+        for row in rows:
+            if row.outcome == wanted:
+                return row
+            if not row.outcome:
+                plain = row
+        return plain
 
     def _move(self, life: Life, row: Transition, now: int, given: Fields) -> Life | None:
         if row.target == GONE:
             return None
-        moment = Moment(life.document, life.kept, now, given)
-        document, kept = {**life.document}, {**life.kept}
+        moved = Life({**life.document}, {**life.kept})
+        self._change(moved, row, now, given)
+        return moved
+
+    def _change(self, life: Life, row: Transition, now: int, given: Fields) -> None:
+        """Bring a document, which is nobody else's, into the state that a row leads to."""
+        document, kept = life
+        moment = Moment(document, kept, now, given)
+        shown = {} if row.effect is None else row.effect(moment)
+        beside = {} if row.keeps is None else row.keeps(moment)
         document[self.field] = self.shown.get(row.target, row.target)
-        for target, effect in ((document, row.effect), (kept, row.keeps)):
-            for name, value in () if effect is None else effect(moment).items():
+        for target, fields in ((document, shown), (kept, beside)):
+            for name, value in fields.items():
                 if value is ABSENT:
                     target.pop(name, None)
                 else:
@@ -258,25 +276,26 @@ class Machine:
             kept[STATE] = row.target
         else:
             kept.pop(STATE, None)
-        moved = Life(document, kept)
-        if OUTCOME in kept and not self.is_passing(moved):
+        if OUTCOME in kept and not self.is_passing(life):
             # It came about, or nothing is left that could turn out so.
             del kept[OUTCOME]
-        return moved
 
     # Time
 
     def next_step(self, life: Life, then: int) -> Step | None:
         """What happens next by itself to a document that was so then; None if nothing ever will."""
         state, since = self.state_of(life), life.kept.get(SINCE, then)
-        steps = []
+        first: Step | None = None
         for due, row in self.due.get(state, ()):
-            if (instant := due(life.document, life.kept, since)) is not None:
-                steps.append(Step(instant, row))
+            instant = due(life.document, life.kept, since)
+            if instant is not None and (first is None or instant < first.instant):
+                first = Step(instant, row)
         passing = None if life.kept.get(HELD) else self._passing(life)
         if passing is not None and passing.seconds is not None:
-            steps.append(Step(since + passing.seconds * SECOND, passing))
-        return min(steps, key=lambda step: step.instant, default=None)
+            instant = since + passing.seconds * SECOND
+            if first is None or instant < first.instant:
+                first = Step(instant, passing)
+        return first
 
     def live(self, life: Life, then: int, now: int) -> Life | None:
         """What a document that was so then is now; the same one if nothing changed, None if it is gone."""

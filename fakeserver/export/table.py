@@ -29,8 +29,9 @@ from fakeserver.lifecycle.calls import Call
 from fakeserver.lifecycle.records import Record
 from fakeserver.listing.listing import Facets, Listing
 from fakeserver.listing.meaning import Job
+from fakeserver.pipeline.refusals import challenge
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Route, unserved_problem
-from fakeserver.pipeline.service import NOBODY, RETRY_AFTER_SECONDS, challenge
+from fakeserver.pipeline.service import NOBODY, RETRY_AFTER_SECONDS
 from fakeserver.problems import Document, Json, Problem
 from fakeserver.spec import wording
 from fakeserver.spec.bodies import RequestBody

@@ -15,7 +15,8 @@ from fakeserver.listing.meaning import View, Write
 from fakeserver.problems import Document
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes one, as with `Put`.
+@dataclass(slots=True)
 class Record:
     """A document of a tenant, with what the server keeps of it, and its owner. `ordinal` is that of a seeded one which
     nobody has changed; `kind` is its kind's name."""

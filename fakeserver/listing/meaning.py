@@ -110,7 +110,8 @@ class View:
     """The credentials that came where the operation's spec has them, for one that is asked for tokens of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes one, as with `Put`.
+@dataclass(slots=True)
 class Write:
     """Changes of one tenant's documents of one kind. All writes of an operation are made as one."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from fakeserver import loopback
 from fakeserver.faults.scenarios import NEXT_VERSION
 from fakeserver.faults.scripts import Dribble, Effect, Faults
 from fakeserver.listing.meaning import Job
-from fakeserver.problems import PROBLEM_JSON, FakeProblem
+from fakeserver.problems import PROBLEM_JSON, FakeProblem, Json
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import Values
 from fakeserver.spec.reader import Operation
@@ -90,6 +92,18 @@ class Answer:
         """The whole body."""
         assert not isinstance(self.body, AsyncIterator)
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
+
+
+@functools.lru_cache
+def member_in(name: str) -> re.Pattern[bytes]:
+    """What finds a member of this name in JSON that is not null."""
+    return re.compile(rb'"%s"\s*:\s*[^\sn]' % name.encode())
+
+
+def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
+    """A JSON value as it is sent; a body in pieces is already."""
+    # What a class says of its instances is asked last: it takes as long as the encoding of a small value.
+    return orjson.dumps(body) if isinstance(body, dict | list) or not isinstance(body, Iterator) else body
 
 
 def nothing() -> None:

@@ -1,4 +1,5 @@
-"""How a provider says that a write is not made, and what a journal says of a request that somebody else has refused."""
+"""How a provider says that a write is not made, how it says to authenticate, and what a journal says of a request that
+somebody else has refused."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from fakeserver.documents.changes import ChangeError, FullError
 from fakeserver.pipeline.exchange import Answer, Progress, Request
 from fakeserver.pipeline.routes import Matcher
 from fakeserver.problems import FakeProblem, Moved, Problem, conflict
+from fakeserver.spec.reader import Operation
 from fakeserver.stores import namespace_full
 from fakeserver.worlds.world import World
 
@@ -33,3 +35,11 @@ def note_refusal(service: Service, request: Request, match: Matcher, answer: Ans
         progress.operation, progress.client = route.operation, route.client
         progress.caller = service.find_caller(route.read_wishes(request)[0], world)
     service.note(request, progress, answer, world)
+
+
+def challenge(operation: Operation | None, status: int) -> dict[str, str]:
+    """The header that says how to authenticate, where the operation documents it for this status."""
+    documented = None if operation is None else operation.responses.get(status)
+    if documented is None or "WWW-Authenticate" not in documented.headers:
+        return {}
+    return {"WWW-Authenticate": "Bearer"}

@@ -105,7 +105,8 @@ class Route:
         except Problem as problem:
             issues += issues_of(problem)
         try:
-            headers = self.decoder.decode_headers(request.headers)
+            if self.decoder.headers:
+                headers = self.decoder.decode_headers(request.headers)
         except Problem as problem:
             issues += issues_of(problem)
         try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -19,10 +18,20 @@ from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
-from fakeserver.pipeline.exchange import Answer, Injected, Progress, Request, apply, mark, own_refusal
+from fakeserver.pipeline.exchange import (
+    Answer,
+    Injected,
+    Progress,
+    Request,
+    apply,
+    encode_body,
+    mark,
+    member_in,
+    own_refusal,
+)
 from fakeserver.pipeline.hosts import Territory
 from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
-from fakeserver.pipeline.refusals import refusal_of_change
+from fakeserver.pipeline.refusals import challenge, refusal_of_change
 from fakeserver.pipeline.repeats import Opening, Repeat, standing_of
 from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
 from fakeserver.pipeline.scenarios import Scenes
@@ -31,7 +40,7 @@ from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
 from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
-from fakeserver.spec.reader import Operation, Spec
+from fakeserver.spec.reader import Spec
 from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
 from fakeserver.worlds.rate_limits import ENFORCED, Meter, meters_of, refused
@@ -231,7 +240,7 @@ class Service:
             return result
         while True:
             try:
-                world.write(self.provider, result.writes, progress.instant, result.after)
+                world.write(self.provider, result.writes, progress.instant, result.after, view.tenants)
                 return result
             except TakenError:
                 view.attempt += 1
@@ -368,21 +377,8 @@ class Service:
                 poll_seconds,
                 is_list,
                 hash(request.body) if request.body else 0,
-                bool(idempotency) and re.search(rb'"%s"\s*:\s*[^\sn]' % idempotency.encode(), request.body) is None,
+                bool(idempotency) and member_in(idempotency).search(request.body) is None,
                 (progress.remark,) if progress.remark else (),
                 progress.scenario or None,
             )
         )
-
-
-def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
-    """A JSON value as it is sent; a body in pieces is already."""
-    return body if isinstance(body, Iterator) else orjson.dumps(body)
-
-
-def challenge(operation: Operation | None, status: int) -> dict[str, str]:
-    """The header that says how to authenticate, where the operation documents it for this status."""
-    documented = None if operation is None else operation.responses.get(status)
-    if documented is None or "WWW-Authenticate" not in documented.headers:
-        return {}
-    return {"WWW-Authenticate": "Bearer"}

@@ -155,7 +155,7 @@ class RequestBody:
             if self.required:
                 raise invalid([Issue(BODY, "Field required", "missing")])
             return None
-        if content_type and media_type_of(content_type) != JSON:
+        if content_type != JSON and content_type and media_type_of(content_type) != JSON:
             raise invalid([Issue(BODY, f"Input should be sent as {JSON}", "content_type")])
         value = read_plainly(raw)
         if value is UNSURE:
@@ -190,7 +190,8 @@ def check_size(raw: bytes) -> None:
     """Refuse a body that is too large to be looked at."""
     if len(raw) > MAX_BODY_BYTES:
         raise Problem(413, "too_long", f"The body is longer than {MAX_BODY_BYTES} bytes")
-    if may_have_more(raw, MAX_BODY_VALUES):
+    # A value takes a byte at least.
+    if len(raw) > MAX_BODY_VALUES and may_have_more(raw, MAX_BODY_VALUES):
         raise Problem(413, "too_long", f"The body has more than {MAX_BODY_VALUES:,} values")
 
 

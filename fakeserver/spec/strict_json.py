@@ -90,12 +90,18 @@ def read_plainly(raw: bytes) -> Json:
 def count_texts(value: Json) -> int:
     """How many texts there are in a value, names counted; less than none if a number may have been rounded."""
     if isinstance(value, dict):
-        return len(value) + sum(map(count_texts, value.values()))
-    if isinstance(value, list):
-        return sum(map(count_texts, value))
-    if isinstance(value, float) and abs(value) >= ROUNDED:
-        return -MAX_PLAIN
-    return 1 if isinstance(value, str) else 0
+        count, value = len(value), value.values()
+    else:
+        count, value = 0, value if isinstance(value, list) else (value,)
+    for member in value:
+        kind = type(member)
+        if kind is str:
+            count += 1
+        elif kind is dict or kind is list:
+            count += count_texts(member)
+        elif kind is float and abs(member) >= ROUNDED:
+            return -MAX_PLAIN
+    return count
 
 
 class Reading:

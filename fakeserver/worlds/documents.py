@@ -214,7 +214,7 @@ class Documents:
     @property
     def writes(self) -> int:
         """How many writes they have seen since they were seeded."""
-        return sum(collection.writes for tenants in self._tenants.values() for collection in tenants.values())
+        return sum([collection.writes for tenants in self._tenants.values() for collection in tenants.values()])
 
     @property
     def written(self) -> int:

@@ -185,11 +185,16 @@ class World:
         self.write(provider, [Write(tenant, (*changes,))], self.clock.now)
 
     def write(
-        self, provider: Provider, writes: Sequence[Write], now: int, after: Sequence[Callable[[], None]] = ()
+        self,
+        provider: Provider,
+        writes: Sequence[Write],
+        now: int,
+        after: Sequence[Callable[[], None]] = (),
+        tenants: Mapping[str, Collection] | None = None,
     ) -> None:
         """Make all writes as one, as of an instant that is not before any other, or raise a `ChangeError` and change
         nothing. What follows for the files of sandboxes is done `after` that, and then those of sandboxes that have
-        ended by it are forgotten."""
+        ended by it are forgotten. Somebody may have the `tenants` of that instant already."""
         if self.log is not None:
             self.log.begin()
         at = now - self.seeding.dated
@@ -199,7 +204,8 @@ class World:
             changes.setdefault((each.kind, each.tenant), []).extend(each.changes)
         pending = []
         for (kind, tenant), made in changes.items():
-            collection = self.collections(provider, kind, now)[tenant]
+            owned = self.collections(provider, kind, now) if kind or tenants is None else tenants
+            collection = owned[tenant]
             pending.append((kind, collection, collection.effects_of(made, at)))
         if self._room is not None and (more := sum(effects.more for _, _, effects in pending)):
             self.check_documents(self.documents, more)

@@ -85,7 +85,7 @@ def create_sandbox(asked: Asked, view: View) -> Result:
     refuse_what_is_not_there(body)
     identity = "sbx" + mint(view, tenant, "sandbox").letters("id", 21)
     document = document_of(body, identity, tenant, view)
-    limited = document.keys() & {"networkAllowlist", "networkDenylist"}
+    limited = "networkAllowlist" in document
     life = Life(document, {GENERATION: 1, APPLIED: 0, ORDERED: view.now} if limited else {})
     made = begin(Record(life, view.caller.user, tenant, identity), MACHINE, view)
     writes = [made.write]
@@ -148,13 +148,13 @@ def document_of(body: Body, identity: str, tenant: str, view: View) -> Document:
         "region": body.get("region"),
         "registryCredentialsId": body.get("registry_credentials_id"),
     }
-    lists = {
-        field: None if body.get(name) is None else read_list(body[name])
-        for field, name in (("networkAllowlist", "network_allowlist"), ("networkDenylist", "network_denylist"))
-    }
-    if not any(entries is not None for entries in lists.values()):
-        lists = {}
-    return {**document, **lists, **dict(wished_for(body, view))}
+    allowed, denied = body.get("network_allowlist"), body.get("network_denylist")
+    if allowed is not None or denied is not None:
+        document["networkAllowlist"] = None if allowed is None else read_list(allowed)
+        document["networkDenylist"] = None if denied is None else read_list(denied)
+    for name, value in wished_for(body, view):
+        document[name] = value
+    return document
 
 
 def fired_as(fired: Fired, view: View) -> Document:
