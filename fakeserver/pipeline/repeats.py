@@ -1,5 +1,5 @@
 """A request that comes again in the very same bytes has the same answer, as long as all that it stands on is as it was;
-and of one that comes with another query, all that is found before a query is looked at is known.
+and of one that comes with another query, or with another body, all that is found before either is looked at is known.
 
 What does not stand still is never kept: rate limits count every request, the journal notes it, and a fault that
 somebody wants is found in front of any answer.
@@ -25,8 +25,9 @@ Standing = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What was found of the request for a list, in a world of this name, before its query was looked at: the operation,
-    what its path holds, and its credentials, behind which nothing was asked of the fake."""
+    """What was found of the request for a list, in a world of this name, before its query was looked at, or of one with
+    a body before that was: the operation, what its path holds, and its credentials, behind which nothing was asked of
+    the fake."""
 
     slug: str
     world: str
@@ -45,8 +46,8 @@ class Opening:
             return None
         return cls(slug, world.name, request, route, segments, keys)
 
-    def asking(self, query: bytes, *, again: bool) -> Request:
-        """The same request with another query."""
+    def asking(self, query: bytes, body: bytes = b"", *, again: bool = False) -> Request:
+        """The same request with another query, or another body."""
         asked = self.request
         return Request(
             asked.method,
@@ -54,7 +55,7 @@ class Opening:
             query,
             asked.headers,
             asked.address,
-            b"",
+            body,
             asked.prefix,
             asked.scheme,
             False,

@@ -12,6 +12,7 @@ import orjson
 
 from fakeserver.documents.cache import Cache
 from fakeserver.faults.on_request import QUERY_PREFIX, RequestedFault, read_request
+from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Meaning
 from fakeserver.pipeline.agreement import check_agreement
 from fakeserver.pipeline.exchange import Request
@@ -45,6 +46,8 @@ class Route:
         self.plain = operation.body is None and not decoder.headers
         """Whether path and query are all that it reads."""
         self.whole = meaning.whole
+        self.opens = isinstance(meaning, Filtering) if self.plain else bool(operation.body and not self.credential)
+        """Whether what is found before its query, or its body, is looked at is worth keeping."""
         self.client = meaning.poll_seconds, meaning.idempotency, not meaning.whole
         self._cached = functools.lru_cache(MAX_READINGS)(self._read)
         prefixes = tuple(each.prefix for each in decoder.pairs)

@@ -215,7 +215,7 @@ class Service:
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
             view.keys = keys
         result = meaning.answer(asked, view)
-        if (request.again or request.alike) and requested is None and route.plain and isinstance(meaning, Filtering):
+        if (request.again or request.alike) and requested is None and route.opens:
             if request.again:
                 progress.repeat = Repeat.of(slug, request, progress, meters, tenants, world, result)
             progress.opening = Opening.of(slug, request, world, route, segments, keys)

@@ -240,8 +240,8 @@ class App:
             return None
         return service.repeat(kept)
 
-    def ask(self, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
-        """The answer to a request of which all but the query came before; None where it has to be parsed anew."""
+    def ask(self, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
+        """The answer to a request of which all but query or body came before; None where it has to be parsed anew."""
         service = self.services.get(opening.slug)
         if service is None:
             return None
@@ -249,7 +249,7 @@ class App:
             world = self.worlds.named(opening.world) if opening.world else self.worlds.root
         except FakeProblem as problem:
             return own_refusal(problem)
-        return service.answer(opening.asking(query, again=again), world)
+        return service.answer(opening.asking(query, body, again=again), world)
 
     def matching(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Service, Matcher, str]:
         """The service that a request is for, what finds its operations, and the path there."""
@@ -324,10 +324,8 @@ class App:
             return own_refusal(problem)
         prefix, scheme = scope["path"].removesuffix(path), scope.get("scheme", "http")
         query, address = scope["query_string"], address_of(scope)
-        again, alike = scope.get(AGAIN, False), scope.get(ALIKE, False)
-        request = Request(
-            scope["method"], path, query, headers, address, body, prefix, scheme, again=again, alike=alike
-        )
+        request = Request(scope["method"], path, query, headers, address, body, prefix, scheme)
+        request.again, request.alike = scope.get(AGAIN, False), scope.get(ALIKE, False)
         return service.answer(request, world)
 
     def answer_at_host(self, service: Service, way: Way, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import unquote
 
-import httptools
 import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.config import LOGGING_CONFIG
@@ -18,10 +15,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving.app import App, Hold
+from fakeserver.serving.heads import find_unescaped, is_held, target_of
 from fakeserver.serving.loops import new_loop
-from fakeserver.serving.remembering import AGAIN, ALIKE, LINE, MAX_PACKET, Around, Frame, Key
+from fakeserver.serving.remembering import AGAIN, ALIKE, HEAD_END, LINE, MAX_PACKET, Around, Frame, Key
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_lines
-from fakeserver.spec.parameters import UNESCAPED
 
 LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
 AtOnce = Callable[[Scope, bytes], Answer | None]
@@ -31,13 +28,10 @@ GRACE_SECONDS = 0.6
 ends within a second, and a container is killed only after ten."""
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
-MAX_HELD = 65_536
-"""Bytes of a body that is kept until it is whole, since only then it can be answered at once."""
-MAX_DIGITS = 9
-"""Of a length that is looked at."""
+READS = b"GET ", b"HEAD "
+"""What packets begin with that seldom have bodies."""
 BODILESS = frozenset({b"GET", b"HEAD"})
 """Methods whose requests seldom have bodies, and never any that somebody looks at."""
-REQUEST_LINE = re.compile(rb"(?m)^([A-Z]{1,16}) (/[^\r\n?]*?)(?:\?([^\r\n]*?))?(?: HTTP/1\.[01]\r\n|\Z)")
 
 
 def server_config(
@@ -145,20 +139,13 @@ class Protocol(HttpToolsProtocol):
 
     def answer_known(self, app: App, packet: bytes) -> bool:
         """Whether a packet was answered without parsing it, since the same bytes came before, or all of them but the
-        query. An answer that cannot be sent at once is `ready` when the packet is parsed."""
+        query or the body. An answer that cannot be sent at once is `ready` when the packet is parsed: it may have taken
+        effect, and is not asked for again."""
         before = self.cycle
         idle = before is None or before.response_complete
         if not idle or self.flow.write_paused or self.transport.is_closing():
             return False
-        self.key = key = packet, self.address
-        remembered = app.remembered
-        kept = remembered.find(key)
-        answer = None if kept is None else app.repeat(kept)
-        if answer is None:
-            if kept is not None:
-                remembered.drop(key)
-            self.seen = remembered.was_seen(packet)
-            answer = self.ask_framed(app, packet)
+        answer = self.ask_again(app, packet) if packet.startswith(READS) else self.ask_behind(app, packet)
         if answer is None:
             return False
         if not self.send_now(answer, "GET", stays=True):
@@ -168,6 +155,19 @@ class Protocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         self.remember()
         return True
+
+    def ask_again(self, app: App, packet: bytes) -> Answer | None:
+        """The answer to a packet that came before."""
+        self.key = key = packet, self.address
+        remembered = app.remembered
+        kept = remembered.find(key)
+        answer = None if kept is None else app.repeat(kept)
+        if answer is None:
+            if kept is not None:
+                remembered.drop(key)
+            self.seen = remembered.was_seen(packet)
+            answer = self.ask_framed(app, packet)
+        return answer
 
     def ask_framed(self, app: App, packet: bytes) -> Answer | None:
         """The answer to a packet that came before with another query, which most often was the last one here."""
@@ -187,6 +187,16 @@ class Protocol(HttpToolsProtocol):
             frame = self.frame = Frame(front, back, opening, remembered)
         assert frame is not None
         return app.ask(frame.opening, query, again=self.seen)
+
+    def ask_behind(self, app: App, packet: bytes) -> Answer | None:
+        """The answer to a packet that came before with another body; its head says how long that is."""
+        head, _, body = packet.partition(HEAD_END)
+        self.around = head, b"", self.address
+        opening = app.remembered.openings.get(self.around)
+        if opening is None or len(body) != len(opening.request.body):
+            self.alike = opening is None and bool(body) and app.remembered.was_seen(self.around)
+            return None
+        return app.ask(opening, opening.request.query, body)
 
     def remember(self) -> None:
         """Keep what is known by the packet, which was one request and was answered at once."""
@@ -286,7 +296,7 @@ class Protocol(HttpToolsProtocol):
         """Whether the application has had the answer at once, which is sent."""
         assert self.at_once is not None
         self.scope["path"], self.scope["query_string"] = target_of(self.url)
-        if self.scope["method"] == "GET":
+        if self.scope["method"] == "GET" or (body and self.packet.endswith(HEAD_END + body)):
             scope = cast(dict[str, object], self.scope)
             scope[AGAIN], scope[ALIKE] = self.seen, self.alike
         answer = self.ready or self.at_once(cast(Scope, self.scope), body)
@@ -361,32 +371,3 @@ class Protocol(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         super().connection_lost(exc)
-
-
-def is_held(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a body of a known length follows these headers that is short enough to be kept."""
-    length = b""
-    for name, text in headers:
-        if name == b"content-length":
-            length = text
-        elif name == b"transfer-encoding":
-            return False
-    return length.isdigit() and 0 < int(length[:MAX_DIGITS]) <= MAX_HELD and len(length) <= MAX_DIGITS
-
-
-def target_of(url: bytes) -> tuple[str, bytes]:
-    """The decoded path and the raw query of a request target, as uvicorn takes them apart."""
-    parsed = httptools.parse_url(url)
-    path: str = parsed.path.decode("ascii")
-    return unquote(path) if "%" in path else path, parsed.query or b""
-
-
-def find_unescaped(packet: bytes) -> tuple[str, str, bytes] | None:
-    """The method, path and raw query of the first request line whose target holds bytes that no URL holds; it may
-    break off where the packet ends. For bytes of the path, the query is the first of them: it is refused likewise."""
-    for line in REQUEST_LINE.finditer(packet):
-        method, path, query = line.groups(b"")
-        raw = UNESCAPED.search(path)
-        if raw or UNESCAPED.search(query):
-            return method.decode(), unquote(path.decode("utf-8", "replace")), raw[0] if raw else query
-    return None

@@ -1,5 +1,5 @@
 """Packets that came more than once, with what their answers stood on, so that the next one is not even parsed; and what
-is around a query in packets, with what is known of a request by that.
+is around a query in packets, or in front of a body, with what is known of a request by that.
 
 Either is kept when it is seen for the second time: what is asked once leaves nothing but its hash.
 """
@@ -22,6 +22,8 @@ LINE = re.compile(rb"GET [!\"$->@-~]+\?([!\"$-~]*) HTTP/1\.1\r\n")
 """The beginning of a packet that has a query, without what a parser could take for the end of one."""
 QUERY = bytes(code for code in range(0x21, 0x7F) if code != ord("#"))
 """What a query is written with there."""
+HEAD_END = b"\r\n\r\n"
+"""What is between the head of a packet and the body."""
 MAX_SEEN = 8_192
 """Packets of which it is known that they were there once."""
 MAX_PACKET = 2_048
@@ -33,7 +35,7 @@ EACH = 2_000
 Key = tuple[bytes, str]
 """A packet, and the address that it came from."""
 Around = tuple[bytes, bytes, str]
-"""What is in front of a query in a packet and what is behind it, and the address."""
+"""What is in front of a query in a packet and what is behind it, and the address; of a packet with a body, its head."""
 
 
 class Remembered:

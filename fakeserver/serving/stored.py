@@ -125,11 +125,12 @@ class StoredApp(App):
         except OutOfTurn:
             return None
 
-    def ask(self, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
-        if not self.telling.begun or not self.keeper.is_current() or not self.stored.shows(opening.world):
+    def ask(self, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
+        # What has a body may change something, and takes a turn.
+        if body or not self.telling.begun or not self.keeper.is_current() or not self.stored.shows(opening.world):
             return None
         try:
-            return super().ask(opening, query, again=again)
+            return super().ask(opening, query, body, again=again)
         except OutOfTurn:
             return None
 

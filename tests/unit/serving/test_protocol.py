@@ -16,7 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fakeserver.instants import instant
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App, Settings, create_app
-from fakeserver.serving.protocol import MAX_HELD, Protocol, server_config
+from fakeserver.serving.heads import MAX_HELD
+from fakeserver.serving.protocol import Protocol, server_config
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.testing.server import running
 from tests.support.asgi import PATHS

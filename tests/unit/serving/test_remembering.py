@@ -106,9 +106,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     found: list[bytes] = []
     ask = App.ask
 
-    def noted(app: App, opening: Opening, query: bytes, *, again: bool) -> Answer | None:
+    def noted(app: App, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
         found.append(query)
-        return ask(app, opening, query, again=again)
+        return ask(app, opening, query, body, again=again)
 
     monkeypatch.setattr(App, "ask", noted)
     return found
@@ -317,6 +317,99 @@ def test_what_is_not_known_by_another_query(live: Live, opened: list[bytes]) -> 
                 connection.sendall(packet(f"{line}{number}", {**key("prime"), **headers}))
                 assert connection.recv(1 << 16).startswith(b"HTTP/1.1 ")
         assert opened == [], line
+
+
+WISH = '{"name": "mine", "docker_image": "python:3.11-slim"'
+BODIES = (
+    *(
+        f"{WISH}}}",
+        f'{WISH}, "labels": ["a"]}}',
+        f'{WISH}, "vm": 1}}',
+        f'{WISH}, "name": "b"}}',
+        "{",
+        "[]",
+        '"a\\u0000"',
+    ),
+    *(f'{WISH}, "idempotency_key": "k"}}', f'{WISH}, "idempotency_key": "k"}}', f'{WISH}, "cpu_cores": 2.0}}'),
+)
+
+
+@pytest.fixture
+def known_heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of bodies in packets of which all else was known."""
+    found: list[int] = []
+    ask = App.ask
+
+    def noted(app: App, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
+        found.extend([len(body)] if body else [])
+        return ask(app, opening, query, body, again=again)
+
+    monkeypatch.setattr(App, "ask", noted)
+    return found
+
+
+def posted(body: str, **headers: str) -> bytes:
+    """A creation in a packet; bodies are filled up to one length, so that all of them have one head."""
+    fields = {**key("prime"), "Content-Type": "application/json", "Content-Length": "120", **headers}
+    return packet("POST /prime/api/v1/sandbox", fields) + body.ljust(120).encode()
+
+
+def test_any_body_is_answered_as_ever(known_heads: list[int]) -> None:
+    """With its head known, whatever it holds: the same bytes, and the same in the journal, as with one that is new."""
+    answers, journals = [], []
+    for changing in (False, True):
+        with serving(create_app(Settings(size=120, epoch=1_767_225_600_000_000))) as live:
+            World(live.root, live.app).clock.freeze("2026-01-02T00:00:00Z")
+            wire = Wire(live)
+            with wire.connection:
+                for number, body in enumerate((*BODIES[:2], *BODIES, *BODIES)):
+                    raw = posted(body, **({"X-Number": str(number)} if changing else {}))
+                    answers.append(wire.send(raw))
+                # Two in one packet, one in two packets, and what is behind one.
+                raw = posted(BODIES[0])
+                for _ in range(2):
+                    wire.connection.sendall(raw + raw)
+                    answers += [wire.send(b""), wire.send(b"")]
+                    wire.connection.sendall(raw[:-7])
+                    answers.append(wire.send(raw[-7:] + packet(PRIME, key("prime"))))
+                    answers.append(wire.send(b""))
+            journals.append(Admin(live.root).call("GET", "/requests")["requests"])
+    assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
+    assert journals[0] == journals[1]
+    assert known_heads == [120] * 2 * len(BODIES)
+
+
+def test_an_answer_to_a_known_head_that_has_to_wait_takes_effect_once(
+    live: Live, wire: Wire, known_heads: list[int]
+) -> None:
+    """It is sent through ASGI, and not asked for again there."""
+    world = World(live.root, live.app)
+    for _ in range(3):
+        wire.send(posted(BODIES[0]))
+    world.prime.fault(operation="createSandbox", delay_ms=5, phase="after")
+    before = live.app.world.writes
+    assert b" 201 " in wire.send(posted(BODIES[0]))
+    assert (live.app.world.writes - before, len(known_heads)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Prefer": "respond-async"},
+        {"Authorization": "Bearer prime-admin-key+code=503"},
+        {"Authorization": "Bearer nobody"},
+        {"Origin": "http://localhost:3000"},
+        {"Connection": "close"},
+        {"Expect": "100-continue"},
+    ],
+)
+def test_what_is_not_known_by_a_head(live: Live, known_heads: list[int], headers: dict[str, str]) -> None:
+    """What may ask the fake for something, or is not simply answered."""
+    for _ in range(4):
+        with socket.create_connection(("127.0.0.1", int(live.root.rpartition(":")[2])), SECONDS) as connection:
+            connection.sendall(posted(BODIES[0], **headers))
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 ")
+    assert known_heads == []
 
 
 def test_a_known_packet_keeps_its_connection() -> None:
