@@ -14,6 +14,7 @@ import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents import tags
+from fakeserver.documents.allowance import spend
 from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import UNIQUE, Column, Draw, siblings, substitute
 from fakeserver.documents.keys import Key, KeyFunction
@@ -107,6 +108,8 @@ class Seeded:
         self._pins = {ordinal: pin for ordinal, pin in pins.items() if ordinal < size}
         self._bodies: dict[int, bytes] = {}
         self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
+        self._placed: Cache[str, int] = Cache(MAX_PLACES)
+        """Their ordinals by their ids: who lists documents often asks for them one by one next."""
         self._postings: dict[tuple[str, KeyFunction], Postings] = {}
         self._dated_fields: set[str] = set()
         """The fields of those that may hold dates, and are filed elsewhere at another epoch."""
@@ -146,6 +149,7 @@ class Seeded:
     def body(self, rank: int) -> bytes:
         body = self._bodies.get(rank)
         if body is None:
+            spend()
             if len(self._bodies) >= MAX_CACHED_BODIES:
                 self._bodies.clear()
             body = self._bodies[rank] = encode(self._draw(rank - FIRST))
@@ -164,6 +168,7 @@ class Seeded:
         if place is None:
             place = self._order(self.document(ordinal))
             self._places.keep(ordinal, place)
+            self._placed.keep(place[1], ordinal)
         return place
 
     def file_identities(self) -> Iterator[None]:
@@ -180,7 +185,9 @@ class Seeded:
 
     def find(self, identity: str) -> int | None:
         """The ordinal of a document by its id: by the tag in it, or else once all are filed."""
-        found = self._find_tagged(identity)
+        found = self._placed.get(identity)
+        if found is None:
+            found = self._find_tagged(identity)
         if found is None and not self.tagged:
             for _ in self.file_identities():
                 pass
@@ -256,6 +263,7 @@ class Redated(Seeded):
         self._origin = origin
         self._epoch = epoch
         self._seconds = (epoch - origin._epoch) // SECOND
+        self._places, self._placed = Cache(MAX_PLACES), Cache(MAX_PLACES)
         self._postings = {}
 
     def dated(self, epoch: int) -> Seeded:
@@ -267,6 +275,7 @@ class Redated(Seeded):
     def body(self, rank: int) -> bytes:
         body = self._at_others.at(self._epoch).get(rank)
         if body is None:
+            spend()
             body = self._redate(rank)
             if body is None:
                 body = encode(self._draw(rank - FIRST))
@@ -278,9 +287,6 @@ class Redated(Seeded):
             return list(map(self._at_others.at(self._epoch).__getitem__, ranks))
         except KeyError:
             return [self.body(rank) for rank in ranks]
-
-    def place(self, ordinal: int) -> OrderKey:
-        return self._order(self.document(ordinal))
 
     def file_identities(self) -> Iterator[None]:
         return self._origin.file_identities()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from fakeserver.arguments import near
@@ -112,6 +112,14 @@ def split_credential(credential: str) -> tuple[str, Preferences]:
         name, _, value = part.partition("=")
         preferences[name.strip()] = value.strip()
     return key, preferences
+
+
+def check_suffixes(keys: Iterable[str], known: Container[str]) -> None:
+    """Say what is misspelt where something stands behind a known credential that asks the fake for nothing."""
+    for each in keys:
+        key, plus, suffix = each.partition("+")
+        if plus and key in known:
+            raise unknown_preference(suffix.partition("=")[0])
 
 
 def kept_of(suffix: Preferences, operation: Operation) -> Preferences:

@@ -60,9 +60,11 @@ class Request:
     """Whether one has come before that differs from it in its query alone, so that all else of it is worth keeping."""
     opening: Opening | None = None
     """What is known of it by such a one."""
+    patient: bool = False
+    """Whether who asks can wait while others are answered: an answer with a job may come of whatever takes long."""
 
 
-def not_yet(outcome: Callable[[], Any]) -> Answer:
+def not_yet(outcome: Any) -> Any:
     raise AssertionError("an answer without a job is whole")
 
 
@@ -131,6 +133,8 @@ class Progress:
     scenario: str = ""
     repeat: Repeat | None = None
     opening: Opening | None = None
+    goes: int = 0
+    """How often it was broken off, since it took others too long."""
 
     def injected(self, phase: str) -> Injected | None:
         """The other answer than the real one that somebody wants in this phase, to be raised."""

@@ -62,6 +62,7 @@ class Opening:
             asked.base_url,
             again,
             opening=self,
+            patient=True,
         )
 
 

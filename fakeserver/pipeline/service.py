@@ -12,8 +12,9 @@ from weakref import WeakSet
 
 import orjson
 
+from fakeserver.documents.allowance import MAX_GOES, TooManyDrawn, draw_little
 from fakeserver.documents.changes import ChangeError, TakenError
-from fakeserver.faults.on_request import RequestedFault, unknown_preference
+from fakeserver.faults.on_request import RequestedFault, check_suffixes
 from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
 from fakeserver.faults.scripts import Effect
 from fakeserver.listing.listing import Filtering
@@ -27,6 +28,7 @@ from fakeserver.pipeline.exchange import (
     encode_body,
     mark,
     member_in,
+    not_yet,
     own_refusal,
 )
 from fakeserver.pipeline.hosts import Territory
@@ -137,6 +139,8 @@ class Service:
                 answer = self.substitute(injected, progress, world)
         except Injected as injected:
             answer = self.substitute(injected, progress, world)
+        except TooManyDrawn:
+            return self.go_on_later(request, world, progress)
         except Exception as error:
             answer = self.refuse(error, request, progress, world)
             if progress.effect is not None and progress.effect.wants_success:
@@ -152,6 +156,16 @@ class Service:
         if world.settings.journal:
             self.note(request, progress, answer, world)
         return answer
+
+    def go_on_later(self, request: Request, world: World, progress: Progress) -> Answer:
+        """An answer that is made when others have been answered; nothing has come of the request but what it counts."""
+
+        def go_on(come: Callable[[], Any]) -> Answer:
+            progress.instant = world.clock.now
+            return self.conclude(self.respond, request, world, progress)
+
+        progress.goes += 1
+        return Answer(200, b"", job=Job(lambda emit: None, not_yet), conclude=go_on)
 
     def guard(self, request: Request, world: World) -> Answer:
         """The refusal of what was meant for a host of the provider that this server has nothing at: it would have left
@@ -188,15 +202,16 @@ class Service:
         if operation.shows_scenarios:
             chosen = "" if requested is None else requested.scenario
             progress.scenario = chosen or settings.scenarios.get(slug, "")
-        if requested is not None or world.faults.rules or progress.scenario:
+        if (requested is not None or world.faults.rules or progress.scenario) and not progress.goes:
             progress.effect, progress.preference = self.effect_for(request, requested, keys, progress, world)
             if (injected := progress.injected("before")) is not None:
                 self.count_request(meters, progress, world, keep=False)
                 raise injected
             progress.outcome = "" if progress.effect is None else progress.effect.outcome
-        self.count_request(meters, progress, world)
+        if not progress.goes:
+            self.count_request(meters, progress, world)
         if caller is None and not meaning.public:
-            self.check_suffixes(keys)
+            check_suffixes(keys, self.fixture.callers)
             raise self.provider.stranger(keys, settings.switches[slug])
         asked = route.read(segments, request.query) if route.plain else route.read_whole(segments, request)
         progress.values = asked.values
@@ -214,7 +229,10 @@ class Service:
             view.guest = functools.partial(world.guests.of, slug)
             view.base_url, view.caps = functools.partial(base_url_of, request), self.fixture.caps
             view.keys = keys
-        result = meaning.answer(asked, view)
+        if route.whole and request.patient and progress.goes < MAX_GOES:
+            result = draw_little(meaning.answer, asked, view)
+        else:
+            result = meaning.answer(asked, view)
         if (request.again or request.alike) and requested is None and route.opens:
             if request.again:
                 progress.repeat = Repeat.of(slug, request, progress, meters, tenants, world, result)
@@ -262,13 +280,6 @@ class Service:
                 log.warning("%s: a credential that is nobody's counts as the admin's", self.provider.slug)
             return next(iter(self.fixture.callers.values()))
         return None
-
-    def check_suffixes(self, keys: list[str]) -> None:
-        """Say what is misspelt where something stands behind a known credential that asks the fake for nothing."""
-        for key in keys:
-            known, plus, suffix = key.partition("+")
-            if plus and known in self.fixture.callers:
-                raise unknown_preference(suffix.partition("=")[0])
 
     def effect_for(
         self, request: Request, requested: RequestedFault | None, keys: list[str], progress: Progress, world: World

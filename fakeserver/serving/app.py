@@ -325,7 +325,7 @@ class App:
         prefix, scheme = scope["path"].removesuffix(path), scope.get("scheme", "http")
         query, address = scope["query_string"], address_of(scope)
         request = Request(scope["method"], path, query, headers, address, body, prefix, scheme)
-        request.again, request.alike = scope.get(AGAIN, False), scope.get(ALIKE, False)
+        request.again, request.alike, request.patient = scope.get(AGAIN, False), scope.get(ALIKE, False), True
         return service.answer(request, world)
 
     def answer_at_host(self, service: Service, way: Way, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:

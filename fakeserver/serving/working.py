@@ -87,9 +87,14 @@ async def work(answer: Answer, leaves: Leaves | None = None) -> Answer:
             await pass_time(waits.seconds, gone)
     # Whatever it is, it is raised below.
     done.exception()
-    if answer.turn is not None:
-        return await answer.turn(lambda: answer.conclude(future.result))
-    return answer.conclude(future.result)
+    turn = answer.turn
+    if turn is None:
+        concluded = answer.conclude(future.result)
+    else:
+        concluded = await turn(lambda: answer.conclude(future.result))
+    # What comes of it may have to wait in its turn.
+    concluded.turn = turn
+    return await work(concluded, leaves)
 
 
 def concluding(answer: Answer) -> Callable[[Callable[[], Any]], Any]:

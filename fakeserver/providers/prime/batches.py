@@ -205,6 +205,6 @@ def find_scoped(body: Document, view: View, tenant: str, user: str | None) -> It
     for label in body.get("labels") or ():
         found &= collection.filed("labels", elements, label)
     for rank in found[:MOST_DELETED]:
-        record = find_record(view, tenant, collection.document(rank)["id"])
+        record = find_record(view, tenant, collection.order(rank)[1])
         assert record is not None, "it was there just now"
         yield record
