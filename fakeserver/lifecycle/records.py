@@ -6,9 +6,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from fakeserver.documents.changes import Put, Remove
+from fakeserver.documents.draws import VARIANTS
 from fakeserver.documents.states import OUTCOME, SINCE, Fields, Life, Machine
 from fakeserver.documents.tags import letters_of
 from fakeserver.listing.meaning import View, Write
@@ -117,7 +117,9 @@ class Mint:
         return hmac.digest(self._seed, field.encode(), hashlib.sha256)[:size]
 
     def uuid(self, field: str) -> str:
-        return str(UUID(bytes=self._bytes(field, 16), version=4))
+        # The standard library's type would do the same at three times the price.
+        text = self._bytes(field, 16).hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits."""

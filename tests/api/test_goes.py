@@ -25,7 +25,7 @@ RUNNING = f"{PATH}?team_id=research&status=RUNNING&per_page=1"
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many documents were drawn between two turns of the loop; the last is still being counted."""
     counted = [0]
-    spend = seeded.spend
+    spend = allowance.spend
 
     def counting() -> None:
         spend()

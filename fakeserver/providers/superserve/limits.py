@@ -54,16 +54,16 @@ def mistakes_in_metadata(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str
         yield "", "too_many_keys", f"metadata has {len(pairs)} keys, max is {MAX_PAIRS}"
     total = 0
     for name, text in pairs:
-        key, key_bytes, value_bytes = quote(name), size_of(name), size_of(text)
+        key_bytes, value_bytes = size_of(name), size_of(text)
         total += key_bytes + value_bytes
         if key_bytes > MAX_KEY_BYTES:
-            yield name, "key_too_long", f"metadata key {key} is {key_bytes} bytes, max is {MAX_KEY_BYTES}"
+            yield name, "key_too_long", f"metadata key {quote(name)} is {key_bytes} bytes, max is {MAX_KEY_BYTES}"
         if value_bytes > MAX_VALUE_BYTES:
-            told = f"metadata value for key {key} is {value_bytes} bytes, max is {MAX_VALUE_BYTES}"
+            told = f"metadata value for key {quote(name)} is {value_bytes} bytes, max is {MAX_VALUE_BYTES}"
             yield name, "value_too_long", told
         for prefix in RESERVED:
             if name.lower().startswith(prefix):
-                yield name, "reserved_key", f"metadata key {key} uses reserved prefix {quote(prefix)}"
+                yield name, "reserved_key", f"metadata key {quote(name)} uses reserved prefix {quote(prefix)}"
     if total > MAX_METADATA_BYTES:
         yield "", "too_long", f"metadata exceeds {MAX_METADATA_BYTES} bytes total"
 
@@ -108,16 +108,16 @@ def issues_in_environment(variables: Document) -> Iterator[Issue]:
         yield said("env_vars", f"env_vars has {len(variables)} keys, max is {MAX_PAIRS}")
     total = 0
     for name, text in variables.items():
-        key, key_bytes, value_bytes = quote(name), size_of(name), size_of(text)
+        key_bytes, value_bytes = size_of(name), size_of(text)
         total += key_bytes + value_bytes
         if not name:
             yield said("env_vars", "env_vars keys cannot be empty")
         if "=" in name:
-            yield said("env_vars", f"env_vars key {key} contains invalid character")
+            yield said("env_vars", f"env_vars key {quote(name)} contains invalid character")
         if key_bytes > MAX_KEY_BYTES:
-            yield said("env_vars", f"env_vars key {key} is {key_bytes} bytes, max is {MAX_KEY_BYTES}")
+            yield said("env_vars", f"env_vars key {quote(name)} is {key_bytes} bytes, max is {MAX_KEY_BYTES}")
         if value_bytes > MAX_ENV_VALUE_BYTES:
-            told = f"env_vars value for key {key} is {value_bytes} bytes, max is {MAX_ENV_VALUE_BYTES}"
+            told = f"env_vars value for key {quote(name)} is {value_bytes} bytes, max is {MAX_ENV_VALUE_BYTES}"
             yield said("env_vars", told)
     if total > MAX_ENV_BYTES:
         yield said("env_vars", f"env_vars exceeds {MAX_ENV_BYTES} bytes total")
