@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fakeserver.commands import workers
-from fakeserver.spec import reader
+from fakeserver.spec import yaml_text
 from tests.support.asgi import app_of
 from tests.support.postgresql import PostgreSQL, running
 from tests.support.server import Live, serving
@@ -34,7 +34,7 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-reader._read = TEXTS.read  # Of every start of a server in this process.
+yaml_text.read_yaml = TEXTS.read  # Of every start of a server in this process.
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,7 +32,7 @@ from contract_tests.promises.statements import Statement
 from contract_tests.sending.ask import Ask, Reply
 from contract_tests.sending.security import Security
 from contract_tests.sending.transport import BudgetExhausted, NotRecorded, SendingStopped, Transport, Unreachable
-from fakeserver.spec.reader import load_yaml
+from fakeserver.spec.yaml_text import load_yaml
 
 LAYER = "conformance"
 TOKEN = "$TOKEN"

@@ -15,8 +15,9 @@ from fakeserver.problems import FakeProblem, Issue, Json, Problem
 from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import read_parameter
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
-from fakeserver.spec.reader import METHODS, load_yaml
+from fakeserver.spec.reader import METHODS
 from fakeserver.spec.wording import alternatives
+from fakeserver.spec.yaml_text import load_yaml
 
 PATH = Path(__file__).parent / "openapi.yaml"
 

@@ -26,6 +26,7 @@ from fakeserver.recipes.trial import Part, check
 from fakeserver.resources import resource
 from fakeserver.spec import reader
 from fakeserver.spec.credentials import Caller
+from fakeserver.spec.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -157,7 +158,7 @@ def load_credential(provider: Provider, path: Path | None = None) -> str:
 
 def _read(path: Traversable) -> Json:
     try:
-        return reader.load_yaml(path)
+        return load_yaml(path)
     except SpecError as error:
         raise FixtureError(str(error)) from error
 

@@ -14,7 +14,7 @@ import yaml
 
 from fakeserver.problems import Document, Json
 from fakeserver.scaffold.version30 import to_31
-from fakeserver.spec.reader import UNREADABLE, Loader, say_unreadable
+from fakeserver.spec.yaml_text import UNREADABLE, Loader, say_unreadable
 
 MAX_BYTES = 32 * 2**20
 """The largest descriptions that vendors publish have a third of it."""

@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
-
-import yaml
+from typing import TYPE_CHECKING, Protocol, cast
 
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
+from fakeserver.spec import yaml_text
 from fakeserver.spec.bodies import RawBody, RequestBody, read_request_body
 from fakeserver.spec.declared import Parameter, read_parameter
 from fakeserver.spec.keywords import check_json, keywords, mapping, read_names, sequence, show, text
 from fakeserver.spec.parameters import input_of
 from fakeserver.spec.references import dereference
 from fakeserver.spec.schemas import SchemaChecker
-
-try:
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:  # PyYAML was built without libyaml
-    from yaml import SafeLoader  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -162,53 +155,6 @@ class Spec:
 # The file
 
 
-def load_yaml(path: Traversable) -> Json:
-    """A YAML file as plain values; a `SpecError` names the file and the line where it cannot be read."""
-    return _read(path)[1]
-
-
-class Loader(SafeLoader):
-    """YAML without repeated keys, of which YAML keeps the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, Json]:
-        known: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in known:
-                    raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is given twice")
-                known.add(key.value)
-        return super().construct_mapping(node, deep)
-
-    # A spec says the same words over and over, and a server keeps all of it.
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
-        value = super().construct_scalar(node)
-        return sys.intern(value) if type(value) is str else value
-
-
-UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, AttributeError)
-"""What YAML's reader raises; the last three for a text that is not of the type that its tag names."""
-
-
-def say_unreadable(error: Exception) -> str:
-    """What YAML's reader has against a text, with the line where that shows."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    if problem is None or mark is None:
-        return " ".join(str(error).split())
-    context, start = getattr(error, "context", None), getattr(error, "context_mark", None)
-    within = f" {context} that begins in line {start.line + 1}" if context and start is not None else ""
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}{within}"
-
-
-def _read(path: Traversable) -> tuple[str, Json]:
-    try:
-        content = path.read_text(encoding="utf-8")
-        return content, yaml.load(content, Loader=Loader)
-    except OSError as error:
-        raise SpecError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except UNREADABLE as error:
-        raise SpecError(f"{path}: cannot be read as YAML: {say_unreadable(error)}") from error
-
-
 class Served(Protocol):
     """What the reader has to know of the meaning that a provider gives to an operation."""
 
@@ -226,7 +172,7 @@ class Served(Protocol):
 def load(path: Traversable, served: Collection[str] | Mapping[str, Served]) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served. `served` are the ids of the operations
     that a provider gives a meaning to, with the meanings, if some of them need no credential in a header."""
-    content, document = _read(path)
+    content, document = yaml_text.read_yaml(path)
     try:
         meanings = served if isinstance(served, Mapping) else {}
         public = [name for name, meaning in meanings.items() if meaning.public or meaning.credential]

@@ -11,7 +11,7 @@ from fakeserver.pipeline.hosts import Hosts, Territory
 from fakeserver.problems import Document
 from fakeserver.providers import PROVIDERS
 from fakeserver.serving.app import App
-from fakeserver.spec.reader import load_yaml
+from fakeserver.spec.yaml_text import load_yaml
 from tests.support.admin import admin, done, small_app
 from tests.support.asgi import call
 

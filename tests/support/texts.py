@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 from yaml import CSafeDumper
 
-from fakeserver.spec import reader
+from fakeserver.spec import yaml_text
 
 MOST_KNOWN = 64
 """Of the texts that are kept: ours, and a few that tests write."""
-READ = reader._read
+READ = yaml_text.read_yaml
 
 
 class Texts:
