@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from fakeserver.arguments import near
@@ -135,6 +136,7 @@ def unserved(source: str, *names: str, status: int = UNSERVED_STATUS) -> tuple[E
     return tuple(found)
 
 
+@cache
 def _pattern(path: str, place: str) -> re.Pattern[str]:
     parts = TEMPLATE.split(path)
     return re.compile("".join(place.format(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)))
@@ -161,12 +163,10 @@ class Served(Protocol):
     @property
     def public(self) -> bool:
         """Whether it asks for no credential."""
-        ...
 
     @property
     def credential(self) -> str:
         """The member of its body that may hold the credential."""
-        ...
 
 
 def load(path: Traversable, served: Collection[str] | Mapping[str, Served]) -> Spec:
