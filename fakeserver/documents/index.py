@@ -86,12 +86,18 @@ class Filing:
         for key in {**gone, **come}:
             bitmap = self._own.get(key)
             if bitmap is None or key in self._lent:
-                bitmap = (self._below(key) if bitmap is None else bitmap) - BitMap(gone.get(key, ()))
-                self._own[key] = bitmap
+                bitmap = self._own[key] = (self._below(key) if bitmap is None else bitmap).copy()
                 self._lent.discard(key)
-            else:
-                bitmap.difference_update(BitMap(gone.get(key, ())))
-            bitmap.update(come.get(key, ()))
+            # Most writes change a single document.
+            left, entered = gone.get(key, ()), come.get(key, ())
+            if len(left) > 1:
+                bitmap.difference_update(BitMap(left))
+            elif left:
+                bitmap.discard(left[0])
+            if len(entered) > 1:
+                bitmap.update(entered)
+            elif entered:
+                bitmap.add(entered[0])
 
     def _below(self, key: Key) -> BitMap:
         bitmap = self._seeded.get(key, EMPTY)

@@ -167,9 +167,14 @@ class Machine:
         """A document that came into its state `then` by a time of its own, as it lives by the running clock from now
         on, which is ahead of that time by `behind`."""
         kept = {SINCE: then, **life.kept}
-        for name in (SINCE, *(name for name, kind in self.facts.items() if kind is Instant and name in kept)):
-            kept[name] += behind
-        return Life(life.document, {**kept, BEHIND: behind})
+        kept[SINCE] += behind
+        if life.kept:
+            # Of most that were seeded nothing is.
+            for name, kind in self.facts.items():
+                if kind is Instant and name in kept:
+                    kept[name] += behind
+        kept[BEHIND] = behind
+        return Life(life.document, kept)
 
     def adopt(self, kept: Document, before: Document, after: Document, now: int) -> Document:
         """What is kept of a document when another one is put in its place: in another state it begins anew."""

@@ -57,11 +57,11 @@ def test_many_are_deleted_in_several_goes_and_as_one(drawn: list[int]) -> None:
     """Nobody waits for more than so many documents, or sees some of them deleted; and the request counts once."""
     app = app_of(size=20_000)
     answer, totals = asyncio.run(delete_all(app, drawn))
-    assert len(answer.json()["succeeded"]) > 4 * DRAWN_AT_ONCE
+    assert len(answer.json()["succeeded"]) > 2 * DRAWN_AT_ONCE
     assert answer.json()["failed"] == []
     assert max(drawn) <= DRAWN_AT_ONCE + 2
     assert {*totals} == {totals[0], totals[-1]}
-    assert totals.count(totals[0]) > 4
+    assert totals.count(totals[0]) > 2
     assert (totals[-1] < totals[0], app.world.writes) == (True, 1)
     entries = app.world.journal.rows()
     assert [each["status"] for each in entries if each["method"] == "DELETE"] == [200]
