@@ -43,7 +43,6 @@ BODILESS = frozenset({"GET", "HEAD"})
 """Methods whose requests have bodies that nobody looks at."""
 PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
-
 MAX_LENGTH_DIGITS = 9
 """Of a length that is worth reading; no body of a longer one is."""
 Hold = Callable[[bytes, Callable[[Exception | None], None]], bool]
