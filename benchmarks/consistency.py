@@ -145,12 +145,14 @@ def run(
                 began = time.monotonic()
                 shared = live(found, ns, size, clients, slugs, seed + worlds, events)
                 told = [*look_at_everything(found.port, shared)]
+                told += count_journal(found.ports, shared)
                 told += compare_snapshots(found.ports, shared)
-                told += count_journal(found.port, shared)
                 between = time.monotonic()
                 told += wrongs_of(shared)
                 ended = time.monotonic()
-                wrong += [f"{ns}: " + "\n".join(told)[:MOST_TOLD]] if told else []
+                if told:
+                    wrong.append(f"{ns}: " + "\n".join(told)[:MOST_TOLD])
+                    tell(wrong[-1])
                 asked, judged = asked + between - began, judged + ended - between
                 done, worlds = done + size, worlds + 1
                 lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown

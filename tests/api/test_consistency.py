@@ -235,7 +235,7 @@ def test_servers_of_one_store_are_like_one(tmp_path: Path) -> None:
         found = stack.enter_context(in_front_of(urls))
         shared = consistency.live(found, "w", OPERATIONS, CLIENTS, tuple(PROVIDERS), 0, {})
         assert [*look_at_everything(found.port, shared)] == []
-        assert [*count_journal(found.port, shared)] == []
+        assert [*count_journal(found.ports, shared)] == []
         assert [*compare_snapshots(found.ports, shared)] == []
     assert [*consistency.wrongs_of(shared)] == []
     history: History = shared.history
