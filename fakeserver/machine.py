@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from types import ModuleType
+from typing import cast
 
 TIME_MACHINE = "time_machine"
 
@@ -29,29 +31,28 @@ class RealTime:
     """What this package takes from the module `time`."""
 
     def __init__(self) -> None:
-        self._copy = copy_of_time()
-        self.monotonic_ns: Callable[[], int] = self._copy.perf_counter_ns
+        copy = copy_of_time()
+        self.monotonic_ns: Callable[[], int] = copy.perf_counter_ns
         """Nanoseconds from any point on, never backwards. Every request asks, so nothing stands in between."""
+        clock = getattr(copy, "CLOCK_BOOTTIME", None)
+        self.elapsed: Callable[[], float] = copy.perf_counter if clock is None else partial(copy.clock_gettime, clock)
+        """Seconds from any point on, never backwards, while the machine sleeps too, where it has such a clock."""
 
-    def time_ns(self) -> int:
-        """Nanoseconds since 1970."""
-        library = sys.modules.get(TIME_MACHINE)
-        now: int
-        if library is not None:
+        modules, real = sys.modules, copy.time_ns
+
+        def time_ns() -> int:
+            # Requests ask this.
+            library = modules.get(TIME_MACHINE)
+            if library is None:
+                return cast(int, real())
             try:
-                now = library.escape_hatch.time.time_ns()
+                return cast(int, library.escape_hatch.time.time_ns())
             except ValueError:
-                pass  # Nobody moves time at the moment.
-            else:
-                return now
-        now = self._copy.time_ns()
-        return now
+                # Nobody moves time at the moment.
+                return cast(int, real())
 
-    def elapsed_ns(self) -> int:
-        """The same, while the machine sleeps too, where it has such a clock."""
-        clock = getattr(self._copy, "CLOCK_BOOTTIME", None)
-        now: int = self._copy.perf_counter_ns() if clock is None else self._copy.clock_gettime_ns(clock)
-        return now
+        self.time_ns: Callable[[], int] = time_ns
+        """Nanoseconds since 1970."""
 
 
 time = RealTime()
@@ -62,7 +63,6 @@ def monotonic() -> float:
     return time.monotonic_ns() / 10**9
 
 
-def elapsed() -> float:
-    """Seconds on a clock that goes on while the machine sleeps, where there is one: what is agreed on with other
-    machines for so long ends by it."""
-    return time.elapsed_ns() / 10**9
+elapsed = time.elapsed
+"""What is agreed on with other machines for so long ends by this clock, without a function in between: a read under a
+lease asks it."""

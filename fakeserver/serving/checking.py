@@ -1,8 +1,9 @@
 """Following what other processes do to a store that takes a while to look at.
 
-Who reads waits for a look that began after they came; those who come together share one. A world that is read a lot and
-has not changed lately is shown under a lease, without asking: the store is told of it, and whoever changes that world
-is believed only once the lease was given up, or has run out.
+Who reads waits for a look that began after they came; those who come together share one. Most looks are no more than a
+glance, which finds that nobody has committed anything. A world that is read a lot and has not changed lately is shown
+under a lease, without asking: the store is told of it, and whoever changes that world is believed only once the lease
+was given up, or has run out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,8 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 from fakeserver.machine import elapsed
-from fakeserver.serving.stored_worlds import StoredWorlds
+from fakeserver.serving.glancing import Glancing
+from fakeserver.serving.stored_worlds import StoredWorlds, shared_of
 from fakeserver.stores.store import Change, Lease, Look, RemoteChange, RemoteStore, Unavailable
 from fakeserver.worlds.ledger import OutOfTurn
 
@@ -30,11 +33,13 @@ QUIET_SECONDS = 1.0
 MANY_READS = 4
 """Of a world between two looks, so that a lease is worth it."""
 RENEW_SECONDS = 5.0
-"""Until a lease is given up that nobody may need any longer; a world that is still read gets another."""
+"""Until a lease is given up, unless its world was asked for again and again in the meantime."""
 MANY_WAITING, GATHER_SECONDS = 4, 0.0005
 """Of a look that so many shared, how long the next one waits for more."""
 SETTLE_SECONDS = 0.01
 """Between two looks whether others have given up their leases."""
+
+OVER, NEVER = -math.inf, math.inf
 
 log = logging.getLogger("fakeserver")
 Found = TypeVar("Found")
@@ -45,6 +50,8 @@ GoOn = Callable[[Unavailable | None], None]
 
 class Checking:
     """See `following.Shared`."""
+
+    looks_find_trouble = True
 
     def __init__(self, store: RemoteStore, failed: Callable[[Unavailable | None], None]) -> None:
         """`failed` is told what came of each look."""
@@ -59,17 +66,25 @@ class Checking:
         self._covered: list[GoOn] = []
         """Those that the change which goes on will have looked for."""
         self._ready: list[GoOn] = []
-        self._deferred: list[tuple[Look, float]] = []
+        self._deferred: list[tuple[Look, float, int]] = []
         """Looks during a change, which has to be over before they can be followed."""
         self._crowd = 0
         """How many shared the last look."""
         self._looking: asyncio.Task[None] | None = None
+        self._glancing = Glancing(store.glances())
+        self._session = 0
+        """That of the glances since which there was a look."""
         self._is_granting = False
         self._reads: Counter[str] = Counter()
         self._changed: dict[str, float] = {}
         """By world, since when it is as it is, as far as this process knows."""
-        self._leases: dict[str, float] = {}
+        self._leases: set[str] = set()
+        """Worlds that may be shown without asking until `_until`, all of which the last look has found."""
+        self._until = 0.0
         self._leased_at: dict[str, float] = {}
+        """By world that the store was told of, since when it knows, or since the world was found in use."""
+        self._noted: dict[str, int] = {}
+        """How many requests of it this process had noted by then."""
         self._stale: dict[Lease, float] = {}
         """Leases of others that do not hold any longer, and until when somebody may go by them."""
 
@@ -87,11 +102,13 @@ class Checking:
         if self._is_granting:
             self._reads[name] += 1
             return not (self._stale and self._is_held({name}))
-        return self.has_lease(name)
+        return name in self._leases and self._until > elapsed()
+
+    shows_at_once = shows
 
     def has_lease(self, name: str) -> bool:
         """Whether a world may be shown without asking."""
-        return self._leases.get(name, 0.0) > elapsed()
+        return name in self._leases and self._until > elapsed()
 
     def wait(self, go_on: GoOn) -> None:
         """Call this when all that somebody was told of by now has been followed."""
@@ -155,15 +172,20 @@ class Checking:
     async def look(self) -> None:
         began = elapsed()
         try:
+            if await self._is_as_known():
+                self._until = max(self._until, began + HELD_SECONDS)
+                return self._failed(None)
+            session = self._glancing.session
             look = await self.ask(self._look)
         except Unavailable as error:
             self._failed(error)
             raise
         self._failed(None)
+        self._glancing.open()
         if self.worlds.is_turn:
-            self._deferred.append((look, began))
+            self._deferred.append((look, began, session))
         else:
-            self._apply(look, began)
+            self._apply(look, began, session)
 
     def _look(self) -> Look:
         look = self._store.look(self._mark)
@@ -180,8 +202,17 @@ class Checking:
                 raise
         return change
 
-    def _apply(self, look: Look, began: float) -> None:
-        """Follow what a look has found."""
+    async def _is_as_known(self) -> bool:
+        """Whether a glance tells that nobody has committed anything since the last look: then no lease is lost, of this
+        process or of others. Leases that are new, or are to end, need a look; and so does a new session, which may be
+        one with another database."""
+        looked = self._session == self._glancing.session > 0
+        if not looked or self._stale or not self._leased_at.keys() <= self._leases:
+            return False
+        return await self._glancing.newest() == self._mark
+
+    def _apply(self, look: Look, began: float, session: int = 0) -> None:
+        """Follow what a look has found; it began when there were glances in a session."""
         if look.mark.number > self._mark.number or not look.follows:
             self.news += 1
         elif look.mark.number < self._mark.number:
@@ -198,22 +229,23 @@ class Checking:
                 self._touch(row.world, began)
         self._mark = look.mark
         self.worlds.asking.forget_left()
+        self._session = session or self._session
         self._follow_leases(look, began)
 
     def _touch(self, name: str, now: float) -> None:
         self._changed[name] = now
-        self._leases.pop(name, None)
+        self._leases.discard(name)
 
     def _follow_leases(self, look: Look, began: float) -> None:
         now = elapsed()
         self._stale = {each: self._stale.get(each, now + LEASE_SECONDS) for each in look.stale}
         # Nobody shows a world without asking while somebody else may show how it was before.
         held = {each.world for each, until in self._stale.items() if until > now}
-        for name in look.lost | held:
-            self._leases.pop(name, None)
-        for name in look.own - held:
-            if name in self._leased_at:
-                self._leases[name] = began + HELD_SECONDS
+        self._leases = {name for name in look.own - held if self._leased_at.get(name, NEVER) <= began}
+        self._until = max(self._until, began + HELD_SECONDS)
+        for name, since in [*self._leased_at.items()]:
+            if since <= began and name not in look.own:
+                self._leased_at[name] = OVER
 
     async def ask(self, question: Callable[Asked, Found], *values: Asked.args, **named: Asked.kwargs) -> Found:
         loop = asyncio.get_running_loop()
@@ -225,10 +257,11 @@ class Checking:
         """Have the leases that are worth it, and no others; void those of others that have run out."""
         now = elapsed()
         reads, self._reads = self._reads, Counter()
-        ended = [name for name, since in self._leased_at.items() if self._is_over(name, since, now)]
+        ended = [name for name, since in [*self._leased_at.items()] if self._is_over(name, since, now)]
         for name in ended:
-            self._leases.pop(name, None)
+            self._leases.discard(name)
             del self._leased_at[name]
+            self._noted.pop(name, None)
         if ended:
             await self.ask(self._store.give_up, ended)
         void = [each for each, until in self._stale.items() if until <= now]
@@ -238,10 +271,24 @@ class Checking:
         if wanted:
             position = self.position
             await self.ask(self._store.lease, wanted, position)
-            self._leased_at |= dict.fromkeys(wanted, now)
+            self._leased_at |= dict.fromkeys(wanted, elapsed())
+            self._noted |= {name: self._count(name) for name in wanted}
+            await self.look()
 
     def _is_over(self, name: str, since: float, now: float) -> bool:
-        return now > since + RENEW_SECONDS or self._changed.get(name, 0.0) >= since
+        """Whether a lease is of no more use; one that is stays for a while."""
+        if self._changed.get(name, 0.0) >= since or since == OVER:
+            return True
+        if now <= since + RENEW_SECONDS:
+            return False
+        before, noted = self._noted.get(name, 0), self._count(name)
+        self._leased_at[name], self._noted[name] = now, noted
+        return noted < before + MANY_READS
+
+    def _count(self, name: str) -> int:
+        """Requests of a world that this process has noted."""
+        world = self.worlds.at_hand(name)
+        return 0 if world is None else shared_of(world)[0].noted
 
     def _is_quiet(self, name: str, now: float) -> bool:
         since = self._changed.setdefault(name, now)
@@ -313,8 +360,8 @@ class Checking:
 
     def rest(self, kept: bool) -> None:
         deferred, self._deferred = self._deferred, []
-        for look, began in deferred:
-            self._apply(look, began)
+        for look, began, session in deferred:
+            self._apply(look, began, session)
         if kept:
             covered, self._covered = self._covered, []
             self._ready += covered
@@ -326,5 +373,6 @@ class Checking:
         if self._leased_at:
             with contextlib.suppress(Unavailable):
                 self._store.give_up([*self._leased_at])
+        self._glancing.end()
         for thread in (self._reading, self._changing):
             thread.shutdown()

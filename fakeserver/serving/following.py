@@ -21,6 +21,8 @@ class Shared(Protocol):
     worlds: StoredWorlds
     news: int
     """How often others may have committed something."""
+    looks_find_trouble: bool
+    """Whether a look raises all that makes the store unreadable."""
 
     @property
     def position(self) -> int:
@@ -33,6 +35,10 @@ class Shared(Protocol):
 
     def shows(self, name: str) -> bool:
         """Whether a world is seen by somebody who only reads."""
+        ...
+
+    def shows_at_once(self, name: str) -> bool:
+        """Whether both is so, where no world is in doubt."""
         ...
 
     async def read(self, work: Callable[[], Found], is_current: Callable[[], bool]) -> Found:
@@ -84,6 +90,8 @@ class Shared(Protocol):
 class Following:
     """See `Shared`."""
 
+    looks_find_trouble = False
+
     def __init__(self, store: LocalStore) -> None:
         self.worlds: StoredWorlds
         self.position = store.position()
@@ -107,6 +115,9 @@ class Following:
 
     def shows(self, name: str) -> bool:
         return True
+
+    def shows_at_once(self, name: str) -> bool:
+        return self.is_current()
 
     async def read(self, work: Callable[[], Found], is_current: Callable[[], bool]) -> Found:
         if not is_current():

@@ -139,6 +139,17 @@ class Keeper:
             self._note(error)
             return False
 
+    def shows(self, name: str) -> bool:
+        """Whether whoever only reads is shown a world at once."""
+        # Every such request asks this.
+        if self.worlds.is_turn or self.worlds.stale or self.unreadable is not None:
+            return False
+        try:
+            return self.shared.shows_at_once(name)
+        except Unavailable as error:
+            self._note(error)
+            return False
+
     async def read(self, work: Callable[[], Found]) -> Found:
         """What somebody comes to who only reads. OutOfTurn: it takes a turn."""
         if self.unreadable is not None:
@@ -153,7 +164,7 @@ class Keeper:
 
     def now(self) -> int:
         """By the clock of the worlds."""
-        return self._wall()
+        return self._wall.now()
 
     # Changing
 
@@ -282,7 +293,7 @@ class Keeper:
 
     def _collect(self, touched: set[World]) -> set[str]:
         """Note what has happened to the worlds that were used, whose names these are."""
-        worlds, at = self.worlds, self._wall()
+        worlds, at = self.worlds, self._wall.now()
         dropped = {*worlds.to_drop}
         for name in dropped:
             self.act(partial(drop, name, at))

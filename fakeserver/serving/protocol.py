@@ -92,17 +92,12 @@ class Protocol(HttpToolsProtocol):
         self.head: bytes | None = None
         self.held: bytearray | None = None
 
-    # An application may want to know more before it reads. Who waits for that together is answered together, each for
-    # the price of an answer that is there at once.
     def data_received(self, packet: bytes) -> None:
         if self.late is not None:
             # What came first is read first.
             self.late.append(packet)
-        elif self.hold is not None and self.rested and self.hold(packet, self.go_on):
-            self.used, self.late = self.loop.time(), [packet]
-            self._unset_keepalive_if_required()
         else:
-            self.read_packet(packet)
+            self.read_packet(packet, self.hold if self.rested else None)
 
     def go_on(self, error: Exception | None) -> None:
         """Read what was held; where something went wrong, the application will say so."""
@@ -114,10 +109,13 @@ class Protocol(HttpToolsProtocol):
             self.shutdown()
 
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
-    def read_packet(self, packet: bytes) -> None:
+    def read_packet(self, packet: bytes, hold: Hold | None = None) -> None:
         self.used, begins = self.loop.time(), self.rested
         self.forget_packet()
-        if self.again is not None and begins and len(packet) <= MAX_PACKET and self.answer_known(self.again, packet):
+        if self.again is not None and begins and len(packet) <= MAX_PACKET:  # noqa: SIM102
+            if self.answer_known(self.again, packet, hold):
+                return
+        if self.key is None and hold is not None and self.keep_back(packet, hold):
             return
         self.first = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
@@ -137,17 +135,27 @@ class Protocol(HttpToolsProtocol):
         self.repeat: Repeat | None = None
         self.opening: Opening | None = None
 
-    def answer_known(self, app: App, packet: bytes) -> bool:
+    # An application may want to know more before it reads. Who waits for that together is answered together, each for
+    # the price of an answer that is there at once.
+    def keep_back(self, packet: bytes, hold: Hold) -> bool:
+        """Whether a packet is held until the application wants to read it."""
+        if not hold(packet, self.go_on):
+            return False
+        self.late = [packet]
+        self._unset_keepalive_if_required()
+        return True
+
+    def answer_known(self, app: App, packet: bytes, hold: Hold | None) -> bool:
         """Whether a packet was answered without parsing it, since the same bytes came before, or all of them but the
-        query or the body. An answer that cannot be sent at once is `ready` when the packet is parsed: it may have taken
-        effect, and is not asked for again."""
+        query or the body; or is held. An answer that cannot be sent at once is `ready` when the packet is parsed: it
+        may have taken effect, and is not asked for again."""
         before = self.cycle
         idle = before is None or before.response_complete
         if not idle or self.flow.write_paused or self.transport.is_closing():
             return False
-        answer = self.ask_again(app, packet) if packet.startswith(READS) else self.ask_behind(app, packet)
+        answer = self.ask_again(app, packet, hold) if packet.startswith(READS) else self.ask_behind(app, packet)
         if answer is None:
-            return False
+            return self.late is not None
         if not self.send_now(answer, "GET", stays=True):
             self.ready = answer
             return False
@@ -156,13 +164,15 @@ class Protocol(HttpToolsProtocol):
         self.remember()
         return True
 
-    def ask_again(self, app: App, packet: bytes) -> Answer | None:
-        """The answer to a packet that came before."""
+    def ask_again(self, app: App, packet: bytes, hold: Hold | None) -> Answer | None:
+        """The answer to a packet that came before, unless it is held."""
         self.key = key = packet, self.address
         remembered = app.remembered
         kept = remembered.find(key)
         answer = None if kept is None else app.repeat(kept)
         if answer is None:
+            if hold is not None and self.keep_back(packet, hold):
+                return None
             if kept is not None:
                 remembered.drop(key)
             self.seen = remembered.was_seen(packet)

@@ -79,9 +79,9 @@ class StoredApp(App):
         return World(
             self.seeded,
             name,
-            epoch=epoch or pinned or began or self.wall(),
-            wall=self.wall if pinned is None else None,
-            machine=self.wall,
+            epoch=epoch or pinned or began or self.wall.now(),
+            wall=self.wall.now if pinned is None else None,
+            machine=self.wall.now,
             room=self.settings.room,
             live=self.settings.live,
             rate_limits=self.settings.rate_limits,
@@ -118,16 +118,16 @@ class StoredApp(App):
             return None
 
     def repeat(self, kept: Repeat) -> Answer | None:
-        if not self.keeper.is_current() or not self.stored.shows(kept.world.name):
+        if not self.keeper.shows(kept.world.name):
             return None
         try:
-            return super().repeat(kept)
+            return App.repeat(self, kept)
         except OutOfTurn:
             return None
 
     def ask(self, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
         # What has a body may change something, and takes a turn.
-        if body or not self.telling.begun or not self.keeper.is_current() or not self.stored.shows(opening.world):
+        if body or not self.telling.begun or not self.keeper.shows(opening.world):
             return None
         try:
             return super().ask(opening, query, body, again=again)

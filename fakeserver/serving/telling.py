@@ -124,9 +124,9 @@ class Telling:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, seconds: float) -> None:
-        if self._is_due(seconds, CHECK_SECONDS):
-            await self._check()
         shared = self._keeper.shared
+        if not shared.looks_find_trouble and self._is_due(seconds, CHECK_SECONDS):
+            await self._check()
         await shared.look()
         await shared.tend()
         news, self._news = shared.news != self._news, shared.news

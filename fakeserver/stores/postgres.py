@@ -12,6 +12,7 @@ from typing import Any
 
 from fakeserver.stores import tables
 from fakeserver.stores.claims import wait_for
+from fakeserver.stores.glances import PostgresGlances
 from fakeserver.stores.sessions import CALL_SECONDS, Connection, Session, Watch, place_of
 from fakeserver.stores.store import (
     Change,
@@ -30,7 +31,7 @@ from fakeserver.stores.transactions import PostgresChange
 
 
 class PostgresStore:
-    """See `store.RemoteStore`. One session reads, another changes, and a third has the claims."""
+    """See `store.RemoteStore`. One session reads, another changes, a third has the claims, and glances have one."""
 
     def __init__(self, url: str, *, there: bool = False) -> None:
         self._place = place_of(url)
@@ -72,6 +73,9 @@ class PostgresStore:
         values = tables.look_values(mark, self._holder)
         found = self._reader.again(lambda connection: tables.every(connection, tables.LOOK, values))
         return tables.look_of(found, self.name)
+
+    def glances(self) -> PostgresGlances:
+        return PostgresGlances(self._place, self._watch)
 
     def has(self, world: str) -> bool:
         return bool(self._read("SELECT 1 FROM worlds WHERE name = %s", (world,)))

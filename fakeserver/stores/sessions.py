@@ -23,7 +23,8 @@ from fakeserver.stores.urls import masked
 
 CALL_SECONDS = 3.0
 """That PostgreSQL may take for one call, beside waiting for a lock."""
-WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.5
+"""Between two looks whether it has taken longer: a thread that wakes up under load holds the loop up."""
 IDLE_SECONDS = 30
 """Within a transaction: a server that stands still keeps the others out no longer."""
 OLDEST = 15_00_00

@@ -259,6 +259,33 @@ class LocalStore(Store, Protocol):
         ...
 
 
+class Glances(Protocol):
+    """Asks for the newest commit, on a session of its own: whoever asks goes on when its socket can be read. One at a
+    time. All but `close` may raise `Unavailable`, which says nothing of the store: the session is to be closed, and may
+    be opened again."""
+
+    @property
+    def seconds(self) -> float:
+        """How long an answer may take."""
+        ...
+
+    def open(self) -> int:
+        """Begin the session, in a thread; its socket."""
+        ...
+
+    def ask(self) -> None: ...
+
+    def answer(self) -> Mark | None:
+        """What has come since; None as long as that is not all."""
+        ...
+
+    def slow(self) -> Unavailable:
+        """What to say of a store whose answer has not come."""
+        ...
+
+    def close(self) -> None: ...
+
+
 @runtime_checkable
 class RemoteStore(Store, Protocol):
     """One that is asked over a network, so by threads."""
@@ -269,6 +296,10 @@ class RemoteStore(Store, Protocol):
 
     def look(self, mark: Mark) -> Look:
         """What has happened since."""
+        ...
+
+    def glances(self) -> Glances:
+        """What tells without a thread whether anything has."""
         ...
 
     def begin(self, seconds: float, mark: Mark) -> RemoteChange | None:

@@ -88,8 +88,7 @@ class Entry:
 
     def row(self) -> Document:
         return {
-            "id": self.number,
-            "time": at(self.instant),
+            **place_of(self.number, self.instant),
             "method": self.method,
             "path": self.path,
             "query": self.query,
@@ -105,7 +104,7 @@ class Entry:
         }
 
     def dump(self) -> Document:
-        return {**self.row(), "instant": self.instant}
+        return {**self.row(), **moment_of(self.number, self.instant)}
 
     @classmethod
     def load(cls, part: Part, after: int) -> Entry:
@@ -145,6 +144,16 @@ class Encoded:
 
     def read(self) -> Entry:
         return Entry.load(self.part(orjson.loads(self.text)), after=self.number - 1)
+
+
+def place_of(number: int, instant: int) -> Document:
+    """What an entry has of its own, however alike others are, in front of people."""
+    return {"id": number, "time": at(instant)}
+
+
+def moment_of(number: int, instant: int) -> Document:
+    """The same as it is kept."""
+    return {**place_of(number, instant), "instant": instant}
 
 
 def describe(exchange: Exchange, number: int) -> Entry:

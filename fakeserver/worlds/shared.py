@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from itertools import islice
+from operator import attrgetter
 
 import orjson
 
@@ -15,12 +17,14 @@ from fakeserver.listing.limit import Limit
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.worlds.counts import Counts
-from fakeserver.worlds.entries import Encoded, Exchange, describe
+from fakeserver.worlds.entries import Encoded, Exchange, describe, moment_of
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 
 MAX_SHARED_ENTRIES = 10_000
 """Of a journal that several processes write, unless a server is told otherwise."""
+FACTS = attrgetter(*(each.name for each in fields(Exchange) if each.name != "instant"))
+"""Of an exchange, all but when it was."""
 Key = tuple[str, ...]
 Counter = tuple[float, int]
 
@@ -36,7 +40,9 @@ class SharedJournal(Journal):
     def _begin(self) -> None:
         self.batch: list[Exchange] | None = None
         """What was noted since something began that may come to nothing; None where nothing has."""
-        self._fresh: deque[Exchange] = deque()
+        self._fresh: deque[Exchange] = deque(maxlen=self.most)
+        self.noted = self._counted = 0
+        """How many requests this process has noted, and the last of them that is counted."""
         self._era = object()
 
     @property
@@ -48,12 +54,10 @@ class SharedJournal(Journal):
         self._begin()
 
     def _append(self, exchange: Exchange) -> None:
-        if len(self._fresh) >= self.most:
-            if not self._counted:
-                # To find those that are not counted yet takes as long as there are others before them.
-                self.count()
-            self._fresh.popleft()
-            self._counted -= 1
+        if self.noted - self._counted >= self.most:
+            # To find those that are not counted yet takes as long as there are others before them.
+            self.count()
+        self.noted += 1
         self._fresh.append(exchange)
         if self.batch is not None:
             self.batch.append(exchange)
@@ -62,8 +66,8 @@ class SharedJournal(Journal):
         """It came to nothing, and whoever asked was answered otherwise."""
         gone, self.batch = {*map(id, self.batch or ())}, None
         stays = [id(each) not in gone for each in self._fresh]
-        self._counted = sum(stays[: self._counted])
-        self._fresh = deque(each for each, does in zip(self._fresh, stays, strict=True) if does)
+        self._counted = self.noted - sum(stays[len(stays) - (self.noted - self._counted) :])
+        self._fresh = deque((each for each, does in zip(self._fresh, stays, strict=True) if does), maxlen=self.most)
 
     @contextmanager
     def beside_batch(self) -> Iterator[None]:
@@ -76,8 +80,9 @@ class SharedJournal(Journal):
 
     def count(self) -> Counts:
         """How often what was asked of this process, since the journal was emptied or it has the world."""
-        self._counts.add([*islice(self._fresh, self._counted, None)])
-        self._counted = len(self._fresh)
+        uncounted = self.noted - self._counted
+        self._counts.add([*islice(self._fresh, len(self._fresh) - uncounted, None)])
+        self._counted = self.noted
         return self._counts
 
     @property
@@ -88,21 +93,18 @@ class SharedJournal(Journal):
     def take(self, most: int | None = None) -> list[Exchange]:
         """What is to be told, oldest first, or so much of it."""
         self.count()
-        fresh = [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
-        self._counted = len(self._fresh)
-        return fresh
+        return [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
 
     def give_back(self, exchanges: Sequence[Exchange]) -> None:
         """They could not be told now."""
         room = self.most - len(self._fresh)
         self._fresh.extendleft(reversed(exchanges[max(0, len(exchanges) - room) :]))
-        self._counted = len(self._fresh)
 
     def inherit(self, other: SharedJournal) -> None:
         """Tell what another one was to tell, in whose place this is; nothing if it was emptied since."""
         if other.total <= self.total:
             self._counts, self._fresh = other.count(), other._fresh
-            self._counted = len(self._fresh)
+            self.noted = self._counted = other.noted
 
     def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
         """Show what all processes have told since `total` was as it is here."""
@@ -112,7 +114,7 @@ class SharedJournal(Journal):
 
     def load(self, part: Part, served: object = None) -> None:
         super().load(part, served)
-        self._counted = 0
+        self._counted = self.noted
 
     def memory(self) -> Document:
         """What client warnings need beside the entries."""
@@ -126,10 +128,19 @@ class SharedJournal(Journal):
 
 def told(exchanges: Sequence[Exchange], total: int) -> list[tuple[int, bytes]]:
     """Exchanges as entries that follow so many others."""
-    return [
-        (number, orjson.dumps(describe(exchange, number).dump()))
-        for number, exchange in enumerate(exchanges, total + 1)
-    ]
+    entries = []
+    known: dict[tuple[str, bytes], tuple[object, Document]] = {}
+    for number, exchange in enumerate(exchanges, total + 1):
+        # What is polled differs in its instant alone, and is not put into words again.
+        facts, asked = FACTS(exchange), (exchange.path, exchange.query)
+        same, row = known.get(asked, (None, {}))
+        if same == facts:
+            row = {**row, **moment_of(number, exchange.instant)}
+        else:
+            row = describe(exchange, number).dump()
+            known[asked] = facts, row
+        entries.append((number, orjson.dumps(row)))
+    return entries
 
 
 class SharedLimits(Limits):

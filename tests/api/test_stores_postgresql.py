@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from fakeserver.serving import checking, keeping, telling
 from fakeserver.serving.checking import Checking
+from fakeserver.serving.glancing import Glancing
 from fakeserver.stores import sessions, tables, transactions
 from fakeserver.stores.postgres import PostgresStore
-from fakeserver.stores.store import StoreError, Unavailable
+from fakeserver.stores.store import Look, Mark, StoreError, Unavailable
 from tests.api.test_stores import live_a_life, start, store
 from tests.support.asgi import SLUGS
 from tests.support.postgresql import PASSWORD, PostgreSQL, running
@@ -129,6 +130,50 @@ def test_a_lease_of_a_server_that_is_gone_runs_out(url: str, postgresql: Postgre
         read_until_leased(one)
         one.create("its own lease holds nobody up")
         assert {"first", "second"} <= one.names()
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_lease_stays_as_long_as_its_world_is_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with node(url) as one:
+        read_until_leased(one)
+        monkeypatch.setattr(one.app.telling, "_look", rest)
+        shared, long = shared_of(one), 2 * checking.RENEW_SECONDS
+        since = shared._leased_at[""]
+        assert one.names()
+        assert not shared._is_over("", since, since + long)
+        assert shared._leased_at[""] == since + long
+        assert shared._is_over("", since + long, since + 2 * long), "nobody has asked for it since"
+
+
+def test_whoever_waits_for_what_nobody_changed_waits_for_no_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads are answered by glances alone, until another server has written; what follows is seen at once, and when the
+    session of the glances is lost, looks take their place until there is another."""
+    with node(url) as one, node(url) as two:
+        one.create("first")
+        until(lambda: two.names() and glances_of(two).session == shared_of(two)._session > 0)
+        looks: list[Mark] = []
+        find = two.app.store.look  # type: ignore[attr-defined]
+
+        def look(mark: Mark) -> Look:
+            looks.append(mark)
+            return cast(Look, find(mark))
+
+        monkeypatch.setattr(two.app.store, "look", look)
+        for _ in range(20):
+            assert "first" in two.names()
+        assert not looks
+        one.create("second")
+        assert "second" in two.names()
+        assert looks
+        session = glances_of(two).session
+        glances_of(two)._glances._session.cut()  # type: ignore[attr-defined]
+        one.create("third")
+        assert "third" in two.names()
+        until(lambda: two.names() and glances_of(two).session > session)
+
+
+def glances_of(at: Node) -> Glancing:
+    return shared_of(at)._glancing
 
 
 def check_real_time(nodes: list[Node], count: int, seed: int) -> None:

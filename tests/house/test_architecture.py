@@ -152,6 +152,7 @@ def test_the_server_needs_no_test_tool() -> None:
             "interpreter.shell": {"bashkit"},
             "certificates.authority": {"trustme", "certifi"},
             "serving.spans": {"opentelemetry"},
+            "stores.glances": {"psycopg"},
             "stores.sessions": {"psycopg"},
             "stores.tables": {"psycopg"},
             "stores.transactions": {"psycopg"},

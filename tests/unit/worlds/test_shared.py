@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.listing.limit import Limit
@@ -54,6 +56,19 @@ def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None
     journal.give_back(taken)
     assert journal.fresh == shared.MAX_SHARED_ENTRIES
     assert journal.take(1)[0].instant == 2
+    assert sum(journal.count().requests.values()) == shared.MAX_SHARED_ENTRIES + 2, "all are counted, and once"
+
+
+def test_what_is_polled_is_told_in_the_words_of_any_other_request() -> None:
+    """Alike but for the instant, or for anything else, and in turns."""
+    polled = Exchange(0, "prime", "GET", "/a", b"page=2", None, "me", {"page": 2}, 200, None, None)
+    several = [
+        replace(polled, instant=instant, status=200 + instant % 3, caller="you" if instant == 7 else "me")
+        for instant in range(9)
+    ]
+    alone = [entry for number, each in enumerate(several) for entry in told([each], number)]
+    assert told(several, 0) == alone
+    assert len({entry for _, entry in alone}) == len(several)
 
 
 def test_who_takes_the_place_of_another_tells_what_that_had_to_tell() -> None:
