@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import socket
 import sys
@@ -17,7 +18,8 @@ from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.app import App, Settings, load_services
 from fakeserver.serving.command import MakeServer, run_server, uncollected
 from fakeserver.serving.founding import lay_foundation, open_founded
-from fakeserver.serving.stored import StoredApp, StoredServer
+from fakeserver.serving.sharing import Shares
+from fakeserver.serving.stored import Member, StoredApp, StoredServer
 from fakeserver.serving.workers import Workers
 from fakeserver.stores.store import StoreError
 from fakeserver.stores.urls import open_store
@@ -50,9 +52,12 @@ def lead_workers(
     app.telling.leave()
     app.keeper.close()
 
-    def work(ready: Callable[[], None], alive: int) -> None:
+    def work(ready: Callable[[], None], alive: int, shares: Shares, number: int) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         own = StoredApp(app.services, app.settings, open_store(parsed.store))
-        run_server(own, stored_server(own, ready=ready, alive=alive), listener, **how)
+        # As in `listen_and_serve`: what start made lives as long as the worker.
+        gc.freeze()
+        member = Member(ready, alive, shares, number)
+        run_server(own, stored_server(own, member=member), listener, **how)
 
     return Workers(parsed.workers, work).run(announce)

@@ -10,6 +10,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ from fakeserver.serving.checking import Checking, GoOn
 from fakeserver.serving.claims import Claims
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.refusing import unavailable
+from fakeserver.serving.sharing import Shares, Taking
 from fakeserver.serving.stored_worlds import StoredWorlds, Trusting, Wall, shared_of
 from fakeserver.serving.telling import Telling
 from fakeserver.stores.store import Store, Unavailable
@@ -264,29 +266,55 @@ def replaying(body: bytes) -> Receive:
     return receive
 
 
-class StoredServer(uvicorn.Server):
-    """uvicorn's server, which looks at its store while it serves, and lets go of it behind the last answer. It calls
-    `ready` when it answers, and ends when the pipe `alive` is closed."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a server knows that is a worker of several: it calls `ready` when it answers, ends when the pipe `alive` is
+    closed, and is the one of this number among those that share their connections."""
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        app: StoredApp,
-        ready: Callable[[], None] | None = None,
-        alive: int | None = None,
-    ) -> None:
+    ready: Callable[[], None]
+    alive: int
+    shares: Shares
+    number: int
+
+
+class StoredServer(uvicorn.Server):
+    """uvicorn's server, which looks at its store while it serves, and lets go of it behind the last answer."""
+
+    def __init__(self, config: uvicorn.Config, app: StoredApp, member: Member | None = None) -> None:
         super().__init__(config)
         self._app = app
-        self._ready = ready
-        self._alive = alive
+        self._member = member
+        self._taking: Taking | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        member = self._member
+        if member is None or not sockets:
+            return await super().startup(sockets)
+        await super().startup([])
+        connections = self.server_state.connections
+        how = self._make_protocol, lambda: len(connections), self.config.ssl, member.shares, member.number
+        self._taking = Taking(sockets[0], *how)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        """That of one connection, as uvicorn makes it."""
+        config = self.config
+        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     async def main_loop(self) -> None:
         self._app.begin()
-        if self._alive is not None:
-            asyncio.get_running_loop().add_reader(self._alive, self._leave, self._alive)
-        if self._ready is not None:
-            self._ready()
+        member = self._member
+        if member is not None:
+            asyncio.get_running_loop().add_reader(member.alive, self._leave, member.alive)
+            member.ready()
         await super().main_loop()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._taking is not None:
+            self._taking.note()
+        return await super().on_tick(counter)
 
     def _leave(self, alive: int) -> None:
         """Who led this worker is gone."""
@@ -294,5 +322,7 @@ class StoredServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._taking is not None:
+            self._taking.end()
         await super().shutdown(sockets)
         await self._app.close()

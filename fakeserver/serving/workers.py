@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from fakeserver.arguments import UsageError
+from fakeserver.serving.sharing import Shares
 
 RESTART_SECONDS = 0.2
 """Before another takes the place of one that has ended, which may end likewise."""
@@ -19,9 +20,9 @@ END_SECONDS = 10.0
 READY = b"1"
 
 log = logging.getLogger("fakeserver")
-Work = Callable[[Callable[[], None], int], None]
+Work = Callable[[Callable[[], None], int, Shares, int], None]
 """What a worker does until it is told to end: it calls the first when it answers, and ends when the pipe of the second
-is closed."""
+is closed. The rest is how many connections all have, and which worker it is."""
 
 
 KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -66,6 +67,9 @@ class Workers:
         self._work = work
         self._ready: dict[int, int] = {}
         """By process, the pipe through which it says that it answers."""
+        self._numbers: dict[int, int] = {}
+        """By process, which worker it is."""
+        self._shares = Shares(count)
         # Nobody writes to it: it closes with the leader, however that ends.
         self._alive, self._held = os.pipe()
 
@@ -73,8 +77,8 @@ class Workers:
         """Lead them until a signal comes; `announce` is called when all answer. The exit code."""
         before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            for _ in range(self._count):
-                self._start()
+            for number in range(self._count):
+                self._start(number)
             for ready in self._ready.values():
                 if os.read(ready, 1) != READY:
                     raise UsageError("fakeserver: a worker could not start")
@@ -85,8 +89,10 @@ class Workers:
                     os.close(self._ready.pop(process))
                     code = os.waitstatus_to_exitcode(status)
                     log.error("worker %s has ended with %s; another takes its place", process, code)
+                    number = self._numbers.pop(process)
+                    self._shares.leave(number)
                     time.sleep(RESTART_SECONDS)
-                    self._start()
+                    self._start(number)
         except Told as told:
             return 0 if told.number == signal.SIGINT else 128 + told.number
         finally:
@@ -96,22 +102,22 @@ class Workers:
             for number, how in before.items():
                 signal.signal(number, how)
 
-    def _start(self) -> None:
-        """One more."""
+    def _start(self, number: int) -> None:
+        """One more, which is the worker of this number."""
         ready, tells = os.pipe()
         sys.stdout.flush()
         process = fork()
         if process:
             os.close(tells)
-            self._ready[process] = ready
+            self._ready[process], self._numbers[process] = ready, number
             return
         code = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
+            for told in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(told, signal.SIG_DFL)
             for pipe in (self._held, ready, *self._ready.values()):
                 os.close(pipe)
-            self._work(lambda: say_ready(tells), self._alive)
+            self._work(lambda: say_ready(tells), self._alive, self._shares, number)
             code = 0
         except (SystemExit, KeyboardInterrupt):
             code = 0
