@@ -35,12 +35,14 @@ class SharedJournal(Journal):
 
     def __init__(self, most: int = MAX_SHARED_ENTRIES) -> None:
         super().__init__(most)
+        # All count that were not told yet, however few are kept then.
+        self._most_fresh = max(most, MAX_SHARED_ENTRIES)
         self._begin()
 
     def _begin(self) -> None:
         self.batch: list[Exchange] | None = None
         """What was noted since something began that may come to nothing; None where nothing has."""
-        self._fresh: deque[Exchange] = deque(maxlen=self.most)
+        self._fresh: deque[Exchange] = deque(maxlen=self._most_fresh)
         self.noted = self._counted = 0
         """How many requests this process has noted, and the last of them that is counted."""
         self._era = object()
@@ -54,7 +56,7 @@ class SharedJournal(Journal):
         self._begin()
 
     def _append(self, exchange: Exchange) -> None:
-        if self.noted - self._counted >= self.most:
+        if self.noted - self._counted >= self._most_fresh:
             # To find those that are not counted yet takes as long as there are others before them.
             self.count()
         self.noted += 1
@@ -67,7 +69,9 @@ class SharedJournal(Journal):
         gone, self.batch = {*map(id, self.batch or ())}, None
         stays = [id(each) not in gone for each in self._fresh]
         self._counted = self.noted - sum(stays[len(stays) - (self.noted - self._counted) :])
-        self._fresh = deque((each for each, does in zip(self._fresh, stays, strict=True) if does), maxlen=self.most)
+        self._fresh = deque(
+            (each for each, does in zip(self._fresh, stays, strict=True) if does), maxlen=self._most_fresh
+        )
 
     @contextmanager
     def beside_batch(self) -> Iterator[None]:
@@ -97,7 +101,7 @@ class SharedJournal(Journal):
 
     def give_back(self, exchanges: Sequence[Exchange]) -> None:
         """They could not be told now."""
-        room = self.most - len(self._fresh)
+        room = self._most_fresh - len(self._fresh)
         self._fresh.extendleft(reversed(exchanges[max(0, len(exchanges) - room) :]))
 
     def inherit(self, other: SharedJournal) -> None:
