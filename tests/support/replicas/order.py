@@ -208,8 +208,7 @@ class Search(Generic[S]):
         """Those of the writers that may have to come before whoever must be next."""
         first = self._all[blocked]
         wanted = {*first.missed(node.state)} if first.reads else {*first.uses, *(first.parts or ())}
-        if not wanted or any(self._all[each].parts is None for each in writers):
-            # Whoever may change anything has to do with all.
+        if not wanted or any(self._moves(each, node.state, wanted) for each in writers):
             return writers
         readers = [each for each in map(self._all.__getitem__, node.waiting) if each.reads]
         needed, more = set[int](), {blocked} & writers
@@ -223,6 +222,17 @@ class Search(Generic[S]):
             more = {each for each in writers - needed if not wanted.isdisjoint(self._all[each].parts or ())}
             if not more:
                 return needed
+
+    def _moves(self, number: int, state: S, wanted: set[Part]) -> bool:
+        """Whether somebody who may change anything would change one of these parts. Others' effects may depend on what
+        came before that."""
+        each = self._all[number]
+        if each.parts is not None:
+            return False
+        after = each.take(state)
+        return not wanted.isdisjoint(each.uses) or (
+            after is not None and not wanted.isdisjoint(each.changes(state, after))
+        )
 
     def _missed(self, node: Node[S], blocked: int) -> frozenset[Part]:
         """Parts that are not as somebody had them who waits; and what whoever must be next depends on."""
