@@ -200,6 +200,12 @@ def ordinal_at(age: int) -> int:
     return start + age // gap
 
 
+@functools.lru_cache(maxsize=256)
+def _batch(key: bytes, number: int) -> int | None:
+    """The number of a batch, if neighbouring ordinals are one."""
+    return number if draw_bytes(key, "batch", number, 1)[0] % BATCH_ODDS == 0 else None
+
+
 class Draw:
     """The draws of one document."""
 
@@ -276,8 +282,7 @@ class Draw:
     def batch(self) -> int | None:
         """The batch that this document was created in, or None."""
         if self._batch == UNKNOWN:
-            number = self.ordinal // BATCH
-            self._batch = number if draw_bytes(self._key, "batch", number, 1)[0] % BATCH_ODDS == 0 else None
+            self._batch = _batch(self._key, self.ordinal // BATCH)
         return self._batch
 
     @property

@@ -19,8 +19,10 @@ LETTERS = 7
 """Letters and digits of a tag: enough for 32 bits."""
 DIGITS = 8
 """Hexadecimal digits of a tag."""
+TAG = f"%0{DIGITS}x"
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 WORD = 2**32
+LOW = WORD - 1
 FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B1, 0x85EBCA6B
 """Odd, so that a multiplication can be undone; otherwise chosen for how well they mix."""
 RUN = re.compile(rf"[a-z0-9]{{{LETTERS},}}")
@@ -33,9 +35,9 @@ def _mask(key: bytes) -> int:
 
 def tag(key: bytes, ordinal: int) -> int:
     """The ordinal as a number of 32 bits that tells nobody else."""
-    word = (ordinal ^ _mask(key)) * FIRST_FACTOR % WORD
+    word = (ordinal ^ _mask(key)) * FIRST_FACTOR & LOW
     word ^= word >> 16
-    word = word * SECOND_FACTOR % WORD
+    word = word * SECOND_FACTOR & LOW
     return word ^ word >> 16
 
 
@@ -57,7 +59,7 @@ def in_letters(key: bytes, ordinal: int) -> str:
 
 def in_digits(key: bytes, ordinal: int) -> str:
     """The tag as hexadecimal digits."""
-    return f"{tag(key, ordinal):0{DIGITS}x}"
+    return TAG % tag(key, ordinal)
 
 
 def ordinals_in(key: bytes, text: str) -> Iterator[int]:

@@ -81,7 +81,7 @@ def make(draw: Draw) -> Document:
     if state == "running" and age - boot >= lifetime:
         # A sandbox that outlived its lifetime was paused in between, and started again.
         started = now - draw.between("resumed", 60, lifetime - 60) * SECOND
-        earlier = draw.between("earlier", 60, lifetime // 2)
+        earlier = min(draw.between("earlier", 60, lifetime // 2), (started - created) // SECOND - boot)
     session = (now - started) // SECOND
     if state != "running":
         session = min(session, lifetime, draw.between("session", 30, lifetime))
