@@ -15,7 +15,7 @@ from fakeserver.documents.keys import Key, KeyFunction, itself
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.overlay import Overlay
 from fakeserver.documents.ranks import LAST
-from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode
+from fakeserver.documents.seeded import MAX_CACHED_BODIES, OWNER, Postings, Seeded, encode, found_in
 from fakeserver.documents.states import Life
 from fakeserver.problems import Document, Json
 
@@ -141,7 +141,7 @@ class Showing:
         if self._as_seeded:
             return self._overlay.seeded.bodies(ranks)
         try:
-            return list(map(self._bodies.__getitem__, ranks))
+            return found_in(self._bodies, ranks)
         except KeyError:
             # Mostly a single row, which came onto the page by a write.
             known = self._bodies.get
