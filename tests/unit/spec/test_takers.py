@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakeserver.admin.contract import contract
 from fakeserver.problems import Problem
 from fakeserver.serving.app import load_services
 from fakeserver.spec.bodies import FORMATS, RequestBody
@@ -51,6 +52,7 @@ SERVED = [
     for operation in service.spec.operations.values()
     if isinstance(operation.body, RequestBody)
 ]
+CALLED = [contract().body(name) for name, each in contract().operations.items() if "requestBody" in each]
 SCALARS = st.sampled_from(
     [None, True, False, 0, 1, 2, 4, 2.0, 2.5, 0.1, -1, 10**17, "", "a", "b", "ab\n", "A-1", "\u00e9", 'a"b', "a\\b"]
 ) | st.sampled_from(["6b8b4567-327b-43c6-a3c6-327b23c66b8b", "standard", "CPU_NODE", "python:3.11", "public"])
@@ -83,8 +85,9 @@ def members_of(body: RequestBody) -> dict[str, Any]:
 @settings(max_examples=examples(250))
 @given(st.data())
 def test_what_is_taken_is_what_the_validator_takes_in_the_same_shape(data: st.DataObject) -> None:
-    """Of every body that is served, and of schemas with what is hard: a taker that is sure is right, types included."""
-    body = data.draw(st.sampled_from([*SERVED, *SYNTHETIC]))
+    """Of every body that is served, the admin API's too, and of schemas with what is hard: who is sure is right, types
+    included."""
+    body = data.draw(st.sampled_from([*SERVED, *CALLED, *SYNTHETIC]))
     value = data.draw(st.fixed_dictionaries({}, optional=members_of(body)) | VALUES)
     raw = json.dumps(value, ensure_ascii=data.draw(st.booleans())).encode()
     expected = wholly(body, raw)
