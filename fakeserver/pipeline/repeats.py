@@ -8,7 +8,7 @@ somebody wants is found in front of any answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.meaning import Result
@@ -35,6 +35,8 @@ class Opening:
     route: Route
     segments: Mapping[str, str]
     keys: list[str]
+    length: int
+    """Bytes of the body, which its head names; what they were is nobody's business any more."""
 
     @classmethod
     def of(
@@ -44,7 +46,8 @@ class Opening:
         asks = "prefer" in request.headers or keys != credentials(route.operation, request.headers)
         if request.opening is not None or request.aside or asks:
             return None
-        return cls(slug, world.name, request, route, segments, keys)
+        known = replace(request, body=b"") if request.body else request
+        return cls(slug, world.name, known, route, segments, keys, len(request.body))
 
     def asking(self, query: bytes, body: bytes = b"", *, again: bool = False) -> Request:
         """The same request with another query, or another body."""

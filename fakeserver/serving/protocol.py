@@ -203,7 +203,7 @@ class Protocol(HttpToolsProtocol):
         head, _, body = packet.partition(HEAD_END)
         self.around = head, b"", self.address
         opening = app.remembered.openings.get(self.around)
-        if opening is None or len(body) != len(opening.request.body):
+        if opening is None or len(body) != opening.length:
             self.alike = opening is None and bool(body) and app.remembered.was_seen(self.around)
             return None
         return app.ask(opening, opening.request.query, body)
