@@ -200,7 +200,12 @@ class Documents:
         place = provider.slug, kind
         tenants = self._tenants.get(place) or self.of(provider, kind)
         moved = (at, lead) != self._shown[place]
-        if moved or (place in self._living and any(each.is_stale(now) for each in tenants.values())):
+        if not moved and place in self._living:
+            for collection in tenants.values():
+                if collection.is_stale(now):
+                    moved = True
+                    break
+        if moved:
             self._shown[place] = at, lead
             for collection in tenants.values():
                 collection.advance_to(at, lead, now)
