@@ -20,6 +20,8 @@ from tests.support.asgi import PATHS, Row, header_of
 
 BIGGEST_PAGE = {"dreadnode": "?limit=100", "instavm": "?limit=1000", "prime": "?per_page=1000", "superserve": ""}
 START_SECONDS = 10.0
+KEEP_ALIVE = 60
+"""Idle seconds. httpx gives a connection up after five, and a server that did so would end one that is just used."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Live:
 
 
 @contextmanager
-def serving(app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_seconds: int = 5) -> Iterator[Live]:
+def serving(
+    app: App, protocol: type[asyncio.Protocol] = Protocol, keep_alive_seconds: int = KEEP_ALIVE
+) -> Iterator[Live]:
     """The application on a free port of 127.0.0.1 until the block ends."""
     config = server_config(app)
     config.http, config.timeout_keep_alive = protocol, keep_alive_seconds
