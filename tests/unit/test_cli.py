@@ -15,12 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
+from fakeserver import cli
 from fakeserver.serving.app import Settings, create_app
 from tests.support.admin import admin, done
 from tests.support.asgi import PATHS, header_of
@@ -408,19 +410,29 @@ def test_broken_specs(tmp_path: Path, name: str) -> None:
         ("serve --tls-key x", ["--tls-cert"]),
         ("serve --epoch yesterday", ["yesterday", "RFC 3339"]),
         ("serve --epoch 2026-02-30T00:00:00Z", ["--epoch"]),
-        *(
-            (f"serve --epoch {text}", ["--epoch", repr(text), "RFC 3339", "2026-01-18T10:30:00Z"])
-            for text in (
-                *("2026-01-18", "20260118T103000Z", "2026-W03-7", "2026-01-18T10:30:00", "2026-01-18T10:30Z"),
-                *("2026-01-18T10:30:00+02", "2026-01-18T10:30:00+0200", "2026-01-18T10:30:00,5Z", "2026-01-18T10Z"),
-                *("1768732200", "2026-01-18T10:30:00+25:00", "٢٠٢٦-01-18T10:30:00Z", "1989-12-31T23:59:59Z"),
-            )
-        ),
     ],
 )
 def test_wrong_usage(tmp_path: Path, line: str, causes: list[str]) -> None:
     """A mistyped command, flag, slug or value is one line that names it, and suggests what was meant."""
     refused(run(tmp_path, *line.split(), PYTHONUTF8="1"), *causes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-01-18", "20260118T103000Z", "2026-W03-7", "2026-01-18T10:30:00", "2026-01-18T10:30Z"),
+        *("2026-01-18T10:30:00+02", "2026-01-18T10:30:00+0200", "2026-01-18T10:30:00,5Z", "2026-01-18T10Z"),
+        *("1768732200", "2026-01-18T10:30:00+25:00", "٢٠٢٦-01-18T10:30:00Z", "1989-12-31T23:59:59Z"),
+    ],
+)
+def test_an_epoch_that_is_none(text: str) -> None:
+    """Whatever else writes dates: one line with what was given, and an epoch that is one."""
+    out, err = StringIO(), StringIO()
+    code = cli.main(["serve", "--epoch", text], out, err)
+    refused(
+        subprocess.CompletedProcess([], code, out.getvalue(), err.getvalue()),
+        *("--epoch", repr(text), "RFC 3339", "2026-01-18T10:30:00Z"),
+    )
 
 
 def test_a_clock_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
