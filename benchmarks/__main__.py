@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import charts, correctness, creations, growth, kept, load, overhead, rounds, writes
+from benchmarks import charts, correctness, creations, growth, kept, load, overhead, rounds, walks, writes
 from benchmarks.machine import HERE, describe
 from benchmarks.queries import Query
 from benchmarks.report import Run, markdown
@@ -41,6 +41,7 @@ class Plan:
     written_sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     created_rounds: int = 5
     created_sizes: tuple[int, ...] = (1_000, 1_000_000)
+    walked_size: int = 1_000_000
     checked_seconds: float = 10.0
     checked_queries: int = 200
     checked_size: int = 1_000_000
@@ -57,6 +58,7 @@ QUICK = Plan(
     written_sizes=(1_000, 10_000),
     created_rounds=1,
     created_sizes=(1_000, 10_000),
+    walked_size=10_000,
     checked_seconds=2.0,
     checked_queries=50,
     checked_size=10_000,
@@ -128,7 +130,8 @@ def measured(plan: Plan, parts: Sequence[str], before: Run | None, *, with_rival
             except rounds.FAILURES as error:
                 failed = True
                 say(f"{part} failed: {error}")
-    reached = targets(run.outcomes, run.starts, run.growth, run.overhead, run.writes, run.checks, run.creations)
+    measured = run.outcomes, run.starts, run.growth, run.overhead, run.writes, run.checks, run.creations, run.walks
+    reached = targets(*measured)
     return replace(run, targets=reached), failed
 
 
@@ -167,6 +170,10 @@ def created(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     return {"creations": creations.measure(folder, sizes, rounds, plan.start_rounds, plan.seconds, say)}
 
 
+def walked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
+    return {"walks": walks.measure(plan.walked_size, say)}
+
+
 def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
     checks = [
         correctness.under_load(folder, plan.checked_seconds, plan.checked_queries),
@@ -193,6 +200,7 @@ PART: Mapping[str, Part] = {
     "growth": Part(grown),
     "writes": Part(written, loads=False),
     "creations": Part(created),
+    "walks": Part(walked, loads=False),
     "correctness": Part(checked),
 }
 """What stands alone comes first, so that nothing else runs beside it."""

@@ -13,6 +13,7 @@ from benchmarks.machine import Machine
 from benchmarks.overhead import PROVIDER, Overhead
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.targets import CEILING, OURS, Target, rate
+from benchmarks.walks import Walk
 from benchmarks.writes import Write
 
 WORDS = frozenset(
@@ -52,6 +53,8 @@ CREATIONS_NOTE = """The request with which an SDK creates a sandbox, from its pa
 in one process, without a network, in worlds that nobody has touched; of Dreadnode it is the start of a new runtime.
 Over a socket sixteen connections send the same POST over and over, to the fake and to bare uvicorn, which reads the
 body and sends the bytes that the fake has answered; a runtime makes one sandbox, so Dreadnode is not there."""
+WALKS_NOTE = """A whole list of Prime's, page by page, in servers that nobody has asked anything before; the processor
+time is the server's. In a namespace all dates are counted from another instant."""
 HOSTILE_NOTE = """Bodies that cost as much as any that are known, sent to the same operations (of Dreadnode, to the one
 that ensures a runtime). While one is looked at, nobody else is answered."""
 
@@ -77,6 +80,7 @@ class Run:
     apart: Mapping[str, str] = field(default_factory=dict)
     """Parts that were measured apart from the others, each with when and where."""
     creations: Creations | None = None
+    walks: Sequence[Walk] = ()
 
 
 def markdown(run: Run, charts: Mapping[str, str]) -> str:
@@ -120,6 +124,8 @@ def markdown(run: Run, charts: Mapping[str, str]) -> str:
     if run.creations:
         found = run.creations
         parts += ["## Creations", CREATIONS_NOTE, creation_table(found), HOSTILE_NOTE, hostile_table(found)]
+    if run.walks:
+        parts += ["## Walks", WALKS_NOTE, walk_table(run.walks)]
     if run.checks:
         parts += ["## Correctness", check_table(run.checks)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -285,6 +291,14 @@ def start_table(growth: Growth) -> str:
         for each in growth.starts
     ]
     return table(["world", "start to first answer, s", "idle MB", "loaded MB"], rows)
+
+
+def walk_table(walks: Sequence[Walk]) -> str:
+    rows = [
+        [f"{each.size:,}, {each.where}", f"{each.documents:,}", f"{each.cpu_us:.1f}", f"{each.million_seconds:.1f}"]
+        for each in walks
+    ]
+    return table(["world", "documents", "CPU µs", "s for a million"], rows)
 
 
 def write_table(writes: Sequence[Write]) -> str:

@@ -11,6 +11,7 @@ from benchmarks.figures import Figure, ratio
 from benchmarks.growth import SCATTERED, Growth
 from benchmarks.overhead import Overhead
 from benchmarks.rounds import BASELINE, Outcome
+from benchmarks.walks import Walk
 from benchmarks.writes import BETWEEN, CREATIONS, Write
 
 OURS = "fakeserver"
@@ -45,6 +46,7 @@ def targets(
     writes: Sequence[Write],
     checks: Sequence[Check],
     creations: Creations | None = None,
+    walks: Sequence[Walk] = (),
 ) -> list[Target]:
     """The table of the project's targets, in its order."""
     return [
@@ -64,6 +66,7 @@ def targets(
         ),
         *write_targets(writes),
         *creation_targets(creations),
+        *walk_targets(walks),
         Target(
             "answers that differ from a comprehension over all rows",
             0,
@@ -191,6 +194,15 @@ def creation_targets(creations: Creations | None) -> Iterator[Target]:
     )
 
 
+def walk_targets(walks: Sequence[Walk]) -> Iterator[Target]:
+    told = ", ".join(f"{each.where} {each.cpu_us:.0f} µs" for each in walks)
+    dearest = max(walks, key=lambda each: each.cpu_us, default=None)
+    what = "processor time of a document that nobody has read, a thousand on a page"
+    yield Target(what, 20, False, dearest.cpu_us if dearest else None, " µs", told)
+    slowest = max((each.million_seconds for each in walks), default=None)
+    yield Target("walk through 1 M documents in pages of 1,000", 20, False, slowest, " s")
+
+
 def start_targets(starts: Mapping[str, Figure], growth: Growth | None) -> Iterator[Target]:
     mine, imports = starts.get(OURS), starts.get(BASELINE)
     what = "start to first answer, four providers at 1 k"
@@ -212,7 +224,7 @@ def start_targets(starts: Mapping[str, Figure], growth: Growth | None) -> Iterat
 def memory_targets(outcomes: Mapping[str, Outcome], growth: Growth | None) -> Iterator[Target]:
     mine = outcomes.get(OURS)
     loaded = f"loaded {mine.loaded_mb:.0f} MB" if mine and mine.loaded_mb else ""
-    yield Target("idle memory, four providers at 1 k", 70, False, mine.idle_mb if mine else None, " MB", loaded)
+    yield Target("idle memory, four providers at 1 k", 50, False, mine.idle_mb if mine else None, " MB", loaded)
     big = [each for each in growth.starts if each.size == MILLION and each.idle_mb] if growth else []
     yield Target(
         "idle memory, 1 M in one provider",

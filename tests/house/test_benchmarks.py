@@ -26,6 +26,7 @@ from benchmarks.report import Run, markdown, number, short
 from benchmarks.rounds import BASELINE, Outcome
 from benchmarks.servers import tree_memory_mb
 from benchmarks.targets import CEILING, OURS, Target, targets
+from benchmarks.walks import Walk
 from benchmarks.writes import BETWEEN, FROZEN, KINDS, MOVING, PAGES, REMOVED, Write
 
 PRINTED = """Running 1s test @ http://127.0.0.1:8000
@@ -84,14 +85,15 @@ CREATIONS = Creations(
     figure([0.3, 0.5]),
     [Body("prime", "lists", 413, figure([5.0])), Body("prime", "members", 422, figure([20.0, 70.0]))],
 )
+WALKS = [Walk("at the root", 1_000_000, 700_000, 14.0, 19.0), Walk("in a namespace", 1_000, 700, 0.021, 21.0)]
 CHECKS = [Check("here", 300, 40, 0, (), 900.0)]
 
 
 def run() -> Run:
     machine = Machine(2, "a processor", 8, "Linux", "3.11", {"wrk": "4.1.0"})
-    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, CREATIONS)
+    reached = targets(OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, CREATIONS, WALKS)
     parts = OUTCOMES, STARTS, GROWTH, OVERHEAD, WRITES, CHECKS, reached
-    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, *parts, creations=CREATIONS)
+    return Run("2026-01-18", machine, 2, 1.0, 0.1, 36_000, *parts, creations=CREATIONS, walks=WALKS)
 
 
 def test_reading_is_what_the_lua_script_prints() -> None:
@@ -121,6 +123,9 @@ def test_every_target_is_reported_as_reached_missed_or_not_measured() -> None:
     assert (growth.reached, growth.remark) == (0.85, "the lowest is prime, deepest page")
     assert found["deepest page ÷ first page at 1 M"].reached == pytest.approx(850 / 900)
     assert found["start at 1 M sandboxes in one provider"].reached == 2.0
+    document = found["processor time of a document that nobody has read, a thousand on a page"]
+    assert (document.met, document.remark) == (False, "at the root 19 µs, in a namespace 21 µs")
+    assert found["walk through 1 M documents in pages of 1,000"].reached == pytest.approx(30)
     tail = found["p99 of a filtered page at 16 connections ÷ its p50"]
     assert (tail.met, tail.remark) == (True, "2.50 ms ÷ 1.00 ms; the ceiling's own: 2.50")
     switched = found["everything on ÷ everything off, in one server"]

@@ -1,0 +1,66 @@
+"""A walk through a whole list, a thousand rows on a page: what a document costs that nobody has read before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection
+
+from benchmarks.growth import launch_of
+from benchmarks.queries import LONGEST_PAGE
+from benchmarks.rounds import Report
+from benchmarks.servers import HOST, Server
+
+PROVIDER = "prime"
+"""The one whose pages may have a thousand rows."""
+FIELD = b'"createdAt":'
+"""What every row has once: to read the rows would take the client as long as it takes the server to make them."""
+ROOT, NAMESPACE = "at the root", "in a namespace"
+PREFIXES = {ROOT: "", NAMESPACE: "/ns/walked"}
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One walk: seconds on the wall, and microseconds of the server's processor time for each of the documents."""
+
+    where: str
+    size: int
+    documents: int
+    seconds: float
+    cpu_us: float
+
+    @property
+    def million_seconds(self) -> float:
+        """How long a million documents would take."""
+        return self.seconds / self.documents * MILLION
+
+
+def measure(size: int, report: Report) -> list[Walk]:
+    """Both walks, each in a server that nobody has asked anything before."""
+    walks = []
+    for where, prefix in PREFIXES.items():
+        with Server(launch_of(PROVIDER, size)) as server:
+            walks.append(walk(server, where, prefix, size))
+        last = walks[-1]
+        report(f"{last.documents:,} documents {where}: {last.cpu_us:.1f} us each, {last.seconds:.1f} s")
+    return walks
+
+
+def walk(server: Server, where: str, prefix: str, size: int) -> Walk:
+    connection = HTTPConnection(HOST, server.port)
+    found, page, rows = 0, 0, LONGEST_PAGE
+    begun, used = time.perf_counter(), server.cpu_seconds() or 0.0
+    while rows == LONGEST_PAGE:
+        page += 1
+        target = f"{prefix}/{PROVIDER}/api/v1/sandbox?per_page={LONGEST_PAGE}&page={page}"
+        connection.request("GET", target, headers=dict(server.launch.headers))
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise ValueError(f"{target} was answered {response.status}")
+        rows = body.count(FIELD)
+        found += rows
+    spent, cpu = time.perf_counter() - begun, (server.cpu_seconds() or 0.0) - used
+    connection.close()
+    return Walk(where, size, found, spent, cpu / found * 1e6)
