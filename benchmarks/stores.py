@@ -1,7 +1,8 @@
 """What a store costs: the same requests to servers in memory, of an SQLite file and of a PostgreSQL, side by side.
 
-By processor time of the servers, since a machine may be busy; rates and waits are those of the moment. Run it with
-`python -m benchmarks.stores` (Linux).
+By processor time of the servers, since a machine may be busy, and as ratios of rounds that take turns; rates and waits
+are those of the moment. `wrk` reads, and its own processor time is told, since it bounds what several processes gain.
+Run it with `python -m benchmarks.stores` (Linux, with wrk).
 """
 
 from __future__ import annotations
@@ -10,26 +11,35 @@ import argparse
 import asyncio
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks import load
 from tests.support.postgresql import running, why_not
 
 CONNECTIONS = 16
 LIST = "/prime/api/v1/sandbox?per_page=20"
 CREATE = json.dumps({"name": "made", "docker_image": "python:3.11"}).encode()
 HUNDRED = 100
-WRITE_SECONDS, QUIET_SECONDS = 0.2, 1.5
-Asking = Callable[[int, bytes, int], Coroutine[Any, Any, list[float]]]
+WRITE_SECONDS = 0.2
+WARM_SECONDS = 2
+"""Of load before what is measured: a world is shown under a lease when it has been quiet and read for a while."""
+REPLICAS = 3
+MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "PostgreSQL"
+Measure = Callable[["Server"], "Load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +58,14 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of some requests: microseconds of processor time for each, how many a second, and how long they took
-    (milliseconds)."""
+    """What came of some requests: microseconds of processor time for each, of the server and of who asked; how many a
+    second; and how long they took (milliseconds)."""
 
     cpu_us: float
     rate: float
     p50: float
     p99: float
+    client_us: float = 0.0
 
 
 def seconds_of(process: str) -> float:
@@ -83,7 +94,7 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
     return head.encode() + body
 
 
-READING, CREATING = request("GET", LIST), request("POST", LIST.partition("?")[0], CREATE)
+CREATING = request("POST", LIST.partition("?")[0], CREATE)
 
 
 async def ask(port: int, packet: bytes, times: int, waits: list[float]) -> None:
@@ -104,64 +115,152 @@ async def ask_by_all(port: int, packet: bytes, times: int) -> list[float]:
     return waits
 
 
-async def ask_while_written(port: int, packet: bytes, times: int) -> list[float]:
-    """The same while somebody writes now and then, so that nobody may show the world without asking."""
-
-    async def write() -> None:
-        while True:
-            await ask(port, CREATING, 1, [])
-            await asyncio.sleep(WRITE_SECONDS)
-
-    writing = asyncio.create_task(write())
-    try:
-        return await ask_by_all(port, packet, times)
-    finally:
-        writing.cancel()
-
-
-def measure(server: Server, packet: bytes, requests: int, asking: Asking) -> Load:
+def creates(server: Server, requests: int) -> Load:
     before, began = server.seconds, time.perf_counter()
-    waits = asyncio.run(asking(server.port, packet, requests // CONNECTIONS))
+    waits = asyncio.run(ask_by_all(server.port, CREATING, requests // CONNECTIONS))
     passed, cpu = time.perf_counter() - began, server.seconds - before
     return Load(1e6 * cpu / len(waits), len(waits) / passed, median(waits), quantiles(waits, n=HUNDRED)[-1])
 
 
+def run_wrk(port: int, seconds: int) -> tuple[int, float, float, float]:
+    """How many answers there were, how many a second, and how long they took."""
+    how = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", "Authorization: Bearer prime-admin-key"]
+    command = ["wrk", *how, f"http://127.0.0.1:{port}{LIST}"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in told, told
+    assert "Socket errors" not in told, told
+    answers, rate = (
+        float(re.findall(pattern, told)[0]) for pattern in (r"(\d+) requests in", r"Requests/sec: +([\d.]+)")
+    )
+    p50, p99 = (milliseconds(re.findall(rf"{part}% +(\S+)", told)[0]) for part in (50, 99))
+    return int(answers), rate, p50, p99
+
+
+def milliseconds(text: str) -> float:
+    number, unit = re.findall(r"([\d.]+)(\D+)", text)[0]
+    return float(number) * {"us": 0.001, "ms": 1.0, "s": 1_000.0}[unit]
+
+
+def wrk_seconds() -> float:
+    """Of processor time that all of them have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def reads(servers: Sequence[Server], seconds: int) -> Load:
+    """Of each of these servers, one after another, since they and wrk would wait for one processor; what those take
+    that are not asked counts, too."""
+    found, cpu, client = [], 0.0, 0.0
+    for server in servers:
+        run_wrk(server.port, WARM_SECONDS)
+        before, client_before = sum(each.seconds for each in servers), wrk_seconds()
+        found.append(run_wrk(server.port, seconds))
+        cpu += sum(each.seconds for each in servers) - before
+        client += wrk_seconds() - client_before
+    answers = sum(each[0] for each in found)
+    rate, p50, p99 = (median(each[place] for each in found) for place in (1, 2, 3))
+    return Load(1e6 * cpu / answers, rate, p50, p99, 1e6 * client / answers)
+
+
+def reads_while_written(server: Server, seconds: int) -> Load:
+    """While somebody writes now and then, so that nobody may show the world without asking."""
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(WRITE_SECONDS):
+            asyncio.run(ask(server.port, CREATING, 1, []))
+
+    with ThreadPoolExecutor(1) as thread:
+        writing = thread.submit(write)
+        try:
+            return reads([server], seconds)
+        finally:
+            over.set()
+            writing.result()
+
+
+def in_turns(subjects: Mapping[str, Callable[[], Load]], rounds: int) -> dict[str, list[Load]]:
+    """Each of them once in each round, so that a noisy moment falls on all alike."""
+    found: dict[str, list[Load]] = {name: [] for name in subjects}
+    for _ in range(rounds):
+        for name, measure in subjects.items():
+            found[name].append(measure())
+    return found
+
+
+def middle(loads: Sequence[Load], field: str) -> float:
+    return float(median(getattr(each, field) for each in loads))
+
+
+def ratio(one: Sequence[Load], other: Sequence[Load], field: str) -> float:
+    """One by the other, as the median of what rounds say."""
+    return float(median(getattr(mine, field) / getattr(its, field) for mine, its in zip(one, other, strict=True)))
+
+
+def tell(what: str, found: Mapping[str, Sequence[Load]]) -> None:
+    """What was found, each beside the first of them."""
+    first = next(iter(found.values()))
+    for name, loads in found.items():
+        client = f", {middle(loads, 'client_us'):4.1f} us of wrk's" if middle(loads, "client_us") else ""
+        print(
+            f"{what:20} {name:18} {middle(loads, 'cpu_us'):6.1f} us of processor time a request{client}, "
+            f"{ratio(first, loads, 'cpu_us'):5.2f} of the first; {middle(loads, 'rate'):6.0f} a second, "
+            f"p50 {middle(loads, 'p50'):5.1f} ms, p99 {middle(loads, 'p99'):5.1f} ms",
+            flush=True,
+        )
+
+
+def tell_workers(found: Mapping[str, Sequence[Load]]) -> None:
+    """What two processes gain, and the most that they could, since wrk takes a part of the same processors."""
+    one, two, processors = found[SQLITE], found[WORKERS], os.cpu_count() or 1
+    cost, client = middle(one, "cpu_us"), middle(one, "client_us")
+    most = min(2.0, processors * cost / (cost + client))
+    gained = ratio(two, one, "rate")
+    alike = ratio(one, two, "cpu_us")
+    print(
+        f"2 workers answer {gained:.2f} times as many reads as one, and {alike:.2f} times as many for the same "
+        f"processor time; with wrk on the same {processors} processors no more than {most:.2f} times is possible",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=8_000, help="that read, in a round; a quarter of it that write")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=2, help="of reads in a round")
+    parser.add_argument("--creates", type=int, default=2_000, help="in a round")
     parsed = parser.parse_args()
-    steps = (
-        ("reads, unwritten", READING, 1, ask_by_all),
-        ("creates", CREATING, 4, ask_by_all),
-        ("reads, written", READING, 1, ask_by_all),
-        ("reads, while written", READING, 1, ask_while_written),
+    rounds, seconds = parsed.rounds, parsed.seconds
+    load.require()
+    steps: tuple[tuple[str, Measure], ...] = (
+        ("reads, unwritten", lambda server: reads([server], seconds)),
+        ("creates", lambda server: creates(server, parsed.creates)),
+        ("reads, written", lambda server: reads([server], seconds)),
+        ("reads, while written", lambda server: reads_while_written(server, seconds)),
     )
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        stores = {
-            "memory": (),
-            "sqlite": ("--store", f"sqlite:{folder}/one.db"),
-            "sqlite, 2 workers": ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
+        stores: dict[str, tuple[str, ...]] = {
+            MEMORY: (),
+            SQLITE: ("--store", f"sqlite:{folder}/one.db"),
+            WORKERS: ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
         }
         if why_not() is None:
             database = stack.enter_context(running(fsync="on", full_page_writes="on"))
-            stores["postgresql"] = ("--store", database.url())
+            stores[POSTGRESQL] = ("--store", database.url())
         else:
             print(f"without PostgreSQL: {why_not()}")
         servers = {kind: stack.enter_context(served(*flags)) for kind, flags in stores.items()}
-        for name, packet, part, asking in steps:
-            for kind, server in servers.items():
-                # Whoever shows a world without asking does so when it has been quiet for a while.
-                time.sleep(QUIET_SECONDS)
-                loads = [measure(server, packet, parsed.requests // part, asking) for _ in range(parsed.rounds)]
-                cpu, rate = median(each.cpu_us for each in loads), median(each.rate for each in loads)
-                p50, p99 = median(each.p50 for each in loads), median(each.p99 for each in loads)
-                print(
-                    f"{name:20} {kind:18} {cpu:6.0f} us of processor time a request, {rate:6.0f} a second, "
-                    f"p50 {p50:5.1f} ms, p99 {p99:5.1f} ms",
-                    flush=True,
-                )
+        for what, measure in steps:
+            found = in_turns({kind: partial(measure, server) for kind, server in servers.items()}, rounds)
+            tell(what, found)
+            if what == "reads, unwritten":
+                tell_workers(found)
+        if POSTGRESQL in servers:
+            more = [stack.enter_context(served(*stores[POSTGRESQL])) for _ in range(REPLICAS - 1)]
+            replicas = [servers[POSTGRESQL], *more]
+            several = {f"{n} servers": partial(reads, replicas[:n], seconds) for n in range(1, REPLICAS + 1)}
+            tell("reads, PostgreSQL", in_turns(several, rounds))
 
 
 if __name__ == "__main__":
