@@ -84,6 +84,8 @@ def whole_libraries() -> None:
 
 
 @pytest.fixture
-def pytester(whole_libraries: None, pytester: pytest.Pytester) -> pytest.Pytester:
-    """pytest's own, after which this process is as it was."""
+def pytester(whole_libraries: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """pytest's own, after which this process is as it was. Its runs do without the plugin of Schemathesis, which takes
+    longer to load than they take, and which none of them uses."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:schemathesis")
     return pytester
