@@ -26,7 +26,7 @@ from fakeserver.recipes.located import FixtureError
 from fakeserver.serving import logs, spans, tokens, variables
 from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.listener import listen, listen_at, load_tls
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.protocol import KEEP_ALIVE, server_config
 from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.watching import WatchingServer
 from fakeserver.serving.working import stop_all
@@ -119,9 +119,9 @@ def add_listening(parser: Parser) -> None:
     add(
         "--keep-alive",
         type=integer(1, MAX_KEEP_ALIVE),
-        default=5,
+        default=KEEP_ALIVE,
         metavar="SECONDS",
-        help="close a connection that is idle for so long (default: 5)",
+        help=f"close a connection that is idle for so long (default: {KEEP_ALIVE})",
     )
     add(
         "--origin",

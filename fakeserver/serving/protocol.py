@@ -26,6 +26,9 @@ AtOnce = Callable[[Scope, bytes], Answer | None]
 GRACE_SECONDS = 0.6
 """For answers that are being made or sent when the server is told to end: with what uvicorn does before and after, it
 ends within a second, and a container is killed only after ten."""
+KEEP_ALIVE = 75
+"""Seconds until an idle connection is closed: longer than clients keep one. httpx gives it up after five, and where a
+server does too, now and then it ends the one that is just used."""
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
 READS = b"GET ", b"HEAD "
@@ -40,7 +43,7 @@ def server_config(
     log_level: str = "warning",
     log_config: dict[str, Any] | None = LOGGING_CONFIG,
     shutdown_seconds: int = 2,
-    keep_alive: int = 5,
+    keep_alive: int = KEEP_ALIVE,
     tls: tuple[str, str] | None = None,
 ) -> uvicorn.Config:
     """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent, at the most,

@@ -14,14 +14,12 @@ import httpx
 import uvicorn
 
 from fakeserver.serving.app import App
-from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.protocol import KEEP_ALIVE, Protocol, server_config
 from fakeserver.serving.threads import PromptServer
 from tests.support.asgi import PATHS, Row, header_of
 
 BIGGEST_PAGE = {"dreadnode": "?limit=100", "instavm": "?limit=1000", "prime": "?per_page=1000", "superserve": ""}
 START_SECONDS = 10.0
-KEEP_ALIVE = 60
-"""Idle seconds. httpx gives a connection up after five, and a server that did so would end one that is just used."""
 
 
 @dataclass(frozen=True)

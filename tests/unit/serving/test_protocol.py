@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -269,6 +270,13 @@ def test_idle_connections_are_ended() -> None:
             answers(connection, 1)
         assert connection.recv(1) == b""
         assert live.app.world.journal.total == 2
+
+
+def test_clients_give_idle_connections_up_first() -> None:
+    """Else a client now and then uses one that the server is just closing."""
+    kept = httpx.Limits().keepalive_expiry
+    assert kept is not None
+    assert server_config(make()).timeout_keep_alive > 2 * kept
 
 
 def test_nothing_is_answered_after_the_last_request() -> None:
