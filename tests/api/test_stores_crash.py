@@ -64,12 +64,22 @@ class Writer(threading.Thread):
             self.made.add(answer.json()["id"])
 
 
+def answer_of(served: Served, path: str) -> httpx.Response:
+    """As soon as the store answers, which on a busy machine may take longer than a request waits."""
+    deadline = time.monotonic() + 20
+    while (answer := served.get(path, **credential("prime"))).status_code == 503 and time.monotonic() < deadline:
+        assert "The store of this fake is slow" in answer.text or "is locked" in answer.text
+        time.sleep(0.1)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
 def states(served: Served) -> Iterator[tuple[str, str]]:
     """Of all sandboxes that were made."""
     page = 1
     while True:
         path = f"/prime/api/v1/sandbox?per_page=1000&page={page}"
-        body = served.get(path, **credential("prime")).json()
+        body = answer_of(served, path).json()
         yield from ((row["id"], row["status"]) for row in body["sandboxes"] if row["name"] == "made")
         if not body["has_next"]:
             return

@@ -24,7 +24,7 @@ from fakeserver.provider import Provider
 from fakeserver.providers import PROVIDERS
 from fakeserver.recipes import fixture
 from fakeserver.recipes.fixture import Fixture
-from fakeserver.spec import declared, parameters, reader, values
+from fakeserver.spec import declared, parameters, reader, values, yaml_text
 from fakeserver.worlds.documents import SeededDocuments, Seeding
 from fakeserver.worlds.world import World
 from tests.support.asgi import EPOCH, ROOT, Row, spec_of
@@ -72,7 +72,7 @@ ORDINARY = (
 @pytest.fixture(autouse=True)
 def without_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand specs are written here as JSON, and most of reading one would be YAML."""
-    monkeypatch.setattr(reader, "_read", read_json)
+    monkeypatch.setattr(yaml_text, "read_yaml", read_json)
 
 
 @cache
