@@ -23,7 +23,7 @@ PYTHON_PYTEST = (sys.executable, "-m", "pytest")
 PYTEST = (str(Path(sys.executable).parent / "pytest"),)
 """Has not."""
 CONSOLE_SCRIPT = "import sys; from fakeserver.cli import run; sys.exit(run())"
-QUIET = ("-q", "-p", "no:cacheprovider", "-p", "fakeserver.pytest_plugin", "-p", "xdist")
+QUIET = ("-q", "-p", "no:cacheprovider", "-p", "fakeserver.pytest_plugin", "-p", "xdist", "-p", "pytest_timeout")
 """With the plugins that are needed; to load all that are installed here takes longer than everything else."""
 INTERRUPTED, USAGE_ERROR = 2, 4
 LAW = """
