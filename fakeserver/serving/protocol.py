@@ -115,9 +115,9 @@ class Protocol(HttpToolsProtocol):
     def read_packet(self, packet: bytes, hold: Hold | None = None) -> None:
         self.used, begins = self.loop.time(), self.rested
         self.forget_packet()
-        if self.again is not None and begins and len(packet) <= MAX_PACKET:  # noqa: SIM102
-            if self.answer_known(self.again, packet, hold):
-                return
+        knows = self.again if begins and len(packet) <= MAX_PACKET else None
+        if knows is not None and self.answer_known(knows, packet, hold):
+            return
         if self.key is None and hold is not None and self.keep_back(packet, hold):
             return
         self.first = True

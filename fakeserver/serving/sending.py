@@ -45,13 +45,17 @@ def _header(name: str, text: str) -> tuple[bytes, bytes]:
     return name.lower().encode(), text.encode("ascii")
 
 
+def sent_of(answer: Answer, body: bytes, method: str) -> bytes:
+    """What of the body stands behind the head."""
+    return b"" if method == "HEAD" or answer.status in BODILESS else body
+
+
 def in_one_piece(answer: Answer, body: bytes, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """The headers and the body of an answer that is sent in one piece."""
     headers = head_of(answer)
-    if answer.status in BODILESS:
-        return headers, b""
-    headers.append((b"content-length", b"%d" % len(body)))
-    return headers, b"" if method == "HEAD" else body
+    if answer.status not in BODILESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+    return headers, sent_of(answer, body, method)
 
 
 @functools.lru_cache(MAX_KNOWN_HEADERS)
@@ -64,9 +68,9 @@ def in_lines(answer: Answer, body: bytes, method: str) -> tuple[bytes, bytes]:
     lines = _line("content-type", answer.media_type) if answer.media_type else b""
     for each in answer.headers.items():
         lines += _line(*each)
-    if answer.status in BODILESS:
-        return lines, b""
-    return b"%bcontent-length: %d\r\n" % (lines, len(body)), b"" if method == "HEAD" else body
+    if answer.status not in BODILESS:
+        lines = b"%bcontent-length: %d\r\n" % (lines, len(body))
+    return lines, sent_of(answer, body, method)
 
 
 async def send_answer(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:

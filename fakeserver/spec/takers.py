@@ -222,12 +222,7 @@ def text_taker(parts: list[Document]) -> Take:
             checks.append([*part["enum"]].__contains__)
         if "const" in part:
             checks.append([part["const"]].__contains__)
-    if not checks:
-        return keep
-    if len(checks) == 1:
-        only = checks[0]
-        return lambda value: value if only(value) else UNSURE
-    return lambda value: value if all(check(value) for check in checks) else UNSURE
+    return checked(checks, keep)
 
 
 def matching(pattern: str) -> Holds:
