@@ -14,6 +14,8 @@ DAY = 86_400
 TWO = tuple(f"{number:02d}" for number in range(60))
 """Hours, minutes and seconds as they are written: a document has half a dozen dates, and numbers are the dear part of
 each."""
+THREE = tuple(f"{number:03d}" for number in range(1_000))
+"""Halves of a fraction."""
 MAX_WRITTEN = 64
 """Instants that are kept at hand: those of a new document are the same one, which is written and read again."""
 MAX_DAYS = 4_096
@@ -30,7 +32,8 @@ def at(instant: int, *, digits: int = 6) -> str:
     seconds, fraction = divmod(instant, SECOND)
     days, seconds = divmod(seconds, DAY)
     minutes, seconds = divmod(seconds, 60)
-    return f"{_day(days)}{TWO[minutes // 60]}:{TWO[minutes % 60]}:{TWO[seconds]}.{fraction:06d}Z"
+    time = f"{TWO[minutes // 60]}:{TWO[minutes % 60]}:{TWO[seconds]}"
+    return f"{_day(days)}{time}.{THREE[fraction // 1_000]}{THREE[fraction % 1_000]}Z"
 
 
 @functools.lru_cache(MAX_WRITTEN)

@@ -15,6 +15,7 @@ from itertools import compress, pairwise
 from typing import Any, TypeVar
 
 from fakeserver.documents import tags
+from fakeserver.documents.cache import Cache
 from fakeserver.instants import SECOND
 from fakeserver.problems import Json
 
@@ -22,7 +23,9 @@ T = TypeVar("T")
 
 BITS = 8
 """Bytes of a number that is drawn."""
+WORD = 2**64 - 1
 UNKNOWN = -1
+UNPINNED: Mapping[str, Json] = {}
 VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 """What a random UUID has in the place of a hexadecimal digit, to say of which kind it is."""
 CODES = 256
@@ -35,7 +38,7 @@ BATCH = 4
 """Neighbouring ordinals that may share their creation instant, as sandboxes of one batch job do."""
 BATCH_ODDS = 6
 MAX_FIELDS = 4_096
-"""Fields of one key whose hashes are kept begun."""
+"""Fields whose factors are kept at hand."""
 GAPS = ((0, 180), (480, 21_600), (1_200, 180))
 """Mean seconds between two creations from an ordinal on. What may still run is of the last day; behind it, a tenant of
 seven hundred documents goes back two months and one of a thousand more than four, a million go back six years."""
@@ -51,32 +54,27 @@ def digest(key: bytes, *parts: object, size: int = 16) -> bytes:
     return hashlib.blake2b(text.encode(), key=key, digest_size=size).digest()
 
 
-class Begun(dict[str, Callable[[], hashlib.blake2b]]):
-    """By field, what gives a hash that has read key and field before: a document takes dozens."""
+def draw_bytes(key: bytes, field: str, ordinal: int, size: int) -> bytes:
+    """So many random bytes of a field, 64 at the most."""
+    return hashlib.blake2b(b"%b\x1f%b\x1f%d" % (key, field.encode(), ordinal)).digest()[:size]
 
-    def __init__(self, key: bytes, size: int) -> None:
-        super().__init__()
-        self._key = key
-        self._size = size
 
-    def __missing__(self, field: str) -> Callable[[], hashlib.blake2b]:
+def own_of(key: bytes, ordinal: int) -> int:
+    """The 64 random bits of a document that all of its numbers are made of."""
+    return int.from_bytes(hashlib.blake2b(b"%b%d" % (key, ordinal)).digest()[:BITS])
+
+
+class Factors(dict[str, int]):
+    """By field, an odd number of 64 bits."""
+
+    def __missing__(self, field: str) -> int:
         if len(self) >= MAX_FIELDS:
             self.clear()
-        begun = hashlib.blake2b(f"{field}\x1f".encode(), key=self._key, digest_size=self._size)
-        self[field] = begun.copy
-        return begun.copy
+        factor = self[field] = int.from_bytes(digest(b"", "factor", field, size=BITS)) | 1
+        return factor
 
 
-@functools.lru_cache(maxsize=256)
-def _begun(key: bytes, size: int) -> Begun:
-    return Begun(key, size)
-
-
-def draw_bytes(key: bytes, field: str, ordinal: int, size: int) -> bytes:
-    """`digest(key, field, ordinal)`, of a hash that was begun before."""
-    hasher = _begun(key, size)[field]()
-    hasher.update(b"%d" % ordinal)
-    return hasher.digest()
+FACTORS = Factors()
 
 
 @functools.lru_cache(maxsize=256)
@@ -106,8 +104,9 @@ class Column:
 
     def value(self, key: bytes, ordinal: int) -> Json:
         """The value of one ordinal; equal to what `codes` says for it."""
-        byte = _block(key, self.field, ordinal // BLOCK)[ordinal % BLOCK]
-        code = self.tables[bisect_right(self.starts, ordinal, 1) - 1][byte]
+        tables = self.tables
+        table = tables[bisect_right(self.starts, ordinal, 1) - 1] if len(tables) > 1 else tables[0]
+        code = table[_block(key, self.field, ordinal // BLOCK)[ordinal % BLOCK]]
         value = self.values[code]
         return self.expand(value, key, ordinal) if code in self.unique else value
 
@@ -200,16 +199,22 @@ def ordinal_at(age: int) -> int:
     return start + age // gap
 
 
-@functools.lru_cache(maxsize=256)
 def _batch(key: bytes, number: int) -> int | None:
     """The number of a batch, if neighbouring ordinals are one."""
-    return number if draw_bytes(key, "batch", number, 1)[0] % BATCH_ODDS == 0 else None
+    return number if _block(key, "batch", number // BLOCK)[number % BLOCK] % BATCH_ODDS == 0 else None
+
+
+Dealt = Cache[tuple[int, Callable[["Draw"], str]], list[str]]
+"""The ids of batches, by their number and what makes them."""
 
 
 class Draw:
     """The draws of one document."""
 
-    __slots__ = ("_batch", "_begun", "_columns", "_key", "_pinned", "_text", "epoch", "ordinal", "vocabularies")
+    # A digest for each field would be most of what a document costs, so one of each document is spread: the middle bits
+    # of its product with a field's factor depend on all of it, and tell nothing of those of another field.
+
+    __slots__ = ("_batch", "_columns", "_dealt", "_key", "_own", "_pinned", "epoch", "ordinal", "vocabularies")
 
     def __init__(
         self,
@@ -218,49 +223,54 @@ class Draw:
         epoch: int,
         columns: Mapping[str, Column],
         vocabularies: Mapping[str, Any],
-        pinned: Mapping[str, Json] | None = None,
+        pinned: Mapping[str, Json] = UNPINNED,
+        dealt: Dealt | None = None,
     ) -> None:
         self._key = key
-        self._begun = _begun(key, BITS)
-        self._text = b"%d" % ordinal
+        self._own = own_of(key, ordinal)
         self._batch: int | None = UNKNOWN
-        self._pinned = pinned or {}
+        self._pinned = pinned
         self._columns = columns
+        self._dealt = dealt
         self.ordinal = ordinal
         self.epoch = epoch
         self.vocabularies = vocabularies
 
     def bits(self, field: str) -> int:
         """64 random bits of this field."""
-        hasher = self._begun[field]()
-        hasher.update(self._text)
-        return int.from_bytes(hasher.digest())
+        return self._own * FACTORS[field] >> 32 & WORD
 
     def below(self, field: str, limit: int) -> int:
-        return self.bits(field) % limit
+        return (self._own * FACTORS[field] >> 32) % limit
 
     def between(self, field: str, least: int, most: int) -> int:
-        return least + self.bits(field) % (most - least + 1)
+        return least + (self._own * FACTORS[field] >> 32) % (most - least + 1)
 
     def chance(self, field: str, percent: int) -> bool:
-        return self.bits(field) % 100 < percent
+        return (self._own * FACTORS[field] >> 32) % 100 < percent
 
     def pick(self, field: str, choices: Sequence[T]) -> T:
-        return choices[self.bits(field) % len(choices)]
+        return choices[(self._own * FACTORS[field] >> 32) % len(choices)]
 
     def word(self, field: str, vocabulary: str) -> Any:
         """An entry of a vocabulary; early entries are more common than late ones."""
         words = self.vocabularies[vocabulary]
-        bits = self.bits(field)
-        return words[min(bits % len(words), (bits >> 32) % len(words))]
+        number, count = self._own * FACTORS[field] >> 32, len(words)
+        one, other = number % count, (number >> 32) % count
+        return words[one if one < other else other]
 
     def long_name(self, field: str, vocabulary: str, length: int) -> str:
         """A name of exactly so many characters: words of a vocabulary, and a token of the document's own."""
-        words = [str(self.word(f"{field} {index}", vocabulary)) for index in range(length // 2)]
-        name = "-".join(words)[: length - TOKEN].rstrip("-")
+        name, index = "", 0
+        while len(name) < length - TOKEN:
+            name += f"{self.word(f'{field} {index}', vocabulary)}-"
+            index += 1
+        name = name[: length - TOKEN].rstrip("-")
         return f"{name}-{self.hex(field, length - len(name) - 1)}"
 
     def hex(self, field: str, digits: int) -> str:
+        if digits <= 2 * BITS:
+            return self.bits(field).to_bytes(BITS).hex()[:digits]
         return draw_bytes(self._key, field, self.ordinal, 32).hex()[:digits]
 
     def letters(self, field: str, count: int) -> str:
@@ -270,8 +280,7 @@ class Draw:
     def uuid(self, field: str) -> str:
         # The standard library's type would do the same at three times the price.
         text = draw_bytes(self._key, field, self.ordinal, 16).hex()
-        variant = VARIANTS[text[16]]
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
     def column(self, field: str) -> Json:
         if field in self._pinned:
@@ -289,27 +298,32 @@ class Draw:
     def created(self) -> int:
         """The creation instant: later ordinals are older, those of one batch are equally old."""
         batch = self.batch
-        slot = self.ordinal if batch is None else batch * BATCH
-        name = "slot" if batch is None else "batch-slot"
-        bits = int.from_bytes(draw_bytes(self._key, name, slot, BITS))
+        if batch is None:
+            slot, bits = self.ordinal, self.bits("slot")
+        else:
+            slot = batch * BATCH
+            bits = int.from_bytes(draw_bytes(self._key, "batch-slot", slot, BITS))
         start, gap = slot_of(slot)
         seconds = start + 1 + bits % (gap - 1)
         return self.epoch - seconds * SECOND + (bits >> 32) % SECOND
 
     def identity(self, make: Callable[[Draw], str]) -> str:
         """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants. The
-        last letters or the UUID in it are tagged with an ordinal of the batch, by which the document is found."""
+        last letters or the UUID in it are tagged with an ordinal of the batch, by which the document is found. A
+        function that has a name is asked once for the ids of a batch, where documents are read in their order."""
         batch = self.batch
         if batch is None:
-            return make(self._tagged(self.ordinal))
-        return sorted(make(self._tagged(batch * BATCH + index)) for index in range(BATCH))[self.ordinal % BATCH]
+            return make(TaggedDraw(self, self.ordinal))
+        ids = None if self._dealt is None else self._dealt.get((batch, make))
+        if ids is None:
+            ids = sorted(make(TaggedDraw(self, batch * BATCH + index)) for index in range(BATCH))
+            if self._dealt is not None:
+                self._dealt.keep((batch, make), ids)
+        return ids[self.ordinal % BATCH]
 
     def reference(self, make: Callable[[Draw], str]) -> str:
         """Another text by which the document is found, as `identity`, but in no order."""
-        return make(self._tagged(self.ordinal))
-
-    def _tagged(self, ordinal: int) -> Draw:
-        return TaggedDraw(self._key, ordinal, self.epoch, self._columns, self.vocabularies)
+        return make(TaggedDraw(self, self.ordinal))
 
 
 class TaggedDraw(Draw):
@@ -317,9 +331,25 @@ class TaggedDraw(Draw):
 
     __slots__ = ()
 
+    def __init__(self, draw: Draw, ordinal: int) -> None:
+        self._key = draw._key
+        self._batch = UNKNOWN
+        self._pinned = UNPINNED
+        self._columns = draw._columns
+        self.ordinal = ordinal
+        self.epoch = draw.epoch
+        self.vocabularies = draw.vocabularies
+
+    # Most ids are letters alone, so this is worked out only where one has a number.
+    @property
+    def _own(self) -> int:  # type: ignore[override]
+        return own_of(self._key, self.ordinal)
+
     def letters(self, field: str, count: int) -> str:
-        text = super().letters(field, count)
-        return text if count < tags.LETTERS else text[: -tags.LETTERS] + tags.in_letters(self._key, self.ordinal)
+        if count < tags.LETTERS:
+            return super().letters(field, count)
+        begin = draw_bytes(self._key, field, self.ordinal, count - tags.LETTERS)
+        return tags.letters_of(begin) + tags.in_letters(self._key, self.ordinal)
 
     def uuid(self, field: str) -> str:
         return super().uuid(field)[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)

@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from fakeserver.documents import tags
 from fakeserver.documents.allowance import spend
 from fakeserver.documents.cache import Cache
-from fakeserver.documents.draws import UNIQUE, Column, Draw, siblings, substitute
+from fakeserver.documents.draws import UNIQUE, UNPINNED, Column, Dealt, Draw, siblings, substitute
 from fakeserver.documents.keys import Key, KeyFunction
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.redating import Places, find_dates, may_be_dated, redate
@@ -34,6 +34,8 @@ FILED_AT_ONCE = 500
 """Ids that are filed in one piece; it takes some 20 ms."""
 MAX_PLACES = 4_096
 """Documents whose place in the order is kept at hand; any other's is read from the document again."""
+MAX_DEALT = 64
+"""Batches whose ids are kept at hand, for the next of their documents."""
 OWNER = "(owner)"
 """The name under which owners are filed; no wire field is called so."""
 
@@ -111,6 +113,7 @@ class Seeded:
         self._places: Cache[int, OrderKey] = Cache(MAX_PLACES)
         self._placed: Cache[str, int] = Cache(MAX_PLACES)
         """Their ordinals by their ids: who lists documents often asks for them one by one next."""
+        self._dealt: Dealt = Cache(MAX_DEALT)
         self._postings: dict[tuple[str, KeyFunction], Postings] = {}
         self._dated_fields: set[str] = set()
         """The fields of those that may hold dates, and are filed elsewhere at another epoch."""
@@ -135,8 +138,9 @@ class Seeded:
     def _draw(self, ordinal: int) -> Document:
         pin = self._pins.get(ordinal)
         if pin is None:
-            return self._make(Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies))
-        draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, pin.draw)
+            draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, UNPINNED, self._dealt)
+            return self._make(draw)
+        draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, pin.draw, self._dealt)
         document = {**self._make(draw), **pin.set}
         return {name: value for name, value in document.items() if name not in pin.drop}
 

@@ -71,6 +71,10 @@ def draw_place(draw: Draw, project_id: Json) -> tuple[Document, Document]:
     return {}, draw.word("workspace", "workspaces") if draw.chance("in a workspace", 85) else {}
 
 
+def make_id(draw: Draw) -> str:
+    return draw.uuid("id")
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 000 shows it."""
     state, now, created = draw.column("state"), draw.epoch, draw.created
@@ -100,7 +104,7 @@ def make(draw: Draw) -> Document:
         "member_limit_exceeded",
     )
     document = {
-        "id": draw.identity(lambda each: each.uuid("id")),
+        "id": draw.identity(make_id),
         "provider": "e2b"
         if state == "paused"
         else draw.pick("provider", ("e2b", "e2b", "e2b", "docker", "opensandbox")),

@@ -42,6 +42,10 @@ def own_account(caller: Caller, values: Mapping[str, Any], tenants: Mapping[str,
     return Scope(caller.home)
 
 
+def make_id(draw: Draw) -> str:
+    return f"vmid-{draw.letters('vm', 8)}-{draw.between('host', 1, 64)}"
+
+
 def make(draw: Draw) -> Document:
     """One VM as page 002 shows it; instants have no offset there."""
     status, started, now = draw.column("status"), draw.created, draw.epoch
@@ -60,7 +64,7 @@ def make(draw: Draw) -> Document:
         else None
     )
     document = {
-        "sandbox_id": draw.identity(lambda each: f"vmid-{each.letters('vm', 8)}-{each.between('host', 1, 64)}"),
+        "sandbox_id": draw.identity(make_id),
         "template_id": snapshot,
         "name": snapshot or "default",
         "metadata": draw.column("metadata"),

@@ -170,6 +170,10 @@ def make_machine(draw: Draw, status: str, *, gpu: bool) -> Document:
     }
 
 
+def make_id(draw: Draw) -> str:
+    return "sbx" + draw.letters("id", 21)
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 003 shows it."""
     status, created, now = draw.column("status"), draw.created, draw.epoch
@@ -188,7 +192,7 @@ def make(draw: Draw) -> Document:
     # What is labelled so has a GPU, and some others have.
     gpu = (isinstance(labels, list) and "gpu" in labels) or draw.chance("gpus", 8)
     document = {
-        "id": draw.identity(lambda each: "sbx" + each.letters("id", 21)),
+        "id": draw.identity(make_id),
         **make_machine(draw, status, gpu=gpu),
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,

@@ -96,6 +96,10 @@ def health(asked: Asked, view: View) -> Result:
     return Result(200, {"status": "ok", "version": "0.1.0"})
 
 
+def make_id(draw: Draw) -> str:
+    return draw.uuid("id")
+
+
 def make(draw: Draw) -> Document:
     """One sandbox as page 004 shows it: what is not set is absent, never null."""
     status, created = draw.column("status"), draw.created
@@ -103,7 +107,7 @@ def make(draw: Draw) -> Document:
     vcpus, memory = draw.pick("size", SIZES)
     caps = [each for each in (3_600, 14_400, 86_400, 604_800) if each > age]
     document = {
-        "id": draw.identity(lambda each: each.uuid("id")),
+        "id": draw.identity(make_id),
         "name": draw.column("name"),
         "status": status,
         "vcpu_count": vcpus,

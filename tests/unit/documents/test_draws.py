@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import Counter
+from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import (
+    BATCH,
+    BITS,
     BLOCK,
     CODES,
     COMMON,
     MAX_FIELDS,
-    Begun,
+    Dealt,
     Draw,
+    Factors,
     code_table,
-    digest,
     draw_bytes,
     ordinal_at,
     positions,
@@ -93,30 +99,85 @@ def test_weights_become_codes(weights: list[int]) -> None:
             assert weights[heavy] <= weights[light] or shares[heavy] >= shares[light] - 1
 
 
-def test_a_draw_is_a_digest() -> None:
-    """The shortcut for what has read key and field before gives what the plain hash gives."""
-    for field in ("id", "state"):
-        for ordinal in (0, 1, 10**6):
-            for size in (1, 8, 32):
-                assert draw_bytes(b"key", field, ordinal, size) == digest(b"key", field, ordinal, size=size)
-
-
 @given(st.text(max_size=20), st.integers(0, 2_000_000))
-def test_a_document_draws_its_digests(field: str, ordinal: int) -> None:
-    """Whatever is kept begun, numbers are those of the plain hash, and UUIDs those of the standard library."""
-    draw = Draw(b"key", ordinal, 0, {}, {})
-    number = int.from_bytes(digest(b"key", field, ordinal, size=8), "big")
-    assert draw.bits(field) == number
-    assert draw.pick(field, range(1_000)) == number % 1_000
-    assert draw.uuid(field) == str(uuid.UUID(bytes=digest(b"key", field, ordinal, size=16), version=4))
+def test_what_is_drawn_is_of_the_document_and_the_field(field: str, ordinal: int) -> None:
+    """Two draws of a document agree about a field whatever was drawn before, and UUIDs are those of the standard
+    library."""
+    draw, again = Draw(b"key", ordinal, 0, {}, {}), Draw(b"key", ordinal, 0, {}, {})
+    again.pick("another", (1, 2))
+    assert draw.bits(field) == again.bits(field)
+    assert 0 <= draw.bits(field) < 2 ** (8 * BITS)
+    assert draw.pick(field, range(1_000)) == draw.below(field, 1_000) == draw.between(field, 0, 999)
+    assert draw.chance(field, 30) is (draw.below(field, 100) < 30)
+    assert draw.uuid(field) == str(uuid.UUID(bytes=draw_bytes(b"key", field, ordinal, 16), version=4))
 
 
-def test_fields_that_are_begun_are_bounded() -> None:
+NUMBERS = 20_000
+CHOICES = 10
+
+
+def far_from_even(counts: Counter[Any], cells: int) -> float:
+    """How many standard deviations a chi-squared sum is above what chance gives."""
+    expected = sum(counts.values()) / cells
+    assert len(counts) <= cells
+    squared = sum((count - expected) ** 2 for count in counts.values()) + (cells - len(counts)) * expected**2
+    return (squared / expected - cells) / math.sqrt(2 * cells)
+
+
+@pytest.mark.parametrize("key", [b"key", b"another"])
+def test_fields_tell_nothing_of_each_other(key: bytes) -> None:
+    """All fields of a document are made of one number, and still each choice, each pair of two fields' choices, and
+    each pair of two neighbours' choices is as common as any other."""
+    draws = [Draw(key, ordinal, 0, {}, {}) for ordinal in range(NUMBERS)]
+    fields = ("size", "name", "boot", "image", "é", "a long name of a field")
+    drawn = {field: [draw.below(field, CHOICES) for draw in draws] for field in fields}
+    for field, numbers in drawn.items():
+        assert far_from_even(Counter(numbers), CHOICES) < 5, field
+        assert far_from_even(Counter(pairwise(numbers)), CHOICES**2) < 5, field
+        assert far_from_even(Counter(draw.bits(field) >> 60 for draw in draws), 16) < 5, field
+    for one, other in combinations(fields, 2):
+        assert far_from_even(Counter(zip(drawn[one], drawn[other], strict=True)), CHOICES**2) < 5, (one, other)
+
+
+def test_early_words_are_more_common() -> None:
+    """The earlier of two random ones: of four words, the shares are 7, 5, 3 and 1 sixteenths."""
+    words = Counter(Draw(b"key", ordinal, 0, {}, {"w": "abcd"}).word("field", "w") for ordinal in range(NUMBERS))
+    for word, share in zip("abcd", (7, 5, 3, 1), strict=True):
+        assert abs(words[word] / NUMBERS - share / 16) < 0.02
+
+
+@given(st.integers(0, 2_000_000), st.integers(10, 120))
+def test_long_names_are_as_long_as_asked(ordinal: int, length: int) -> None:
+    draw = Draw(b"key", ordinal, 0, {}, {"words": ["a", "web", "importer"]})
+    name = draw.long_name("name", "words", length)
+    assert len(name) == length
+    assert "--" not in name
+
+
+def test_factors_are_bounded() -> None:
     """A provider may name any number of fields."""
-    begun = Begun(b"key", 8)
+    factors = Factors()
     for number in range(MAX_FIELDS + 5):
-        begun[str(number)]
-    assert len(begun) == 5
+        assert factors[str(number)] % 2 == 1
+    assert len(factors) == 5
+
+
+def test_a_batch_is_dealt_once() -> None:
+    """Its ids are the same whether they are kept at hand or not, in the order of the ordinals, and made once."""
+    asked: list[int] = []
+
+    def make(draw: Draw) -> str:
+        asked.append(draw.ordinal)
+        return draw.uuid("id")
+
+    batch = next(number for number in range(1_000) if Draw(b"key", number * BATCH, 0, {}, {}).batch is not None)
+    ordinals = range(batch * BATCH, (batch + 1) * BATCH)
+    plain = [Draw(b"key", ordinal, 0, {}, {}).identity(make) for ordinal in ordinals]
+    asked.clear()
+    dealt: Dealt = Cache(1)
+    assert [Draw(b"key", ordinal, 0, {}, {}, {}, dealt).identity(make) for ordinal in ordinals] == plain
+    assert asked == list(ordinals)
+    assert plain == sorted(set(plain))
 
 
 def test_words_are_filled_in_everywhere() -> None:
