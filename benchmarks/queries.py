@@ -24,6 +24,8 @@ STATUSES = ("RUNNING", "TERMINATED", "PAUSED", "ERROR")
 LABELS = ("prod", "dev", "gpu", "eval", "nightly", "ci")
 FRESH_ZEROS = 15
 """Leading zeros change the text of a number and not its meaning: so many per number make every query text new."""
+AROUND = 10
+"""Rows that a page may have more or less than the others, to be another one."""
 SAMPLE_SEED = 20_260_118
 
 Row = tuple[str, str, tuple[str, ...]]
@@ -123,6 +125,18 @@ def fresh(queries: Sequence[Query], count: int = MIX_QUERIES) -> list[str]:
         for zeros in itertools.product(range(FRESH_ZEROS), repeat=2)
         for pairs in mixed(queries, count)
     ]
+
+
+def unlike(queries: Sequence[Query]) -> list[str]:
+    """Targets of which each asks for another page than the one hundreds in front of it, in words that were not sent
+    before: pages of almost as many rows, from as far in the list."""
+    pages = {
+        replace(query, rows=size, page=(query.page - 1) * query.rows // size + 1)
+        for query in queries
+        for size in range(max(1, query.rows - AROUND), query.rows + AROUND + 1)
+    }
+    orders = [[*itertools.permutations(replace(page, first_page=True).pairs())] for page in sorted(pages, key=repr)]
+    return [target(each) for each in itertools.chain.from_iterable(zip(*orders, strict=False))]
 
 
 def padded(name: str, text: str, zeros: tuple[int, ...]) -> str:

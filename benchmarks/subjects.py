@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import yaml
 
 from benchmarks.machine import HERE, pinned
-from benchmarks.queries import HEADERS, PAGE_ROWS, PATH, Query, fresh, mix
+from benchmarks.queries import HEADERS, PAGE_ROWS, PATH, Query, fresh, mix, unlike
 from benchmarks.servers import Launch
 
 ROOT = HERE.parent
@@ -83,6 +83,14 @@ def ours() -> list[Subject]:
             f"{everything}; every query text is new",
             fakeserver(),
             lambda queries, rows: fresh([replace(query, rows=rows) for query in queries]),
+            rival=False,
+        ),
+        Subject(
+            "fakeserver, no page twice",
+            __version__,
+            f"{everything}; hundreds of other pages between two that are alike, of 40 to 60 rows",
+            fakeserver(),
+            lambda queries, rows: unlike([replace(query, rows=rows) for query in queries]),
             rival=False,
         ),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from pyroaring import BitMap
 
@@ -22,6 +23,7 @@ MAX_NOTED = 64
 MAX_FOLLOWED = 256
 """Ranks that an answer follows; if more have changed, the question is answered anew."""
 
+NUMBERS = count()
 Shown = tuple[Document, str]
 """A document and its owner."""
 Runs = tuple[list[Hashable], list[int]]
@@ -57,6 +59,8 @@ class Answers:
     what is shown: by every write, and by time."""
 
     def __init__(self, revision: int = 0) -> None:
+        self.number = next(NUMBERS)
+        """Of the collection, for what is kept of several."""
         self.found: Cache[Hashable, Answer] = Cache(MAX_ANSWERS)
         """What questions found."""
         self.counts: Cache[Hashable, tuple[int, bytes]] = Cache(MAX_COUNTS)

@@ -131,17 +131,24 @@ class Listing(Filtering):
     def answer(self, asked: Asked, view: View) -> Result:
         values, scope = asked.values, self.scope(asked, view)
         collection = view.tenants[scope.tenant]
+        extras = self.extras
+        change = extras.added_to if extras is not None and extras.choice.is_made(view.switches) else None
         confined = self.only is not None and not view.beyond and self.only.choice.is_made(view.switches)
         only = self.only if confined else None
+        question = view.scenario + asked.question if view.scenario else asked.question
+        context = Context(view.issuer, scope.tenant, question, asked.query, owner=scope.owner, page_rows=view.page_rows)
+        answers, stands = collection.answers, collection.stands
+        key = answers.number, answers.revision, only is None, change is None, self.pages.place(values, context)
+        if stands and (kept := view.pages.find(key)) is not None:
+            return Result(200, *kept)
         filters = self.filters if only is None else (*self.filters, only.filter)
         sought = values if only is None else {**values, only.filter.parameter: only.value}
         ranks = find((scope.owner, asked.question, only is None), filters, collection, scope, sought)
-        question = view.scenario + asked.question if view.scenario else asked.question
-        context = Context(view.issuer, scope.tenant, question, asked.query, owner=scope.owner, page_rows=view.page_rows)
         page = self.pages.page(ranks, values, collection, context)
-        extras = self.extras
-        change = extras.added_to if extras is not None and extras.choice.is_made(view.switches) else None
-        return Result(200, body_of(page, collection, change), page.headers)
+        body = body_of(page, collection, change)
+        if stands and isinstance(body, bytes):
+            view.pages.keep(key, body, page.headers)
+        return Result(200, body, page.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from fakeserver.commands.guest import Guest
 from fakeserver.documents.changes import Change
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.choices import Choice
+from fakeserver.listing.kept_pages import KeptPages
 from fakeserver.machine import time
 from fakeserver.problems import Document, Json
 from fakeserver.spec.bodies import MAX_BODY_BYTES
@@ -81,6 +82,7 @@ class View:
     issuer: Issuer
     now: int
     switches: Mapping[str, Json] = field(default_factory=dict)
+    pages: KeptPages = field(default_factory=KeptPages)
     transitions: str = "immediate"
     """When passing states end, one of `states.MODES`."""
     outcome: str = ""

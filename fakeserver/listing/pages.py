@@ -6,9 +6,10 @@ Every position names the query parameters that it reads; the start-up check hold
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
+from operator import itemgetter
 from typing import Any, Protocol
 
 from pyroaring import BitMap
@@ -23,6 +24,7 @@ from fakeserver.listing.envelopes import BARE, Envelope, Fact, Neighbours, Page,
 from fakeserver.listing.meaning import Issuer
 from fakeserver.listing.orders import NEWEST_FIRST, FieldOrders, Order, OrderParameter
 from fakeserver.problems import bad_cursor
+from fakeserver.spec.parameters import Values
 
 MAX_LAID_OUT = 8_192
 """Rows that are written out at once to take a page from them, which takes less than to walk to it."""
@@ -86,10 +88,12 @@ class Pages:
     order: Order | OrderParameter | FieldOrders = NEWEST_FIRST
     _surround: Callable[[Page], None] = field(init=False, repr=False, compare=False)
     _links: bool = field(init=False, repr=False, compare=False)
+    _placed: Callable[[Values], Hashable] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_surround", self.envelope.compile())
         object.__setattr__(self, "_links", "links" in self.envelope.facts)
+        object.__setattr__(self, "_placed", itemgetter(*self.parameters) if self.parameters else lambda values: None)
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -98,6 +102,12 @@ class Pages:
     @property
     def numbers(self) -> tuple[Number, ...]:
         return self.position.numbers
+
+    def place(self, values: Values, context: Context) -> Hashable:
+        """What is the same for two requests only if they ask for the same page of the same rows."""
+        rows = context.question, context.owner, context.page_rows
+        # Links repeat the query, and cursors have their time.
+        return rows, self._placed(values), context.query if self._links else b"", context.issuer.as_of
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         if self.order is not NEWEST_FIRST:

@@ -17,6 +17,7 @@ from fakeserver.documents.changes import ChangeError, TakenError
 from fakeserver.faults.on_request import RequestedFault, check_suffixes
 from fakeserver.faults.scenarios import NEXT_VERSION, ONE_ROW_PAGES, weather_of
 from fakeserver.faults.scripts import Effect
+from fakeserver.listing.kept_pages import KeptPages
 from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import (
@@ -86,6 +87,7 @@ class Service:
         """Where credentials travel, as the first operation has it that wants one."""
         self._told = WeakSet[World]()
         """Worlds of which it was said that any credential counts there."""
+        self.pages = KeptPages()
         self.scenes = Scenes(provider, spec, fixture)
         self.territory = Territory.of(provider, spec.document)
         self.meters = functools.lru_cache(MAX_METERS)(functools.partial(meters_of, provider.slug, provider.limits))
@@ -216,7 +218,7 @@ class Service:
         asked = route.read(segments, request.query) if route.plain else route.read_whole(segments, request)
         progress.values = asked.values
         tenants = world.advance(self.provider, progress.instant)
-        view = View(caller or NOBODY, tenants, world, progress.instant, settings.switches[slug])
+        view = View(caller or NOBODY, tenants, world, progress.instant, settings.switches[slug], self.pages)
         if progress.scenario and isinstance(meaning, Filtering):
             name, first = progress.scenario, meaning.begins(asked.values)
             view.tenants = self.scenes.of(name, world, tenants, view.caller.user, first)

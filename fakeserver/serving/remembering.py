@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from fakeserver.documents.cache import Cache
+from fakeserver.documents.cache import Cache, Seen
 from fakeserver.pipeline.repeats import Opening, Repeat
 
 AGAIN, ALIKE = "fakeserver.again", "fakeserver.alike"
@@ -42,8 +42,7 @@ class Remembered:
     """What one application remembers of its requests."""
 
     def __init__(self) -> None:
-        self._seen: set[int] = set()
-        self._seen_before: set[int] = set()
+        self._seen = Seen(MAX_SEEN)
         self._kept: OrderedDict[Key, Repeat] = OrderedDict()
         self._size = 0
         self.openings: Cache[Around, Opening] = Cache(MAX_OPENINGS)
@@ -53,14 +52,7 @@ class Remembered:
 
     def was_seen(self, part: Hashable) -> bool:
         """Whether a packet has been there, or the part of one; it has from now on."""
-        number = hash(part)
-        if number in self._seen or number in self._seen_before:
-            return True
-        # Two halves, of which the older one goes as a whole: to look for the oldest of all costs more than an answer.
-        if len(self._seen) == MAX_SEEN // 2:
-            self._seen, self._seen_before = set(), self._seen
-        self._seen.add(number)
-        return False
+        return self._seen.was(part)
 
     def keep(self, key: Key, repeat: Repeat) -> None:
         """Keep what an answer stood on; the oldest make room."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -294,6 +295,19 @@ def test_mixed_queries_are_distinct_and_never_written_alike_twice() -> None:
     assert len({*mixed}) == 24
     fresh = queries.fresh(chosen, 24)
     assert len({*fresh}) == len(fresh) == 24 * queries.FRESH_ZEROS**2
+
+
+def test_pages_that_are_unlike_are_far_apart_and_about_as_long() -> None:
+    """Between two targets that mean the same page stand all others, and no two are written alike."""
+    unlike = queries.unlike(queries.full_pages(ROWS))
+    assert len({*unlike}) == len(unlike)
+    meanings = [tuple(sorted(parse_qsl(urlsplit(each).query))) for each in unlike]
+    pages = len({*meanings})
+    assert pages >= 5 * (2 * queries.AROUND + 1)
+    for start in range(len(meanings) - pages + 1):
+        assert len({*meanings[start : start + pages]}) == pages
+    rows = [int(dict(each)["per_page"]) for each in meanings]
+    assert abs(sum(rows) / len(rows) - queries.PAGE_ROWS) < 1
 
 
 def test_full_pages_are_full() -> None:

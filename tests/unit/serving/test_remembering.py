@@ -7,13 +7,15 @@ import itertools
 import random
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 from uvicorn.server import ServerState
 
+from fakeserver.listing import kept_pages
+from fakeserver.listing.kept_pages import KeptPages, Whole
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving import remembering
@@ -72,8 +74,10 @@ class Wire:
         return self.send(packet(line, headers))
 
     def ask_anew(self, line: str, headers: Mapping[str, str]) -> bytes:
-        """The same in bytes that were never sent before."""
-        return self.send(packet(line, {**headers, "X-Number": str(next(self._numbers))}))
+        """The same in bytes that were never sent before, and of a server that keeps no pages."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(KeptPages, "find", lambda pages, key: None)
+            return self.send(packet(line, {**headers, "X-Number": str(next(self._numbers))}))
 
 
 def packet(line: str, headers: Mapping[str, str]) -> bytes:
@@ -111,6 +115,21 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return ask(app, opening, query, body, again=again)
 
     monkeypatch.setattr(App, "ask", noted)
+    return found
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each page that was asked for was kept."""
+    found: list[bool] = []
+    find = KeptPages.find
+
+    def noted(pages: KeptPages, key: Hashable) -> Whole | None:
+        page = find(pages, key)
+        found.append(page is not None)
+        return page
+
+    monkeypatch.setattr(KeptPages, "find", noted)
     return found
 
 
@@ -157,10 +176,10 @@ def events(live: Live, name: str, chance: random.Random) -> list[Callable[[], ob
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_answer_is_the_one_that_would_be_made_anew(
-    live: Live, wire: Wire, repeated: list[bool], opened: list[bytes], seed: int
+    live: Live, wire: Wire, repeated: list[bool], opened: list[bytes], pages: list[bool], seed: int
 ) -> None:
     """In any history of writes, moves of the clock, settings, faults, snapshots and resets, whether the packet was
-    known or all of it but the query."""
+    known, or all of it but the query, or what it asks for in other words."""
     chance, others, clock = random.Random(seed), random.Random(seed), World(f"{live.root}/ns/mine", live.app).clock
     for step in range(STEPS):
         if chance.random() < 0.25:
@@ -176,6 +195,55 @@ def test_an_answer_is_the_one_that_would_be_made_anew(
     assert repeated.count(True) > STEPS / 12
     assert repeated.count(False) > 5
     assert len(opened) > STEPS / 4
+    assert pages.count(True) > 5
+    assert pages.count(False) > STEPS / 4
+
+
+def test_a_page_is_kept_whatever_words_ask_for_it(live: Live, wire: Wire, pages: list[bool]) -> None:
+    """Once it was asked for twice, until a document is shown otherwise; and it is no other page."""
+    asked = [f"GET /prime/api/v1/sandbox?status=RUNNING&per_page={'0' * zeros}3" for zeros in range(4)]
+    first, *others = [wire.ask(line, key("prime")) for line in asked]
+    assert {*others} == {first}
+    assert pages == [False, False, True, True]
+    unlike = ["per_page=3", "status=RUNNING&per_page=4", "status=RUNNING&page=2&per_page=3", "status=ERROR&per_page=3"]
+    for other in unlike:
+        for _ in range(3):
+            assert wire.ask(f"GET /prime/api/v1/sandbox?{other}&number={len(pages)}", key("prime")) != first
+    identity = re.findall(rb'"id":"([^"]+)"', first)[0].decode()
+    httpx.delete(f"{live.root}/prime/api/v1/sandbox/{identity}", headers=key("prime"), trust_env=False)
+    del pages[:]
+    assert identity.encode() not in wire.ask(asked[0] + "&now=1", key("prime"))
+    assert pages == [False]
+
+
+def test_another_caller_is_shown_his_own_page(live: Live, wire: Wire, pages: list[bool]) -> None:
+    """And another world its own, in which something else has happened."""
+    line = "/prime/api/v1/sandbox?per_page=3"
+    callers = [key("prime"), header_of("prime", "prime-member-key")]
+    places = [(line, headers) for line in (f"GET {line}", f"GET /ns/other{line}") for headers in callers]
+    for headers in callers:
+        httpx.post(
+            f"{live.root}/ns/other/prime{CREATIONS[0][1]}", json=CREATIONS[0][2], headers=headers, trust_env=False
+        )
+    answers = [[wire.ask(f"{line}&number={number}", headers) for line, headers in places] for number in range(4)]
+    assert pages.count(True) >= 2 * len(places)
+    assert len({*answers[0]}) == len(places)
+    assert all(each == answers[0] for each in answers)
+
+
+def test_kept_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes, the oldest going first; long pages are not kept, nor is what was asked for once."""
+    monkeypatch.setattr(kept_pages, "MAX_BYTES", 20_000)
+    monkeypatch.setattr(kept_pages, "MAX_PAGE_BYTES", 4_000)
+    pages = KeptPages()
+    for number in range(50):
+        pages.keep(number, bytes(number * 100), None)
+        assert pages.find(number) is None
+        pages.keep(number, bytes(number * 100), {"X-Number": str(number)})
+        assert (pages.find(number) is None) is (number > 40)
+        assert pages.size <= 20_000
+    assert [number for number in range(50) if pages.find(number)] == [37, 38, 39, 40]
+    assert pages.find(40) == (bytes(4_000), {"X-Number": "40"})
 
 
 def test_a_repeated_request_is_noted_and_counted(live: Live, wire: Wire, repeated: list[bool]) -> None:
@@ -444,12 +512,12 @@ def test_a_known_packet_keeps_its_connection() -> None:
 def test_memory_is_bounded(live: Live, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest make room; what is asked once is not kept at all."""
     monkeypatch.setattr(remembering, "MAX_BYTES", 20_000)
-    monkeypatch.setattr(remembering, "MAX_SEEN", 30)
     remembered = live.app.remembered
+    remembered._seen.most = 30
     remembered.openings.most = 20
     for number in range(100):
         wire.ask(f"{PRIME}&page={number + 1}", key("prime"))
-    assert (len(remembered._kept), len(remembered._seen | remembered._seen_before)) == (0, 26)
+    assert (len(remembered._kept), len(remembered._seen)) == (0, 26)
     for number in range(100):
         for _ in range(2):
             wire.ask(f"{PRIME}&page={number + 1}", key("prime"))
@@ -461,4 +529,4 @@ def test_memory_is_bounded(live: Live, wire: Wire, monkeypatch: pytest.MonkeyPat
             wire.ask(f"{PRIME}&page={page}", {**key("prime"), "X-Number": str(number)})
     assert len(remembered.openings) == 20
     wire.ask(f"{PRIME}&page=1&padding={'a' * remembering.MAX_PACKET}", key("prime"))
-    assert len(remembered._seen | remembered._seen_before) <= 30
+    assert len(remembered._seen) <= 30
