@@ -178,7 +178,8 @@ class Matcher:
         endpoints += [(endpoint, None) for endpoint in unserved]
         # Of two paths that fit, OpenAPI prefers the one that spells out more.
         endpoints.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
-        self._patterns = [(endpoint.pattern, methods_of(endpoint), endpoint, route) for endpoint, route in endpoints]
+        # Their patterns are compiled when the first path is asked for that needs one: there are a hundred.
+        self._endpoints = [(methods_of(endpoint), endpoint, route) for endpoint, route in endpoints]
 
     def __call__(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters, or a Problem; Moved, if another path is meant."""
@@ -186,8 +187,8 @@ class Matcher:
         if literal is not None:
             return literal, {}
         allowed: list[tuple[str, ...]] = []
-        for pattern, methods, endpoint, route in self._patterns:
-            match = pattern.fullmatch(path)
+        for methods, endpoint, route in self._endpoints:
+            match = endpoint.pattern.fullmatch(path)
             if match is None:
                 continue
             if method in methods:
@@ -200,7 +201,7 @@ class Matcher:
             raise method_not_allowed([*dict.fromkeys(method for methods in told for method in methods)])
         if self._routing.slash == "redirected":
             other = path.rstrip("/") if path.endswith("/") else path + "/"
-            if any(pattern.fullmatch(other) for pattern, *_ in self._patterns):
+            if any(endpoint.pattern.fullmatch(other) for _, endpoint, _ in self._endpoints):
                 raise Moved(other)
         raise not_found()
 

@@ -445,7 +445,7 @@ TYPED: dict[str, tuple[str, str, str]] = {
     "a date that is none": ("user: user_admin", "user: 2026-02-30", "day is out of range"),
     "a tag for another text": ("user: user_admin", "user: !!bool user_admin", "cannot be read as YAML: 'user_admin'"),
     "a tag for a date": ("user: user_admin", "user: !!timestamp user_admin", "cannot be read as YAML"),
-    "a value within itself": ("value: [prod]", "value: &own [*own]", "is nested deeper than 32"),
+    "a value within itself": ("value: [prod]", "value: &own [*own]", "holds itself"),
     "an indentation that fits nothing": (
         "columns:\n  status:",
         "columns:\n   status:",
