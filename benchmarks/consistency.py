@@ -11,9 +11,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.support.lives import PROVIDERS
@@ -26,10 +29,14 @@ from tests.support.replicas.clients import (
     look_around,
     look_at_everything,
 )
+from tests.support.replicas.history import History
 from tests.support.replicas.order import judge, judge_parts
 from tests.support.replicas.servers import Replicas, replicas
 
 OPERATIONS, REPLICAS, CLIENTS = 1_000_000, 3, 16
+JUDGES = 2
+"""Processes that judge at a time: that takes longer than to ask."""
+FORK = get_context("fork")
 OF_A_WORLD = 2_000
 """Operations, until another world is begun."""
 OF_A_ROUND = 250
@@ -106,15 +113,55 @@ def live(
     return shared
 
 
-def wrongs_of(shared: Shared) -> Iterator[str]:
+def wrongs_of(history: History) -> Iterator[str]:
     """What is wrong with the history of a world."""
-    history = shared.history
     yield from history.wrong
     verdict = judge(history.operations, history.start)
     if not verdict.holds:
         yield str(verdict)
         parts = judge_parts(history.operations, history.start)
         yield from (f"by itself, {part}: {found}" for part, found in parts if not found.holds)
+
+
+class Judge:
+    """A process that judges the history of a world while the next one is asked: it begins as a copy of this one, since
+    what was asked holds functions. `wait` comes to what is wrong, and the seconds that the judge took."""
+
+    def __init__(self, history: History) -> None:
+        self._found, sending = FORK.Pipe(duplex=False)
+        self._process = FORK.Process(target=self._judge, args=(history, sending), daemon=True)
+        self._process.start()
+        sending.close()
+
+    @staticmethod
+    def _judge(history: History, sending: Connection) -> None:
+        began = time.monotonic()
+        wrong = [*wrongs_of(history)]
+        sending.send((wrong, time.monotonic() - began))
+
+    @property
+    def is_done(self) -> bool:
+        return self._found.poll()
+
+    def wait(self) -> tuple[list[str], float]:
+        try:
+            found: tuple[list[str], float] = self._found.recv()
+        except EOFError:
+            found = ["the judge ended without a verdict"], 0.0
+        self._process.join()
+        return found
+
+
+@dataclass(frozen=True)
+class NoJudge:
+    """The same in this process, which may have threads that a copy of it would wait for."""
+
+    history: History
+    is_done = True
+
+    def wait(self) -> tuple[list[str], float]:
+        began = time.monotonic()
+        return [*wrongs_of(self.history)], time.monotonic() - began
 
 
 def run(
@@ -125,14 +172,27 @@ def run(
     clients: int = CLIENTS,
     slugs: Sequence[str] = tuple(PROVIDERS),
     seed: int = 0,
+    judges: int = JUDGES,
     outage: Callable[[], None] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
-    """So many operations, a world after the other; by default of a file of SQLite. Where there is an `outage`, it
-    happens twice."""
+    """So many operations, a world after the other, judged by so many processes at a time; by default of a file of
+    SQLite. Without any, each is judged here before the next is asked. Where there is an `outage`, it happens twice."""
     wrong: list[str] = []
-    done = worlds = lost = 0
+    done = worlds = lost = settled = 0
     asked = judged = 0.0
+    judging: deque[tuple[str, int, list[str], Judge | NoJudge]] = deque()
+
+    def settle() -> None:
+        nonlocal judged, settled
+        ns, size, told, judge = judging.popleft()
+        found, seconds = judge.wait()
+        if told or found:
+            wrong.append(f"{ns}: " + "\n".join([*told, *found])[:MOST_TOLD])
+            tell(wrong[-1])
+        judged, settled = judged + seconds, settled + size
+        tell(f"{settled:,} operations, {len(wrong)} worlds wrong")
+
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:{folder}/worlds.db"
         only = [flag for slug in slugs for flag in ("--only", slug)] if len(slugs) < len(PROVIDERS) else []
@@ -147,16 +207,14 @@ def run(
                 told = [*look_at_everything(found.port, shared)]
                 told += count_journal(found.ports, shared)
                 told += compare_snapshots(found.ports, shared)
-                between = time.monotonic()
-                told += wrongs_of(shared)
-                ended = time.monotonic()
-                if told:
-                    wrong.append(f"{ns}: " + "\n".join(told)[:MOST_TOLD])
-                    tell(wrong[-1])
-                asked, judged = asked + between - began, judged + ended - between
+                asked += time.monotonic() - began
                 done, worlds = done + size, worlds + 1
                 lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown
-                tell(f"{done:,} operations, {len(wrong)} worlds wrong")
+                judging.append((ns, size, told, (Judge if judges else NoJudge)(shared.history)))
+                while judging and (len(judging) > judges or judging[0][-1].is_done):
+                    settle()
+            while judging:
+                settle()
     return Outcome(done, worlds, lost, tuple(wrong), asked, judged)
 
 
