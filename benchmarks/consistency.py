@@ -211,7 +211,8 @@ def run(
                 done, worlds = done + size, worlds + 1
                 lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown
                 judging.append((ns, size, told, (Judge if judges else NoJudge)(shared.history)))
-                while judging and (len(judging) > judges or judging[0][-1].is_done):
+                # One of them may take minutes, in which the others go on.
+                while judging and (judging[0][-1].is_done or sum(not each.is_done for *_, each in judging) > judges):
                     settle()
             while judging:
                 settle()
