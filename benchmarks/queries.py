@@ -24,8 +24,10 @@ STATUSES = ("RUNNING", "TERMINATED", "PAUSED", "ERROR")
 LABELS = ("prod", "dev", "gpu", "eval", "nightly", "ci")
 FRESH_ZEROS = 15
 """Leading zeros change the text of a number and not its meaning: so many per number make every query text new."""
-AROUND = 10
+AROUND = 25
 """Rows that a page may have more or less than the others, to be another one."""
+LEAST_UNLIKE = 250
+"""Pages, so that none is still kept when it is asked for again: 8 MB of them are, and one of 50 rows has 40 kB."""
 SAMPLE_SEED = 20_260_118
 
 Row = tuple[str, str, tuple[str, ...]]
@@ -135,6 +137,8 @@ def unlike(queries: Sequence[Query]) -> list[str]:
         for query in queries
         for size in range(max(1, query.rows - AROUND), query.rows + AROUND + 1)
     }
+    if len(pages) < LEAST_UNLIKE:
+        raise ValueError(f"the world has only {len(pages)} pages that are unlike, {LEAST_UNLIKE} are needed")
     orders = [[*itertools.permutations(replace(page, first_page=True).pairs())] for page in sorted(pages, key=repr)]
     return [target(each) for each in itertools.chain.from_iterable(zip(*orders, strict=False))]
 

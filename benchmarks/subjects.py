@@ -88,7 +88,7 @@ def ours() -> list[Subject]:
         Subject(
             "fakeserver, no page twice",
             __version__,
-            f"{everything}; hundreds of other pages between two that are alike, of 40 to 60 rows",
+            f"{everything}; hundreds of other pages between two that are alike, of 25 to 75 rows",
             fakeserver(),
             lambda queries, rows: unlike([replace(query, rows=rows) for query in queries]),
             rival=False,
