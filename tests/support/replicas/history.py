@@ -26,11 +26,13 @@ NOTHING: frozenset[Part] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sandbox as it is in a world, which nobody changes."""
+    """A sandbox as it is in a world, which nobody changes. Up to the instant `quiet` holds it is known to stay so by
+    itself."""
 
     sandbox: Sandbox
     shown: Shown
     print: int
+    quiet: list[int] = field(default_factory=lambda: [0], compare=False)
 
 
 def entry_of(sandbox: Sandbox) -> Entry:
@@ -98,10 +100,14 @@ class World:
         for (slug, tenant), entries in self.places.items():
             changes: list[tuple[str, Sandbox | None]] = []
             for identity, entry in entries.items():
+                if world.now <= entry.quiet[0]:
+                    continue
                 sandbox = copied(entry.sandbox)
                 stays = self.providers[slug].age(sandbox, world.now)
                 if not stays or sandbox != entry.sandbox:
                     changes.append((identity, sandbox if stays else None))
+                else:
+                    entry.quiet[0] = world.now
             if changes:
                 world = world.put((slug, tenant), *changes)
         return world
