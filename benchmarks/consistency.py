@@ -11,13 +11,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import cast
 
 from tests.support.lives import PROVIDERS
 from tests.support.replicas.clients import (
@@ -128,7 +128,7 @@ class Judge:
     what was asked holds functions. `wait` comes to what is wrong, and the seconds that the judge took."""
 
     def __init__(self, history: History) -> None:
-        self._found, sending = FORK.Pipe(duplex=False)
+        self.found, sending = FORK.Pipe(duplex=False)
         self._process = FORK.Process(target=self._judge, args=(history, sending), daemon=True)
         self._process.start()
         sending.close()
@@ -139,29 +139,13 @@ class Judge:
         wrong = [*wrongs_of(history)]
         sending.send((wrong, time.monotonic() - began))
 
-    @property
-    def is_done(self) -> bool:
-        return self._found.poll()
-
     def wait(self) -> tuple[list[str], float]:
         try:
-            found: tuple[list[str], float] = self._found.recv()
-        except EOFError:
+            found: tuple[list[str], float] = self.found.recv()
+        except (EOFError, OSError):
             found = ["the judge ended without a verdict"], 0.0
         self._process.join()
         return found
-
-
-@dataclass(frozen=True)
-class NoJudge:
-    """The same in this process, which may have threads that a copy of it would wait for."""
-
-    history: History
-    is_done = True
-
-    def wait(self) -> tuple[list[str], float]:
-        began = time.monotonic()
-        return [*wrongs_of(self.history)], time.monotonic() - began
 
 
 def run(
@@ -181,17 +165,23 @@ def run(
     wrong: list[str] = []
     done = worlds = lost = settled = 0
     asked = judged = 0.0
-    judging: deque[tuple[str, int, list[str], Judge | NoJudge]] = deque()
+    judging: dict[Connection, tuple[str, int, list[str], Judge]] = {}
 
-    def settle() -> None:
+    def note(ns: str, size: int, told: list[str], seconds: float) -> None:
         nonlocal judged, settled
-        ns, size, told, judge = judging.popleft()
-        found, seconds = judge.wait()
-        if told or found:
-            wrong.append(f"{ns}: " + "\n".join([*told, *found])[:MOST_TOLD])
+        if told:
+            wrong.append(f"{ns}: " + "\n".join(told)[:MOST_TOLD])
             tell(wrong[-1])
         judged, settled = judged + seconds, settled + size
         tell(f"{settled:,} operations, {len(wrong)} worlds wrong")
+
+    def wait_for(most: int) -> None:
+        """Until no more than so many are judged."""
+        while judging and (len(judging) > most or wait([*judging], 0)):
+            for found in cast(list[Connection], wait([*judging])):
+                ns, size, told, process = judging.pop(found)
+                verdict, seconds = process.wait()
+                note(ns, size, told + verdict, seconds)
 
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:{folder}/worlds.db"
@@ -210,12 +200,15 @@ def run(
                 asked += time.monotonic() - began
                 done, worlds = done + size, worlds + 1
                 lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown
-                judging.append((ns, size, told, (Judge if judges else NoJudge)(shared.history)))
-                # One of them may take minutes, in which the others go on.
-                while judging and (judging[0][-1].is_done or sum(not each.is_done for *_, each in judging) > judges):
-                    settle()
-            while judging:
-                settle()
+                if not judges:
+                    began = time.monotonic()
+                    told += wrongs_of(shared.history)
+                    note(ns, size, told, time.monotonic() - began)
+                    continue
+                wait_for(judges - 1)
+                process = Judge(shared.history)
+                judging[process.found] = ns, size, told, process
+            wait_for(0)
     return Outcome(done, worlds, lost, tuple(wrong), asked, judged)
 
 

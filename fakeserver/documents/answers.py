@@ -60,7 +60,7 @@ class Answers:
 
     def __init__(self, revision: int = 0) -> None:
         self.number = next(NUMBERS)
-        """Of the collection, for what is kept of several."""
+        """Tells these answers from all others in this process."""
         self.found: Cache[Hashable, Answer] = Cache(MAX_ANSWERS)
         """What questions found."""
         self.counts: Cache[Hashable, tuple[int, bytes]] = Cache(MAX_COUNTS)

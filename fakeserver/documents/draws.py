@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, pairwise
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fakeserver.documents import tags
@@ -23,9 +24,11 @@ T = TypeVar("T")
 
 BITS = 8
 """Bytes of a number that is drawn."""
-WORD = 2**64 - 1
+MASK = 2**64 - 1
+DIGEST_BYTES = 64
+"""Of a digest, and so the most that one field can be drawn of."""
 UNKNOWN = -1
-UNPINNED: Mapping[str, Json] = {}
+UNPINNED: Mapping[str, Json] = MappingProxyType({})
 VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 """What a random UUID has in the place of a hexadecimal digit, to say of which kind it is."""
 CODES = 256
@@ -55,11 +58,13 @@ def digest(key: bytes, *parts: object, size: int = 16) -> bytes:
 
 
 def draw_bytes(key: bytes, field: str, ordinal: int, size: int) -> bytes:
-    """So many random bytes of a field, 64 at the most."""
+    """So many random bytes of a field."""
+    if size > DIGEST_BYTES:
+        raise ValueError(f"a field has no more than {DIGEST_BYTES} random bytes, not {size}")
     return hashlib.blake2b(b"%b\x1f%b\x1f%d" % (key, field.encode(), ordinal)).digest()[:size]
 
 
-def own_of(key: bytes, ordinal: int) -> int:
+def number_of(key: bytes, ordinal: int) -> int:
     """The 64 random bits of a document that all of its numbers are made of."""
     return int.from_bytes(hashlib.blake2b(b"%b%d" % (key, ordinal)).digest()[:BITS])
 
@@ -211,10 +216,10 @@ Dealt = Cache[tuple[int, Callable[["Draw"], str]], list[str]]
 class Draw:
     """The draws of one document."""
 
-    # A digest for each field would be most of what a document costs, so one of each document is spread: the middle bits
-    # of its product with a field's factor depend on all of it, and tell nothing of those of another field.
+    # A digest for each field would be most of what a document costs, so one of each document is spread: of its product
+    # with a field's factor the middle bits tell no more of those of another field than chance would.
 
-    __slots__ = ("_batch", "_columns", "_dealt", "_key", "_own", "_pinned", "epoch", "ordinal", "vocabularies")
+    __slots__ = ("_batch", "_columns", "_dealt", "_key", "_number", "_pinned", "epoch", "ordinal", "vocabularies")
 
     def __init__(
         self,
@@ -223,13 +228,13 @@ class Draw:
         epoch: int,
         columns: Mapping[str, Column],
         vocabularies: Mapping[str, Any],
-        pinned: Mapping[str, Json] = UNPINNED,
+        pinned: Mapping[str, Json] | None = None,
         dealt: Dealt | None = None,
     ) -> None:
         self._key = key
-        self._own = own_of(key, ordinal)
+        self._number = number_of(key, ordinal)
         self._batch: int | None = UNKNOWN
-        self._pinned = pinned
+        self._pinned = UNPINNED if pinned is None else pinned
         self._columns = columns
         self._dealt = dealt
         self.ordinal = ordinal
@@ -238,24 +243,24 @@ class Draw:
 
     def bits(self, field: str) -> int:
         """64 random bits of this field."""
-        return self._own * FACTORS[field] >> 32 & WORD
+        return self._number * FACTORS[field] >> 32 & MASK
 
     def below(self, field: str, limit: int) -> int:
-        return (self._own * FACTORS[field] >> 32) % limit
+        return (self._number * FACTORS[field] >> 32) % limit
 
     def between(self, field: str, least: int, most: int) -> int:
-        return least + (self._own * FACTORS[field] >> 32) % (most - least + 1)
+        return least + (self._number * FACTORS[field] >> 32) % (most - least + 1)
 
     def chance(self, field: str, percent: int) -> bool:
-        return (self._own * FACTORS[field] >> 32) % 100 < percent
+        return (self._number * FACTORS[field] >> 32) % 100 < percent
 
     def pick(self, field: str, choices: Sequence[T]) -> T:
-        return choices[(self._own * FACTORS[field] >> 32) % len(choices)]
+        return choices[(self._number * FACTORS[field] >> 32) % len(choices)]
 
     def word(self, field: str, vocabulary: str) -> Any:
         """An entry of a vocabulary; early entries are more common than late ones."""
         words = self.vocabularies[vocabulary]
-        number, count = self._own * FACTORS[field] >> 32, len(words)
+        number, count = self._number * FACTORS[field] >> 32, len(words)
         one, other = number % count, (number >> 32) % count
         return words[one if one < other else other]
 
@@ -270,7 +275,7 @@ class Draw:
 
     def hex(self, field: str, digits: int) -> str:
         if digits <= 2 * BITS:
-            return self.bits(field).to_bytes(BITS).hex()[:digits]
+            return (self._number * FACTORS[field] >> 32 & MASK).to_bytes(BITS).hex()[:digits]
         return draw_bytes(self._key, field, self.ordinal, 32).hex()[:digits]
 
     def letters(self, field: str, count: int) -> str:
@@ -299,7 +304,7 @@ class Draw:
         """The creation instant: later ordinals are older, those of one batch are equally old."""
         batch = self.batch
         if batch is None:
-            slot, bits = self.ordinal, self.bits("slot")
+            slot, bits = self.ordinal, self._number * FACTORS["slot"] >> 32
         else:
             slot = batch * BATCH
             bits = int.from_bytes(draw_bytes(self._key, "batch-slot", slot, BITS))
@@ -310,7 +315,8 @@ class Draw:
     def identity(self, make: Callable[[Draw], str]) -> str:
         """The document's id; ids of one batch are dealt in order, since the id breaks the tie of their instants. The
         last letters or the UUID in it are tagged with an ordinal of the batch, by which the document is found. A
-        function that has a name is asked once for the ids of a batch, where documents are read in their order."""
+        function of a module is asked once for the ids of a batch, where documents are read in their order; one that
+        is made anew for each document is asked each time."""
         batch = self.batch
         if batch is None:
             return make(TaggedDraw(self, self.ordinal))
@@ -336,14 +342,15 @@ class TaggedDraw(Draw):
         self._batch = UNKNOWN
         self._pinned = UNPINNED
         self._columns = draw._columns
+        self._dealt = None
         self.ordinal = ordinal
         self.epoch = draw.epoch
         self.vocabularies = draw.vocabularies
 
     # Most ids are letters alone, so this is worked out only where one has a number.
     @property
-    def _own(self) -> int:  # type: ignore[override]
-        return own_of(self._key, self.ordinal)
+    def _number(self) -> int:  # type: ignore[override]
+        return number_of(self._key, self.ordinal)
 
     def letters(self, field: str, count: int) -> str:
         if count < tags.LETTERS:

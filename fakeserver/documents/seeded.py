@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from fakeserver.documents import tags
 from fakeserver.documents.allowance import spend
 from fakeserver.documents.cache import Cache
-from fakeserver.documents.draws import UNIQUE, UNPINNED, Column, Dealt, Draw, siblings, substitute
+from fakeserver.documents.draws import UNIQUE, Column, Dealt, Draw, siblings, substitute
 from fakeserver.documents.keys import Key, KeyFunction
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.redating import Places, find_dates, may_be_dated, redate
@@ -138,7 +138,7 @@ class Seeded:
     def _draw(self, ordinal: int) -> Document:
         pin = self._pins.get(ordinal)
         if pin is None:
-            draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, UNPINNED, self._dealt)
+            draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, None, self._dealt)
             return self._make(draw)
         draw = Draw(self._key, ordinal, self._epoch, self._columns, self._vocabularies, pin.draw, self._dealt)
         document = {**self._make(draw), **pin.set}
@@ -268,7 +268,7 @@ class Redated(Seeded):
         self._origin = origin
         self._epoch = epoch
         self._seconds = (epoch - origin._epoch) // SECOND
-        self._places, self._placed = Cache(MAX_PLACES), Cache(MAX_PLACES)
+        self._places, self._placed, self._dealt = Cache(MAX_PLACES), Cache(MAX_PLACES), Cache(MAX_DEALT)
         self._postings = {}
 
     def dated(self, epoch: int) -> Seeded:

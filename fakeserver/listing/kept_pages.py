@@ -14,8 +14,10 @@ MAX_BYTES = 8_000_000
 """Of all pages of one provider, in whatever worlds."""
 MAX_PAGE_BYTES = 100_000
 """Of one of them. What is longer takes long enough to send."""
-EACH = 1_000
-"""Bytes that a page takes beside its body."""
+MAX_QUERY_BYTES = 500
+"""Of the query that asked for it, which is in what it is found by, and in its links."""
+EACH = 4_000
+"""Bytes that a page takes beside its body, at the most."""
 MAX_SEEN = 4_096
 """Pages of which it is known that they were asked for once."""
 
@@ -35,9 +37,10 @@ class KeptPages:
     def find(self, key: Hashable) -> Whole | None:
         return self._kept.get(key)
 
-    def keep(self, key: Hashable, body: bytes, headers: Mapping[str, str] | None) -> None:
+    def keep(self, key: Hashable, query: bytes, body: bytes, headers: Mapping[str, str] | None) -> None:
         """Keep a page that is not kept yet, if it was asked for before."""
-        if len(body) > MAX_PAGE_BYTES or not self._seen.was(key):
+        short = len(body) <= MAX_PAGE_BYTES and len(query) <= MAX_QUERY_BYTES
+        if not short or not self._seen.was(key) or key in self._kept:
             return
         self._kept[key] = body, headers
         self.size += len(body) + EACH

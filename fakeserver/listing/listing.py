@@ -147,7 +147,7 @@ class Listing(Filtering):
         page = self.pages.page(ranks, values, collection, context)
         body = body_of(page, collection, change)
         if stands and isinstance(body, bytes):
-            view.pages.keep(key, body, page.headers)
+            view.pages.keep(key, asked.query, body, page.headers)
         return Result(200, body, page.headers)
 
 

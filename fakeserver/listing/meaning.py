@@ -82,7 +82,6 @@ class View:
     issuer: Issuer
     now: int
     switches: Mapping[str, Json] = field(default_factory=dict)
-    pages: KeptPages = field(default_factory=KeptPages)
     transitions: str = "immediate"
     """When passing states end, one of `states.MODES`."""
     outcome: str = ""
@@ -110,6 +109,7 @@ class View:
     """The most rows of a page, whatever it says of itself."""
     keys: Sequence[str] = field(default=(), repr=False)
     """The credentials that came where the operation's spec has them, for one that is asked for tokens of its own."""
+    pages: KeptPages = field(default_factory=KeptPages, repr=False)
 
 
 # Nobody changes one, as with `Put`.

@@ -88,11 +88,15 @@ class Pages:
     order: Order | OrderParameter | FieldOrders = NEWEST_FIRST
     _surround: Callable[[Page], None] = field(init=False, repr=False, compare=False)
     _links: bool = field(init=False, repr=False, compare=False)
+    _known: bool = field(init=False, repr=False, compare=False)
+    """Whether a page is a matter of the documents and of values alone, but for cursors."""
     _placed: Callable[[Values], Hashable] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_surround", self.envelope.compile())
         object.__setattr__(self, "_links", "links" in self.envelope.facts)
+        known = type(self.position) in (Window, First, Everything, Numbered, Cursor) and not self._links
+        object.__setattr__(self, "_known", known)
         object.__setattr__(self, "_placed", itemgetter(*self.parameters) if self.parameters else lambda values: None)
 
     @property
@@ -104,10 +108,12 @@ class Pages:
         return self.position.numbers
 
     def place(self, values: Values, context: Context) -> Hashable:
-        """What is the same for two requests only if they ask for the same page of the same rows."""
-        rows = context.question, context.owner, context.page_rows
-        # Links repeat the query, and cursors have their time.
-        return rows, self._placed(values), context.query if self._links else b"", context.issuer.as_of
+        """What two requests for the documents of a collection, as they stand, have in common only if they ask for the
+        same page, cursors included."""
+        rows, issuer = (context.question, context.owner, context.page_rows, self._placed(values)), context.issuer
+        signed = issuer.secret, issuer.epoch, issuer.as_of
+        # Links repeat the query, and nobody knows what a plugin's position does.
+        return (rows, signed) if self._known else (rows, signed, context.query, issuer.writes)
 
     def page(self, found: BitMap, values: Mapping[str, Any], collection: Collection, context: Context) -> Page:
         if self.order is not NEWEST_FIRST:

@@ -218,7 +218,7 @@ class Service:
         asked = route.read(segments, request.query) if route.plain else route.read_whole(segments, request)
         progress.values = asked.values
         tenants = world.advance(self.provider, progress.instant)
-        view = View(caller or NOBODY, tenants, world, progress.instant, settings.switches[slug], self.pages)
+        view = View(caller or NOBODY, tenants, world, progress.instant, settings.switches[slug], pages=self.pages)
         if progress.scenario and isinstance(meaning, Filtering):
             name, first = progress.scenario, meaning.begins(asked.values)
             view.tenants = self.scenes.of(name, world, tenants, view.caller.user, first)

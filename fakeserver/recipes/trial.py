@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fakeserver.arguments import near
-from fakeserver.documents.draws import Column, Draw
+from fakeserver.documents.draws import Column, Draw, T
 from fakeserver.documents.seeded import Pin
 from fakeserver.instants import instant
 from fakeserver.problems import Document, Json
@@ -53,6 +53,19 @@ class TrialDraw(Draw):
 
     def bits(self, field: str) -> int:
         return self.number
+
+    # Each draws by itself there, since a document takes dozens.
+    def below(self, field: str, limit: int) -> int:
+        return self.number % limit
+
+    def between(self, field: str, least: int, most: int) -> int:
+        return least + self.number % (most - least + 1)
+
+    def chance(self, field: str, percent: int) -> bool:
+        return self.number % 100 < percent
+
+    def pick(self, field: str, choices: Sequence[T]) -> T:
+        return choices[self.number % len(choices)]
 
     def word(self, field: str, vocabulary: str) -> Any:
         words = self.vocabularies[vocabulary]

@@ -25,7 +25,7 @@ def load_yaml(path: Traversable) -> Json:
 
 
 TEXT, MAP, LIST = "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
-REPEATED = "line {}: {!r} is given twice"
+NOT_PLAIN = frozenset({"tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"})
 
 
 class Loader(SafeLoader):
@@ -37,7 +37,8 @@ class Loader(SafeLoader):
         return self.value_of(node, {})
 
     def value_of(self, node: yaml.Node, known: dict[yaml.Node, Json]) -> Any:
-        """The value of a node; `known` has those of the collections before it, which an alias stands for."""
+        """The value of a node; `known` has those of the collections before it, which an alias stands for, and None for
+        those that it is in."""
         if node.tag == TEXT and type(node) is yaml.ScalarNode:
             # A spec says the same words over and over, and a server keeps all of it.
             return sys.intern(node.value)
@@ -45,15 +46,9 @@ class Loader(SafeLoader):
             if known[node] is None:
                 raise ConstructorError(None, None, "a value holds itself", node.start_mark)
             return known[node]
-        if node.tag == MAP and all(key.tag == TEXT for key, _ in node.value):
+        if node.tag == MAP and type(node) is yaml.MappingNode and check_keys(node):
             known[node] = None
-            names: dict[str, Json] = {}
-            for key, value in node.value:
-                name = sys.intern(key.value)
-                if name in names:
-                    raise yaml.YAMLError(REPEATED.format(key.start_mark.line + 1, name))
-                names[name] = self.value_of(value, known)
-            known[node] = names
+            known[node] = {self.value_of(key, known): self.value_of(each, known) for key, each in node.value}
         elif node.tag == LIST and type(node) is yaml.SequenceNode:
             known[node] = None
             known[node] = [self.value_of(each, known) for each in node.value]
@@ -62,17 +57,33 @@ class Loader(SafeLoader):
         return known[node]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, Json]:
-        known: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in known:
-                    raise yaml.YAMLError(REPEATED.format(key.start_mark.line + 1, key.value))
-                known.add(key.value)
+        if isinstance(node, yaml.MappingNode):
+            check_keys(node)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return sys.intern(value) if type(value) is str else value
 
-UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, AttributeError)
-"""What YAML's reader raises; the last three for a text that is not of the type that its tag names."""
+
+def check_keys(node: yaml.MappingNode) -> bool:
+    """Whether all keys are plain values: none of them is a collection, or puts another mapping in its place. A
+    YAMLError names one that is given twice."""
+    known, plain = set[str](), True
+    for key, _ in node.value:
+        if type(key) is not yaml.ScalarNode:
+            plain = False
+            continue
+        if key.value in known:
+            raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is given twice")
+        known.add(key.value)
+        if key.tag in NOT_PLAIN:
+            plain = False
+    return plain
+
+
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, KeyError, IndexError, AttributeError, TypeError)
+"""What YAML's reader raises; the last four for a text that is not of the type that its tag names."""
 
 
 def say_unreadable(error: Exception) -> str:

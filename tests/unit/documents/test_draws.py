@@ -19,6 +19,7 @@ from fakeserver.documents.draws import (
     BLOCK,
     CODES,
     COMMON,
+    DIGEST_BYTES,
     MAX_FIELDS,
     Dealt,
     Draw,
@@ -152,6 +153,23 @@ def test_long_names_are_as_long_as_asked(ordinal: int, length: int) -> None:
     name = draw.long_name("name", "words", length)
     assert len(name) == length
     assert "--" not in name
+
+
+def test_what_cannot_be_drawn_is_said() -> None:
+    """No field has more random bytes than a digest."""
+    draw = Draw(b"key", 1, 0, {}, {}, None)
+    assert len(draw.letters("field", DIGEST_BYTES)) == DIGEST_BYTES
+    with pytest.raises(ValueError, match="64 random bytes, not 65"):
+        draw.letters("field", DIGEST_BYTES + 1)
+    with pytest.raises(KeyError, match="state"):
+        draw.column("state")
+
+
+def test_an_id_may_be_made_of_another() -> None:
+    """In a batch and outside of one."""
+    for ordinal in range(40 * BATCH):
+        draw = Draw(b"key", ordinal, 0, {}, {})
+        assert len(draw.identity(lambda each: each.identity(lambda other: other.letters("id", 9)))) == 9
 
 
 def test_factors_are_bounded() -> None:

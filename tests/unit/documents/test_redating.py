@@ -57,6 +57,30 @@ def source(epoch: int = EPOCH) -> Seeded:
     )
 
 
+def make_id(draw: Draw) -> str:
+    """Some ids begin with their instant."""
+    return f"{draw.created // SECOND}-{draw.letters('id', 20)}"
+
+
+def test_ids_that_hold_an_instant_are_those_of_their_epoch() -> None:
+    """Whoever reads them first, at whichever epoch."""
+
+    def seeded(epoch: int) -> Seeded:
+        def make(draw: Draw) -> dict[str, Any]:
+            return {"id": draw.identity(make_id), "created": at(draw.created)}
+
+        order = newest_first("created", "id")
+        return Seeded(make, order, key=b"k", epoch=epoch, size=200, columns={}, vocabularies={}, pins={})
+
+    origin, expected = seeded(EPOCH), [seeded(OTHER).document(ordinal) for ordinal in range(200)]
+    other = origin.dated(OTHER)
+    found = []
+    for ordinal in range(200):
+        origin.document(ordinal)
+        found.append(other.document(ordinal))
+    assert found == expected
+
+
 def test_who_reads_a_document_again_does_not_draw_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is read of it: it is drawn once, and once more to find its dates for other epochs."""
     drawn: list[int] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from fakeserver.documents.draws import Draw
 from fakeserver.scaffold.code import literal, write
 from fakeserver.scaffold.scalars import Unmakeable
 from fakeserver.scaffold.values import Values, identity_of
@@ -44,6 +46,14 @@ VALUES = Values({"components": {"schemas": {"Loop": {"allOf": [{"$ref": "#/compo
 def test_an_expression_makes_valid_values(schema: Any) -> None:
     """Every keyword that says what a value is counts."""
     assert VALUES.valid(schema, VALUES.expression(schema, "field"))
+
+
+@pytest.mark.parametrize("pattern", ["^[0-9]{6}$", "^[0-9]{12}$", "^[0-9]+$", "^sha-[0-9]{8}$"])
+def test_what_is_served_later_is_valid_too(pattern: str) -> None:
+    """Not only what was tried before."""
+    code = write(VALUES.expression({"type": "string", "pattern": pattern}, "build"))
+    drawn = [eval(code, {"draw": Draw(b"key", ordinal, 0, {}, {})}) for ordinal in range(200)]
+    assert [text for text in drawn if re.search(pattern, text) is None] == []
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fakeserver.serving.app import App, Settings, create_app
 from fakeserver.serving.protocol import Protocol, server_config
 from fakeserver.testing.admin import Admin
 from fakeserver.testing.handles import World
-from tests.support.asgi import header_of
+from tests.support.asgi import EPOCH, Reply, call, header_of
 from tests.support.server import Live, serving
 
 pytestmark = pytest.mark.slow
@@ -231,19 +231,51 @@ def test_another_caller_is_shown_his_own_page(live: Live, wire: Wire, pages: lis
     assert all(each == answers[0] for each in answers)
 
 
+@pytest.mark.parametrize("headers", [{}, {"prefer": "scenario=many"}])
+def test_a_page_has_the_cursor_of_its_own_world(pages: list[bool], headers: dict[str, str]) -> None:
+    """Even where worlds are shown the same documents, and where a snapshot has made one world of another."""
+    app, wanted = create_app(Settings(size=120, epoch=EPOCH)), {**key("dreadnode"), **headers}
+
+    def ask(name: str, more: str = "") -> Reply:
+        return call(app, f"/ns/{name}/dreadnode/api/v1/org/acme/sandboxes?limit=5{more}", headers=wanted)
+
+    def follow(name: str) -> int:
+        cursors = {ask(name).value["next_cursor"] for _ in range(4)}
+        return ask(name, f"&cursor={cursors.pop()}").status
+
+    for _ in range(4):
+        ask("one")
+    assert follow("other") == 200
+    snapshot = call(app, "/ns/third/__admin/snapshot").body
+    assert call(app, "/ns/other/__admin/snapshot", method="PUT", body=snapshot).status == 204
+    assert follow("other") == 200
+    assert pages.count(True) >= 6
+
+
 def test_kept_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In bytes, the oldest going first; long pages are not kept, nor is what was asked for once."""
     monkeypatch.setattr(kept_pages, "MAX_BYTES", 20_000)
     monkeypatch.setattr(kept_pages, "MAX_PAGE_BYTES", 4_000)
     pages = KeptPages()
     for number in range(50):
-        pages.keep(number, bytes(number * 100), None)
+        pages.keep(number, b"", bytes(number * 100), None)
         assert pages.find(number) is None
-        pages.keep(number, bytes(number * 100), {"X-Number": str(number)})
+        for _ in range(3):
+            pages.keep(number, b"", bytes(number * 100), {"X-Number": str(number)})
         assert (pages.find(number) is None) is (number > 40)
         assert pages.size <= 20_000
-    assert [number for number in range(50) if pages.find(number)] == [37, 38, 39, 40]
+    assert [number for number in range(50) if pages.find(number)] == [39, 40]
     assert pages.find(40) == (bytes(4_000), {"X-Number": "40"})
+    for _ in range(3):
+        pages.keep("long", bytes(kept_pages.MAX_QUERY_BYTES + 1), b"", None)
+    assert pages.find("long") is None
+
+
+def test_a_long_query_is_not_kept(live: Live, wire: Wire, pages: list[bool]) -> None:
+    """Its text would take more room than the page."""
+    for number in range(4):
+        wire.ask(f"GET /prime/api/v1/sandbox?labels={'a' * 600}&number={number}", key("prime"))
+    assert pages == [False] * 4
 
 
 def test_a_repeated_request_is_noted_and_counted(live: Live, wire: Wire, repeated: list[bool]) -> None:

@@ -38,7 +38,8 @@ def test_any_value_is_read_as_pyyaml_reads_it(value: Any, flow: bool | None) -> 
         "!!set {a, b}",
         "!!omap [a: 1]",
         "!!str 12: !!int '3'",
-        "1: a\n2: {yes: no}",
+        "1: a\n2: {yes: no}\n~: {1.5: &x [a], 2026-01-18: *x}",
+        "a: {=: 1}",
         "- !!binary aGVsbG8=\n- 2026-01-18T10:30:00Z\n- ~",
     ],
 )
@@ -62,6 +63,10 @@ def test_an_alias_is_the_value_itself() -> None:
     [
         ("a: 1\nb: 2\na: 3", "line 3: 'a' is given twice"),
         ("a:\n  1: b\n  1: c", "line 3: '1' is given twice"),
+        ("a: !!map [a]", "line 1, column 4: expected a mapping node, but found sequence"),
+        ("a: !!map ab", "line 1, column 4: expected a mapping node, but found scalar"),
+        ("? !!str [a]\n: b", "line 1, column 3: expected a scalar node, but found sequence"),
+        ("{? !!str {a: b} : b}", "line 1, column 4: expected a scalar node, but found mapping"),
         ("a: &a [*a]", "line 1, column 4: a value holds itself"),
         ("a: &a {b: [{c: *a}]}", "line 1, column 4: a value holds itself"),
     ],
