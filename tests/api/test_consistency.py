@@ -12,11 +12,19 @@ from typing import Any
 import pytest
 
 from benchmarks import consistency
-from tests.support.asgi import EPOCH
+from tests.support.asgi import EPOCH, Reply
 from tests.support.lives import PROVIDERS
 from tests.support.lives.model import Ask, Question, Sandbox, newest_first
 from tests.support.postgresql import PostgreSQL, running
-from tests.support.replicas.clients import compare_snapshots, count_journal, everything, look_at_everything
+from tests.support.replicas.clients import (
+    STORE,
+    Line,
+    Shared,
+    compare_snapshots,
+    count_journal,
+    everything,
+    look_at_everything,
+)
 from tests.support.replicas.history import (
     Advance,
     Count,
@@ -225,6 +233,21 @@ def spoiled(operation: Read) -> Read | None:
         case Now():
             return replace(operation, instant=operation.instant + 1)
     return None
+
+
+def test_a_store_that_is_slow_for_a_moment_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between servers: whose answer is that the store is in the way is asked again."""
+    slow = Reply(503, {STORE: "slow"}, b'{"status": 503}')
+    answers = {1: [Reply(200, {}, b'{"version": 4}')], 2: [slow, slow, Reply(200, {}, b'{"version": 4}')]}
+    monkeypatch.setattr(Line, "call", lambda line, *asked: answers[line._port].pop(0))
+    shared = Shared("w", {}, {}, History(World({}, EPOCH, {})))
+    assert [*compare_snapshots([1, 2], shared)] == []
+    assert answers == {1: [], 2: []}
+    answers |= {1: [Reply(200, {}, b'{"version": 4, "clock": 1}')], 2: [slow, Reply(200, {}, b'{"version": 4}')]}
+    assert [*compare_snapshots([1, 2], shared)] == ["2 servers have different snapshots: clock"]
+    answers |= {1: [Reply(500, {}, b"{}")]}
+    with pytest.raises(AssertionError, match="500"):
+        [*compare_snapshots([1], shared)]
 
 
 def test_servers_of_one_store_are_like_one(tmp_path: Path) -> None:
