@@ -109,11 +109,12 @@ class Column:
 
     def value(self, key: bytes, ordinal: int) -> Json:
         """The value of one ordinal; equal to what `codes` says for it."""
-        tables = self.tables
+        values, tables = self.values, self.tables
+        if len(values) == 1 and not self.unique:
+            return values[0]
         table = tables[bisect_right(self.starts, ordinal, 1) - 1] if len(tables) > 1 else tables[0]
         code = table[_block(key, self.field, ordinal // BLOCK)[ordinal % BLOCK]]
-        value = self.values[code]
-        return self.expand(value, key, ordinal) if code in self.unique else value
+        return self.expand(values[code], key, ordinal) if code in self.unique else values[code]
 
     def expand(self, value: T, key: bytes, ordinal: int) -> T:
         """The value with this ordinal's own token."""
@@ -219,7 +220,18 @@ class Draw:
     # A digest for each field would be most of what a document costs, so one of each document is spread: of its product
     # with a field's factor the middle bits tell no more of those of another field than chance would.
 
-    __slots__ = ("_batch", "_columns", "_dealt", "_key", "_number", "_pinned", "epoch", "ordinal", "vocabularies")
+    __slots__ = (
+        "_batch",
+        "_columns",
+        "_dealt",
+        "_key",
+        "_number",
+        "_pinned",
+        "_tags",
+        "epoch",
+        "ordinal",
+        "vocabularies",
+    )
 
     def __init__(
         self,
@@ -237,6 +249,7 @@ class Draw:
         self._pinned = UNPINNED if pinned is None else pinned
         self._columns = columns
         self._dealt = dealt
+        self._tags = False
         self.ordinal = ordinal
         self.epoch = epoch
         self.vocabularies = vocabularies
@@ -275,17 +288,27 @@ class Draw:
 
     def hex(self, field: str, digits: int) -> str:
         if digits <= 2 * BITS:
-            return (self._number * FACTORS[field] >> 32 & MASK).to_bytes(BITS).hex()[:digits]
-        return draw_bytes(self._key, field, self.ordinal, 32).hex()[:digits]
+            text = (self._number * FACTORS[field] >> 32 & MASK).to_bytes(BITS).hex()[:digits]
+        else:
+            text = draw_bytes(self._key, field, self.ordinal, 32).hex()[:digits]
+        if self._tags and digits >= tags.DIGITS:
+            return text[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
+        return text
 
     def letters(self, field: str, count: int) -> str:
         """Lower-case letters and digits, as in generated identifiers."""
+        if self._tags and count >= tags.LETTERS:
+            begin = draw_bytes(self._key, field, self.ordinal, count - tags.LETTERS)
+            return tags.letters_of(begin) + tags.in_letters(self._key, self.ordinal)
         return tags.letters_of(draw_bytes(self._key, field, self.ordinal, count))
 
     def uuid(self, field: str) -> str:
         # The standard library's type would do the same at three times the price.
         text = draw_bytes(self._key, field, self.ordinal, 16).hex()
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
+        end = text[20:]
+        if self._tags:
+            end = end[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{end}"
 
     def column(self, field: str) -> Json:
         if field in self._pinned:
@@ -319,51 +342,24 @@ class Draw:
         is made anew for each document is asked each time."""
         batch = self.batch
         if batch is None:
-            return make(TaggedDraw(self, self.ordinal))
+            return self.reference(make)
         ids = None if self._dealt is None else self._dealt.get((batch, make))
         if ids is None:
-            ids = sorted(make(TaggedDraw(self, batch * BATCH + index)) for index in range(BATCH))
+            ids = sorted(self._beside(batch * BATCH + index).reference(make) for index in range(BATCH))
             if self._dealt is not None:
                 self._dealt.keep((batch, make), ids)
         return ids[self.ordinal % BATCH]
 
     def reference(self, make: Callable[[Draw], str]) -> str:
         """Another text by which the document is found, as `identity`, but in no order."""
-        return make(TaggedDraw(self, self.ordinal))
+        before, self._tags = self._tags, True
+        try:
+            return make(self)
+        finally:
+            self._tags = before
 
-
-class TaggedDraw(Draw):
-    """Draws for an id: what is long enough for it ends in the tag of the ordinal."""
-
-    __slots__ = ()
-
-    def __init__(self, draw: Draw, ordinal: int) -> None:
-        self._key = draw._key
-        self._batch = UNKNOWN
-        self._pinned = UNPINNED
-        self._columns = draw._columns
-        self._dealt = None
-        self.ordinal = ordinal
-        self.epoch = draw.epoch
-        self.vocabularies = draw.vocabularies
-
-    # Most ids are letters alone, so this is worked out only where one has a number.
-    @property
-    def _number(self) -> int:  # type: ignore[override]
-        return number_of(self._key, self.ordinal)
-
-    def letters(self, field: str, count: int) -> str:
-        if count < tags.LETTERS:
-            return super().letters(field, count)
-        begin = draw_bytes(self._key, field, self.ordinal, count - tags.LETTERS)
-        return tags.letters_of(begin) + tags.in_letters(self._key, self.ordinal)
-
-    def uuid(self, field: str) -> str:
-        return super().uuid(field)[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
-
-    def hex(self, field: str, digits: int) -> str:
-        text = super().hex(field, digits)
-        return text if digits < tags.DIGITS else text[: -tags.DIGITS] + tags.in_digits(self._key, self.ordinal)
+    def _beside(self, ordinal: int) -> Draw:
+        return Draw(self._key, ordinal, self.epoch, self._columns, self.vocabularies)
 
 
 def siblings(ordinal: int) -> range:
