@@ -27,7 +27,7 @@ from fakeserver.provider import Provider
 from fakeserver.serving.asking import Asking
 from fakeserver.serving.fingerprints import fingerprint_of
 from fakeserver.stores import store as stores
-from fakeserver.stores.store import Kept, Listed, Row, Store
+from fakeserver.stores.store import Kept, Row, Store
 from fakeserver.worlds.ledger import ANEW, DROPPED, FILES, Entry, Ledger, OutOfTurn, anchor_of, repeat
 from fakeserver.worlds.namespaces import NAME, Worlds
 from fakeserver.worlds.shared import SharedJournal, SharedLimits
@@ -198,11 +198,8 @@ class StoredWorlds(Worlds):
                 return self.let_go(name)
 
     def listed(self) -> list[Document]:
-        return [{"name": each.name, "touched": each.written} for each in self.everything() if each.name]
-
-    def everything(self) -> list[Listed]:
-        """All worlds that are kept."""
-        return self.asking.ask(self._store.worlds)
+        written = self.asking.ask(self._store.written)
+        return [{"name": name, "touched": touched} for name, touched in written.items() if name]
 
     def delete(self, name: str) -> None:
         if name not in self._named and not self._is_kept(name):
@@ -232,7 +229,7 @@ class StoredWorlds(Worlds):
             raise OutOfTurn
         kept = None if name in self.gone else self.asking.ask(self._store.read, name)
         if kept is None:
-            if len(self.everything()) > MAX_STORED:
+            if self.asking.ask(self._store.count) > MAX_STORED:
                 told = f"The store keeps {MAX_STORED} namespaces; `fakeserver store prune` makes room"
                 raise FakeProblem(503, told, field="namespace")
             world = self._make_of(name, None)

@@ -109,6 +109,13 @@ class PostgresStore:
             for name, epoch, used_at, total, rows, size, snapshot in self._read(tables.LISTED)
         ]
 
+    def count(self) -> int:
+        ((count,),) = self._read("SELECT count(*) FROM worlds")
+        return int(count)
+
+    def written(self) -> dict[str, bool]:
+        return dict(self._read(tables.WRITTEN))
+
     def notes(self) -> dict[str, str]:
         return dict(self._read("SELECT name, text FROM notes"))
 

@@ -173,6 +173,18 @@ class SQLiteStore:
             for name, epoch, _, used_at, total, rows, size, snapshot in rows
         ]
 
+    def count(self) -> int:
+        with self._telling() as execute:
+            return int(execute("SELECT count(*) FROM worlds").fetchone()[0])
+
+    def written(self) -> dict[str, bool]:
+        with self._telling() as execute:
+            rows = execute(
+                "SELECT name, EXISTS (SELECT 1 FROM log WHERE world = name AND number > upto)"
+                " OR EXISTS (SELECT 1 FROM snapshots WHERE world = name) FROM worlds ORDER BY used_at DESC, name"
+            ).fetchall()
+        return {name: bool(written) for name, written in rows}
+
     def notes(self) -> dict[str, str]:
         with self._telling() as execute:
             return dict(execute("SELECT name, text FROM notes").fetchall())

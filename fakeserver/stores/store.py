@@ -222,7 +222,15 @@ class Store(Protocol):
     def journal_after(self, world: str, number: int) -> Journalled | None: ...
 
     def worlds(self) -> list[Listed]:
-        """All worlds, those that were used most lately first."""
+        """All worlds, those that were used most lately first. To say how much is kept of each, all of it is read."""
+        ...
+
+    def count(self) -> int:
+        """How many worlds there are."""
+        ...
+
+    def written(self) -> dict[str, bool]:
+        """By the name of each world whether anything was written there, those that were used most lately first."""
         ...
 
     def notes(self) -> dict[str, str]: ...

@@ -792,3 +792,29 @@ def test_what_is_for_the_namespaces_of_a_store_needs_one(flag: str) -> None:
     code, told = start(flag, "5")
     assert (code, told.count("\n")) == (2, 1)
     assert "--store" in told
+
+
+def test_no_world_is_read_to_make_another(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor to list them, or to count them: a store may keep a hundred thousand, and each as much as it likes."""
+    with node(place) as at:
+        for ns in ("written", "other"):
+            at.create(ns=ns)
+        accepted(at.admin("PUT", "/clock", FREEZE, ns="untouched"))
+        store = at.app.store
+        listed = {each.name: each.written for each in store.worlds()}
+        assert store.written() == listed
+        assert store.count() == len(listed) == 4
+        assert (listed["written"], listed["other"]) == (True, True)
+
+        def read_all(store: object) -> Any:
+            raise AssertionError("all that is kept was read")
+
+        monkeypatch.setattr(type(store), "worlds", read_all)
+        at.create(ns="new")
+        found = accepted(at.admin("GET", "/namespaces"))["namespaces"]
+        assert {each["name"] for each in found} == {"written", "other", "untouched", "new"}
+        assert at.admin("GET", "/metrics").status_code == 200
+        monkeypatch.setattr(stored_worlds, "MAX_STORED", 4)
+        refused = at.ask("prime", "/api/v1/sandbox", ns="another")
+        assert refused.status_code == 503
+        assert "The store keeps 4 namespaces" in refused.text
