@@ -32,6 +32,8 @@ SCHEMA = (
     "CREATE TABLE worlds (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, anchor TEXT NOT NULL, upto INTEGER NOT NULL,"
     " held_from INTEGER NOT NULL, used_at INTEGER NOT NULL, total INTEGER NOT NULL, journal TEXT NOT NULL)"
     " WITHOUT ROWID",
+    # Every look asks which worlds have a snapshot that is newer than its position.
+    "CREATE INDEX worlds_by_snapshot ON worlds (held_from)",
     "CREATE TABLE snapshots (world TEXT PRIMARY KEY, snapshot BLOB NOT NULL)",
     "CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, world TEXT NOT NULL, at INTEGER NOT NULL,"
     " entries BLOB NOT NULL)",

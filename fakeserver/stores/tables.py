@@ -38,6 +38,8 @@ SCHEMA = (
     'CREATE TABLE worlds (name text COLLATE "C" PRIMARY KEY, epoch bigint NOT NULL, anchor text NOT NULL,'
     " upto bigint NOT NULL, held_from bigint NOT NULL, newest bigint NOT NULL, used_at bigint NOT NULL,"
     " total bigint NOT NULL, journal text NOT NULL)",
+    # Every look asks which worlds have a snapshot that is newer than its position.
+    "CREATE INDEX worlds_by_snapshot ON worlds (held_from)",
     "CREATE TABLE snapshots (world text PRIMARY KEY, snapshot bytea NOT NULL)",
     "CREATE TABLE log (number bigint PRIMARY KEY, world text NOT NULL, at bigint NOT NULL, entries bytea NOT NULL)",
     "CREATE INDEX log_of_world ON log (world, number)",
