@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -50,12 +50,13 @@ MOST_TOLD = 4_000
 @dataclass(frozen=True)
 class Outcome:
     """How many operations of how many worlds were judged, of how many nobody knows the end, what is wrong with worlds,
-    and the seconds that the servers were asked for and that the judge took."""
+    of how many the judge could not tell, and the seconds that the servers were asked for and that the judge took."""
 
     operations: int
     worlds: int
     lost: int
     wrong: tuple[str, ...]
+    undecided: int
     asked_seconds: float
     judged_seconds: float
 
@@ -63,7 +64,8 @@ class Outcome:
     def sentence(self) -> str:
         return (
             f"{self.operations:,} operations in {self.worlds} worlds, {self.lost:,} of them with an unknown end: "
-            f"{len(self.wrong)} worlds wrong ({self.asked_seconds:.0f} s asked, {self.judged_seconds:.0f} s judged)"
+            f"{len(self.wrong)} worlds wrong, {self.undecided} undecided "
+            f"({self.asked_seconds:.0f} s asked, {self.judged_seconds:.0f} s judged)"
         )
 
 
@@ -113,19 +115,22 @@ def live(
     return shared
 
 
-def wrongs_of(history: History) -> Iterator[str]:
-    """What is wrong with the history of a world."""
-    yield from history.wrong
-    verdict = judge(history.operations, history.start)
-    if not verdict.holds:
-        yield str(verdict)
-        parts = judge_parts(history.operations, history.start)
-        yield from (f"by itself, {part}: {found}" for part, found in parts if not found.holds)
+def wrongs_of(history: History) -> tuple[list[str], str]:
+    """What is wrong with the history of a world; and where that is nothing, what could not be decided: too many orders
+    were tried of the whole, and some order explains each part by itself."""
+    wrong, verdict = [*history.wrong], judge(history.operations, history.start)
+    if verdict.holds:
+        return wrong, ""
+    parts = judge_parts(history.operations, history.start)
+    apart = [f"by itself, {part}: {found}" for part, found in parts if not found.holds]
+    if verdict.undecided and not apart:
+        return wrong, str(verdict)
+    return [*wrong, str(verdict), *apart], ""
 
 
 class Judge:
     """A process that judges the history of a world while the next one is asked: it begins as a copy of this one, since
-    what was asked holds functions. `wait` comes to what is wrong, and the seconds that the judge took."""
+    what was asked holds functions. `wait` comes to what is wrong, what is undecided, and the seconds that it took."""
 
     def __init__(self, history: History) -> None:
         self.found, sending = FORK.Pipe(duplex=False)
@@ -136,14 +141,14 @@ class Judge:
     @staticmethod
     def _judge(history: History, sending: Connection) -> None:
         began = time.monotonic()
-        wrong = [*wrongs_of(history)]
-        sending.send((wrong, time.monotonic() - began))
+        found = wrongs_of(history)
+        sending.send((*found, time.monotonic() - began))
 
-    def wait(self) -> tuple[list[str], float]:
+    def wait(self) -> tuple[list[str], str, float]:
         try:
-            found: tuple[list[str], float] = self.found.recv()
+            found: tuple[list[str], str, float] = self.found.recv()
         except (EOFError, OSError):
-            found = ["the judge ended without a verdict"], 0.0
+            found = ["the judge ended without a verdict"], "", 0.0
         self._process.join()
         return found
 
@@ -163,12 +168,15 @@ def run(
     """So many operations, a world after the other, judged by so many processes at a time; by default of a file of
     SQLite. Without any, each is judged here before the next is asked. Where there is an `outage`, it happens twice."""
     wrong: list[str] = []
-    done = worlds = lost = settled = 0
+    done = worlds = lost = settled = undecided = 0
     asked = judged = 0.0
     judging: dict[Connection, tuple[str, int, list[str], Judge]] = {}
 
-    def note(ns: str, size: int, told: list[str], seconds: float) -> None:
-        nonlocal judged, settled
+    def note(ns: str, size: int, told: list[str], unclear: str, seconds: float) -> None:
+        nonlocal judged, settled, undecided
+        if unclear:
+            undecided += 1
+            tell(f"{ns}: {unclear}"[:MOST_TOLD])
         if told:
             wrong.append(f"{ns}: " + "\n".join(told)[:MOST_TOLD])
             tell(wrong[-1])
@@ -180,8 +188,8 @@ def run(
         while judging and (len(judging) > most or wait([*judging], 0)):
             for found in cast(list[Connection], wait([*judging])):
                 ns, size, told, process = judging.pop(found)
-                verdict, seconds = process.wait()
-                note(ns, size, told + verdict, seconds)
+                verdict, unclear, seconds = process.wait()
+                note(ns, size, told + verdict, unclear, seconds)
 
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:{folder}/worlds.db"
@@ -202,14 +210,14 @@ def run(
                 lost += len(shared.unknown) + len(shared.resumed) + shared.history.unknown
                 if not judges:
                     began = time.monotonic()
-                    told += wrongs_of(shared.history)
-                    note(ns, size, told, time.monotonic() - began)
+                    verdict, unclear = wrongs_of(shared.history)
+                    note(ns, size, told + verdict, unclear, time.monotonic() - began)
                     continue
                 wait_for(judges - 1)
                 process = Judge(shared.history)
                 judging[process.found] = ns, size, told, process
             wait_for(0)
-    return Outcome(done, worlds, lost, tuple(wrong), asked, judged)
+    return Outcome(done, worlds, lost, tuple(wrong), undecided, asked, judged)
 
 
 def main(arguments: Sequence[str]) -> int:
