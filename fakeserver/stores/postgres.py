@@ -15,6 +15,7 @@ from fakeserver.stores.claims import wait_for
 from fakeserver.stores.glances import PostgresGlances
 from fakeserver.stores.sessions import CALL_SECONDS, Connection, Session, Watch, place_of
 from fakeserver.stores.store import (
+    WRITTEN,
     Change,
     Journalled,
     Kept,
@@ -114,7 +115,7 @@ class PostgresStore:
         return int(count)
 
     def written(self) -> dict[str, bool]:
-        return dict(self._read(tables.WRITTEN))
+        return dict(self._read(WRITTEN))
 
     def notes(self) -> dict[str, str]:
         return dict(self._read("SELECT name, text FROM notes"))

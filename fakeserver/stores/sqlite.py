@@ -14,7 +14,19 @@ import orjson
 
 from fakeserver.stores.claims import Claims
 from fakeserver.stores.selecting import position_of, read_counters, read_journal, read_world
-from fakeserver.stores.store import FORMAT, Counters, Journalled, Kept, Key, Left, Listed, Row, StoreError, Unavailable
+from fakeserver.stores.store import (
+    FORMAT,
+    WRITTEN,
+    Counters,
+    Journalled,
+    Kept,
+    Key,
+    Left,
+    Listed,
+    Row,
+    StoreError,
+    Unavailable,
+)
 from fakeserver.stores.wal import head_of
 
 APPLICATION_ID = 0x66_6B_73_76
@@ -181,11 +193,7 @@ class SQLiteStore:
 
     def written(self) -> dict[str, bool]:
         with self._telling() as execute:
-            rows = execute(
-                "SELECT name, EXISTS (SELECT 1 FROM log WHERE world = name AND number > upto)"
-                " OR EXISTS (SELECT 1 FROM snapshots WHERE world = name) FROM worlds ORDER BY used_at DESC, name"
-            ).fetchall()
-        return {name: bool(written) for name, written in rows}
+            return {name: bool(written) for name, written in execute(WRITTEN)}
 
     def notes(self) -> dict[str, str]:
         with self._telling() as execute:

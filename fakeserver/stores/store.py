@@ -9,6 +9,11 @@ from typing import Protocol, runtime_checkable
 
 FORMAT = 2
 """Of what is kept. It goes up when a program of before could not read it."""
+WRITTEN = (
+    "SELECT name, EXISTS (SELECT 1 FROM log WHERE world = name AND number > upto)"
+    " OR EXISTS (SELECT 1 FROM snapshots WHERE world = name) FROM worlds ORDER BY used_at DESC, name"
+)
+"""By world whether anything was written there, in the words of every store."""
 
 Key = tuple[str, str]
 """A provider, and the id of one of its sandboxes."""

@@ -77,10 +77,6 @@ LISTED = (
     " + (SELECT coalesce(sum(length(files)), 0) FROM left_behind WHERE world = name))::bigint,"
     " EXISTS (SELECT 1 FROM snapshots WHERE world = name) FROM worlds ORDER BY used_at DESC, name"
 )
-WRITTEN = (
-    "SELECT name, EXISTS (SELECT 1 FROM log WHERE world = name AND number > upto)"
-    " OR EXISTS (SELECT 1 FROM snapshots WHERE world = name) FROM worlds ORDER BY used_at DESC, name"
-)
 STALE = (
     "SELECT l.holder, l.world, l.position FROM leases l LEFT JOIN worlds w ON w.name = l.world"
     f" WHERE l.holder <> %s AND {IS_STALE}"
