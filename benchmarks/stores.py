@@ -28,6 +28,7 @@ from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 from benchmarks import load
+from benchmarks.queries import HEADERS, LABELS, STATUSES, Query, fresh
 from tests.support.postgresql import running, why_not
 
 CONNECTIONS = 16
@@ -38,6 +39,7 @@ WRITE_SECONDS = 0.2
 WARM_SECONDS = 2
 """Of load before what is measured: a world is shown under a lease when it has been quiet and read for a while."""
 REPLICAS = 3
+POLLED, FRESH = "reads, unwritten", "reads, all different"
 MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "PostgreSQL"
 Measure = Callable[["Server"], "Load"]
 
@@ -122,8 +124,12 @@ def creates(server: Server, requests: int) -> Load:
     return Load(1e6 * cpu / len(waits), len(waits) / passed, median(waits), quantiles(waits, n=HUNDRED)[-1])
 
 
-def run_wrk(port: int, seconds: int) -> tuple[int, float, float, float]:
-    """How many answers there were, how many a second, and how long they took."""
+def run_wrk(port: int, seconds: int, targets: Path | None = None) -> tuple[int, float, float, float]:
+    """How many answers there were, how many a second, and how long they took; with targets, of those."""
+    if targets is not None:
+        found = load.run(f"http://127.0.0.1:{port}", targets, HEADERS, seconds)
+        assert not found.failures, found
+        return found.answers, found.requests_per_second, found.p50_ms, found.p99_ms
     how = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", "Authorization: Bearer prime-admin-key"]
     command = ["wrk", *how, f"http://127.0.0.1:{port}{LIST}"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -147,14 +153,20 @@ def wrk_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def reads(servers: Sequence[Server], seconds: int) -> Load:
+def write_different(path: Path) -> Path:
+    """Requests of which no two are written alike."""
+    rows = [Query(status=status, labels=(label,), rows=20) for status in STATUSES for label in LABELS]
+    return load.write_targets(path, fresh(rows))
+
+
+def reads(servers: Sequence[Server], seconds: int, targets: Path | None = None) -> Load:
     """Of each of these servers, one after another, since they and wrk would wait for one processor; what those take
     that are not asked counts, too."""
     found, cpu, client = [], 0.0, 0.0
     for server in servers:
-        run_wrk(server.port, WARM_SECONDS)
+        run_wrk(server.port, WARM_SECONDS, targets)
         before, client_before = sum(each.seconds for each in servers), wrk_seconds()
-        found.append(run_wrk(server.port, seconds))
+        found.append(run_wrk(server.port, seconds, targets))
         cpu += sum(each.seconds for each in servers) - before
         client += wrk_seconds() - client_before
     answers = sum(each[0] for each in found)
@@ -210,7 +222,7 @@ def tell(what: str, found: Mapping[str, Sequence[Load]]) -> None:
         )
 
 
-def tell_workers(found: Mapping[str, Sequence[Load]]) -> None:
+def tell_workers(what: str, found: Mapping[str, Sequence[Load]]) -> None:
     """What two processes gain, and the most that they could, since wrk takes a part of the same processors."""
     one, two, processors = found[SQLITE], found[WORKERS], os.cpu_count() or 1
     cost, client = middle(one, "cpu_us"), middle(one, "client_us")
@@ -218,7 +230,7 @@ def tell_workers(found: Mapping[str, Sequence[Load]]) -> None:
     gained = ratio(two, one, "rate")
     alike = ratio(one, two, "cpu_us")
     print(
-        f"2 workers answer {gained:.2f} times as many reads as one, and {alike:.2f} times as many for the same "
+        f"{what:20} 2 workers answer {gained:.2f} times as many as one, and {alike:.2f} times as many for the same "
         f"processor time; with wrk on the same {processors} processors no more than {most:.2f} times is possible",
         flush=True,
     )
@@ -232,14 +244,16 @@ def main() -> None:
     parsed = parser.parse_args()
     rounds, seconds = parsed.rounds, parsed.seconds
     load.require()
-    steps: tuple[tuple[str, Measure], ...] = (
-        ("reads, unwritten", lambda server: reads([server], seconds)),
-        ("creates", lambda server: creates(server, parsed.creates)),
-        ("reads, written", lambda server: reads([server], seconds)),
-        ("reads, while written", lambda server: reads_while_written(server, seconds)),
-    )
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
+        different = write_different(Path(folder) / "different.txt")
+        steps: tuple[tuple[str, Measure], ...] = (
+            (POLLED, lambda server: reads([server], seconds)),
+            (FRESH, lambda server: reads([server], seconds, different)),
+            ("creates", lambda server: creates(server, parsed.creates)),
+            ("reads, written", lambda server: reads([server], seconds)),
+            ("reads, while written", lambda server: reads_while_written(server, seconds)),
+        )
         stores: dict[str, tuple[str, ...]] = {
             MEMORY: (),
             SQLITE: ("--store", f"sqlite:{folder}/one.db"),
@@ -254,8 +268,8 @@ def main() -> None:
         for what, measure in steps:
             found = in_turns({kind: partial(measure, server) for kind, server in servers.items()}, rounds)
             tell(what, found)
-            if what == "reads, unwritten":
-                tell_workers(found)
+            if what in (POLLED, FRESH):
+                tell_workers(what, found)
         if POSTGRESQL in servers:
             more = [stack.enter_context(served(*stores[POSTGRESQL])) for _ in range(REPLICAS - 1)]
             replicas = [servers[POSTGRESQL], *more]
