@@ -14,6 +14,8 @@ DAY = 86_400
 TWO = tuple(f"{number:02d}" for number in range(60))
 """Hours, minutes and seconds as they are written: a document has half a dozen dates, and numbers are the dear part of
 each."""
+MINUTES = tuple(f"{hour}:{minute}:" for hour in TWO[:24] for minute in TWO)
+"""The minutes of a day."""
 THREE = tuple(f"{number:03d}" for number in range(1_000))
 """Halves of a fraction."""
 MAX_WRITTEN = 64
@@ -31,9 +33,9 @@ def at(instant: int, *, digits: int = 6) -> str:
     # As `naive`, in one go: a document has half a dozen of them.
     seconds, fraction = divmod(instant, SECOND)
     days, seconds = divmod(seconds, DAY)
-    minutes, seconds = divmod(seconds, 60)
-    time = f"{TWO[minutes // 60]}:{TWO[minutes % 60]}:{TWO[seconds]}"
-    return f"{_day(days)}{time}.{THREE[fraction // 1_000]}{THREE[fraction % 1_000]}Z"
+    return (
+        f"{_day(days)}{MINUTES[seconds // 60]}{TWO[seconds % 60]}.{THREE[fraction // 1_000]}{THREE[fraction % 1_000]}Z"
+    )
 
 
 @functools.lru_cache(MAX_WRITTEN)
@@ -44,7 +46,7 @@ def naive(instant: int, *, digits: int = 0) -> str:
     seconds, fraction = divmod(instant, SECOND)
     days, seconds = divmod(seconds, DAY)
     minutes, seconds = divmod(seconds, 60)
-    text = f"{_day(days)}{TWO[minutes // 60]}:{TWO[minutes % 60]}:{TWO[seconds]}"
+    text = f"{_day(days)}{MINUTES[minutes]}{TWO[seconds]}"
     if digits == 6:
         return f"{text}.{fraction:06d}"
     return f"{text}.{fraction:06d}"[: digits - 6] if digits else text

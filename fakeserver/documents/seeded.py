@@ -165,7 +165,8 @@ class Seeded:
         try:
             return found_in(self._bodies, ranks)
         except KeyError:
-            return [self.body(rank) for rank in ranks]
+            known, read = self._bodies.get, self.body
+            return [known(rank) or read(rank) for rank in ranks]
 
     def place(self, ordinal: int) -> OrderKey:
         """The document's place in the order."""

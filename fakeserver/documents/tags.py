@@ -20,8 +20,11 @@ LETTERS = 7
 DIGITS = 8
 """Hexadecimal digits of a tag."""
 TAG = f"%0{DIGITS}x"
-PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 WORD = 2**32
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+FOUR = len(PAIRS) ** 2
+THREES = [pair + letter for pair in PAIRS for letter in ALPHABET][: WORD // FOUR + 1]
+"""What the three letters in front of four others can be."""
 LOW = WORD - 1
 FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B1, 0x85EBCA6B
 """Odd, so that a multiplication can be undone; otherwise chosen for how well they mix."""
@@ -51,10 +54,9 @@ def untag(key: bytes, word: int) -> int:
 
 def in_letters(key: bytes, ordinal: int) -> str:
     """The tag as letters and digits."""
-    word, low = divmod(tag(key, ordinal), len(PAIRS))
-    word, middle = divmod(word, len(PAIRS))
-    first, high = divmod(word, len(PAIRS))
-    return ALPHABET[first] + PAIRS[high] + PAIRS[middle] + PAIRS[low]
+    begin, end = divmod(tag(key, ordinal), FOUR)
+    middle, low = divmod(end, len(PAIRS))
+    return THREES[begin] + PAIRS[middle] + PAIRS[low]
 
 
 def in_digits(key: bytes, ordinal: int) -> str:

@@ -73,7 +73,7 @@ class TrialDraw(Draw):
 
     def column(self, field: str) -> Json:
         self.reading.add(field)
-        if field in self._pinned:
+        if self._pinned is not None and field in self._pinned:
             return self._pinned[field]
         if field not in self._columns:
             raise FixtureError(f"the column {field!r} is missing; there are {', '.join(self._columns)}")

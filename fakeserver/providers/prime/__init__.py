@@ -93,6 +93,9 @@ GPU_SIZES = (
 """The same behind the kind of GPU and how many there are. Observed: the provider's OpenAPI, only VMs have any."""
 VARIABLES: tuple[Document | None, ...] = ({}, {}, None, {"CI": "true"}, {"LOG_LEVEL": "debug"})
 GPU_VARIABLES: tuple[Document | None, ...] = ({"HF_HOME": "/cache/hf"}, {"WANDB_MODE": "offline"}, {})
+CONFIGS: tuple[Document | None, ...] = ({}, None, None)
+GPU_CONFIGS: tuple[Document | None, ...] = ({"shm_size_gb": 8}, None)
+EXIT_CODES = (0, 0, 0, None, 1)
 MAX_NAME = 100
 """Characters (Observed: the provider's OpenAPI)."""
 
@@ -145,29 +148,22 @@ def own_or_administered(caller: Caller, values: Mapping[str, Any], tenants: Mapp
     return Scope(tenant)
 
 
-def make_machine(draw: Draw, status: str, *, gpu: bool) -> Document:
-    """What the sandbox runs, and what on, in the order of a row."""
-    size: tuple[str | None, int, float, int, int] = (
-        draw.pick("size", GPU_SIZES) if gpu else (draw.pick("cpu", ("CPU_NODE", None)), 0, *draw.pick("size", SIZES))
-    )
-    kind, gpus, cores, memory, disk = size
-    work = (
-        draw.word("workload", "workloads") if gpu else f"{draw.word('service', 'services')}-{draw.word('job', 'jobs')}"
-    )
-    name = f"{work}-{draw.hex('name', 4)}"
-    return {
-        "name": draw.long_name("long name", "services", MAX_NAME) if draw.chance("at length", 2) else name,
-        "dockerImage": draw.word("image", "gpu_images" if gpu else "images"),
-        "startCommand": None,
-        "cpuCores": cores,
-        "memoryGB": memory,
-        "diskSizeGB": disk,
-        "diskMountPath": "/sandbox-workspace",
-        "gpuCount": gpus,
-        "gpuType": kind,
-        # Observed: the provider's documentation, only VM sandboxes can be paused.
-        "vm": gpu or draw.chance("vm", 40) or status == "PAUSED",
-    }
+def make_size(draw: Draw, *, gpu: bool) -> tuple[str | None, int, float, int, int]:
+    """The kind of GPU or CPU, how many GPUs there are, cores, and memory and disk in GB."""
+    if gpu:
+        return draw.pick("size", GPU_SIZES)
+    cores, memory, disk = draw.pick("size", SIZES)
+    return draw.pick("cpu", ("CPU_NODE", None)), 0, cores, memory, disk
+
+
+def make_name(draw: Draw, *, gpu: bool) -> str:
+    """What a sandbox is for, and what tells it from others; a few names are as long as they may be."""
+    if draw.chance("at length", 2):
+        return draw.long_name("long name", "services", MAX_NAME)
+    token = draw.hex("name", 4)
+    if gpu:
+        return f"{draw.word('workload', 'workloads')}-{token}"
+    return f"{draw.word('service', 'services')}-{draw.word('job', 'jobs')}-{token}"
 
 
 def make_id(draw: Draw) -> str:
@@ -183,40 +179,51 @@ def make(draw: Draw) -> Document:
     longer = [each for each in TIMEOUTS if each * 60 > age] if status == "RUNNING" else TIMEOUTS
     timeout = draw.pick("timeout", longer or TIMEOUTS[-1:])
     ran = 0 if started is None else min((now - started) // SECOND, timeout * 60, draw.between("ran", 20, 4 * 3_600))
-    started_at = None if started is None else at(started)
     created_at = at(created)
-    error_type, error_message, error_code = (
-        FAILURES[draw.below("failure", len(FAILURES))] if status == "ERROR" else (None,) * 3
-    )
+    started_at = None if started is None else at(started)
+    updated_at = started_at or created_at
+    error_type, error_message, exit_code = draw.pick("failure", FAILURES) if status == "ERROR" else (None,) * 3
+    if started is not None and status in ("TERMINATED", "ERROR", "PAUSED"):
+        updated_at = at(started + ran * SECOND)
+    if status == "TERMINATED":
+        exit_code = draw.pick("exit", EXIT_CODES)
     labels = draw.column("labels")
     # What is labelled so has a GPU, and some others have.
     gpu = (isinstance(labels, list) and "gpu" in labels) or draw.chance("gpus", 8)
+    kind, gpus, cores, memory, disk = make_size(draw, gpu=gpu)
     document = {
         "id": draw.identity(make_id),
-        **make_machine(draw, status, gpu=gpu),
+        "name": make_name(draw, gpu=gpu),
+        "dockerImage": draw.word("image", "gpu_images" if gpu else "images"),
+        "startCommand": None,
+        "cpuCores": cores,
+        "memoryGB": memory,
+        "diskSizeGB": disk,
+        "diskMountPath": "/sandbox-workspace",
+        "gpuCount": gpus,
+        "gpuType": kind,
+        # Observed: the provider's documentation, only VM sandboxes can be paused.
+        "vm": gpu or draw.chance("vm", 40) or status == "PAUSED",
         "networkAccess": draw.pick("network", (True, True, True, False)),
         "status": status,
         "timeoutMinutes": timeout,
         "environmentVars": draw.pick("env", GPU_VARIABLES if gpu else VARIABLES),
-        "advancedConfigs": draw.pick("advanced", ({"shm_size_gb": 8}, None) if gpu else ({}, None, None)),
+        "advancedConfigs": draw.pick("advanced", GPU_CONFIGS if gpu else CONFIGS),
         "labels": labels,
         "createdAt": created_at,
-        "updatedAt": started_at or created_at,
+        "updatedAt": updated_at,
         "startedAt": started_at,
-        "terminatedAt": None,
+        "terminatedAt": updated_at if status == "TERMINATED" else None,
         "userId": draw.column("userId"),
         "teamId": draw.column("teamId"),
         "kubernetesJobId": None if status == "PENDING" else f"sandbox-{draw.hex('job', 12)}",
-        "exitCode": error_code,
+        "exitCode": exit_code,
         "errorType": error_type,
         "errorMessage": error_message,
         "region": draw.word("region", "regions") if draw.chance("placed", 80) else None,
         "registryCredentialsId": draw.letters("registry", 16) if draw.chance("private", 10) else None,
     }
-    if status in ("TERMINATED", "ERROR", "PAUSED"):
-        document["updatedAt"] = created_at if started is None else at(started + ran * SECOND)
     if status == "TERMINATED":
-        document |= {"terminatedAt": document["updatedAt"], "exitCode": draw.pick("exit", (0, 0, 0, None, 1))}
         if ran == timeout * 60:
             document |= TIMED_OUT
         if labels == [] and draw.chance("early record", 15):

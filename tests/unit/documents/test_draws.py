@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import (
     BATCH,
-    BITS,
     BLOCK,
     CODES,
     COMMON,
     DIGEST_BYTES,
+    DRAWN_BITS,
+    DRAWN_DIGITS,
     MAX_FIELDS,
     Dealt,
     Draw,
     Factors,
     code_table,
-    draw_bytes,
     ordinal_at,
     positions,
     slot_of,
@@ -107,10 +107,10 @@ def test_what_is_drawn_is_of_the_document_and_the_field(field: str, ordinal: int
     draw, again = Draw(b"key", ordinal, 0, {}, {}), Draw(b"key", ordinal, 0, {}, {})
     again.pick("another", (1, 2))
     assert draw.bits(field) == again.bits(field)
-    assert 0 <= draw.bits(field) < 2 ** (8 * BITS)
+    assert 0 <= draw.bits(field) < 2**DRAWN_BITS
     assert draw.pick(field, range(1_000)) == draw.below(field, 1_000) == draw.between(field, 0, 999)
     assert draw.chance(field, 30) is (draw.below(field, 100) < 30)
-    assert draw.uuid(field) == str(uuid.UUID(bytes=draw_bytes(b"key", field, ordinal, 16), version=4))
+    assert draw.uuid(field) == str(uuid.UUID(bytes=draw.random_bytes(field, 16), version=4))
 
 
 NUMBERS = 20_000
@@ -135,9 +135,21 @@ def test_fields_tell_nothing_of_each_other(key: bytes) -> None:
     for field, numbers in drawn.items():
         assert far_from_even(Counter(numbers), CHOICES) < 5, field
         assert far_from_even(Counter(pairwise(numbers)), CHOICES**2) < 5, field
-        assert far_from_even(Counter(draw.bits(field) >> 60 for draw in draws), 16) < 5, field
+        assert far_from_even(Counter(draw.bits(field) >> DRAWN_BITS - 4 for draw in draws), 16) < 5, field
+        texts = [draw.hex(field, DRAWN_DIGITS) for draw in draws]
+        for place in range(DRAWN_DIGITS):
+            assert far_from_even(Counter(text[place] for text in texts), 16) < 5, (field, place)
     for one, other in combinations(fields, 2):
         assert far_from_even(Counter(zip(drawn[one], drawn[other], strict=True)), CHOICES**2) < 5, (one, other)
+
+
+@pytest.mark.parametrize("digits", [1, DRAWN_DIGITS, DRAWN_DIGITS + 1, DIGEST_BYTES])
+def test_hexadecimal_digits_are_as_many_as_asked(digits: int) -> None:
+    """Of a number and of a digest."""
+    for ordinal in range(100):
+        text = Draw(b"key", ordinal, 0, {}, {}).hex("field", digits)
+        assert len(text) == digits
+        assert set(text) <= set("0123456789abcdef")
 
 
 def test_early_words_are_more_common() -> None:
