@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +19,11 @@ from fakeserver.spec.reader import Operation
 
 if TYPE_CHECKING:
     from fakeserver.pipeline.repeats import Opening, Repeat
+    from fakeserver.worlds.entries import Particulars
 
 FAULT_HEADER = "X-Fakeserver-Fault"
+GUARD_HEADER = "X-Fakeserver-Guard"
+"""What would have left the machine, as method and URL."""
 SCENARIO_HEADER, OUTSIDE_HEADER = "X-Fakeserver-Scenario", "X-Fakeserver-Outside-Schema"
 """Which scenario an answer shows; and that it is not as the spec says, which is so in one of them."""
 JSON = "application/json"
@@ -96,12 +97,6 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else b"".join(self.body)
 
 
-@functools.lru_cache
-def member_in(name: str) -> re.Pattern[bytes]:
-    """What finds a member of this name in JSON that is not null."""
-    return re.compile(rb'"%s"\s*:\s*[^\sn]' % name.encode())
-
-
 def encode_body(body: Iterator[bytes] | Json) -> bytes | Iterator[bytes]:
     """A JSON value as it is sent; a body in pieces is already."""
     # What a class says of its instances is asked last: it takes as long as the encoding of a small value.
@@ -133,6 +128,8 @@ class Progress:
     scenario: str = ""
     repeat: Repeat | None = None
     opening: Opening | None = None
+    about: Particulars | None = None
+    """What the journal has of it, where that is known: the same as of the request that this one repeats."""
     goes: int = 0
     """How often it was broken off, since it took others too long."""
 

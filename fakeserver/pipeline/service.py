@@ -21,6 +21,7 @@ from fakeserver.listing.kept_pages import KeptPages
 from fakeserver.listing.listing import Filtering
 from fakeserver.listing.meaning import Asked, Job, Meaning, Result, View
 from fakeserver.pipeline.exchange import (
+    GUARD_HEADER,
     Answer,
     Injected,
     Progress,
@@ -28,21 +29,21 @@ from fakeserver.pipeline.exchange import (
     apply,
     encode_body,
     mark,
-    member_in,
     not_yet,
     own_refusal,
 )
 from fakeserver.pipeline.hosts import Territory
+from fakeserver.pipeline.noting import particulars_of
 from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
 from fakeserver.pipeline.refusals import challenge, refusal_of_change
 from fakeserver.pipeline.repeats import Opening, Repeat, standing_of
-from fakeserver.pipeline.routes import UNSERVED_HEADER, Matcher, Route, routes_of
+from fakeserver.pipeline.routes import Matcher, Route, routes_of
 from fakeserver.pipeline.scenarios import Scenes
 from fakeserver.problems import FakeProblem, Json, Moved, Problem, internal
 from fakeserver.provider import Provider
 from fakeserver.recipes.fixture import Fixture
 from fakeserver.spec.credentials import Caller
-from fakeserver.spec.parameters import MAX_QUERY_BYTES, check_query
+from fakeserver.spec.parameters import check_query
 from fakeserver.spec.reader import Spec
 from fakeserver.spec.routing import REDIRECTED
 from fakeserver.worlds.entries import MAX_TEXT, Exchange
@@ -59,8 +60,6 @@ MAX_METERS = 1_024
 """Addresses and callers whose meters are kept at hand; any other's are made again."""
 RETRY_AFTER_SECONDS = 1
 TOO_MANY, GUARDED = 429, 502
-GUARD_HEADER = "X-Fakeserver-Guard"
-"""What would have left the machine, as method and URL."""
 Respond = Callable[[Request, World, Progress], Answer]
 """What makes the answer to a request, in a world."""
 
@@ -115,7 +114,8 @@ class Service:
         world, before = kept.world, kept.progress
         if world.settings is not kept.settings or world.faults.rules:
             return None
-        progress = Progress(world.clock.now, before.operation, before.caller, before.values, client=before.client)
+        known = before.operation, before.caller, before.values
+        progress = Progress(world.clock.now, *known, client=before.client, about=before.about)
         tenants = world.advance(self.provider, progress.instant)
         if tenants is not kept.tenants or standing_of(tenants, world) != kept.standing:
             return None
@@ -144,7 +144,7 @@ class Service:
         except TooManyDrawn:
             return self.go_on_later(request, world, progress)
         except Exception as error:
-            answer = self.refuse(error, request, progress, world)
+            answer, progress.about = self.refuse(error, request, progress, world), None
             if progress.effect is not None and progress.effect.wants_success:
                 # A request that is refused changes nothing: no success is lost, and nothing turned out otherwise.
                 progress.give_back()
@@ -367,31 +367,8 @@ class Service:
         return Answer(status, injected.body, headers | challenge(operation, status), self.provider.media_type)
 
     def note(self, request: Request, progress: Progress, answer: Answer, world: World) -> None:
-        """Put the exchange into the world's journal. The headers hold credentials, so they are not kept."""
-        query = request.query
-        if len(query) > MAX_QUERY_BYTES:
-            # It was refused, and three bytes a character are more than the journal shows.
-            query = query[: 3 * MAX_TEXT]
-        poll_seconds, idempotency, is_list = progress.client
-        world.journal.add(
-            Exchange(
-                progress.instant,
-                self.provider.slug,
-                request.method,
-                request.path[:MAX_TEXT],
-                query,
-                progress.operation,
-                None if progress.caller is None else progress.caller.name,
-                progress.values,
-                answer.status,
-                None if progress.effect is None else progress.effect.label,
-                answer.headers.get("Retry-After"),
-                answer.headers.get(UNSERVED_HEADER) or answer.headers.get(GUARD_HEADER),
-                poll_seconds,
-                is_list,
-                hash(request.body) if request.body else 0,
-                bool(idempotency) and member_in(idempotency).search(request.body) is None,
-                (progress.remark,) if progress.remark else (),
-                progress.scenario or None,
-            )
-        )
+        """Put the exchange into the world's journal."""
+        about = progress.about
+        if about is None or about.status != answer.status:
+            about = progress.about = particulars_of(self.provider.slug, request, progress, answer)
+        world.journal.add(Exchange(progress.instant, about))

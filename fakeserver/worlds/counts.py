@@ -36,13 +36,14 @@ class Counts:
         found: dict[tuple[str | None, int, int], int] = {}
         operations: dict[tuple[str | None, int, int], Operation | str | None] = {}
         for each in exchanges:
-            key = (each.provider, id(each.operation), each.status)
+            about = each.about if isinstance(each, Exchange) else each
+            key = (about.provider, id(about.operation), about.status)
             if key in found:
                 found[key] += 1
             else:
-                found[key], operations[key] = 1, each.operation
-            if each.fault is not None:
-                self.faults[each.provider or "", kind_of(each.fault)] += 1
+                found[key], operations[key] = 1, about.operation
+            if about.fault is not None:
+                self.faults[about.provider or "", kind_of(about.fault)] += 1
         for key, number in found.items():
             self.requests[key[0] or "", name_of(operations[key]), key[2]] += number
 

@@ -29,16 +29,15 @@ MAX_LABEL = 2**17
 """Characters of a fault's label, which repeats what a request asked for in its headers."""
 
 
+# Nobody changes one of these. Every request makes one, and `frozen` would make that four times as dear.
 @dataclass(slots=True)
-class Exchange:
-    """One request and its answer, as it happened. `path` stands behind the provider's prefix, `caller` is a name,
+class Particulars:
+    """All of a request and its answer but when it was. `path` stands behind the provider's prefix, `caller` is a name,
     `fault` an effect's label; `operation` and `values` are None where the request was refused before they were known,
     `unserved` is an operation that the provider has and the fake has not, and `remarks` are warnings that come from
     what was asked before, or from what is there. `poll_seconds` are those that the SDK waits before it asks the same
     again; a `creation` is one that nothing protects from being made twice."""
 
-    # Nobody changes it. Every request makes one, and `frozen` would make that four times as dear.
-    instant: int
     provider: str
     method: str
     path: str
@@ -62,6 +61,15 @@ class Exchange:
     def failed(self) -> bool:
         """Whether a client cannot know if it took effect: an error of the server, or a broken connection."""
         return self.status >= SERVER_ERROR or (self.fault is not None and self.status < BAD_REQUEST)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer, as it happened. What is polled shares its particulars with the one before, so that a
+    journal of thousands stays in the processor's cache."""
+
+    instant: int
+    about: Particulars
 
 
 @dataclass(slots=True)
@@ -158,46 +166,47 @@ def moment_of(number: int, instant: int) -> Document:
 
 def describe(exchange: Exchange, number: int) -> Entry:
     """The exchange in words: cut, without credentials, and with the warnings about its client."""
-    operation = exchange.operation
-    query = exchange.query.decode("utf-8", "replace")[:MAX_TEXT]
-    missing = missing_of(exchange)
+    about = exchange.about
+    operation = about.operation
+    query = about.query.decode("utf-8", "replace")[:MAX_TEXT]
+    missing = missing_of(about)
     return Entry(
         number=number,
         instant=exchange.instant,
-        method=exchange.method,
-        path=f"/{exchange.provider}{exchange.path}"[:MAX_TEXT],
+        method=about.method,
+        path=f"/{about.provider}{about.path}"[:MAX_TEXT],
         query=mask(query, parameters_of(operation)),
-        status=exchange.status,
-        provider=exchange.provider,
+        status=about.status,
+        provider=about.provider,
         operation=None if operation is None else operation.id,
-        caller=exchange.caller,
-        values=exchange.values,
-        fault=exchange.fault,
+        caller=about.caller,
+        values=about.values,
+        fault=about.fault,
         unserved=missing,
         warnings=(
-            *islice(find_warnings(exchange.path, operation, exchange.query), MAX_WARNINGS),
-            *warn_of(exchange, missing),
-            *exchange.remarks,
+            *islice(find_warnings(about.path, operation, about.query), MAX_WARNINGS),
+            *warn_of(about, missing),
+            *about.remarks,
         ),
-        scenario=exchange.scenario,
+        scenario=about.scenario,
     )
 
 
-def missing_of(exchange: Exchange) -> str | None:
+def missing_of(about: Particulars) -> str | None:
     """What was asked for and is not served, as method and path; None where the request found its operation."""
-    if exchange.unserved is not None:
-        return exchange.unserved
-    nowhere = exchange.operation is None and exchange.status in (NOT_FOUND, METHOD_NOT_ALLOWED)
-    return f"{exchange.method} {exchange.path}"[:MAX_TEXT] if nowhere else None
+    if about.unserved is not None:
+        return about.unserved
+    nowhere = about.operation is None and about.status in (NOT_FOUND, METHOD_NOT_ALLOWED)
+    return f"{about.method} {about.path}"[:MAX_TEXT] if nowhere else None
 
 
-def warn_of(exchange: Exchange, missing: str | None) -> Iterator[str]:
+def warn_of(about: Particulars, missing: str | None) -> Iterator[str]:
     """That this answer is the fake's, and nothing happened: an SDK may take a 404 for "already gone"."""
-    if exchange.unserved is not None:
+    if about.unserved is not None:
         yield f"the fake does not serve {missing}, which the provider has; nothing happened"
-    elif missing is not None and exchange.status == METHOD_NOT_ALLOWED:
-        yield f"the fake has no {exchange.method} at this path; if the provider has one, nothing happened"
-    elif exchange.operation is None and exchange.status == REDIRECTED:
+    elif missing is not None and about.status == METHOD_NOT_ALLOWED:
+        yield f"the fake has no {about.method} at this path; if the provider has one, nothing happened"
+    elif about.operation is None and about.status == REDIRECTED:
         yield "the path has a slash too many or too few, so the provider redirects; a client has to follow"
     elif missing is not None:
         yield "the fake has no operation at this path; if the provider has one, nothing happened"

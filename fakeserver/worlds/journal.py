@@ -77,13 +77,15 @@ class Journal:
 
     def add(self, exchange: Exchange) -> None:
         """One more request."""
-        last, self._last = self._last, exchange
+        about, last = exchange.about, self._last
+        self._last = exchange
         self._repeated = repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
-        if (repeated > 1 and (repeated == LOOP or exchange.creation)) or self._retry_at:
+        if (repeated > 1 and (repeated == LOOP or about.creation)) or self._retry_at:
             found = (*self._find_remarks(exchange, last),)
-            exchange = replace(exchange, remarks=(*exchange.remarks, *found)) if found else exchange
-        if exchange.retry_after is not None and exchange.retry_after.isdigit():
-            self._retry_at[exchange.provider, exchange.caller] = exchange.instant + int(exchange.retry_after) * SECOND
+            if found:
+                exchange = Exchange(exchange.instant, replace(about, remarks=(*about.remarks, *found)))
+        if about.retry_after is not None and about.retry_after.isdigit():
+            self._retry_at[about.provider, about.caller] = exchange.instant + int(about.retry_after) * SECOND
         self._append(exchange)
 
     def _append(self, exchange: Exchange) -> None:
@@ -94,17 +96,19 @@ class Journal:
         self._ring.append(exchange)
 
     def _find_remarks(self, exchange: Exchange, last: Exchange | Entry | None) -> Iterator[str]:
-        retry_at = self._retry_at.pop((exchange.provider, exchange.caller), None)
+        about = exchange.about
+        retry_at = self._retry_at.pop((about.provider, about.caller), None)
         if retry_at is not None and exchange.instant < retry_at:
             yield f"Retry-After was ignored: {(retry_at - exchange.instant) / SECOND:.1f} s too early"
-        if self._repeated == LOOP and exchange.poll_seconds and isinstance(last, Exchange):
+        if self._repeated == LOOP and about.poll_seconds and isinstance(last, Exchange):
             waited = (exchange.instant - last.instant) / SECOND
-            if waited < exchange.poll_seconds * HASTE:
+            if waited < about.poll_seconds * HASTE:
                 told = f"asked again after {waited:.2f} s"
-                yield f"the same was {told}, {LOOP} times in a row; the SDK waits {exchange.poll_seconds:g} s"
-        elif self._repeated == LOOP and exchange.values is not None and exchange.is_list:
+                yield f"the same was {told}, {LOOP} times in a row; the SDK waits {about.poll_seconds:g} s"
+        elif self._repeated == LOOP and about.values is not None and about.is_list:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
-        if exchange.creation and isinstance(last, Exchange) and last.failed and last.body == exchange.body:
+        failed = isinstance(last, Exchange) and last.about.failed and last.about.body == about.body
+        if about.creation and failed:
             yield "a creation that failed was sent again and had no key for that: both may have taken effect"
 
     def entries(self) -> Iterator[Entry]:
@@ -186,12 +190,13 @@ class Journal:
 def asks_the_same(before: Exchange | Entry, now: Exchange) -> bool:
     """Whether the same caller asks for the same path and query again."""
     if isinstance(before, Exchange):
-        return (
-            before.query == now.query
-            and before.body == now.body
-            and before.path == now.path
-            and before.caller == now.caller
-            and before.provider == now.provider
+        one, other = before.about, now.about
+        return one is other or (
+            one.query == other.query
+            and one.body == other.body
+            and one.path == other.path
+            and one.caller == other.caller
+            and one.provider == other.provider
         )
     # A snapshot has only what was put into words.
     entry = describe(now, 0)

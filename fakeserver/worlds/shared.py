@@ -6,9 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from itertools import islice
-from operator import attrgetter
 
 import orjson
 
@@ -17,14 +15,12 @@ from fakeserver.listing.limit import Limit
 from fakeserver.parts import Part
 from fakeserver.problems import Document, Json
 from fakeserver.worlds.counts import Counts
-from fakeserver.worlds.entries import Encoded, Exchange, describe, moment_of
+from fakeserver.worlds.entries import Encoded, Exchange, Particulars, describe, moment_of
 from fakeserver.worlds.journal import Journal
 from fakeserver.worlds.rate_limits import Limits
 
 MAX_SHARED_ENTRIES = 10_000
 """Of a journal that several processes write, unless a server is told otherwise."""
-FACTS = attrgetter(*(each.name for each in fields(Exchange) if each.name != "instant"))
-"""Of an exchange, all but when it was."""
 Key = tuple[str, ...]
 Counter = tuple[float, int]
 
@@ -133,16 +129,17 @@ class SharedJournal(Journal):
 def told(exchanges: Sequence[Exchange], total: int) -> list[tuple[int, bytes]]:
     """Exchanges as entries that follow so many others."""
     entries = []
-    known: dict[tuple[str, bytes], tuple[object, Document]] = {}
+    known: dict[tuple[str, bytes], tuple[Particulars | None, Document]] = {}
     for number, exchange in enumerate(exchanges, total + 1):
         # What is polled differs in its instant alone, and is not put into words again.
-        facts, asked = FACTS(exchange), (exchange.path, exchange.query)
+        about = exchange.about
+        asked = about.path, about.query
         same, row = known.get(asked, (None, {}))
-        if same == facts:
+        if same == about:
             row = {**row, **moment_of(number, exchange.instant)}
         else:
             row = describe(exchange, number).dump()
-            known[asked] = facts, row
+            known[asked] = about, row
         entries.append((number, orjson.dumps(row)))
     return entries
 

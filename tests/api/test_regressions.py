@@ -206,7 +206,7 @@ def test_the_journal_keeps_little_of_a_long_query() -> None:
     get(app, "prime", "a=" + "b" * MAX_QUERY_BYTES)
     (exchange,) = app.world.journal._ring
     assert isinstance(exchange, Exchange)
-    assert MAX_TEXT <= len(exchange.query) <= 3 * MAX_TEXT
+    assert MAX_TEXT <= len(exchange.about.query) <= 3 * MAX_TEXT
 
     get(app, "prime", "&".join(f"unknown{number}=1" for number in range(990)))
     newest, _ = done(admin(app, "GET", "/requests"))["requests"]

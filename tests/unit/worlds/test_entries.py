@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from fakeserver.worlds.entries import MAX_TEXT, MAX_WARNINGS, Entry, Exchange, describe, plain
+from fakeserver.worlds.entries import MAX_TEXT, MAX_WARNINGS, Entry, Exchange, Particulars, describe, plain
 from tests.support.asgi import services
 
-EXCHANGE = Exchange(
-    1_000_000,
+ABOUT = Particulars(
     "prime",
     "GET",
     "/api/v1/sandbox",
@@ -29,7 +28,7 @@ EXCHANGE = Exchange(
 
 def exchange(**more: Any) -> Exchange:
     operation = services()["prime"].spec.operations["listSandboxes"]
-    return replace(EXCHANGE, operation=operation, **more)
+    return Exchange(1_000_000, replace(ABOUT, operation=operation, **more))
 
 
 def test_the_facts_stay_as_they_are() -> None:
@@ -66,7 +65,7 @@ def test_warnings_come_before_remarks_and_are_bounded() -> None:
 
 def test_nothing_is_known_of_a_path_without_an_operation() -> None:
     """Every parameter that sounds like a credential is masked there, and none is warned of."""
-    entry = describe(replace(EXCHANGE, values=None, query=b"page=1&key=S", status=404, remarks=()), 1)
+    entry = describe(Exchange(1, replace(ABOUT, values=None, query=b"page=1&key=S", status=404, remarks=())), 1)
     assert (entry.operation, entry.query, entry.row()["values"]) == (None, "page=1&key=…", None)
 
 
@@ -81,7 +80,7 @@ def test_nothing_is_known_of_a_path_without_an_operation() -> None:
 )
 def test_what_the_fake_has_not_is_told_apart(more: dict[str, Any], unserved: str, warning: str) -> None:
     """An answer that only the fake gives; the warning says that nothing happened."""
-    entry = describe(replace(EXCHANGE, **more), 1)
+    entry = describe(Exchange(1, replace(ABOUT, **more)), 1)
     assert entry.unserved == unserved
     assert entry.warnings[0].startswith(warning)
     assert entry.warnings[0].endswith("nothing happened")

@@ -10,16 +10,15 @@ import pytest
 from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.worlds import journal as module
-from fakeserver.worlds.entries import Entry, Exchange, describe
+from fakeserver.worlds.entries import Entry, Exchange, Particulars, describe
 from fakeserver.worlds.journal import LOOP, MAX_ENTRIES, Journal
 
 
 def exchange(query: bytes = b"", *, caller: str = "admin", instant: int = 0, **more: Any) -> Exchange:
     facts: dict[str, Any] = {"operation": None, "values": {}, "status": 200, "fault": None, "retry_after": None}
     facts["is_list"] = True
-    return Exchange(
-        instant=instant, provider="prime", method="GET", path="/", query=query, caller=caller, **(facts | more)
-    )
+    about = Particulars(provider="prime", method="GET", path="/", query=query, caller=caller, **(facts | more))
+    return Exchange(instant, about)
 
 
 def remarks(journal: Journal, **facts: Any) -> list[str]:

@@ -8,7 +8,7 @@ from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.listing.limit import Limit
 from fakeserver.worlds import shared
-from fakeserver.worlds.entries import Exchange
+from fakeserver.worlds.entries import Exchange, Particulars
 from fakeserver.worlds.rate_limits import meters_of
 from fakeserver.worlds.shared import SharedJournal, SharedLimits, counted, told
 
@@ -18,7 +18,7 @@ KNOWN = {("prime", each.name): each for each in (WINDOW, BUCKET)}
 
 
 def exchange(instant: int) -> Exchange:
-    return Exchange(instant, "prime", "GET", f"/{instant}", b"", None, None, None, 200, None, None)
+    return Exchange(instant, Particulars("prime", "GET", f"/{instant}", b"", None, None, None, 200, None, None))
 
 
 def test_a_journal_tells_in_order_what_is_then_seen_by_all() -> None:
@@ -61,11 +61,12 @@ def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None
 
 def test_what_is_polled_is_told_in_the_words_of_any_other_request() -> None:
     """Alike but for the instant, or for anything else, and in turns."""
-    polled = Exchange(0, "prime", "GET", "/a", b"page=2", None, "me", {"page": 2}, 200, None, None)
+    polled = Particulars("prime", "GET", "/a", b"page=2", None, "me", {"page": 2}, 200, None, None)
     several = [
-        replace(polled, instant=instant, status=200 + instant % 3, caller="you" if instant == 7 else "me")
+        Exchange(instant, replace(polled, status=200 + instant % 3, caller="you" if instant == 7 else "me"))
         for instant in range(9)
     ]
+    several += [Exchange(instant, polled) for instant in (9, 10)]
     alone = [entry for number, each in enumerate(several) for entry in told([each], number)]
     assert told(several, 0) == alone
     assert len({entry for _, entry in alone}) == len(several)
