@@ -9,9 +9,9 @@ from fakeserver.provider import Provider
 
 HEAD = """# States
 
-Written by `fakeserver states`. A diagram and a table for each kind of documents. *Call*: an operation of the provider
-makes the transition; *by itself*: it happens at an instant of its own, such as the end of a lifetime; *passes in*: a
-passing state ends, by the setting `transitions`; *outcome*: it ends so if somebody asks for that.
+The states of each kind of documents, as a diagram and a table that `fakeserver states` writes. *Call*: an operation of
+the provider makes the transition; *by itself*: it happens at an instant of its own, such as the end of a lifetime;
+*passes in*: a passing state ends, by the setting `transitions`; *outcome*: it ends so if somebody asks for that.
 
 """
 

@@ -12,7 +12,7 @@ import tempfile
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -30,6 +30,7 @@ from fakeserver.pipeline.hosts import Hosts, Territory
 from fakeserver.problems import Document
 from fakeserver.providers import PROVIDERS
 from fakeserver.serving import variables
+from fakeserver.serving.tokens import read_token
 
 NOT_FOUND, CANNOT_RUN, SIGNALLED = 127, 126, 128
 """As shells end for a command that is not there, that cannot be run, or that a signal has ended."""
@@ -44,10 +45,12 @@ FROM_TERMINAL = ("SIGINT", "SIGQUIT")
 
 @dataclass(slots=True)
 class Fake:
-    """A fake that answers, as `http://host:port`, and the world there that is meant, empty for the one at the root."""
+    """A fake that answers, as `http://host:port`, the world there that is meant, empty for the one at the root, and the
+    token of its admin API, if it has one."""
 
     origin: str
     namespace: str = ""
+    token: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -60,7 +63,7 @@ class Fake:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The admin API of the world; an OSError where it does not answer, or not so."""
-        text, _ = calls.send(f"{self.base_url}/__admin{path}", method, body, seconds=SECONDS)
+        text, _ = calls.send(f"{self.base_url}/__admin{path}", method, body, seconds=SECONDS, token=self.token)
         return json.loads(text) if text else None
 
 
@@ -81,7 +84,7 @@ class Interception:
     def enter(self, namespace: str) -> None:
         """Let requests from now on be for another world; connections that are open change over too."""
         if not self.strict_credentials:
-            Fake(self.fake.origin, namespace).call("PUT", "/settings", ANY)
+            replace(self.fake, namespace=namespace).call("PUT", "/settings", ANY)
         self.front.namespace = namespace
 
     def report(self) -> list[str]:
@@ -187,6 +190,8 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="refuse unknown credentials, which otherwise count as the admin's",
     )
+    add("--admin-token", metavar="TOKEN", help="that of the server at --url, if it has one")
+    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds it")
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -206,12 +211,16 @@ def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
 
         add_worlds(parser)
     parsed = variables.parse(parser, ours, os.environ)
+    if getattr(parsed, "watch", False):
+        parser.error(
+            "--watch is for fakeserver serve: leave it out, and a run uses the recipes as they are at its start"
+        )
     if not command:
         parser.error("a command is missing: fakeserver run [SLUG …] -- COMMAND …")
     slugs = tuple(dict.fromkeys((*parsed.providers, *getattr(parsed, "only", ()))))
     with ExitStack() as stack:
         signals = stack.enter_context(Signals())
-        fake = there(parsed) if parsed.url else stack.enter_context(started(parsed, slugs))
+        fake = there(parser, parsed) if parsed.url else stack.enter_context(started(parsed, slugs))
         how = {"offline": parsed.offline, "allowed": parsed.allow, "strict_credentials": parsed.strict_credentials}
         interception = stack.enter_context(intercepting(fake, slugs=slugs, **how))
         before = requests_at(fake)
@@ -224,7 +233,7 @@ def run(parser: Parser, arguments: Sequence[str], err: TextIO) -> int:
         return code
 
 
-def there(parsed: argparse.Namespace) -> Fake:
+def there(parser: Parser, parsed: argparse.Namespace) -> Fake:
     """The running fake that somebody names."""
     url = urlsplit(parsed.url.rstrip("/"))
     if url.scheme != "http" or not url.hostname or url.query:
@@ -234,7 +243,8 @@ def there(parsed: argparse.Namespace) -> Fake:
     given = url.path.removeprefix("/ns/") if url.path.startswith("/ns/") else ""
     if (url.path and not given) or (given and parsed.namespace not in ("", given)):
         raise UsageError(f"fakeserver: --url {parsed.url!r} names another place than a fake or a namespace of it")
-    return Fake(f"http://{url.netloc}", parsed.namespace or given)
+    token = read_token(parser, parsed.admin_token, parsed.admin_token_file)
+    return Fake(f"http://{url.netloc}", parsed.namespace or given, token)
 
 
 @contextmanager

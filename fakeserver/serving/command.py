@@ -152,7 +152,7 @@ def add_worlds(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="SLUG",
-        help="serve only this provider, also at the root; may be repeated",
+        help="serve only this provider, also at the root; may be repeated for several, which are not",
     )
     add("--watch", action="store_true", help="pick up changes to recipes, specs and plugins, and keep what was written")
     add(

@@ -11,14 +11,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fakeserver import loopback
 from fakeserver.admin.responses import problem_response
-from fakeserver.pipeline.exchange import FAULT_HEADER
+from fakeserver.pipeline.exchange import FAULT_HEADER, GUARD_HEADER, OUTSIDE_HEADER, SCENARIO_HEADER
 from fakeserver.pipeline.routes import UNSERVED_HEADER
 from fakeserver.problems import FakeProblem
 from fakeserver.serving.sending import CORS_HEADERS
 from fakeserver.spec.reader import Spec
+from fakeserver.stores import STORE_HEADER
 
-OWN_HEADERS = ("Preference-Applied", "Retry-After", FAULT_HEADER, UNSERVED_HEADER)
-"""Headers that the fake sends of itself, with failures that somebody wanted."""
+OWN_HEADERS = (
+    *("Preference-Applied", "Retry-After", FAULT_HEADER, UNSERVED_HEADER, GUARD_HEADER),
+    *(SCENARIO_HEADER, OUTSIDE_HEADER, STORE_HEADER),
+)
+"""Headers that the fake sends of itself."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ORIGIN = "origin"
 """The header that only pages in a browser send."""

@@ -13,6 +13,7 @@ from fakeserver.arguments import UsageError
 from fakeserver.instants import at
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Json
+from fakeserver.providers import PROVIDERS
 from fakeserver.serving.app import Settings, wall
 from fakeserver.stores.store import Store, StoreError
 from fakeserver.stores.urls import open_store
@@ -88,7 +89,9 @@ def settled(store: Store, found: Foundation | None, parsed: argparse.Namespace, 
         if wanted is not None and wanted != kept:
             told = (shown(flag, each) for each in (kept, wanted))
             raise StoreError(f"{flag} of the store {store.name} is {next(told)}, and not {next(told)}: leave it out")
-    only = settings.only or (() if len(found.fixtures) > 1 else tuple(found.fixtures))
+    missing = [slug for slug in found.fixtures if slug not in PROVIDERS]
+    if missing:
+        raise StoreError(f"the store {store.name} has {', '.join(missing)}, which no package that is installed brings")
     return replace(
         settings,
         seed=found.seed,
@@ -96,7 +99,7 @@ def settled(store: Store, found: Foundation | None, parsed: argparse.Namespace, 
         epoch=found.epoch,
         live=found.live,
         rate_limits=found.rate_limits,
-        only=only,
+        only=tuple(found.fixtures),
         began=found.began,
     )
 
@@ -136,8 +139,8 @@ def lay_foundation(store: Store, settings: Settings, services: Mapping[str, Serv
     others = sorted(slug for slug in {*found.fixtures, *wanted.fixtures} if differs(slug, found, wanted))
     if others:
         raise StoreError(
-            f"the store {store.name} was begun with other providers or fixtures: {', '.join(others)} (--only, "
-            "--fixtures, --locale)"
+            f"the store {store.name} was begun with other providers or fixtures: {', '.join(others)} (give it the same "
+            "--only, --fixtures and --locale)"
         )
     other = [flag for name, flag in FLAGS.items() if getattr(found, name) != getattr(wanted, name)]
     if other:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from fakeserver.arguments import Parser
 from fakeserver.loopback import ADDRESS, NAME, PORT
+from fakeserver.serving.variables import SWITCH
+from fakeserver.stores import STORE_HEADER
 
 PATH = "/__admin/health"
 READY, NOT_READY = 0, 1
@@ -23,7 +25,7 @@ MAX_BYTES = 65_536
 MAX_WORD = 64
 """Characters that are repeated of what a server says."""
 UNSPECIFIED = ("0.0.0.0", "::", "")
-TELLING = ("FAKESERVER_HOST", "FAKESERVER_PORT", "FAKESERVER_UDS", "FAKESERVER_TLS_CERT")
+TELLING = ("FAKESERVER_HOST", "FAKESERVER_PORT", "FAKESERVER_UDS", "FAKESERVER_TLS", "FAKESERVER_TLS_CERT")
 """Variables of a server's environment, which a probe in its container shares: they say where it listens."""
 
 
@@ -70,8 +72,8 @@ def read_place(parser: Parser, url: str | None, environ: Mapping[str, str]) -> P
 
 def place_of(environ: Mapping[str, str]) -> Place:
     """Where the server listens that has these variables."""
-    host, port, uds, cert = (environ.get(name, "") for name in TELLING)
-    scheme = "https" if cert else "http"
+    host, port, uds, tls, cert = (environ.get(name, "") for name in TELLING)
+    scheme = "https" if cert or SWITCH.get(tls) else "http"
     if uds:
         return Place(f"{scheme}://{NAME}", Path(uds))
     host = ADDRESS if host in UNSPECIFIED else host
@@ -85,7 +87,7 @@ def ask(place: Place) -> str:
         connection.request("GET", urlsplit(place.url).path.rstrip("/") + PATH)
         answer = connection.getresponse()
         if answer.status != http.client.OK:
-            store = answer.getheader("X-Fakeserver-Store", "")
+            store = answer.getheader(STORE_HEADER, "")
             raise ValueError(f"it answers {answer.status}" + (f": its store is {store[:MAX_WORD]}" if store else ""))
         body = json.loads(answer.read(MAX_BYTES))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

@@ -25,7 +25,7 @@ from fakeserver.spec import reader
 from fakeserver.spec.reading import Reading
 from fakeserver.spec.wording import ValueRefused
 from tests.support.admin import admin
-from tests.support.asgi import EPOCH, Reply, Row, get, ids, main_tenant, rows, spec_of
+from tests.support.asgi import EPOCH, ROOT, Reply, Row, get, ids, main_tenant, rows, spec_of
 from tests.support.dialect import all_issues
 from tests.support.texts import TEXTS
 
@@ -197,7 +197,9 @@ def test_pages_in_a_browser_may_read_the_token(app: App) -> None:
     reply = get(app, "superserve", "limit=1", origin="http://localhost:5173")
     assert reply.headers["x-next-token"]
     exposed = {each.strip().lower() for each in reply.headers["access-control-expose-headers"].split(",")}
-    assert {"x-next-token", "retry-after", "preference-applied", "x-fakeserver-fault"} <= exposed
+    assert {"x-next-token", "retry-after", "preference-applied"} <= exposed
+    named = [path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")]
+    assert {each.lower() for text in named for each in re.findall(r"X-Fakeserver-\w+(?:-\w+)*", text)} <= exposed
     assert "www-authenticate" not in exposed
 
 

@@ -22,9 +22,12 @@ import httpx
 import orjson
 import pytest
 
-from fakeserver.cli import main
-from fakeserver.serving import keeping, stored_worlds, telling
+from fakeserver.cli import main, serve_parser
+from fakeserver.providers import PROVIDERS
+from fakeserver.serving import founding, keeping, stored_worlds, telling
+from fakeserver.serving.app import Settings
 from fakeserver.serving.keeping import Keeper
+from fakeserver.serving.over_store import create_stored
 from fakeserver.serving.stored_worlds import encode, snapshot_of
 from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.sqlite import SQLiteStore
@@ -585,6 +588,21 @@ def test_other_fixtures_than_a_store_began_with_are_refused_by_their_provider(pa
     code, told = start("--store", f"sqlite:{path}", "--fixtures", str(folder))
     assert (code, told.count("\n")) == (2, 1)
     assert "fixtures: prime (" in told
+
+
+def test_a_store_of_some_providers_needs_not_be_told_which(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so itself, to a later start as to the command; a provider that is no longer installed is named."""
+    flags, some = ["--store", f"sqlite:{path}"], ["--only", "prime", "--only", "superserve"]
+    parser = serve_parser()
+    create_stored(parser.parse_args([*flags, *some]), Settings(size=20, only=("prime", "superserve"))).store.close()
+    again = create_stored(parser.parse_args(flags), Settings(size=20))
+    again.store.close()
+    assert [*again.services] == ["prime", "superserve"]
+    assert store("export", f"sqlite:{path}")[0] == 0
+    monkeypatch.setattr(founding, "PROVIDERS", {"prime": PROVIDERS["prime"]})
+    code, told = start("--store", f"sqlite:{path}")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "has superserve, which no package" in told
 
 
 def damage_head(path: Path) -> None:

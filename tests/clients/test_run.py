@@ -190,6 +190,26 @@ kill $server
     assert (done.returncode, done.stdout) == (0, "401200"), done.stderr
 
 
+def test_another_fake_may_have_a_token(run: Run) -> None:
+    """It is given as for `serve`, by a flag, in a file or by a variable, and shown nowhere."""
+    script = f"""
+{sys.executable} -m fakeserver serve --port 8123 --admin-token s3cret > server.log & server=$!
+until grep -q errors server.log; do sleep 0.1; done
+printf s3cret > token
+run='{sys.executable} -m fakeserver run superserve --url http://127.0.0.1:8123'
+curl='curl -s -o /dev/null -w %{{http_code}} -H X-API-Key:mine https://api.superserve.ai/sandboxes'
+$run -- $curl; printf '%s ' $?
+$run --admin-token s3cret -- $curl
+$run --admin-token-file token -- $curl
+FAKESERVER_ADMIN_TOKEN=s3cret $run -- $curl
+kill $server
+"""
+    done = run_inside(["sh", "-c", script], run.environment, run.folder)
+    assert (done.returncode, done.stdout) == (0, "2 200200200"), done.stderr
+    assert "401" in done.stderr
+    assert "s3cret" not in done.stderr
+
+
 def test_flags_are_variables_too(run: Run) -> None:
     """A flag of its own and one of the fake's; a wrong one is named."""
     script = (
@@ -200,6 +220,8 @@ def test_flags_are_variables_too(run: Run) -> None:
     assert "refused: example.com" in done.stderr
     done = run("--", "true", FAKESERVER_SEED="many")
     assert (done.returncode, "FAKESERVER_SEED: 'many'" in done.stderr) == (2, True)
+    done = run("--watch", "--", "true")
+    assert (done.returncode, "--watch is for fakeserver serve" in done.stderr) == (2, True)
 
 
 def test_signals_and_exit_codes(run: Run) -> None:

@@ -83,6 +83,8 @@ def test_where_a_server_listens_that_has_these_variables(tmp_path: Path) -> None
     assert place_of({}) == Place("http://127.0.0.1:8000")
     assert place_of({"FAKESERVER_HOST": "::", "FAKESERVER_PORT": "9"}) == Place("http://127.0.0.1:9")
     assert place_of({"FAKESERVER_HOST": "::1", "FAKESERVER_TLS_CERT": "c"}) == Place("https://[::1]:8000")
+    assert place_of({"FAKESERVER_TLS": "1", "FAKESERVER_PORT": "9"}) == Place("https://127.0.0.1:9")
+    assert place_of({"FAKESERVER_TLS": "0"}) == Place("http://127.0.0.1:8000")
     assert place_of({"FAKESERVER_UDS": "/s"}) == Place("http://localhost", Path("/s"))
 
 
