@@ -15,6 +15,8 @@ PROVIDER = "prime"
 """The one whose pages may have a thousand rows."""
 FIELD = b'"createdAt":'
 """What every row has once: to read the rows would take the client as long as it takes the server to make them."""
+MORE, TAIL = b'"has_next":true', 200
+"""What stands in the last bytes of a page that another follows."""
 ROOT, NAMESPACE = "at the root", "in a namespace"
 PREFIXES = {ROOT: "", NAMESPACE: "/ns/walked"}
 MILLION = 1_000_000
@@ -49,18 +51,28 @@ def measure(size: int, report: Report) -> list[Walk]:
 
 def walk(server: Server, where: str, prefix: str, size: int) -> Walk:
     connection = HTTPConnection(HOST, server.port)
-    found, page, rows = 0, 0, LONGEST_PAGE
-    begun, used = time.perf_counter(), server.cpu_seconds() or 0.0
-    while rows == LONGEST_PAGE:
-        page += 1
+    found, page, goes_on = 0, 1, True
+
+    def ask() -> None:
         target = f"{prefix}/{PROVIDER}/api/v1/sandbox?per_page={LONGEST_PAGE}&page={page}"
         connection.request("GET", target, headers=dict(server.launch.headers))
+
+    begun, used = time.perf_counter(), server.cpu_seconds() or 0.0
+    ask()
+    while goes_on:
         response = connection.getresponse()
         body = response.read()
         if response.status != 200:
-            raise ValueError(f"{target} was answered {response.status}")
+            raise ValueError(f"page {page} of {prefix}/{PROVIDER} was answered {response.status}")
+        goes_on = MORE in body[-TAIL:]
+        if goes_on:
+            page += 1
+            ask()
+        # While the server makes the next page.
         rows = body.count(FIELD)
         found += rows
+        if goes_on and rows != LONGEST_PAGE:
+            raise ValueError(f"page {page - 1} of {prefix}/{PROVIDER} has {rows} rows")
     spent, cpu = time.perf_counter() - begun, (server.cpu_seconds() or 0.0) - used
     connection.close()
     return Walk(where, size, found, spent, cpu / found * 1e6)

@@ -33,6 +33,12 @@ class Allowance:
     def __init__(self, left: int) -> None:
         self.left = left
 
+    def spend(self) -> None:
+        """One more document is about to be drawn, and kept at hand."""
+        if not self.left:
+            raise TooManyDrawn
+        self.left -= 1
+
 
 _allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
 
@@ -46,10 +52,6 @@ def draw_little(ask: Callable[Asked, Found], *asked: Asked.args, **named: Asked.
         _allowance.reset(token)
 
 
-def spend() -> None:
-    """One more document is about to be drawn, and kept at hand."""
-    allowance = _allowance.get()
-    if allowance is not None:
-        if not allowance.left:
-            raise TooManyDrawn
-        allowance.left -= 1
+def current_allowance() -> Allowance | None:
+    """That of whoever asks now; None where somebody may draw as many as he likes."""
+    return _allowance.get()

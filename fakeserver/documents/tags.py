@@ -22,7 +22,9 @@ DIGITS = 8
 TAG = f"%0{DIGITS}x"
 WORD = 2**32
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
-FOUR = len(PAIRS) ** 2
+TWO = len(PAIRS)
+FOUR = TWO * TWO
+"""What two letters can be, and four."""
 THREES = [pair + letter for pair in PAIRS for letter in ALPHABET][: WORD // FOUR + 1]
 """What the three letters in front of four others can be."""
 LOW = WORD - 1
@@ -54,9 +56,8 @@ def untag(key: bytes, word: int) -> int:
 
 def in_letters(key: bytes, ordinal: int) -> str:
     """The tag as letters and digits."""
-    begin, end = divmod(tag(key, ordinal), FOUR)
-    middle, low = divmod(end, len(PAIRS))
-    return THREES[begin] + PAIRS[middle] + PAIRS[low]
+    word = tag(key, ordinal)
+    return f"{THREES[word // FOUR]}{PAIRS[word // TWO % TWO]}{PAIRS[word % TWO]}"
 
 
 def in_digits(key: bytes, ordinal: int) -> str:

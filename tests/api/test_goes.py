@@ -25,13 +25,13 @@ RUNNING = f"{PATH}?team_id=research&status=RUNNING&per_page=1"
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many documents were drawn between two turns of the loop; the last is still being counted."""
     counted = [0]
-    spend = allowance.spend
+    draw = seeded.Seeded._draw
 
-    def counting() -> None:
-        spend()
+    def counting(source: seeded.Seeded, ordinal: int) -> dict[str, Any]:
         counted[-1] += 1
+        return draw(source, ordinal)
 
-    monkeypatch.setattr(seeded, "spend", counting)
+    monkeypatch.setattr(seeded.Seeded, "_draw", counting)
     return counted
 
 
