@@ -36,6 +36,8 @@ LIST = "/prime/api/v1/sandbox?per_page=20"
 CREATE = json.dumps({"name": "made", "docker_image": "python:3.11"}).encode()
 HUNDRED = 100
 WRITE_SECONDS = 0.2
+ONE, OTHER = {0}, {1}
+"""Processors."""
 WARM_SECONDS = 2
 """Of load before what is measured: a world is shown under a lease when it has been quiet and read for a while."""
 REPLICAS = 3
@@ -44,12 +46,24 @@ MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "
 Measure = Callable[["Server"], "Load"]
 
 
+@contextmanager
+def confined(to: set[int] | None) -> Iterator[None]:
+    """What is started meanwhile runs on these processors alone."""
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, before if to is None else to & before or before)
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: its process, and where it listens."""
+    """A running server: its process, where it listens, and the processors of whoever asks it."""
 
     process: subprocess.Popen[str]
     port: int
+    asked_from: set[int] | None = None
 
     @property
     def seconds(self) -> float:
@@ -77,13 +91,18 @@ def seconds_of(process: str) -> float:
 
 @contextmanager
 def served(*flags: str) -> Iterator[Server]:
+    """A server of one process has one processor, and whoever asks it another: the more they share one, the more of its
+    requests come together and the less each of them takes."""
+    alone = "--workers" not in flags
     command = [sys.executable, "-m", "fakeserver", "serve", "--port", "0", "--no-rate-limits", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with confined(ONE if alone else None):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process:
         assert process.stdout is not None
         port = urlsplit(process.stdout.readline().strip()).port
         assert port is not None, "the server did not start"
         try:
-            yield Server(process, port)
+            yield Server(process, port, OTHER if alone else None)
         finally:
             process.terminate()
 
@@ -119,7 +138,8 @@ async def ask_by_all(port: int, packet: bytes, times: int) -> list[float]:
 
 def creates(server: Server, requests: int) -> Load:
     before, began = server.seconds, time.perf_counter()
-    waits = asyncio.run(ask_by_all(server.port, CREATING, requests // CONNECTIONS))
+    with confined(server.asked_from):
+        waits = asyncio.run(ask_by_all(server.port, CREATING, requests // CONNECTIONS))
     passed, cpu = time.perf_counter() - began, server.seconds - before
     return Load(1e6 * cpu / len(waits), len(waits) / passed, median(waits), quantiles(waits, n=HUNDRED)[-1])
 
@@ -164,9 +184,10 @@ def reads(servers: Sequence[Server], seconds: int, targets: Path | None = None) 
     that are not asked counts, too."""
     found, cpu, client = [], 0.0, 0.0
     for server in servers:
-        run_wrk(server.port, WARM_SECONDS, targets)
-        before, client_before = sum(each.seconds for each in servers), wrk_seconds()
-        found.append(run_wrk(server.port, seconds, targets))
+        with confined(server.asked_from):
+            run_wrk(server.port, WARM_SECONDS, targets)
+            before, client_before = sum(each.seconds for each in servers), wrk_seconds()
+            found.append(run_wrk(server.port, seconds, targets))
         cpu += sum(each.seconds for each in servers) - before
         client += wrk_seconds() - client_before
     answers = sum(each[0] for each in found)

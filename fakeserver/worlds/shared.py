@@ -21,6 +21,8 @@ from fakeserver.worlds.rate_limits import Limits
 
 MAX_SHARED_ENTRIES = 10_000
 """Of a journal that several processes write, unless a server is told otherwise."""
+COUNTED_AT_ONCE = 1_000
+"""Requests that are counted together, while the processor has them in its cache."""
 Key = tuple[str, ...]
 Counter = tuple[float, int]
 
@@ -52,8 +54,7 @@ class SharedJournal(Journal):
         self._begin()
 
     def _append(self, exchange: Exchange) -> None:
-        if self.noted - self._counted >= self._most_fresh:
-            # To find those that are not counted yet takes as long as there are others before them.
+        if self.noted - self._counted >= COUNTED_AT_ONCE:
             self.count()
         self.noted += 1
         self._fresh.append(exchange)
@@ -80,8 +81,8 @@ class SharedJournal(Journal):
 
     def count(self) -> Counts:
         """How often what was asked of this process, since the journal was emptied or it has the world."""
-        uncounted = self.noted - self._counted
-        self._counts.add([*islice(self._fresh, len(self._fresh) - uncounted, None)])
+        # From the end: to begin in the middle takes as long as there are others before it.
+        self._counts.add([*islice(reversed(self._fresh), self.noted - self._counted)])
         self._counted = self.noted
         return self._counts
 
