@@ -25,7 +25,7 @@ PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 TWO = len(PAIRS)
 FOUR = TWO * TWO
 """What two letters can be, and four."""
-THREES = [pair + letter for pair in PAIRS for letter in ALPHABET][: WORD // FOUR + 1]
+THREES = [pair + letter for pair in PAIRS[: WORD // FOUR // len(ALPHABET) + 1] for letter in ALPHABET]
 """What the three letters in front of four others can be."""
 LOW = WORD - 1
 FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B1, 0x85EBCA6B
