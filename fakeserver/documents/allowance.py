@@ -55,3 +55,10 @@ def draw_little(ask: Callable[Asked, Found], *asked: Asked.args, **named: Asked.
 def current_allowance() -> Allowance | None:
     """That of whoever asks now; None where somebody may draw as many as he likes."""
     return _allowance.get()
+
+
+def spend() -> None:
+    """One more document is about to be drawn, by whoever draws no others beside it."""
+    allowance = current_allowance()
+    if allowance is not None:
+        allowance.spend()

@@ -15,7 +15,7 @@ import orjson
 from pyroaring import BitMap
 
 from fakeserver.documents import tags
-from fakeserver.documents.allowance import current_allowance
+from fakeserver.documents.allowance import current_allowance, spend
 from fakeserver.documents.cache import Cache
 from fakeserver.documents.draws import UNIQUE, Column, Dealt, Draw, siblings, substitute
 from fakeserver.documents.keys import Key, KeyFunction
@@ -288,8 +288,7 @@ class Redated(Seeded):
     def body(self, rank: int) -> bytes:
         body = self._at_others.at(self._epoch).get(rank)
         if body is None:
-            if (allowance := current_allowance()) is not None:
-                allowance.spend()
+            spend()
             body = self._redate(rank)
             if body is None:
                 body = encode(self._draw(rank - FIRST))

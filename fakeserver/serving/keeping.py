@@ -136,7 +136,7 @@ class Keeper:
         try:
             return self.shared.is_current()
         except Unavailable as error:
-            self.note(error)
+            self._note(error)
             return False
 
     def shows(self, name: str) -> bool:
@@ -147,7 +147,7 @@ class Keeper:
         try:
             return self.shared.shows_at_once(name)
         except Unavailable as error:
-            self.note(error)
+            self._note(error)
             return False
 
     async def read(self, work: Callable[[], Found]) -> Found:
@@ -196,7 +196,7 @@ class Keeper:
                 await self._do(batch)
             except Exception as error:
                 if isinstance(error, Unavailable):
-                    self.note(error)
+                    self._note(error)
                 else:
                     log.error("the store %s: unforeseen", self.store.name, exc_info=error)
                 for turn in batch or self._waiting():
@@ -278,7 +278,7 @@ class Keeper:
             undo()
         self.worlds.doubt(world.name for world in touched)
 
-    def note(self, error: Unavailable) -> None:
+    def _note(self, error: Unavailable) -> None:
         if self.trouble is None or self.trouble.reason != error.reason:
             log.error("%s", error)
         self.trouble = error

@@ -50,7 +50,6 @@ Taken = TypeVar("Taken", Answer, Answer | None)
 HEALTH, LIVE = "/health", "/requests/live"
 READING = re.compile(rb"(?:GET|HEAD) (?:/ns/([^/?# ]*))?+(?!/__admin[/? ])")
 """The begin of a request to a provider that only reads, with its namespace."""
-IN_NAMESPACE = (b"GET /ns/", b"HEAD /ns/")
 TOLD = ("/requests", "/metrics", "/snapshot")
 """Calls of the admin API that read what all processes have answered."""
 
@@ -103,9 +102,6 @@ class StoredApp(App):
     def hold_for(self, checking: Checking, packet: bytes, go_on: GoOn) -> bool:
         """Whether a packet is kept back until it is known what has happened by now. It is a guess, by its first line:
         what is read by it makes sure."""
-        if not packet.startswith(IN_NAMESPACE) and checking.has_lease("") and not self.stored.is_turn:
-            # Most are for the world at the root.
-            return False
         reading = READING.match(packet)
         if reading is None or not self.telling.begun or self.keeper.unreadable is not None:
             return False
@@ -124,17 +120,12 @@ class StoredApp(App):
             return None
 
     def repeat(self, kept: Repeat) -> Answer | None:
-        keeper, worlds = self.keeper, self.stored
-        # As `Keeper.shows`, without a call in between: who polls asks this thousands of times a second.
-        if worlds.is_turn or worlds.stale or keeper.unreadable is not None:
+        if not self.keeper.shows(kept.world.name):
             return None
         try:
-            return App.repeat(self, kept) if keeper.shared.shows_at_once(kept.world.name) else None
-        except Unavailable as error:
-            keeper.note(error)
+            return App.repeat(self, kept)
         except OutOfTurn:
-            pass
-        return None
+            return None
 
     def ask(self, opening: Opening, query: bytes, body: bytes = b"", *, again: bool = False) -> Answer | None:
         # What has a body may change something, and takes a turn.

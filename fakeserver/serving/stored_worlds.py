@@ -55,10 +55,9 @@ class Wall:
     def now(self) -> int:
         # Requests ask this.
         now = time.time_ns() // 1_000
-        if now <= self._least:
-            return self._least
-        self._least = now
-        return now
+        if now > self._least:
+            self._least = now
+        return self._least
 
     def reach(self, instant: int) -> None:
         """It is at least so late."""
