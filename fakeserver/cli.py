@@ -21,6 +21,7 @@ from fakeserver import __version__, kit
 from fakeserver.arguments import INSTALL, MAX_SEED, Parser, UsageError, integer, near, one_of
 from fakeserver.exports import FORMATS, bypass_proxies
 from fakeserver.extras import install_line
+from fakeserver.garbage import uncollected
 from fakeserver.loopback import ADDRESS, PORT
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.providers import PROVIDERS
@@ -231,9 +232,10 @@ def serve_parser() -> Parser:
 
 
 def serve(arguments: Sequence[str], out: TextIO) -> int:
-    from fakeserver.serving import command
+    with uncollected():
+        from fakeserver.serving import command
 
-    return command.run(serve_parser(), arguments, out)
+        return command.run(serve_parser(), arguments, out)
 
 
 def run_command(arguments: Sequence[str], out: TextIO) -> int:

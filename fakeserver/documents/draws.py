@@ -174,12 +174,13 @@ def code_table(weights: Sequence[int]) -> bytes:
     total = sum(weights)
     shares = [max(1, weight * CODES // total) if weight else 0 for weight in weights]
     order = sorted(range(len(weights)), key=lambda code: (-weights[code], code))
-    index = 0
-    while sum(shares) != CODES:
+    missing, index = CODES - sum(shares), 0
+    while missing:
         code = order[index % len(order)]
-        step = 1 if sum(shares) < CODES else -1
+        step = 1 if missing > 0 else -1
         if shares[code] + step > 0 and weights[code]:
             shares[code] += step
+            missing -= step
         index += 1
     return b"".join(bytes([code]) * share for code, share in enumerate(shares))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from fakeserver import calls
 from fakeserver.arguments import INSTALL, Parser, UsageError, one_of
 from fakeserver.certificates.authority import Authority, system_certificates
+from fakeserver.garbage import keep_all
 from fakeserver.intercept.front import Front
 from fakeserver.intercept.guard import Guard, Seen
 from fakeserver.intercept.proxies import Proxies
@@ -254,8 +254,7 @@ def started(parsed: argparse.Namespace, slugs: Sequence[str]) -> Iterator[Fake]:
     from fakeserver.serving.threads import ThreadedServer
 
     server = ThreadedServer(create(settings_of(parsed, only=())))
-    # What start made lives as long as the process, whose end would look through all of it.
-    gc.freeze()
+    keep_all()
     try:
         yield Fake(server.start().base_url, parsed.namespace)
     finally:

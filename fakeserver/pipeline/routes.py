@@ -178,8 +178,12 @@ class Matcher:
         endpoints += [(endpoint, None) for endpoint in unserved]
         # Of two paths that fit, OpenAPI prefers the one that spells out more.
         endpoints.sort(key=lambda entry: ["{" in part for part in entry[0].path.split("/")])
-        # Their patterns are compiled when the first path is asked for that needs one: there are a hundred.
-        self._endpoints = [(methods_of(endpoint), endpoint, route) for endpoint, route in endpoints]
+        # A parameter is one segment, so a path fits those alone that have as many; their patterns are compiled when the
+        # first such path is asked for: there are hundreds.
+        self._by_slashes: dict[int, list[tuple[tuple[str, ...], Endpoint, Route | None]]] = {}
+        for endpoint, route in endpoints:
+            alike = self._by_slashes.setdefault(endpoint.path.count("/"), [])
+            alike.append((methods_of(endpoint), endpoint, route))
 
     def __call__(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The operation at this path, and the path's parameters, or a Problem; Moved, if another path is meant."""
@@ -187,7 +191,7 @@ class Matcher:
         if literal is not None:
             return literal, {}
         allowed: list[tuple[str, ...]] = []
-        for methods, endpoint, route in self._endpoints:
+        for methods, endpoint, route in self._by_slashes.get(path.count("/"), ()):
             match = endpoint.pattern.fullmatch(path)
             if match is None:
                 continue
@@ -201,7 +205,7 @@ class Matcher:
             raise method_not_allowed([*dict.fromkeys(method for methods in told for method in methods)])
         if self._routing.slash == "redirected":
             other = path.rstrip("/") if path.endswith("/") else path + "/"
-            if any(endpoint.pattern.fullmatch(other) for _, endpoint, _ in self._endpoints):
+            if any(each.pattern.fullmatch(other) for _, each, _ in self._by_slashes.get(other.count("/"), ())):
                 raise Moved(other)
         raise not_found()
 

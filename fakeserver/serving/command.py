@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +16,7 @@ from typing import Any, TextIO
 import uvicorn
 
 from fakeserver.arguments import INSTALL, Parser, UsageError, integer, one_of
+from fakeserver.garbage import keep_all, uncollected
 from fakeserver.loopback import ADDRESS, NAME, PORT, is_loopback
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
@@ -240,12 +239,10 @@ def listen_and_serve(
         if parsed.workers > 1:
             from fakeserver.serving.over_store import lead_workers
 
-            gc.freeze()
+            keep_all()
             return lead_workers(app, parsed, listener, lambda: say(out, screen), **how)
         say(out, screen)
-        # What start made lives as long as the server; collecting it again and again costs every answer.
-        gc.collect()
-        gc.freeze()
+        keep_all()
         # uvicorn raises the signal again when it has ended; what is left to do here would not be done.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         run_server(app, make_server, listener, **how)
@@ -296,19 +293,6 @@ def create(settings: Settings) -> App:
             return create_app(settings)
     except (UnusablePlugin, FixtureError, FakeProblem) as error:
         raise UsageError(f"fakeserver: {error}") from error
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: what start makes stays, and looking through it again and again takes a quarter of
-    the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def run_server(app: App, make_server: MakeServer, listener: socket.socket, *, access_log: bool, **how: Any) -> None:

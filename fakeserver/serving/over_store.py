@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import signal
 import socket
 import sys
@@ -12,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from fakeserver.arguments import UsageError
+from fakeserver.garbage import keep_all, uncollected
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.app import App, Settings, load_services
-from fakeserver.serving.command import MakeServer, run_server, uncollected
+from fakeserver.serving.command import MakeServer, run_server
 from fakeserver.serving.founding import lay_foundation, open_founded
 from fakeserver.serving.sharing import Shares
 from fakeserver.serving.stored import Member, StoredApp, StoredServer
@@ -55,8 +55,7 @@ def lead_workers(
     def work(ready: Callable[[], None], alive: int, shares: Shares, number: int) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         own = StoredApp(app.services, app.settings, open_store(parsed.store))
-        # As in `listen_and_serve`: what start made lives as long as the worker.
-        gc.freeze()
+        keep_all()
         member = Member(ready, alive, shares, number)
         run_server(own, stored_server(own, member=member), listener, **how)
 

@@ -1,4 +1,4 @@
-"""What the command does around the server that it starts."""
+"""When Python looks for garbage: not during a start, and never among what the start made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from fakeserver.serving.command import uncollected
+from fakeserver.garbage import keep_all, uncollected
 
 
 def test_garbage_is_collected_again_after_the_start() -> None:
@@ -28,3 +28,15 @@ def test_whoever_collects_no_garbage_goes_on_so() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_a_start_made_is_kept_and_what_comes_is_collected() -> None:
+    gc.unfreeze()
+    try:
+        with uncollected():
+            keep_all()
+            assert gc.isenabled()
+            assert gc.get_freeze_count() > 0
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
