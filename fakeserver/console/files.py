@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
 }
 """By the suffixes of what is served; the other files are licences."""
+COMMENT = re.compile(rb"^ *//.*", re.MULTILINE)
+"""A line of our scripts that is a comment; browsers get an empty one, so that errors name the lines of the source."""
 HASH_DIGITS = 16
 
 
@@ -56,6 +59,8 @@ def load(name: str) -> File:
     """One of the files; `{files}` in a page becomes the address of the others."""
     path = FOLDER / name
     body = path.read_bytes()
+    if path.suffix == ".js" and path.parent == FOLDER:
+        body = COMMENT.sub(b"", body)
     if path.suffix == ".html":
         body = body.replace(b"{files}", f"/__console/{version()}".encode())
     return packed(body, MEDIA_TYPES[path.suffix])

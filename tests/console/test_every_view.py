@@ -14,11 +14,8 @@ from tests.support.chromium import WIDE, Browser, Page
 from tests.support.server import Live
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-LEAST_BYTES, MOST_BYTES = 10_000, 70_000
-"""What a view takes over the wire beside the answers of lists, which are as long as their rows; less than the least was
-not loaded, but kept from before."""
-LISTS = tuple(f"/{slug}{path}" for slug, path in PATHS.items())
-REQUESTED, LOADED = "Network.requestWillBeSent", "Network.loadingFinished"
+LEAST_BYTES, MOST_BYTES = 10_000, 100_000
+"""What a view takes over the wire; less than the least was not loaded, but kept from before."""
 SERIOUS = ("serious", "critical")
 VIEWS = {
     "start": "#/",
@@ -43,13 +40,12 @@ def address_of(live: Live, view: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view(still: Live, browser: Browser, view: str) -> None:
-    """As whoever has nothing of it yet sees it: sound, and beside the rows at most 70 kB over the wire."""
+    """As whoever has nothing of it yet sees it: sound, and at most 100 kB over the wire."""
     with browser.page(WIDE) as page:
         page.open(f"{still.root}/{address_of(still, view)}")
         check(still, page)
-        paths = {each["requestId"]: urlsplit(each["request"]["url"]).path for each in page.heard(REQUESTED)}
-        sent = [(paths[each["requestId"]], each["encodedDataLength"]) for each in page.heard(LOADED)]
-        assert LEAST_BYTES < sum(size for path, size in sent if not path.startswith(LISTS)) <= MOST_BYTES
+        sent = sum(each["encodedDataLength"] for each in page.heard("Network.loadingFinished"))
+        assert LEAST_BYTES < sent <= MOST_BYTES
 
 
 @pytest.mark.slow

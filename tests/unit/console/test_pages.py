@@ -26,6 +26,8 @@ SEALS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+COMMENTS = re.compile(r"^ *//", re.MULTILINE)
+SEALS_OF_PARTS = {name: SEALS[name] for name in ("x-content-type-options", "cross-origin-resource-policy")}
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +74,22 @@ def test_a_file_is_kept_for_ever_and_comes_compressed(app: App, name: str) -> No
     assert len(packed.body) < len(plain.body)
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
     assert plain.headers["etag"] != packed.headers["etag"]
+    # Nobody sniffs it or takes it in from elsewhere; what a browser would show by itself is held to all the rules.
+    seals = SEALS if name.endswith(".html") else SEALS_OF_PARTS
+    assert plain.headers.items() >= seals.items()
+    assert ("content-security-policy" in plain.headers) is name.endswith(".html")
     for reply, headers in ((plain, {}), (packed, {"accept-encoding": "gzip"})):
         again = call(app, file_path(name), headers={**headers, "if-none-match": reply.headers["etag"]})
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", reply.headers["etag"])
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name.endswith(".js")])
+def test_comments_stay_at_home(app: App, name: str) -> None:
+    """And nothing else does; what is between backticks, where two slashes are text, begins no line with them."""
+    source, sent = (FOLDER / name).read_text(encoding="utf-8"), call(app, file_path(name)).body.decode()
+    pairs = list(zip(source.split("\n"), sent.split("\n"), strict=True))
+    assert all(got == (line if not line.lstrip().startswith("//") else "") for line, got in pairs)
+    assert all(text.count("`") % 2 == 0 for text in COMMENTS.split(source)[:-1])
 
 
 def test_a_page_is_asked_for_again(app: App) -> None:
