@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import orjson
@@ -21,8 +21,7 @@ from fakeserver.problems import FakeProblem
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import StoredWorlds, shared_of
 from fakeserver.stores.store import READABLE, Change, Journalled, Unavailable
-from fakeserver.worlds.entries import Exchange
-from fakeserver.worlds.shared import Counter, SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.shared import Counter, Fresh, SharedJournal, SharedLimits, counted, told
 from fakeserver.worlds.world import World
 
 LOOK_SECONDS = 0.05
@@ -30,7 +29,8 @@ LOOK_SECONDS = 0.05
 COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
 """Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
 AT_A_TIME = 1_000
-"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request."""
+"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request. One
+that gets more in that time tells none of them, since they would make room before anybody reads them."""
 USE_SECONDS = 2 * JOURNAL_SECONDS
 """Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
@@ -132,18 +132,22 @@ class Telling:
         news, self._news = shared.news != self._news, shared.news
         asked = int((await shared.ask(self._keeper.store.notes)).get(QUESTION, 0)) if news else self._answered
         is_asked = asked > self._answered
-        journals = is_asked or (self._is_due(seconds, JOURNAL_SECONDS) and self._has_journal())
+        due = self._is_due(seconds, JOURNAL_SECONDS)
+        calm = self._find_calm() if due else set[World]()
+        journals = is_asked or bool(calm or (due and self._worlds.asked_for))
         counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
         if self._ttl is not None and self._is_due(seconds, CHECK_SECONDS):
             await self.prune(self._ttl)
         if journals or counters or self._worlds.left_late or self._keeper.trouble is not None:
-            await self._keeper.turn(partial(self._tell, journals=journals, most=None if is_asked else AT_A_TIME))
+            await self._keeper.turn(partial(self._tell, journals=journals, only=None if is_asked else calm))
 
     def _is_due(self, seconds: float, every: float) -> bool:
         return round(seconds / LOOK_SECONDS) % round(every / LOOK_SECONDS) == 0
 
-    def _has_journal(self) -> bool:
-        return bool(self._worlds.asked_for) or any(journal.fresh for _, journal, _ in self._told())
+    def _find_calm(self) -> set[World]:
+        """Those of whose journals all can be told soon, since little is asked of them."""
+        found = [(world, journal) for world, journal, _ in self._told() if journal.keeps_up(AT_A_TIME)]
+        return {world for world, journal in found if journal.fresh}
 
     def _has_counters(self) -> bool:
         return any(limits.has_fresh for _, _, limits in self._told())
@@ -152,13 +156,15 @@ class Telling:
         for world in self._worlds:
             yield world, *shared_of(world)
 
-    def _tell(self, *, journals: bool, most: int | None = None, leaving: bool = False) -> None:
-        """In a turn: what this process has to tell, of all worlds, but for entries beyond so many; and that it has."""
+    def _tell(self, *, journals: bool, only: Collection[World] | None = None, leaving: bool = False) -> None:
+        """In a turn: what this process has to tell, of all worlds, and that it has; or of the journals some of what
+        `only` these have."""
         keeper = self._keeper
         self._worlds.use_late()
         for world, journal, limits in self._told():
-            if journals and journal.fresh:
-                fresh, state = journal.take(most), orjson.dumps(journal.memory()).decode()
+            if journals and journal.fresh and (only is None or world in only):
+                fresh = journal.take(None if only is None else AT_A_TIME)
+                state = orjson.dumps(journal.memory()).decode()
                 keeper.act(
                     partial(keep_journal, world.name, fresh, state, journal.most), partial(journal.give_back, fresh)
                 )
@@ -171,7 +177,7 @@ class Telling:
             self._worlds.asked_for.clear()
         if leaving:
             keeper.act(lambda change: change.note(self._note, None))
-        elif journals and most is None:
+        elif journals and only is None:
             keeper.act(self._answer)
         elif keeper.trouble is not None:
             # Only what is written tells whether the store takes something again.
@@ -276,10 +282,11 @@ class Telling:
             task.cancel()
 
 
-def keep_journal(name: str, fresh: Sequence[Exchange], state: str, most: int, change: Change) -> None:
+def keep_journal(name: str, fresh: Fresh, state: str, most: int, change: Change) -> None:
     total = change.journal_total(name)
     if total is not None:
-        change.put_journal(name, Journalled(total + len(fresh), told(fresh, total), state), most)
+        after = total + fresh.lost + len(fresh.exchanges)
+        change.put_journal(name, Journalled(after, told(fresh, total), state), most)
 
 
 def use(name: str, at: int, change: Change) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from typing import NamedTuple
 
 import orjson
 
@@ -27,6 +28,13 @@ Key = tuple[str, ...]
 Counter = tuple[float, int]
 
 
+class Fresh(NamedTuple):
+    """What a process has to tell of a journal: exchanges, oldest first, and how many before them made room untold."""
+
+    exchanges: Sequence[Exchange]
+    lost: int = 0
+
+
 class SharedJournal(Journal):
     """Shows what all processes have told, and keeps aside what this one has not told yet. What a client repeats is
     noticed by each process for itself."""
@@ -43,6 +51,8 @@ class SharedJournal(Journal):
         self._fresh: deque[Exchange] = deque(maxlen=self._most_fresh)
         self.noted = self._counted = 0
         """How many requests this process has noted, and the last of them that is counted."""
+        self._settled = self._noted_before = 0
+        """How many are neither to be told any longer nor lost, and how many had been noted when that was asked last."""
         self._era = object()
 
     @property
@@ -66,6 +76,7 @@ class SharedJournal(Journal):
         gone, self.batch = {*map(id, self.batch or ())}, None
         stays = [id(each) not in gone for each in self._fresh]
         self._counted = self.noted - sum(stays[len(stays) - (self.noted - self._counted) :])
+        self._settled += len(stays) - sum(stays)
         self._fresh = deque(
             (each for each, does in zip(self._fresh, stays, strict=True) if does), maxlen=self._most_fresh
         )
@@ -91,21 +102,32 @@ class SharedJournal(Journal):
         """How many entries are to be told."""
         return len(self._fresh)
 
-    def take(self, most: int | None = None) -> list[Exchange]:
-        """What is to be told, oldest first, or so much of it."""
-        self.count()
-        return [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
+    def keeps_up(self, most: int) -> bool:
+        """Whether no more than so many requests came since this was asked last: of more, those that are told make room
+        before somebody reads them."""
+        before, self._noted_before = self._noted_before, self.noted
+        return self.noted <= before + most
 
-    def give_back(self, exchanges: Sequence[Exchange]) -> None:
-        """They could not be told now."""
+    def take(self, most: int | None = None) -> Fresh:
+        """What is to be told, or so much of it."""
+        self.count()
+        lost = self.noted - self._settled - len(self._fresh)
+        exchanges = [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
+        self._settled += lost + len(exchanges)
+        return Fresh(exchanges, lost)
+
+    def give_back(self, fresh: Fresh) -> None:
+        """It could not be told now."""
         room = self._most_fresh - len(self._fresh)
-        self._fresh.extendleft(reversed(exchanges[max(0, len(exchanges) - room) :]))
+        self._fresh.extendleft(reversed(fresh.exchanges[max(0, len(fresh.exchanges) - room) :]))
+        self._settled -= fresh.lost + len(fresh.exchanges)
 
     def inherit(self, other: SharedJournal) -> None:
         """Tell what another one was to tell, in whose place this is; nothing if it was emptied since."""
         if other.total <= self.total:
             self._counts, self._fresh = other.count(), other._fresh
             self.noted = self._counted = other.noted
+            self._settled = other._settled
 
     def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
         """Show what all processes have told since `total` was as it is here."""
@@ -127,11 +149,11 @@ class SharedJournal(Journal):
         self._load_memory(part)
 
 
-def told(exchanges: Sequence[Exchange], total: int) -> list[tuple[int, bytes]]:
-    """Exchanges as entries that follow so many others."""
+def told(fresh: Fresh, total: int) -> list[tuple[int, bytes]]:
+    """What is told as entries that follow so many others."""
     entries = []
     known: dict[tuple[str, bytes], tuple[Particulars | None, Document]] = {}
-    for number, exchange in enumerate(exchanges, total + 1):
+    for number, exchange in enumerate(fresh.exchanges, total + fresh.lost + 1):
         # What is polled differs in its instant alone, and is not put into words again.
         about = exchange.about
         asked = about.path, about.query

@@ -10,7 +10,7 @@ from fakeserver.listing.limit import Limit
 from fakeserver.worlds import shared
 from fakeserver.worlds.entries import Exchange, Particulars
 from fakeserver.worlds.rate_limits import meters_of
-from fakeserver.worlds.shared import SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.shared import Fresh, SharedJournal, SharedLimits, counted, told
 
 WINDOW = Limit("window", 10, 60, ("caller",))
 BUCKET = Limit("bucket", 10, 10, ("caller",), bucket=True)
@@ -28,6 +28,7 @@ def test_a_journal_tells_in_order_what_is_then_seen_by_all() -> None:
         one.add(exchange(instant))
     first = one.take(2)
     one.give_back(first)
+    assert first == Fresh([exchange(0), exchange(1)])
     entries = told(one.take(2), 0) + told(one.take(), 2)
     assert one.fresh == 0
     assert sum(one.count().requests.values()) == 5
@@ -43,7 +44,29 @@ def test_a_journal_that_nobody_asks_for_stays_bounded() -> None:
         journal.add(exchange(instant))
     assert journal.fresh == shared.MAX_SHARED_ENTRIES
     assert sum(journal.count().requests.values()) == shared.MAX_SHARED_ENTRIES + 3
-    assert journal.take(1)[0].instant == 3
+    taken = journal.take(1)
+    assert (taken.lost, taken.exchanges[0].instant) == (3, 3)
+    assert [number for number, _ in told(taken, 10)] == [14], "those that made room have had numbers"
+    assert journal.take(1).lost == 0
+    journal.clear()
+    assert journal.take() == Fresh([])
+
+
+def test_what_came_to_nothing_is_not_lost() -> None:
+    journal = SharedJournal()
+    journal.batch = []
+    journal.add(exchange(1))
+    journal.forget_batch()
+    journal.add(exchange(2))
+    assert journal.take() == Fresh([exchange(2)])
+
+
+def test_a_journal_keeps_up_where_little_is_asked() -> None:
+    journal = SharedJournal()
+    for number, keeps_up in ((3, True), (4, False), (0, True)):
+        for instant in range(number):
+            journal.add(exchange(instant))
+        assert journal.keeps_up(3) is keeps_up
 
 
 def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None:
@@ -55,7 +78,8 @@ def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None
         journal.add(exchange(instant))
     journal.give_back(taken)
     assert journal.fresh == shared.MAX_SHARED_ENTRIES
-    assert journal.take(1)[0].instant == 2
+    again = journal.take(1)
+    assert (again.lost, again.exchanges[0].instant) == (2, 2)
     assert sum(journal.count().requests.values()) == shared.MAX_SHARED_ENTRIES + 2, "all are counted, and once"
 
 
@@ -67,21 +91,21 @@ def test_what_is_polled_is_told_in_the_words_of_any_other_request() -> None:
         for instant in range(9)
     ]
     several += [Exchange(instant, polled) for instant in (9, 10)]
-    alone = [entry for number, each in enumerate(several) for entry in told([each], number)]
-    assert told(several, 0) == alone
+    alone = [entry for number, each in enumerate(several) for entry in told(Fresh([each]), number)]
+    assert told(Fresh(several), 0) == alone
     assert len({entry for _, entry in alone}) == len(several)
 
 
 def test_who_takes_the_place_of_another_tells_what_that_had_to_tell() -> None:
     old, new, emptied = SharedJournal(), SharedJournal(), SharedJournal()
-    old.merge(3, told([exchange(instant) for instant in range(3)], 0), Part)
-    new.merge(4, told([exchange(instant) for instant in range(4)], 0), Part)
+    old.merge(3, told(Fresh([exchange(instant) for instant in range(3)]), 0), Part)
+    new.merge(4, told(Fresh([exchange(instant) for instant in range(4)]), 0), Part)
     old.add(exchange(9))
     emptied.inherit(old)
     assert emptied.fresh == 0
     new.inherit(old)
     assert sum(new.count().requests.values()) == 1
-    assert [each.instant for each in new.take()] == [9]
+    assert [each.instant for each in new.take().exchanges] == [9]
 
     key, now = ("prime", "window", "me"), 1_000 * SECOND
     used, renewed = SharedLimits(), SharedLimits()
