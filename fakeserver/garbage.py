@@ -6,16 +6,25 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_paused: list[None] = []
+"""One for each block of those that have switched the search off."""
+
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage until the block ends, or all that there is by then is kept."""
-    collecting = gc.isenabled()
+    if not gc.isenabled() and not _paused:
+        # Somebody does without, and goes on so.
+        yield
+        return
     gc.disable()
+    _paused.append(None)
     try:
         yield
     finally:
-        if collecting:
+        if _paused:
+            _paused.pop()
+        if not _paused:
             gc.enable()
 
 
@@ -23,4 +32,6 @@ def keep_all() -> None:
     """Look for garbage from here on, among what comes only. What there is lives as long as the process, and looking
     through it again and again costs every answer; the little garbage in it is not worth a search before the first."""
     gc.freeze()
-    gc.enable()
+    if _paused:
+        _paused.clear()
+        gc.enable()

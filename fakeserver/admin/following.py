@@ -70,14 +70,15 @@ def look_on(world: World, after: int | None) -> Iterator[bytes]:
             journal = world.journal
             seen, era = 0, journal.era
             yield EMPTIED
-        fresh = journal.newest(journal.total - seen)
-        seen = journal.total
-        yield b"".join(events_of(fresh))
+        came, seen = journal.total - seen, journal.total
+        yield b"".join(events_of(came, journal.newest(min(came, MAX_TOLD)), seen - came))
 
 
-def events_of(fresh: list[Entry]) -> Iterator[bytes]:
-    """One event for each entry, the newest of which comes first here and last there."""
-    if len(fresh) > MAX_TOLD:
-        yield b'event: skipped\ndata: {"count": %d}\n\n' % (len(fresh) - MAX_TOLD)
-    for entry in reversed(fresh[:MAX_TOLD]):
+def events_of(came: int, newest: list[Entry], after: int) -> Iterator[bytes]:
+    """One event for each of the newest entries behind a number, the newest of which comes first here and last there;
+    of all that came, others may be too many, or have made room."""
+    told = [entry for entry in newest if entry.number > after]
+    if came > len(told):
+        yield b'event: skipped\ndata: {"count": %d}\n\n' % (came - len(told))
+    for entry in reversed(told):
         yield b"id: %d\ndata: %b\n\n" % (entry.number, orjson.dumps(entry.row()))

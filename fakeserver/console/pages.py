@@ -14,7 +14,7 @@ import orjson
 import yaml
 
 from fakeserver.console import files
-from fakeserver.console.files import MEDIA_TYPES, File
+from fakeserver.console.files import File
 from fakeserver.pipeline.exchange import JSON, SEALED, Answer, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Moved, Problem
@@ -32,7 +32,7 @@ SPECIFICATIONS = {"/openapi.json": JSON, "/openapi.yaml": YAML}
 READ = ("GET", "HEAD")
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
-PARTS = (MEDIA_TYPES[".js"], MEDIA_TYPES[".css"])
+PARTS, FOUND = (".js", ".css"), (200, 304)
 SEALED_PART = {name: SEALED[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")}
 """Of what only pages take in: the others are for what a browser shows by itself, and a page has a dozen such files."""
 OWN = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -78,7 +78,8 @@ class Console:
             answer = own_refusal(problem)
             if problem.status == 405:
                 answer.headers["Allow"] = ", ".join(READ)
-        answer.headers = {**(SEALED_PART if answer.media_type in PARTS else SEALED), **answer.headers}
+        is_part = answer.status in FOUND and path.endswith(PARTS)
+        answer.headers = {**(SEALED_PART if is_part else SEALED), **answer.headers}
         return answer
 
     def page(self, path: str, headers: Mapping[str, str]) -> Answer:

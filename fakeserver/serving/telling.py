@@ -29,8 +29,7 @@ LOOK_SECONDS = 0.05
 COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
 """Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
 AT_A_TIME = 1_000
-"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request. One
-that gets more in that time tells none of them, since they would make room before anybody reads them."""
+"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request."""
 USE_SECONDS = 2 * JOURNAL_SECONDS
 """Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
@@ -133,20 +132,20 @@ class Telling:
         asked = int((await shared.ask(self._keeper.store.notes)).get(QUESTION, 0)) if news else self._answered
         is_asked = asked > self._answered
         due = self._is_due(seconds, JOURNAL_SECONDS)
-        calm = self._find_calm() if due else set[World]()
-        journals = is_asked or bool(calm or (due and self._worlds.asked_for))
+        worth = self._find_worth_telling() if due else set[World]()
+        journals = is_asked or bool(worth or (due and self._worlds.asked_for))
         counters = self._is_due(seconds, COUNTERS_SECONDS) and self._has_counters()
         if self._ttl is not None and self._is_due(seconds, CHECK_SECONDS):
             await self.prune(self._ttl)
         if journals or counters or self._worlds.left_late or self._keeper.trouble is not None:
-            await self._keeper.turn(partial(self._tell, journals=journals, only=None if is_asked else calm))
+            await self._keeper.turn(partial(self._tell, journals=journals, only=None if is_asked else worth))
 
     def _is_due(self, seconds: float, every: float) -> bool:
         return round(seconds / LOOK_SECONDS) % round(every / LOOK_SECONDS) == 0
 
-    def _find_calm(self) -> set[World]:
-        """Those of whose journals all can be told soon, since little is asked of them."""
-        found = [(world, journal) for world, journal, _ in self._told() if journal.keeps_up(AT_A_TIME)]
+    def _find_worth_telling(self) -> set[World]:
+        """Those of whose journals somebody will still read what is told now."""
+        found = [(world, journal) for world, journal, _ in self._told() if not journal.overflows()]
         return {world for world, journal in found if journal.fresh}
 
     def _has_counters(self) -> bool:

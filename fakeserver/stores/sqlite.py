@@ -290,7 +290,12 @@ class SQLiteChange:
     def put_journal(self, world: str, journal: Journalled, most: int) -> None:
         for number, entry in journal.entries:
             self._execute("INSERT INTO journal VALUES (?, ?, ?)", (world, number, entry))
-        self._execute("DELETE FROM journal WHERE world = ? AND number <= ?", (world, journal.total - most))
+        # By their count: numbers have gaps, where entries made room untold.
+        self._execute(
+            "DELETE FROM journal WHERE world = ? AND number <="
+            " (SELECT number FROM journal WHERE world = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (world, world, most),
+        )
         values = (journal.total, journal.state, world)
         self._execute("UPDATE worlds SET total = ?, journal = ? WHERE name = ?", values)
 

@@ -147,7 +147,12 @@ class PostgresChange:
                 " FROM unnest(%s::bigint[], %s::bytea[]) AS new (number, entry)",
                 *(world, [*numbers], [*entries]),
             )
-        self._add("DELETE FROM journal WHERE world = %s AND number <= %s", world, journal.total - most)
+        # By their count: numbers have gaps, where entries made room untold.
+        self._add(
+            "DELETE FROM journal WHERE world = %s AND number <="
+            " (SELECT number FROM journal WHERE world = %s ORDER BY number DESC LIMIT 1 OFFSET %s)",
+            *(world, world, most),
+        )
         self._add("UPDATE worlds SET total = %s, journal = %s WHERE name = %s", journal.total, journal.state, world)
 
     def clear_journal(self, world: str) -> None:

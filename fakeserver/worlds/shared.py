@@ -22,6 +22,8 @@ from fakeserver.worlds.rate_limits import Limits
 
 MAX_SHARED_ENTRIES = 10_000
 """Of a journal that several processes write, unless a server is told otherwise."""
+OVERFLOWING = 0.5
+"""Part of what is kept that comes between two occasions to tell: of so much, little is there when somebody reads it."""
 COUNTED_AT_ONCE = 1_000
 """Requests that are counted together, while the processor has them in its cache."""
 Key = tuple[str, ...]
@@ -102,11 +104,10 @@ class SharedJournal(Journal):
         """How many entries are to be told."""
         return len(self._fresh)
 
-    def keeps_up(self, most: int) -> bool:
-        """Whether no more than so many requests came since this was asked last: of more, those that are told make room
-        before somebody reads them."""
+    def overflows(self) -> bool:
+        """Whether so many requests came since this was asked last that what is told next makes room before long."""
         before, self._noted_before = self._noted_before, self.noted
-        return self.noted <= before + most
+        return self.noted > before + self._most_fresh * OVERFLOWING
 
     def take(self, most: int | None = None) -> Fresh:
         """What is to be told, or so much of it."""
@@ -127,7 +128,7 @@ class SharedJournal(Journal):
         if other.total <= self.total:
             self._counts, self._fresh = other.count(), other._fresh
             self.noted = self._counted = other.noted
-            self._settled = other._settled
+            self._settled, self._noted_before = other._settled, other._noted_before
 
     def merge(self, total: int, entries: Sequence[tuple[int, bytes]], part: Callable[[Json], Part]) -> None:
         """Show what all processes have told since `total` was as it is here."""

@@ -96,6 +96,20 @@ def test_of_a_crowd_the_newest_are_told(app: App, monkeypatch: pytest.MonkeyPatc
     assert numbers(news) == [4, 5]
 
 
+def test_what_made_room_unseen_is_among_those_that_were_skipped(app: App) -> None:
+    """In the journal of a store some have had numbers that nobody has seen."""
+    journal = app.world.journal
+    listing(app, "prime")
+    looks = look_on(app.world, None)
+    next(looks)
+    listing(app, "prime")
+    journal.newest(2)[0].number = 7
+    journal.total = 7
+    assert told(next(looks))[0] == ("skipped", {"count": 5})
+    listing(app, "prime")
+    assert numbers(next(looks)) == [8]
+
+
 def events(response: httpx.Response) -> Iterator[dict[str, Any]]:
     for line in response.iter_lines():
         if line.startswith("data: "):

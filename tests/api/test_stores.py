@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ from fakeserver.serving import founding, keeping, stored_worlds, telling
 from fakeserver.serving.app import Settings
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.over_store import create_stored
-from fakeserver.serving.stored_worlds import encode, snapshot_of
+from fakeserver.serving.stored_worlds import encode, shared_of, snapshot_of
 from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.sqlite import SQLiteStore
 from fakeserver.stores.store import Change, Kept, StoreError, Unavailable
+from fakeserver.worlds import shared
+from fakeserver.worlds.entries import Exchange, Particulars
 from fakeserver.worlds.room import Room
 from tests.support.admin import FREEZE
 from tests.support.asgi import PATHS, SLUGS
@@ -801,6 +804,30 @@ def test_the_journal_of_a_namespace_keeps_so_many_requests_and_says_how_many_it_
     with node(place) as three:
         found = accepted(three.admin("GET", "/requests", ns="a"))
         assert ([each["id"] for each in found["requests"]], found["meta"]["most"]) == ([6, 5, 4], 10_000)
+
+
+def test_servers_show_the_same_journal_where_requests_made_room_untold(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have had numbers, and count as dropped; of the others as many are kept as ever."""
+    monkeypatch.setattr(shared, "MAX_SHARED_ENTRIES", 5)
+    monkeypatch.setattr(telling, "AT_A_TIME", 2)
+    room = Room(requests=5)
+    busy = stored_app(place, room=room)
+    with node(place, room=room) as one:
+        for _ in range(4):
+            one.ask("prime")
+        assert accepted(one.admin("GET", "/requests"))["meta"]["total"] == 4
+        about = Particulars("prime", "GET", "/sandboxes", b"", None, None, None, 200, None, None)
+        for instant in range(8):
+            shared_of(busy.world)[0].add(Exchange(instant, about))
+        busy.keeper.do(partial(busy.telling._tell, journals=True, only={busy.world}))
+        busy.telling.leave()
+        with node(place, room=room) as two:
+            for at in (one, two):
+                found = accepted(at.admin("GET", "/requests"))
+                assert [each["id"] for each in found["requests"]] == [9, 8, 4, 3, 2]
+                assert {**found["meta"], "left": []} == {"total": 9, "most": 5, "dropped": 4, "left": []}
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,21 @@ def test_whoever_collects_no_garbage_goes_on_so() -> None:
     gc.disable()
     try:
         with uncollected():
-            pass
+            keep_all()
+            assert not gc.isenabled()
+        keep_all()
         assert not gc.isenabled()
     finally:
+        gc.unfreeze()
         gc.enable()
+
+
+def test_a_start_within_a_start_ends_with_it() -> None:
+    with uncollected():
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_what_a_start_made_is_kept_and_what_comes_is_collected() -> None:
@@ -37,6 +48,9 @@ def test_what_a_start_made_is_kept_and_what_comes_is_collected() -> None:
             keep_all()
             assert gc.isenabled()
             assert gc.get_freeze_count() > 0
+            with uncollected():
+                assert not gc.isenabled()
+            assert gc.isenabled()
         assert gc.isenabled()
     finally:
         gc.unfreeze()

@@ -81,6 +81,8 @@ def test_a_file_is_kept_for_ever_and_comes_compressed(app: App, name: str) -> No
     for reply, headers in ((plain, {}), (packed, {"accept-encoding": "gzip"})):
         again = call(app, file_path(name), headers={**headers, "if-none-match": reply.headers["etag"]})
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", reply.headers["etag"])
+        assert again.headers.items() >= seals.items()
+        assert ("content-security-policy" in again.headers) is name.endswith(".html")
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name.endswith(".js")])

@@ -61,12 +61,15 @@ def test_what_came_to_nothing_is_not_lost() -> None:
     assert journal.take() == Fresh([exchange(2)])
 
 
-def test_a_journal_keeps_up_where_little_is_asked() -> None:
-    journal = SharedJournal()
-    for number, keeps_up in ((3, True), (4, False), (0, True)):
+def test_a_journal_overflows_where_half_of_it_comes_at_a_time() -> None:
+    """Not for what came before, nor in another world's place."""
+    journal, half = SharedJournal(), shared.MAX_SHARED_ENTRIES // 2
+    for number, overflows in ((half, False), (half + 1, True), (1, False)):
         for instant in range(number):
             journal.add(exchange(instant))
-        assert journal.keeps_up(3) is keeps_up
+        renewed = SharedJournal()
+        renewed.inherit(journal)
+        assert journal.overflows() is renewed.overflows() is overflows
 
 
 def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None:
