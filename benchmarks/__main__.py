@@ -42,6 +42,7 @@ class Plan:
     created_rounds: int = 5
     created_sizes: tuple[int, ...] = (1_000, 1_000_000)
     walked_size: int = 1_000_000
+    walked_rounds: int = 5
     checked_seconds: float = 10.0
     checked_queries: int = 200
     checked_size: int = 1_000_000
@@ -59,6 +60,7 @@ QUICK = Plan(
     created_rounds=1,
     created_sizes=(1_000, 10_000),
     walked_size=10_000,
+    walked_rounds=1,
     checked_seconds=2.0,
     checked_queries=50,
     checked_size=10_000,
@@ -171,7 +173,7 @@ def created(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
 
 
 def walked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:
-    return {"walks": walks.measure(plan.walked_size, say)}
+    return {"walks": walks.measure(plan.walked_size, plan.walked_rounds, say)}
 
 
 def checked(plan: Plan, folder: Path, with_rivals: bool) -> dict[str, Any]:

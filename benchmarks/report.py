@@ -295,7 +295,12 @@ def start_table(growth: Growth) -> str:
 
 def walk_table(walks: Sequence[Walk]) -> str:
     rows = [
-        [f"{each.size:,}, {each.where}", f"{each.documents:,}", f"{each.cpu_us:.1f}", f"{each.million_seconds:.1f}"]
+        [
+            f"{each.size:,}, {each.where}",
+            f"{each.documents:,}",
+            spread(each.cpu_us, 1),
+            spread(each.million_seconds, 1),
+        ]
         for each in walks
     ]
     return table(["world", "documents", "CPU µs", "s for a million"], rows)

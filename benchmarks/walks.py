@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from typing import NamedTuple
 
+from benchmarks.figures import Figure, figure
 from benchmarks.growth import launch_of
 from benchmarks.queries import LONGEST_PAGE
 from benchmarks.rounds import Report
@@ -24,32 +26,48 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One walk: seconds on the wall, and microseconds of the server's processor time for each of the documents."""
+    """Walks through one list: seconds on the wall that a million documents would take, and microseconds of the server's
+    processor time for each of them."""
 
     where: str
     size: int
     documents: int
+    million_seconds: Figure
+    cpu_us: Figure
+
+
+class Steps(NamedTuple):
+    """One walk: how many documents, in how many seconds on the wall and of the server's processor."""
+
+    documents: int
     seconds: float
-    cpu_us: float
-
-    @property
-    def million_seconds(self) -> float:
-        """How long a million documents would take."""
-        return self.seconds / self.documents * MILLION
+    cpu_seconds: float
 
 
-def measure(size: int, report: Report) -> list[Walk]:
-    """Both walks, each in a server that nobody has asked anything before."""
-    walks = []
-    for where, prefix in PREFIXES.items():
-        with Server(launch_of(PROVIDER, size)) as server:
-            walks.append(walk(server, where, prefix, size))
-        last = walks[-1]
-        report(f"{last.documents:,} documents {where}: {last.cpu_us:.1f} us each, {last.seconds:.1f} s")
-    return walks
+def measure(size: int, rounds: int, report: Report) -> list[Walk]:
+    """Both walks by turns, each in a server that nobody has asked anything before."""
+    walked: dict[str, list[Steps]] = {where: [] for where in PREFIXES}
+    for number in range(rounds):
+        for where, prefix in PREFIXES.items():
+            with Server(launch_of(PROVIDER, size)) as server:
+                last = walk(server, prefix)
+            walked[where].append(last)
+            each = last.cpu_seconds / last.documents * 1e6
+            told = f"{last.documents:,} documents {where}: {each:.1f} us each, {last.seconds:.1f} s"
+            report(f"walks: round {number + 1}/{rounds}: {told}")
+    return [
+        Walk(
+            where,
+            size,
+            several[0].documents,
+            figure([each.seconds / each.documents * MILLION for each in several]),
+            figure([each.cpu_seconds / each.documents * 1e6 for each in several]),
+        )
+        for where, several in walked.items()
+    ]
 
 
-def walk(server: Server, where: str, prefix: str, size: int) -> Walk:
+def walk(server: Server, prefix: str) -> Steps:
     connection = HTTPConnection(HOST, server.port)
     found, page, goes_on = 0, 1, True
 
@@ -75,4 +93,4 @@ def walk(server: Server, where: str, prefix: str, size: int) -> Walk:
             raise ValueError(f"page {page - 1} of {prefix}/{PROVIDER} has {rows} rows")
     spent, cpu = time.perf_counter() - begun, (server.cpu_seconds() or 0.0) - used
     connection.close()
-    return Walk(where, size, found, spent, cpu / found * 1e6)
+    return Steps(found, spent, cpu)
