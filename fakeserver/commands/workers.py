@@ -183,6 +183,9 @@ class Worker:
         self.dead = False
         LIVING.add(self)
         threading.Thread(target=self._listen, name="fakeserver-worker", daemon=True).start()
+        if ENDING.is_set():
+            # It was being started while all others were ended.
+            self.kill()
 
     @property
     def number(self) -> int:

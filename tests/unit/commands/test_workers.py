@@ -306,3 +306,12 @@ def test_no_worker_outlives_its_server(end: str) -> None:
             return
         time.sleep(LOOK_SECONDS)
     raise AssertionError(f"{left} live on")
+
+
+def test_a_worker_that_starts_while_all_are_ended_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ends them looks once, and nobody would end it."""
+    monkeypatch.setattr(workers, "ENDING", threading.Event())
+    workers.ENDING.set()
+    worker = Worker()
+    wait_until(lambda: worker.dead)
+    assert worker not in workers.LIVING

@@ -18,7 +18,7 @@ from fakeserver.interpreter.shell import Shell
 from tests.support.asgi import ROOT
 from tests.unit.interpreter.shells import run
 
-SECONDS = 1.0
+SECONDS = 0.5
 """That each command is given."""
 MOST_SECONDS = 120.0
 """Until a server that says nothing more is ended."""
@@ -27,7 +27,7 @@ MAX_MEGABYTES = 200 + 2 * MAX_GROWTH_BYTES // 2**20
 MAX_SERVER_MEGABYTES = 150
 """By which the server has grown, that has its output."""
 ALONE = """
-import json, resource, sys
+import json, resource, sys, time
 from fakeserver.commands import workers
 from fakeserver.commands.guests import Guests
 from fakeserver.interpreter.orders import Order
@@ -50,7 +50,8 @@ for number, line in enumerate(sys.stdin):
     after = [run(name, "cat f").stdout.decode() for name in (mine, other)]
     workers.end_all()
     while workers.LIVING:
-        pass
+        time.sleep(0.001)
+    workers.ENDING.clear()
     told = finished.stderr[-300:].decode(errors="replace")
     size, most = len(finished.stdout), megabytes(resource.RUSAGE_CHILDREN)
     print(json.dumps([finished.exit_code, size, told, most, grown, after]), flush=True)
