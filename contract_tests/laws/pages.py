@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from contract_tests.judging.check import Check
 from contract_tests.judging.judge import FIRST_PAGE, Place
 from contract_tests.laws import mining
@@ -9,7 +11,7 @@ from contract_tests.laws.filters import common_pairs, find_oneself, members_of, 
 from contract_tests.laws.registry import law
 from contract_tests.outcome import Pairs, Row
 from contract_tests.promises.common import FAR_PAGES
-from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Tags
+from contract_tests.promises.filter_kinds import AllOf, Closed, Excluding, Filter, Json, Owner, Reference, Tags
 from contract_tests.promises.form import Promises
 from contract_tests.promises.paging import INT32, Body
 from contract_tests.promises.statements import Statement
@@ -177,8 +179,9 @@ def filtered(check: Check) -> None:
     paging = check.listing.paging
     small = max(1, min(count // 2, 20))
     check.expect("first", check.question(filters, size=small))
-    if count <= paging.most:
-        check.expect("exact", check.question(filters, size=count))
+    whole = filters if count <= paging.most else fitting_filter(check, paging.most)
+    if whole:
+        check.expect("exact", check.question(whole, size=count_matching(check, whole)))
     check.expect("default", check.question(filters))
     if paging.number:
         check.expect("second", check.question(filters, size=small, place=Place(2)))
@@ -195,6 +198,18 @@ def filtered(check: Check) -> None:
     elif paging.cursor is not None and check.wants("second"):
         walk(check, "second", filters, small, 2)
     _turn_every_filter(check, filters)
+
+
+def fitting_filter(check: Check, most: int) -> Pairs:
+    """The filter for one document or state that selects the most rows that a page has room for, and at least two."""
+    found: list[tuple[int, Pairs]] = []
+    for filter in (check.listing.first(Reference), check.listing.first(Closed)):
+        if filter is None or filter.parameter == check.promises.scopes.in_query:
+            continue
+        rows = Counter(str(row[filter.field]) for row in check.snapshot().rows if row.get(filter.field))
+        known = rows.keys() & {*filter.values} if isinstance(filter, Closed) else rows.keys()
+        found += [(rows[value], ((filter.parameter, value),)) for value in known]
+    return max(((count, filters) for count, filters in found if 2 <= count <= most), default=(0, ()))[1]
 
 
 def _turn_every_filter(check: Check, usual: Pairs) -> None:

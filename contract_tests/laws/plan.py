@@ -50,6 +50,7 @@ ALWAYS = frozenset(
         "values.odd:odd team",
         "credentials.required:empty",
         "credentials.required:malformed",
+        "pages.filtered:exact",
         "pages.filtered:second",
         "pages.filtered:second, active",
         "pages.filtered:second, project",
