@@ -8,12 +8,16 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from fakeserver.arguments import INSTALL, Parser, UsageError, integer, one_of
 from fakeserver.garbage import keep_all, uncollected
@@ -299,9 +303,34 @@ def run_server(app: App, make_server: MakeServer, listener: socket.socket, *, ac
     traced, end_spans = spans.observed(app, os.environ)
     config = server_config(logs.AccessLog(traced) if access_log else traced, log_config=None, **how)
     try:
-        make_server(config).run(sockets=[listener])
+        server = make_server(config)
+        with kept_signals(server):
+            server.run(sockets=[listener])
     finally:
         if end_spans is not None:
             end_spans()
         # Nobody waits any longer for what commands come to, and the machine's Python waits for their threads.
         stop_all()
+
+
+@contextmanager
+def kept_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Have a signal end the server as soon as it runs, and take effect when that has ended. Before uvicorn's first
+    step, from which on it sees to signals, what one raises can be lost on the way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        server.handle_exit(number, frame)
+
+    before = {number: signal.signal(number, end) for number in HANDLED_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, how in before.items():
+            signal.signal(number, how)
+    for first in came[:1]:
+        signal.raise_signal(first)
