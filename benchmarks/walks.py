@@ -43,6 +43,16 @@ class Steps(NamedTuple):
     seconds: float
     cpu_seconds: float
 
+    @property
+    def million_seconds(self) -> float:
+        """How long a million documents would take."""
+        return self.seconds / self.documents * MILLION
+
+    @property
+    def cpu_us(self) -> float:
+        """Of one document."""
+        return self.cpu_seconds / self.documents * 1e6
+
 
 def measure(size: int, rounds: int, report: Report) -> list[Walk]:
     """Both walks by turns, each in a server that nobody has asked anything before."""
@@ -52,16 +62,15 @@ def measure(size: int, rounds: int, report: Report) -> list[Walk]:
             with Server(launch_of(PROVIDER, size)) as server:
                 last = walk(server, prefix)
             walked[where].append(last)
-            each = last.cpu_seconds / last.documents * 1e6
-            told = f"{last.documents:,} documents {where}: {each:.1f} us each, {last.seconds:.1f} s"
+            told = f"{last.documents:,} documents {where}: {last.cpu_us:.1f} us each, {last.seconds:.1f} s"
             report(f"walks: round {number + 1}/{rounds}: {told}")
     return [
         Walk(
             where,
             size,
             several[0].documents,
-            figure([each.seconds / each.documents * MILLION for each in several]),
-            figure([each.cpu_seconds / each.documents * 1e6 for each in several]),
+            figure([each.million_seconds for each in several]),
+            figure([each.cpu_us for each in several]),
         )
         for where, several in walked.items()
     ]

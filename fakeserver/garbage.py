@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_paused: list[None] = []
-"""One for each block of those that have switched the search off."""
+PAUSED = threading.Event()
+"""Whether a block has switched the search off."""
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage until the block ends, or all that there is by then is kept."""
-    if not gc.isenabled() and not _paused:
-        # Somebody does without, and goes on so.
+    if not gc.isenabled():
+        # By a block around this one, or by somebody who does without and goes on so.
         yield
         return
     gc.disable()
-    _paused.append(None)
+    PAUSED.set()
     try:
         yield
     finally:
-        if _paused:
-            _paused.pop()
-        if not _paused:
-            gc.enable()
+        PAUSED.clear()
+        gc.enable()
 
 
 def keep_all() -> None:
     """Look for garbage from here on, among what comes only. What there is lives as long as the process, and looking
     through it again and again costs every answer; the little garbage in it is not worth a search before the first."""
     gc.freeze()
-    if _paused:
-        _paused.clear()
+    if PAUSED.is_set():
         gc.enable()

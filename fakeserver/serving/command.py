@@ -332,5 +332,5 @@ def kept_signals(server: uvicorn.Server) -> Iterator[None]:
     finally:
         for number, how in before.items():
             signal.signal(number, how)
-    for first in came[:1]:
-        signal.raise_signal(first)
+    if came:
+        signal.raise_signal(came[0])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from fakeserver.arguments import UsageError
-from fakeserver.garbage import keep_all, uncollected
+from fakeserver.garbage import keep_all
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem
 from fakeserver.recipes.located import FixtureError
@@ -31,9 +31,8 @@ def create_stored(parsed: argparse.Namespace, settings: Settings) -> StoredApp:
         raise UsageError("fakeserver: --watch and --store: a store keeps the fixtures it began with: leave one out")
     store, settings = open_founded(parsed.store, parsed, settings)
     try:
-        with uncollected():
-            services = load_services(settings.only, settings.fixtures, settings.locale, settings.seed)
-            return StoredApp(services, lay_foundation(store, settings, services), store)
+        services = load_services(settings.only, settings.fixtures, settings.locale, settings.seed)
+        return StoredApp(services, lay_foundation(store, settings, services), store)
     except (UnusablePlugin, FixtureError, FakeProblem, StoreError) as error:
         store.close()
         raise UsageError(f"fakeserver: {error}") from error
