@@ -12,11 +12,14 @@ COPY fakeserver fakeserver
 COPY contract_tests contract_tests
 RUN python -m venv /opt/fakeserver
 
+# A look at the providers keeps what is in their specs for the image, which cannot keep anything.
 FROM source AS build-slim
-RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[fast]'
+RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[fast]' && \
+    /opt/fakeserver/bin/fakeserver providers
 
 FROM source AS build-full
-RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,postgres,fast]'
+RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,postgres,fast]' && \
+    /opt/fakeserver/bin/fakeserver providers
 
 FROM python:${PYTHON}-slim AS runtime
 ENV PATH=/opt/fakeserver/bin:$PATH PYTHONDONTWRITEBYTECODE=1 HOME=/nonexistent

@@ -14,10 +14,10 @@ from fakeserver.arguments import near
 from fakeserver.problems import FakeProblem, Issue, Json, Problem
 from fakeserver.spec.bodies import RequestBody, read_request_body
 from fakeserver.spec.declared import read_parameter
+from fakeserver.spec.kept_yaml import read_kept
 from fakeserver.spec.parameters import Decoder, Values, decoder, query_pairs
 from fakeserver.spec.reader import METHODS
 from fakeserver.spec.wording import alternatives
-from fakeserver.spec.yaml_text import load_yaml
 
 PATH = Path(__file__).parent / "openapi.yaml"
 
@@ -26,7 +26,7 @@ class Contract:
     """What each operation takes, by its id; each is read when it is first called."""
 
     def __init__(self) -> None:
-        self.document = load_yaml(PATH)
+        self.document = read_kept(PATH)[1]
         self.operations = {
             item[method]["operationId"]: item[method]
             for item in self.document["paths"].values()

@@ -11,18 +11,12 @@ import json
 from collections.abc import Callable, Mapping
 
 import orjson
-import yaml
 
 from fakeserver.console import files
 from fakeserver.console.files import File
 from fakeserver.pipeline.exchange import JSON, SEALED, Answer, own_refusal
 from fakeserver.pipeline.service import Service
 from fakeserver.problems import Document, FakeProblem, Moved, Problem
-
-try:
-    from yaml import CSafeDumper as SafeDumper
-except ImportError:  # PyYAML was built without libyaml
-    from yaml import SafeDumper  # type: ignore[assignment]
 
 HOME = "/"
 DOCS = "/docs"
@@ -122,8 +116,9 @@ def pointed_here(document: Document, base_path: str) -> Document:
 
 def yaml_of(document: Document) -> bytes:
     """A value as YAML, in the order that it has."""
-    plain = json.loads(orjson.dumps(document))
-    return yaml.dump(plain, Dumper=SafeDumper, sort_keys=False, allow_unicode=True, width=120).encode()
+    from fakeserver.spec.yaml_text import write_yaml  # Most starts of a server do without YAML.
+
+    return write_yaml(json.loads(orjson.dumps(document))).encode()
 
 
 def send(file: File, headers: Mapping[str, str], caching: str) -> Answer:

@@ -26,7 +26,7 @@ from fakeserver.recipes.trial import Part, check
 from fakeserver.resources import resource
 from fakeserver.spec import reader
 from fakeserver.spec.credentials import Caller
-from fakeserver.spec.yaml_text import load_yaml
+from fakeserver.spec.kept_yaml import read_kept
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -115,10 +115,21 @@ def find_files(folder: Path, slugs: Iterable[str]) -> dict[str, Path]:
     return {path.stem: path for path in paths}
 
 
+def find_vocabularies(path: Path | None, locale: str | None, seed: int) -> dict[str, list[Json]]:
+    """The words that recipes draw from: ours, those of a file that replaces them, or drawn by a locale and a seed."""
+    if locale is None:
+        return load_vocabularies(path)
+    if path is not None:
+        raise FixtureError(f"{path} and a locale each replace the vocabularies: leave one of them out")
+    from fakeserver.recipes.drawing import draw_vocabularies
+
+    return draw_vocabularies(locale, seed)
+
+
 def load_vocabularies(path: Path | None = None) -> dict[str, list[Json]]:
     """The words that recipes draw from: ours, or those of a file that replaces them."""
-    found = path or resource(f"fixtures/{VOCABULARIES}.yaml")
-    value = _read(found)
+    ours = resource(f"fixtures/{VOCABULARIES}.yaml")
+    found, value = path or ours, _read(ours, path)
     try:
         return _vocabularies(Located(value), load_vocabularies() if path else {})
     except FixtureError as error:
@@ -135,8 +146,7 @@ def load(
 ) -> Fixture:
     """One provider's fixture, or one sentence on what is wrong with it. `path` is a recipe that replaces its own;
     `trial` holds trial documents against the spec even if the recipe is one of ours."""
-    found = path or provider.recipe
-    value = _read(found)
+    found, value = path or provider.recipe, _read(provider.recipe, path)
     try:
         fixture, parts = _fixture(Located(value), vocabularies, provider)
         if trial or found != resource(f"fixtures/{provider.slug}.yaml"):
@@ -150,15 +160,20 @@ def load_credential(provider: Provider, path: Path | None = None) -> str:
     """The first credential of a provider's own recipe, or of one that replaces it; nothing else is read."""
     found = path or provider.recipe
     try:
-        callers = Located(_read(found)).members()["callers"].members()
+        callers = Located(_read(provider.recipe, path)).members()["callers"].members()
         return next(iter(callers))
     except (FixtureError, LookupError, StopIteration) as error:
         raise FixtureError(f"{found}: no caller can be read: {error}") from error
 
 
-def _read(path: Traversable) -> Json:
+def _read(packaged: Traversable, replaced: Path | None) -> Json:
+    """What is in a file, or in one of somebody's folder that replaces it, where nothing is kept."""
     try:
-        return load_yaml(path)
+        if replaced is None:
+            return read_kept(packaged)[1]
+        from fakeserver.spec.yaml_text import load_yaml
+
+        return load_yaml(replaced)
     except SpecError as error:
         raise FixtureError(str(error)) from error
 

@@ -23,7 +23,7 @@ from fakeserver.pipeline.service import Service
 from fakeserver.plugins import UnusablePlugin
 from fakeserver.problems import FakeProblem, Json, Moved, Problem
 from fakeserver.providers import PROVIDERS
-from fakeserver.recipes import drawing, fixture
+from fakeserver.recipes import fixture
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving.cors import ORIGIN, BrowserCORS, exposed_headers
 from fakeserver.serving.remembering import AGAIN, ALIKE, Remembered
@@ -97,9 +97,7 @@ def load_services(
     only = tuple(only)
     files = {} if folder is None else fixture.find_files(folder, PROVIDERS)
     replaced = files.get(fixture.VOCABULARIES)
-    if locale is not None and replaced is not None:
-        raise FixtureError(f"{replaced} and a locale each replace the vocabularies: leave one of them out")
-    words = fixture.load_vocabularies(replaced) if locale is None else drawing.draw_vocabularies(locale, seed)
+    words = fixture.find_vocabularies(replaced, locale, seed)
     found = {}
     for slug in only or PROVIDERS:
         for line in PROVIDERS.left_out.get(slug, ()):

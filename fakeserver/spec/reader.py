@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from fakeserver.arguments import near
 from fakeserver.problems import Document, Json, SpecError
-from fakeserver.spec import yaml_text
+from fakeserver.spec import kept_yaml
 from fakeserver.spec.bodies import RawBody, RequestBody, read_request_body
 from fakeserver.spec.declared import Parameter, read_parameter
 from fakeserver.spec.keywords import check_json, keywords, mapping, read_names, sequence, show, text
@@ -172,7 +172,7 @@ class Served(Protocol):
 def load(path: Traversable, served: Collection[str] | Mapping[str, Served]) -> Spec:
     """Read one OpenAPI file, or say in one sentence why it cannot be served. `served` are the ids of the operations
     that a provider gives a meaning to, with the meanings, if some of them need no credential in a header."""
-    content, document = yaml_text.read_yaml(path)
+    content, document = kept_yaml.read_kept(path)
     try:
         meanings = served if isinstance(served, Mapping) else {}
         public = [name for name, meaning in meanings.items() if meaning.public or meaning.credential]

@@ -1,4 +1,4 @@
-"""YAML files as plain values, or the line where they cannot be read."""
+"""YAML files as plain values, or the line where they cannot be read; and plain values as YAML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from yaml.constructor import ConstructorError
 from fakeserver.problems import Json, SpecError
 
 try:
+    from yaml import CSafeDumper as SafeDumper
     from yaml import CSafeLoader as SafeLoader
 except ImportError:  # PyYAML was built without libyaml
-    from yaml import SafeLoader  # type: ignore[assignment]
+    from yaml import SafeDumper, SafeLoader  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -105,3 +106,8 @@ def read_yaml(path: Traversable) -> tuple[str, Json]:
         raise SpecError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except UNREADABLE as error:
         raise SpecError(f"{path}: cannot be read as YAML: {say_unreadable(error)}") from error
+
+
+def write_yaml(value: Json) -> str:
+    """A value as YAML, in the order that it has."""
+    return yaml.dump(value, Dumper=SafeDumper, sort_keys=False, allow_unicode=True, width=120)
