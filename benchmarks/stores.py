@@ -1,4 +1,5 @@
-"""What a store costs: the same requests to servers in memory, of an SQLite file and of a PostgreSQL, side by side.
+"""What a store costs: the same requests to a server in memory and to one of an SQLite file or of a PostgreSQL, two side
+by side, since even idle servers take something from each other; and to one process beside two.
 
 By processor time of the servers, since a machine may be busy, and as ratios of rounds that take turns; rates and waits
 are those of the moment. `wrk` reads, and its own processor time is told, since it bounds what several processes gain.
@@ -275,25 +276,29 @@ def main() -> None:
             ("reads, written", lambda server: reads([server], seconds)),
             ("reads, while written", lambda server: reads_while_written(server, seconds)),
         )
-        stores: dict[str, tuple[str, ...]] = {
-            MEMORY: (),
-            SQLITE: ("--store", f"sqlite:{folder}/one.db"),
-            WORKERS: ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
-        }
+        pairs: list[dict[str, tuple[str, ...]]] = [
+            {MEMORY: (), SQLITE: ("--store", f"sqlite:{folder}/memory.db")},
+            {
+                SQLITE: ("--store", f"sqlite:{folder}/one.db"),
+                WORKERS: ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
+            },
+        ]
         if why_not() is None:
             database = stack.enter_context(running(fsync="on", full_page_writes="on"))
-            stores[POSTGRESQL] = ("--store", database.url())
+            postgresql = ("--store", database.url())
+            pairs.insert(0, {MEMORY: (), POSTGRESQL: postgresql})
         else:
             print(f"without PostgreSQL: {why_not()}")
-        servers = {kind: stack.enter_context(served(*flags)) for kind, flags in stores.items()}
-        for what, measure in steps:
-            found = in_turns({kind: partial(measure, server) for kind, server in servers.items()}, rounds)
-            tell(what, found)
-            if what in (POLLED, FRESH):
-                tell_workers(what, found)
-        if POSTGRESQL in servers:
-            more = [stack.enter_context(served(*stores[POSTGRESQL])) for _ in range(REPLICAS - 1)]
-            replicas = [servers[POSTGRESQL], *more]
+        for pair in pairs:
+            with ExitStack() as serving:
+                servers = {kind: serving.enter_context(served(*flags)) for kind, flags in pair.items()}
+                for what, measure in steps:
+                    found = in_turns({kind: partial(measure, server) for kind, server in servers.items()}, rounds)
+                    tell(what, found)
+                    if WORKERS in servers and what in (POLLED, FRESH):
+                        tell_workers(what, found)
+        if POSTGRESQL in pairs[0]:
+            replicas = [stack.enter_context(served(*postgresql)) for _ in range(REPLICAS)]
             several = {f"{n} servers": partial(reads, replicas[:n], seconds) for n in range(1, REPLICAS + 1)}
             tell("reads, PostgreSQL", in_turns(several, rounds))
 

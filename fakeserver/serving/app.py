@@ -45,8 +45,9 @@ PREPARED_SIZE = 20_000
 """From this size on the index is built at start; a smaller one is built in milliseconds when it is asked for."""
 MAX_LENGTH_DIGITS = 9
 """Of a length that is worth reading; no body of a longer one is."""
-Hold = Callable[[bytes, Callable[[Exception | None], None]], bool]
-"""Whether a packet has to wait until the other is called, which is told what has gone wrong."""
+Hold = Callable[[bytes, str | None, Callable[[Exception | None], None]], bool]
+"""Whether a packet for the world of this name, if anybody knows it, has to wait until the last is called, which is told
+what has gone wrong."""
 NAMESPACE = "x-fakeserver-namespace"
 """The header that names a world where the path cannot: at a provider's own host."""
 ORIGIN_HERE = "x-fakeserver-origin"

@@ -142,7 +142,9 @@ class Protocol(HttpToolsProtocol):
     # the price of an answer that is there at once.
     def keep_back(self, packet: bytes, hold: Hold) -> bool:
         """Whether a packet is held until the application wants to read it."""
-        if not hold(packet, self.go_on):
+        frame = self.frame
+        world = frame.opening.world if frame is not None and packet.startswith(frame.front) else None
+        if not hold(packet, world, self.go_on):
             return False
         self.late = [packet]
         self._unset_keepalive_if_required()

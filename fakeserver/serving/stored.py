@@ -99,13 +99,16 @@ class StoredApp(App):
         name, path = split_namespace(path)
         return self.stored.at(name), path
 
-    def hold_for(self, checking: Checking, packet: bytes, go_on: GoOn) -> bool:
-        """Whether a packet is kept back until it is known what has happened by now. It is a guess, by its first line:
-        what is read by it makes sure."""
-        reading = READING.match(packet)
-        if reading is None or not self.telling.begun or self.keeper.unreadable is not None:
+    def hold_for(self, checking: Checking, packet: bytes, name: str | None, go_on: GoOn) -> bool:
+        """Whether a packet is kept back until it is known what has happened by now. Which world it is about is a guess,
+        by its first line, unless somebody knows: what is read by it makes sure."""
+        if name is None:
+            reading = READING.match(packet)
+            if reading is None:
+                return False
+            name = (reading[1] or b"").decode("latin-1")
+        if not self.telling.begun or self.keeper.unreadable is not None:
             return False
-        name = (reading[1] or b"").decode("latin-1")
         if checking.has_lease(name) and not self.stored.is_turn:
             return False
         checking.wait(go_on)
@@ -132,7 +135,7 @@ class StoredApp(App):
         if body or not self.telling.begun or not self.keeper.shows(opening.world):
             return None
         try:
-            return super().ask(opening, query, body, again=again)
+            return App.ask(self, opening, query, body, again=again)
         except OutOfTurn:
             return None
 

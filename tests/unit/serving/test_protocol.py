@@ -230,6 +230,23 @@ def test_requests_in_one_packet_are_answered_in_order() -> None:
     assert [int(re.findall(rb'"page":(\d+)', body)[0]) for _, body in found] == pages
 
 
+def test_an_application_is_told_which_world_a_packet_is_known_to_be_about() -> None:
+    """By what is around its query, once that has been there twice: then the packet is not looked into."""
+    app, named = make(), list[str | None]()
+
+    def hold(packet: bytes, name: str | None, go_on: object) -> bool:
+        named.append(name)
+        return False
+
+    app.hold = hold
+    with serving(app) as live, connected(live) as connection:
+        for line in (PRIME, f"GET /ns/his/prime{PATHS['prime']}?per_page=2"):
+            for rows in range(1, 6):
+                connection.sendall(request(f"{line}{rows}", KEY))
+                assert answers(connection, 1)[0][0].startswith(b"HTTP/1.1 200")
+    assert named == [None, None, None, "", "", None, None, None, "his", "his"]
+
+
 def test_many_requests_in_one_packet_leave_room_for_others() -> None:
     """Only the first is answered at once; between the others, every other connection gets its turn."""
     count = 2_000
