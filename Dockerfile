@@ -12,14 +12,14 @@ COPY fakeserver fakeserver
 COPY contract_tests contract_tests
 RUN python -m venv /opt/fakeserver
 
-# A look at the providers keeps what is in their specs for the image, which cannot keep anything.
+# What is in the YAML files is read here, and kept: in a container nothing can be.
 FROM source AS build-slim
 RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[fast]' && \
-    /opt/fakeserver/bin/fakeserver providers
+    /opt/fakeserver/bin/python -P -c 'import fakeserver.admin.contract as admin, fakeserver.serving.app as app; admin.contract(); app.load_services()'
 
 FROM source AS build-full
 RUN /opt/fakeserver/bin/python -m pip install --no-cache-dir --constraint requirements/dev.lock '.[commands,intercept,postgres,fast]' && \
-    /opt/fakeserver/bin/fakeserver providers
+    /opt/fakeserver/bin/python -P -c 'import fakeserver.admin.contract as admin, fakeserver.serving.app as app; admin.contract(); app.load_services()'
 
 FROM python:${PYTHON}-slim AS runtime
 ENV PATH=/opt/fakeserver/bin:$PATH PYTHONDONTWRITEBYTECODE=1 HOME=/nonexistent

@@ -241,7 +241,8 @@ def list_parts(binaries: Path, out: Path) -> None:
 
 def try_image(python: Path, target: str, folder: Path) -> None:
     """The steps of the Dockerfile's stages for a target, with a scratch folder for its root."""
-    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    text = (ROOT / "Dockerfile").read_text("utf-8").replace(" \\\n", "")
+    stages = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
     source, steps = (next(each for each in stages if f" AS {name}\n" in each) for name in ("source", f"build-{target}"))
     context, place = folder / "src", folder / "opt"
     context.mkdir(parents=True)

@@ -209,7 +209,9 @@ def fitting_filter(check: Check, most: int) -> Pairs:
         rows = Counter(str(row[filter.field]) for row in check.snapshot().rows if row.get(filter.field))
         known = rows.keys() & {*filter.values} if isinstance(filter, Closed) else rows.keys()
         found += [(rows[value], ((filter.parameter, value),)) for value in known]
-    return max(((count, filters) for count, filters in found if 2 <= count <= most), default=(0, ()))[1]
+    # It selects by its own meaning, which knows other spellings, and other types than a deployment may show.
+    fitting = (filters for count, filters in sorted(found, reverse=True) if 2 <= count <= most)
+    return next((filters for filters in fitting if 2 <= count_matching(check, filters) <= most), ())
 
 
 def _turn_every_filter(check: Check, usual: Pairs) -> None:

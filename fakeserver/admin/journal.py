@@ -34,7 +34,7 @@ class JournalCalls:
         self.services = services
         self.worlds = worlds
         self.latencies = latencies
-        self.followers = Followers(lambda world: worlds.known(world.name) is world)
+        self.followers = Followers(worlds.has)
 
     async def get_requests(self, request: Request) -> Response:
         limit = check_query("getRequests", request.scope["query_string"])["limit"]

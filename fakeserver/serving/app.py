@@ -212,7 +212,10 @@ class App:
 
     async def ask_admin(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the admin API answer."""
-        world, path = self.place(scope["path"])
+        await self.ask_placed(*self.place(scope["path"]), scope, receive, send)
+
+    async def ask_placed(self, world: World, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same where it is known which world it is about, and the path there."""
         await self.admin({**scope, "path": path[len(ADMIN) :] or "/", "root_path": "", "world": world}, receive, send)
 
     def asks_admin(self, path: str, headers: Mapping[str, str]) -> bool:

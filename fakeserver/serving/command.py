@@ -315,18 +315,22 @@ def run_server(app: App, make_server: MakeServer, listener: socket.socket, *, ac
 
 @contextmanager
 def kept_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Have a signal end the server as soon as it runs, and take effect when that has ended. Before uvicorn's first
-    step, from which on it sees to signals, what one raises can be lost on the way."""
+    """Have a signal end the server as soon as it runs, and take effect when that has ended; another one does at once.
+    Before uvicorn's first step, from which on it sees to signals, what one raises can be lost on the way."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        if came:
+            # The server may have ended, and what is left may wait for threads that have something to do.
+            signal.signal(number, before[number])
+            return signal.raise_signal(number)
         came.append(number)
-        server.handle_exit(number, frame)
+        server.should_exit = True
 
-    before = {number: signal.signal(number, end) for number in HANDLED_SIGNALS}
+    before: dict[int, Any] = {number: signal.signal(number, end) for number in HANDLED_SIGNALS}
     try:
         yield
     finally:

@@ -202,9 +202,11 @@ class StoredApp(App):
             if path == HEALTH:
                 await self.tell_health(scope, receive, send)
             elif path == LIVE:
-                world = (await self.keeper.turn(lambda: self.place(scope["path"])))[0]
+                world, below = await self.keeper.turn(lambda: self.place(scope["path"]))
+                # Whoever has seen something at another server goes on behind that, which has to be known here.
+                await self.telling.gather(world)
                 async with self.telling.on_and_on(world):
-                    await super().ask_admin(scope, receive, send)
+                    await self.ask_placed(world, below, scope, receive, send)
             else:
                 await self.ask_in_turn(path, scope, receive, send)
         except Unavailable as error:

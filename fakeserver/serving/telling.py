@@ -21,7 +21,7 @@ from fakeserver.problems import FakeProblem
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.stored_worlds import StoredWorlds, shared_of
 from fakeserver.stores.store import READABLE, Change, Journalled, Unavailable
-from fakeserver.worlds.shared import Counter, Fresh, SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.shared import Counter, Fresh, SharedJournal, SharedLimits, counted, share_out, told
 from fakeserver.worlds.world import World
 
 LOOK_SECONDS = 0.05
@@ -29,7 +29,10 @@ LOOK_SECONDS = 0.05
 COUNTERS_SECONDS, JOURNAL_SECONDS, CHECK_SECONDS = 0.25, 2.0, 0.5
 """Until what was used of rate limits is told, what the journal has, and whether the store is still there."""
 AT_A_TIME = 1_000
-"""Entries that a journal tells so soon, unless somebody asks: to put one into words takes as long as a request."""
+"""Entries that all journals tell so soon, unless somebody asks: to put one into words takes as long as a request, and
+nobody is answered meanwhile."""
+BLOCKS = 20
+"""Of what a store keeps of a journal; it may have one more for a while."""
 USE_SECONDS = 2 * JOURNAL_SECONDS
 """Until all servers have told which namespaces they use."""
 ANSWER_SECONDS = 1.0
@@ -160,9 +163,10 @@ class Telling:
         `only` these have."""
         keeper = self._keeper
         self._worlds.use_late()
+        portions = self._portions(only) if journals else {}
         for world, journal, limits in self._told():
-            if journals and journal.fresh and (only is None or world in only):
-                fresh = journal.take(None if only is None else AT_A_TIME)
+            if world in portions:
+                fresh = journal.take(portions[world])
                 state = orjson.dumps(journal.memory()).decode()
                 keeper.act(
                     partial(keep_journal, world.name, fresh, state, journal.most), partial(journal.give_back, fresh)
@@ -181,6 +185,13 @@ class Telling:
         elif keeper.trouble is not None:
             # Only what is written tells whether the store takes something again.
             keeper.act(lambda change: change.note(self._note, str(self._answered)))
+
+    def _portions(self, only: Collection[World] | None) -> Mapping[World, int]:
+        """How much their journals tell in a turn."""
+        fresh = {world: journal.fresh for world, journal, _ in self._told() if journal.fresh}
+        if only is None:
+            return fresh
+        return share_out({world: number for world, number in fresh.items() if world in only}, AT_A_TIME)
 
     def _answer(self, change: Change) -> None:
         question = change.notes().get(QUESTION, "0")
@@ -272,6 +283,9 @@ class Telling:
             while True:
                 with contextlib.suppress(Unavailable):
                     await self.gather(world)
+                if world.name:
+                    # Whoever looks at a namespace uses it.
+                    self._worlds.asked_for.add(world.name)
                 await asyncio.sleep(COUNTERS_SECONDS)
 
         task = asyncio.create_task(gather())
@@ -285,7 +299,10 @@ def keep_journal(name: str, fresh: Fresh, state: str, most: int, change: Change)
     total = change.journal_total(name)
     if total is not None:
         after = total + fresh.lost + len(fresh.exchanges)
-        change.put_journal(name, Journalled(after, told(fresh, total), state), most)
+        # To find what is to make room, a store looks at all that it keeps: once for many, and nobody sees the others.
+        block = max(1, most // BLOCKS)
+        makes_room = total // block != after // block
+        change.put_journal(name, Journalled(after, told(fresh, total), state), most if makes_room else None)
 
 
 def use(name: str, at: int, change: Change) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 READER = Path(__file__).with_name("yaml_text.py")
-"""What made of a text what is kept: where that was changed, all is read anew."""
+"""What tells PyYAML how a text is read: where that was changed, all is read anew."""
 DIGEST = hashlib.sha256().digest_size
 
 

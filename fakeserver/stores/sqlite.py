@@ -287,15 +287,16 @@ class SQLiteChange:
         row = self._execute("SELECT total FROM worlds WHERE name = ?", (world,)).fetchone()
         return None if row is None else int(row[0])
 
-    def put_journal(self, world: str, journal: Journalled, most: int) -> None:
+    def put_journal(self, world: str, journal: Journalled, most: int | None) -> None:
         for number, entry in journal.entries:
             self._execute("INSERT INTO journal VALUES (?, ?, ?)", (world, number, entry))
-        # By their count: numbers have gaps, where entries made room untold.
-        self._execute(
-            "DELETE FROM journal WHERE world = ? AND number <="
-            " (SELECT number FROM journal WHERE world = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
-            (world, world, most),
-        )
+        if most is not None:
+            # By their count: numbers have gaps, where entries made room untold.
+            self._execute(
+                "DELETE FROM journal WHERE world = ? AND number <="
+                " (SELECT number FROM journal WHERE world = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                (world, world, most),
+            )
         values = (journal.total, journal.state, world)
         self._execute("UPDATE worlds SET total = ?, journal = ? WHERE name = ?", values)
 

@@ -164,8 +164,8 @@ class Change(Protocol):
         """The number of the newest entry of a journal; None where there is no such world."""
         ...
 
-    def put_journal(self, world: str, journal: Journalled, most: int) -> None:
-        """More entries, of which so many are kept."""
+    def put_journal(self, world: str, journal: Journalled, most: int | None) -> None:
+        """More entries, and so many are kept; with None, all for now."""
         ...
 
     def clear_journal(self, world: str) -> None: ...

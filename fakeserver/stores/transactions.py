@@ -139,7 +139,7 @@ class PostgresChange:
         found = self._read("SELECT total FROM worlds WHERE name = %s", world)
         return int(found[0][0]) if found else None
 
-    def put_journal(self, world: str, journal: Journalled, most: int) -> None:
+    def put_journal(self, world: str, journal: Journalled, most: int | None) -> None:
         if journal.entries:
             numbers, entries = zip(*journal.entries, strict=True)
             self._add(
@@ -147,12 +147,13 @@ class PostgresChange:
                 " FROM unnest(%s::bigint[], %s::bytea[]) AS new (number, entry)",
                 *(world, [*numbers], [*entries]),
             )
-        # By their count: numbers have gaps, where entries made room untold.
-        self._add(
-            "DELETE FROM journal WHERE world = %s AND number <="
-            " (SELECT number FROM journal WHERE world = %s ORDER BY number DESC LIMIT 1 OFFSET %s)",
-            *(world, world, most),
-        )
+        if most is not None:
+            # By their count: numbers have gaps, where entries made room untold.
+            self._add(
+                "DELETE FROM journal WHERE world = %s AND number <="
+                " (SELECT number FROM journal WHERE world = %s ORDER BY number DESC LIMIT 1 OFFSET %s)",
+                *(world, world, most),
+            )
         self._add("UPDATE worlds SET total = %s, journal = %s WHERE name = %s", journal.total, journal.state, world)
 
     def clear_journal(self, world: str) -> None:

@@ -40,6 +40,10 @@ class Worlds:
         """The world of a namespace if it is there, otherwise that at the root: a name in a token makes none."""
         return self.named(name) if name in self._named else self.root
 
+    def has(self, world: World) -> bool:
+        """Whether it is one of them still, and no other has come in its place."""
+        return world is (self._named.get(world.name) if world.name else self.root)
+
     def __iter__(self) -> Iterator[World]:
         """All worlds alive, the one at the root first."""
         return iter([self.root, *self._named.values()])

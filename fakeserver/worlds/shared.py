@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -28,6 +28,7 @@ COUNTED_AT_ONCE = 1_000
 """Requests that are counted together, while the processor has them in its cache."""
 Key = tuple[str, ...]
 Counter = tuple[float, int]
+Place = TypeVar("Place")
 
 
 class Fresh(NamedTuple):
@@ -109,13 +110,15 @@ class SharedJournal(Journal):
         before, self._noted_before = self._noted_before, self.noted
         return self.noted > before + self._most_fresh * OVERFLOWING
 
-    def take(self, most: int | None = None) -> Fresh:
-        """What is to be told, or so much of it."""
+    def take(self, number: int) -> Fresh:
+        """So much of what is to be told."""
         self.count()
         lost = self.noted - self._settled - len(self._fresh)
-        exchanges = [self._fresh.popleft() for _ in range(min(len(self._fresh), most or len(self._fresh)))]
+        exchanges = [self._fresh.popleft() for _ in range(min(len(self._fresh), number))]
         self._settled += lost + len(exchanges)
-        return Fresh(exchanges, lost)
+        # Of what is told at a time, the last would push the first out.
+        pushed = max(0, len(exchanges) - self.most)
+        return Fresh(exchanges[pushed:], lost + pushed)
 
     def give_back(self, fresh: Fresh) -> None:
         """It could not be told now."""
@@ -148,6 +151,16 @@ class SharedJournal(Journal):
         """Go on with what was told last."""
         self._retry_at.clear()
         self._load_memory(part)
+
+
+def share_out(waiting: Mapping[Place, int], most: int) -> dict[Place, int]:
+    """So many of all that waits, though at least one of each place: what is short whole, and of the rest as much each.
+    Nothing waits for what is long."""
+    found: dict[Place, int] = {}
+    for place, number in sorted(waiting.items(), key=lambda each: each[1]):
+        found[place] = min(number, max(1, most // (len(waiting) - len(found))))
+        most -= found[place]
+    return found
 
 
 def told(fresh: Fresh, total: int) -> list[tuple[int, bytes]]:

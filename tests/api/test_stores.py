@@ -36,6 +36,7 @@ from fakeserver.stores.store import Change, Kept, StoreError, Unavailable
 from fakeserver.worlds import shared
 from fakeserver.worlds.entries import Exchange, Particulars
 from fakeserver.worlds.room import Room
+from fakeserver.worlds.world import World
 from tests.support.admin import FREEZE
 from tests.support.asgi import PATHS, SLUGS
 from tests.support.postgresql import PostgreSQL
@@ -828,6 +829,58 @@ def test_servers_show_the_same_journal_where_requests_made_room_untold(
                 found = accepted(at.admin("GET", "/requests"))
                 assert [each["id"] for each in found["requests"]] == [9, 8, 4, 3, 2]
                 assert {**found["meta"], "left": []} == {"total": 9, "most": 5, "dropped": 4, "left": []}
+
+
+def test_all_journals_together_tell_so_much_at_a_time(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is answered meanwhile; what is little is told whole."""
+    monkeypatch.setattr(telling, "AT_A_TIME", 9)
+    busy = stored_app(place)
+    about = Particulars("prime", "GET", "/sandboxes", b"", None, None, None, 200, None, None)
+    worlds = dict[str, World]()
+    busy.keeper.do(lambda: worlds.update((name, busy.stored.named(name)) for name in "abc"))
+    for name, number in (("a", 30), ("b", 2), ("c", 40)):
+        for instant in range(number):
+            shared_of(worlds[name])[0].add(Exchange(instant, about))
+    busy.keeper.do(partial(busy.telling._tell, journals=True, only={*worlds.values()}))
+    kept = {name: busy.store.journal_after(name, 0) for name in worlds}
+    assert {name: journal and len(journal.entries) for name, journal in kept.items()} == {"a": 3, "b": 2, "c": 4}
+    busy.keeper.close()
+
+
+def test_a_store_looks_at_all_that_it_keeps_of_a_journal_once_for_many(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to make room stays for a while, and nobody sees it."""
+    room = Room(requests=40)
+    busy = stored_app(place, room=room)
+    journal = shared_of(busy.world)[0]
+    about = Particulars("prime", "GET", "/sandboxes", b"", None, None, None, 200, None, None)
+    counts = list[int]()
+    for instant in range(60):
+        journal.add(Exchange(instant, about))
+        busy.keeper.do(partial(busy.telling._tell, journals=True, only={busy.world}))
+        kept = busy.store.journal_after("", 0)
+        assert kept is not None
+        counts.append(len(kept.entries))
+    assert counts == [*range(1, 42)] + [40 + number % 2 for number in range(42, 61)]
+    busy.telling.leave()
+    with node(place, room=room) as two:
+        found = accepted(two.admin("GET", "/requests?limit=1000"))
+        assert [each["id"] for each in found["requests"]] == [*range(60, 20, -1)]
+    busy.keeper.close()
+
+
+def test_a_stream_goes_on_at_another_server(place: str) -> None:
+    """That has to find out first what was seen at the one before."""
+    with node(place) as one, node(place) as two:
+        for _ in range(3):
+            one.ask("prime")
+        assert accepted(one.admin("GET", "/requests"))["meta"]["total"] == 3
+        live = two.client.stream("GET", f"{two.root}/__admin/requests/live", headers={"Last-Event-ID": "2"})
+        with live as response:
+            lines = response.iter_lines()
+            told = [*itertools.islice((line for line in lines if line.startswith(("id:", "event:"))), 1)]
+        assert told == ["id: 3"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ def test_the_image_steps_are_found(release: Any, tmp_path: Path, monkeypatch: py
         made, installed = (each[-1] for each in steps)
         assert made == f"'{sys.executable}' -m venv {folder}/opt/fakeserver"
         assert installed.startswith(f"{folder}/opt/fakeserver/bin/python -m pip install ")
+        installed, _, kept = installed.partition(" && ")
         assert installed.endswith(wanted)
+        assert kept.strip().startswith(f"{folder}/opt/fakeserver/bin/python -P -c 'import fakeserver")
         assert (folder / "src" / "fakeserver" / "cli.py").exists()
         assert (folder / "src" / "requirements" / "dev.lock").exists()
         assert (folder / "src" / "pyproject.toml").exists()

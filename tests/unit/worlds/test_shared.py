@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fakeserver.admin.part import Part
 from fakeserver.instants import SECOND
 from fakeserver.listing.limit import Limit
 from fakeserver.worlds import shared
 from fakeserver.worlds.entries import Exchange, Particulars
 from fakeserver.worlds.rate_limits import meters_of
-from fakeserver.worlds.shared import Fresh, SharedJournal, SharedLimits, counted, told
+from fakeserver.worlds.shared import Fresh, SharedJournal, SharedLimits, counted, share_out, told
 
 WINDOW = Limit("window", 10, 60, ("caller",))
 BUCKET = Limit("bucket", 10, 10, ("caller",), bucket=True)
@@ -29,7 +32,7 @@ def test_a_journal_tells_in_order_what_is_then_seen_by_all() -> None:
     first = one.take(2)
     one.give_back(first)
     assert first == Fresh([exchange(0), exchange(1)])
-    entries = told(one.take(2), 0) + told(one.take(), 2)
+    entries = told(one.take(2), 0) + told(one.take(9), 2)
     assert one.fresh == 0
     assert sum(one.count().requests.values()) == 5
     for journal in (one, other):
@@ -49,7 +52,25 @@ def test_a_journal_that_nobody_asks_for_stays_bounded() -> None:
     assert [number for number, _ in told(taken, 10)] == [14], "those that made room have had numbers"
     assert journal.take(1).lost == 0
     journal.clear()
-    assert journal.take() == Fresh([])
+    assert journal.take(9) == Fresh([])
+
+
+def test_what_is_told_at_a_time_pushes_none_of_it_out() -> None:
+    journal = SharedJournal(2)
+    for instant in range(5):
+        journal.add(exchange(instant))
+    assert journal.take(4) == Fresh([exchange(2), exchange(3)], 2)
+    assert journal.take(4) == Fresh([exchange(4)])
+
+
+@given(st.lists(st.integers(1, 60), max_size=12), st.integers(1, 200))
+def test_nothing_short_waits_for_what_is_long(waiting: list[int], most: int) -> None:
+    found = share_out(dict(enumerate(waiting)), most)
+    assert found.keys() == {*range(len(waiting))}
+    assert sum(found.values()) <= max(most, len(waiting))
+    waits = [place for place, number in found.items() if number < waiting[place]]
+    assert all(found[place] + 1 >= max(found.values()) for place in waits), "as much as any other has"
+    assert not waits or sum(found.values()) >= min(most, sum(waiting)), "and no turn is wasted"
 
 
 def test_what_came_to_nothing_is_not_lost() -> None:
@@ -58,7 +79,7 @@ def test_what_came_to_nothing_is_not_lost() -> None:
     journal.add(exchange(1))
     journal.forget_batch()
     journal.add(exchange(2))
-    assert journal.take() == Fresh([exchange(2)])
+    assert journal.take(9) == Fresh([exchange(2)])
 
 
 def test_a_journal_overflows_where_half_of_it_comes_at_a_time() -> None:
@@ -76,7 +97,7 @@ def test_what_a_full_journal_could_not_tell_is_what_it_has_no_room_for() -> None
     journal = SharedJournal()
     for instant in range(2):
         journal.add(exchange(instant))
-    taken = journal.take()
+    taken = journal.take(9)
     for instant in range(2, shared.MAX_SHARED_ENTRIES + 2):
         journal.add(exchange(instant))
     journal.give_back(taken)
@@ -108,7 +129,7 @@ def test_who_takes_the_place_of_another_tells_what_that_had_to_tell() -> None:
     assert emptied.fresh == 0
     new.inherit(old)
     assert sum(new.count().requests.values()) == 1
-    assert [each.instant for each in new.take().exchanges] == [9]
+    assert [each.instant for each in new.take(9).exchanges] == [9]
 
     key, now = ("prime", "window", "me"), 1_000 * SECOND
     used, renewed = SharedLimits(), SharedLimits()
