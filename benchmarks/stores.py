@@ -1,8 +1,10 @@
 """What a store costs: the same requests to a server in memory and to one of an SQLite file or of a PostgreSQL, two side
 by side, since even idle servers take something from each other; and to one process beside two.
 
-By processor time of the servers, since a machine may be busy, and as ratios of rounds that take turns; rates and waits
-are those of the moment. `wrk` reads, and its own processor time is told, since it bounds what several processes gain.
+By processor time of the servers, since a machine may be busy, and as ratios of rounds that take turns. After a few of
+them the servers are others, with new stores: a program may be a tenth slower in one process than in another, by where
+its memory happens to be. Rates and waits are those of the moment. `wrk` reads, and its own processor time is told,
+since it bounds what several processes gain.
 Run it with `python -m benchmarks.stores` (Linux, with wrk).
 """
 
@@ -41,8 +43,11 @@ ONE, OTHER = {0}, {1}
 """Processors."""
 WARM_SECONDS = 2
 """Of load before what is measured: a world is shown under a lease when it has been quiet and read for a while."""
+OF_A_PAIR = 2
+"""Rounds, until servers are started anew."""
 REPLICAS = 3
-POLLED, FRESH = "reads, unwritten", "reads, all different"
+POLLED, FRESH, CREATES = "reads, unwritten", "reads, all different", "creates"
+WRITTEN, WHILE_WRITTEN = "reads, written", "reads, while written"
 MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "PostgreSQL"
 Measure = Callable[["Server"], "Load"]
 
@@ -222,6 +227,25 @@ def in_turns(subjects: Mapping[str, Callable[[], Load]], rounds: int) -> dict[st
     return found
 
 
+def by_steps(
+    pair: Mapping[str, Sequence[str]], steps: Mapping[str, Measure], rounds: int
+) -> dict[str, dict[str, list[Load]]]:
+    """What the steps find of two servers, by step and server; each pair of them has a few rounds of each, and where {}
+    stands in their flags, its number."""
+    found: dict[str, dict[str, list[Load]]] = {what: {kind: [] for kind in pair} for what in steps}
+    for begun in range(0, rounds, OF_A_PAIR):
+        with ExitStack() as serving:
+            servers = {
+                kind: serving.enter_context(served(*(each.format(begun) for each in flags)))
+                for kind, flags in pair.items()
+            }
+            for what, measure in steps.items():
+                each = {kind: partial(measure, server) for kind, server in servers.items()}
+                for kind, loads in in_turns(each, min(OF_A_PAIR, rounds - begun)).items():
+                    found[what][kind] += loads
+    return found
+
+
 def middle(loads: Sequence[Load], field: str) -> float:
     return float(median(getattr(each, field) for each in loads))
 
@@ -260,45 +284,48 @@ def tell_workers(what: str, found: Mapping[str, Sequence[Load]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=int, default=2, help="of reads in a round")
     parser.add_argument("--creates", type=int, default=2_000, help="in a round")
+    parser.add_argument(
+        "--step",
+        choices=(POLLED, FRESH, CREATES, WRITTEN, WHILE_WRITTEN),
+        action="append",
+        help="only this one; may be repeated",
+    )
     parsed = parser.parse_args()
     rounds, seconds = parsed.rounds, parsed.seconds
     load.require()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         different = write_different(Path(folder) / "different.txt")
-        steps: tuple[tuple[str, Measure], ...] = (
-            (POLLED, lambda server: reads([server], seconds)),
-            (FRESH, lambda server: reads([server], seconds, different)),
-            ("creates", lambda server: creates(server, parsed.creates)),
-            ("reads, written", lambda server: reads([server], seconds)),
-            ("reads, while written", lambda server: reads_while_written(server, seconds)),
-        )
+        steps: dict[str, Measure] = {
+            POLLED: lambda server: reads([server], seconds),
+            FRESH: lambda server: reads([server], seconds, different),
+            CREATES: lambda server: creates(server, parsed.creates),
+            WRITTEN: lambda server: reads([server], seconds),
+            WHILE_WRITTEN: lambda server: reads_while_written(server, seconds),
+        }
+        steps = {what: measure for what, measure in steps.items() if what in (parsed.step or steps)}
         pairs: list[dict[str, tuple[str, ...]]] = [
-            {MEMORY: (), SQLITE: ("--store", f"sqlite:{folder}/memory.db")},
+            {MEMORY: (), SQLITE: ("--store", f"sqlite:{folder}/beside-memory-{{}}.db")},
             {
-                SQLITE: ("--store", f"sqlite:{folder}/one.db"),
-                WORKERS: ("--store", f"sqlite:{folder}/two.db", "--workers", "2"),
+                SQLITE: ("--store", f"sqlite:{folder}/one-{{}}.db"),
+                WORKERS: ("--store", f"sqlite:{folder}/two-{{}}.db", "--workers", "2"),
             },
         ]
         if why_not() is None:
             database = stack.enter_context(running(fsync="on", full_page_writes="on"))
-            postgresql = ("--store", database.url())
-            pairs.insert(0, {MEMORY: (), POSTGRESQL: postgresql})
+            pairs.insert(0, {MEMORY: (), POSTGRESQL: ("--store", database.url("store_{}"))})
         else:
             print(f"without PostgreSQL: {why_not()}")
         for pair in pairs:
-            with ExitStack() as serving:
-                servers = {kind: serving.enter_context(served(*flags)) for kind, flags in pair.items()}
-                for what, measure in steps:
-                    found = in_turns({kind: partial(measure, server) for kind, server in servers.items()}, rounds)
-                    tell(what, found)
-                    if WORKERS in servers and what in (POLLED, FRESH):
-                        tell_workers(what, found)
-        if POSTGRESQL in pairs[0]:
-            replicas = [stack.enter_context(served(*postgresql)) for _ in range(REPLICAS)]
+            for what, found in by_steps(pair, steps, rounds).items():
+                tell(what, found)
+                if WORKERS in pair and what in (POLLED, FRESH):
+                    tell_workers(what, found)
+        if POSTGRESQL in pairs[0] and not parsed.step:
+            replicas = [stack.enter_context(served("--store", database.url("shared"))) for _ in range(REPLICAS)]
             several = {f"{n} servers": partial(reads, replicas[:n], seconds) for n in range(1, REPLICAS + 1)}
             tell("reads, PostgreSQL", in_turns(several, rounds))
 
