@@ -75,6 +75,7 @@ contract: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks.stores)
 
 bugs: $(VENV)/.dev
 	$(BIN)/python -m contract_tests.planted $(ARGS)

@@ -31,7 +31,7 @@ from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 from benchmarks import load
-from benchmarks.queries import HEADERS, LABELS, STATUSES, Query, fresh
+from benchmarks.queries import HEADERS, LABELS, STATUSES, Query, fresh, unlike
 from tests.support.postgresql import running, why_not
 
 CONNECTIONS = 16
@@ -46,8 +46,8 @@ WARM_SECONDS = 2
 OF_A_PAIR = 2
 """Rounds, until servers are started anew."""
 REPLICAS = 3
-POLLED, FRESH, CREATES = "reads, unwritten", "reads, all different", "creates"
-WRITTEN, WHILE_WRITTEN = "reads, written", "reads, while written"
+POLLED, FRESH, UNLIKE = "reads, unwritten", "reads, all different", "reads, no page twice"
+CREATES, WRITTEN, WHILE_WRITTEN = "creates", "reads, written", "reads, while written"
 MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "PostgreSQL"
 Measure = Callable[["Server"], "Load"]
 
@@ -179,10 +179,10 @@ def wrk_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def write_different(path: Path) -> Path:
-    """Requests of which no two are written alike."""
+def write_requests(path: Path, several: Callable[[Sequence[Query]], list[str]]) -> Path:
+    """Requests of which no two are alike, as `several` has it."""
     rows = [Query(status=status, labels=(label,), rows=20) for status in STATUSES for label in LABELS]
-    return load.write_targets(path, fresh(rows))
+    return load.write_targets(path, several(rows))
 
 
 def reads(servers: Sequence[Server], seconds: int, targets: Path | None = None) -> Load:
@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--creates", type=int, default=2_000, help="in a round")
     parser.add_argument(
         "--step",
-        choices=(POLLED, FRESH, CREATES, WRITTEN, WHILE_WRITTEN),
+        choices=(POLLED, FRESH, UNLIKE, CREATES, WRITTEN, WHILE_WRITTEN),
         action="append",
         help="only this one; may be repeated",
     )
@@ -298,10 +298,12 @@ def main() -> None:
     load.require()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        different = write_different(Path(folder) / "different.txt")
+        different = write_requests(Path(folder) / "different.txt", fresh)
+        pages = write_requests(Path(folder) / "pages.txt", unlike)
         steps: dict[str, Measure] = {
             POLLED: lambda server: reads([server], seconds),
             FRESH: lambda server: reads([server], seconds, different),
+            UNLIKE: lambda server: reads([server], seconds, pages),
             CREATES: lambda server: creates(server, parsed.creates),
             WRITTEN: lambda server: reads([server], seconds),
             WHILE_WRITTEN: lambda server: reads_while_written(server, seconds),
@@ -322,7 +324,7 @@ def main() -> None:
         for pair in pairs:
             for what, found in by_steps(pair, steps, rounds).items():
                 tell(what, found)
-                if WORKERS in pair and what in (POLLED, FRESH):
+                if WORKERS in pair and what in (POLLED, FRESH, UNLIKE):
                     tell_workers(what, found)
         if POSTGRESQL in pairs[0] and not parsed.step:
             replicas = [stack.enter_context(served("--store", database.url("shared"))) for _ in range(REPLICAS)]
