@@ -101,11 +101,21 @@ class Keeper:
         """These are the worlds, with the one at the root; a store without it begins with it."""
         self.worlds = self.shared.worlds = worlds
         worlds.shows = self.shared.shows
-        self._acts = []
+        self._acts, is_new = [], "" in worlds.new
         self._collect(set())
         acts, self._acts = self._acts, []
-        for act in acts:
-            self.enter(act)
+        others = list[bool]()
+
+        def begin(change: Change) -> None:
+            # Another server may have begun it since it was looked for here.
+            others.append(is_new and change.journal_total("") is not None)
+            if not others[0]:
+                perform(acts, change)
+
+        if acts:
+            self.enter(begin)
+        if any(others):
+            worlds.read_root()
         worlds.is_turn = False
 
     def do(self, work: Callable[[], None]) -> None:

@@ -240,6 +240,15 @@ class StoredWorlds(Worlds):
         self.used[world] = None
         return world
 
+    def read_root(self) -> None:
+        """Have the world at the root that somebody else has begun, in the place of what would have been that."""
+        world = self.root
+        world.guests.machines.close()
+        self.ledgers.pop(world, None)
+        self.used.pop(world, None)
+        self.new.pop("", None)
+        self.root = self._find("")
+
     def _watch(self, world: World) -> None:
         ledger = self.ledgers[world] = Ledger(world, lambda: self.is_turn)
         self.attend(world, ledger)

@@ -29,7 +29,7 @@ from fakeserver.serving import founding, keeping, stored_worlds, telling
 from fakeserver.serving.app import Settings
 from fakeserver.serving.keeping import Keeper
 from fakeserver.serving.over_store import create_stored
-from fakeserver.serving.stored_worlds import encode, shared_of, snapshot_of
+from fakeserver.serving.stored_worlds import StoredWorlds, encode, shared_of, snapshot_of
 from fakeserver.stores.postgres import PostgresStore
 from fakeserver.stores.sqlite import SQLiteStore
 from fakeserver.stores.store import Change, Kept, StoreError, Unavailable
@@ -829,6 +829,27 @@ def test_servers_show_the_same_journal_where_requests_made_room_untold(
                 found = accepted(at.admin("GET", "/requests"))
                 assert [each["id"] for each in found["requests"]] == [9, 8, 4, 3, 2]
                 assert {**found["meta"], "left": []} == {"total": 9, "most": 5, "dropped": 4, "left": []}
+
+
+def test_servers_begin_a_store_at_the_same_time(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has seen that there is none; it is that of the first, also for the other."""
+    attach, others = Keeper.attach, list[Any]()
+
+    def attach_late(keeper: Keeper, worlds: StoredWorlds) -> None:
+        if not others:
+            others.append(None)
+            others.append(stack.enter_context(node(place)))
+            others[1].create("early")
+        attach(keeper, worlds)
+
+    monkeypatch.setattr(Keeper, "attach", attach_late)
+    with contextlib.ExitStack() as stack, node(place) as late:
+        early = others[1]
+        late.create("late")
+        accepted(late.admin("PUT", "/clock", FREEZE))
+        for at in (early, late):
+            assert {"early", "late"} <= at.names()
+        assert early.snapshot() == late.snapshot()
 
 
 def test_all_journals_together_tell_so_much_at_a_time(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
