@@ -160,12 +160,14 @@ def run(code: str, kept: Path) -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_second_start_needs_no_yaml(tmp_path: Path) -> None:
     first, second = (run(READS, tmp_path).split(" ", 1) for _ in range(2))
     assert (first[0], second[0]) == ("True", "False")
     assert first[1] == second[1]
 
 
+@pytest.mark.slow
 def test_an_image_is_built_with_all_that_it_could_not_keep(tmp_path: Path) -> None:
     commands = set(re.findall(r"python -P -c '([^']+)'", (ROOT / "Dockerfile").read_text(encoding="utf-8")))
     assert len(commands) == 1
