@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import re
 import resource
 import subprocess
@@ -47,6 +48,9 @@ OF_A_PAIR = 2
 """Rounds, until servers are started anew."""
 REPLICAS = 3
 POLLED, FRESH, UNLIKE = "reads, unwritten", "reads, all different", "reads, no page twice"
+UNREAD = "reads, unread documents"
+MILLION, PAGES = ("--size", "1000000"), 35_000
+"""A world, and so many pages of 20 rows that prime has in it."""
 CREATES, WRITTEN, WHILE_WRITTEN = "creates", "reads, written", "reads, while written"
 MEMORY, SQLITE, WORKERS, POSTGRESQL = "memory", "SQLite", "SQLite, 2 workers", "PostgreSQL"
 Measure = Callable[["Server"], "Load"]
@@ -233,7 +237,7 @@ def by_steps(
     """What the steps find of two servers, by step and server; each pair of them has a few rounds of each, and where {}
     stands in their flags, its number."""
     found: dict[str, dict[str, list[Load]]] = {what: {kind: [] for kind in pair} for what in steps}
-    for begun in range(0, rounds, OF_A_PAIR):
+    for begun in range(0, rounds if steps else 0, OF_A_PAIR):
         with ExitStack() as serving:
             servers = {
                 kind: serving.enter_context(served(*(each.format(begun) for each in flags)))
@@ -289,7 +293,7 @@ def main() -> None:
     parser.add_argument("--creates", type=int, default=2_000, help="in a round")
     parser.add_argument(
         "--step",
-        choices=(POLLED, FRESH, UNLIKE, CREATES, WRITTEN, WHILE_WRITTEN),
+        choices=(POLLED, FRESH, UNLIKE, UNREAD, CREATES, WRITTEN, WHILE_WRITTEN),
         action="append",
         help="only this one; may be repeated",
     )
@@ -300,15 +304,19 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         different = write_requests(Path(folder) / "different.txt", fresh)
         pages = write_requests(Path(folder) / "pages.txt", unlike)
+        far = random.Random(0).sample(range(1, PAGES + 1), PAGES)
+        unread = load.write_targets(Path(folder) / "unread.txt", [Query(rows=20, page=page).target() for page in far])
         steps: dict[str, Measure] = {
             POLLED: lambda server: reads([server], seconds),
             FRESH: lambda server: reads([server], seconds, different),
             UNLIKE: lambda server: reads([server], seconds, pages),
+            UNREAD: lambda server: reads([server], seconds, unread),
             CREATES: lambda server: creates(server, parsed.creates),
             WRITTEN: lambda server: reads([server], seconds),
             WHILE_WRITTEN: lambda server: reads_while_written(server, seconds),
         }
         steps = {what: measure for what, measure in steps.items() if what in (parsed.step or steps)}
+        of_a_million = {UNREAD: steps.pop(UNREAD)} if UNREAD in steps else {}
         pairs: list[dict[str, tuple[str, ...]]] = [
             {MEMORY: (), SQLITE: ("--store", f"sqlite:{folder}/beside-memory-{{}}.db")},
             {
@@ -321,10 +329,14 @@ def main() -> None:
             pairs.insert(0, {MEMORY: (), POSTGRESQL: ("--store", database.url("store_{}"))})
         else:
             print(f"without PostgreSQL: {why_not()}")
-        for pair in pairs:
-            for what, found in by_steps(pair, steps, rounds).items():
+        million = {
+            SQLITE: ("--store", f"sqlite:{folder}/one-of-a-million-{{}}.db", *MILLION),
+            WORKERS: ("--store", f"sqlite:{folder}/two-of-a-million-{{}}.db", "--workers", "2", *MILLION),
+        }
+        for pair, measured in (*((pair, steps) for pair in pairs), (million, of_a_million)):
+            for what, found in by_steps(pair, measured, rounds).items():
                 tell(what, found)
-                if WORKERS in pair and what in (POLLED, FRESH, UNLIKE):
+                if WORKERS in pair and what in (POLLED, FRESH, UNLIKE, UNREAD):
                     tell_workers(what, found)
         if POSTGRESQL in pairs[0] and not parsed.step:
             replicas = [stack.enter_context(served("--store", database.url("shared"))) for _ in range(REPLICAS)]
