@@ -237,7 +237,7 @@ def by_steps(
     """What the steps find of two servers, by step and server; each pair of them has a few rounds of each, and where {}
     stands in their flags, its number."""
     found: dict[str, dict[str, list[Load]]] = {what: {kind: [] for kind in pair} for what in steps}
-    for begun in range(0, rounds if steps else 0, OF_A_PAIR):
+    for begun in range(0, rounds, OF_A_PAIR):
         with ExitStack() as serving:
             servers = {
                 kind: serving.enter_context(served(*(each.format(begun) for each in flags)))
@@ -310,13 +310,11 @@ def main() -> None:
             POLLED: lambda server: reads([server], seconds),
             FRESH: lambda server: reads([server], seconds, different),
             UNLIKE: lambda server: reads([server], seconds, pages),
-            UNREAD: lambda server: reads([server], seconds, unread),
             CREATES: lambda server: creates(server, parsed.creates),
             WRITTEN: lambda server: reads([server], seconds),
             WHILE_WRITTEN: lambda server: reads_while_written(server, seconds),
         }
-        steps = {what: measure for what, measure in steps.items() if what in (parsed.step or steps)}
-        of_a_million = {UNREAD: steps.pop(UNREAD)} if UNREAD in steps else {}
+        of_a_million: dict[str, Measure] = {UNREAD: lambda server: reads([server], seconds, unread)}
         pairs: list[dict[str, tuple[str, ...]]] = [
             {MEMORY: (), SQLITE: ("--store", f"sqlite:{folder}/beside-memory-{{}}.db")},
             {
@@ -333,8 +331,11 @@ def main() -> None:
             SQLITE: ("--store", f"sqlite:{folder}/one-of-a-million-{{}}.db", *MILLION),
             WORKERS: ("--store", f"sqlite:{folder}/two-of-a-million-{{}}.db", "--workers", "2", *MILLION),
         }
-        for pair, measured in (*((pair, steps) for pair in pairs), (million, of_a_million)):
-            for what, found in by_steps(pair, measured, rounds).items():
+        for pair, each in (*((pair, steps) for pair in pairs), (million, of_a_million)):
+            wanted = {what: measure for what, measure in each.items() if what in (parsed.step or each)}
+            if not wanted:
+                continue
+            for what, found in by_steps(pair, wanted, rounds).items():
                 tell(what, found)
                 if WORKERS in pair and what in (POLLED, FRESH, UNLIKE, UNREAD):
                     tell_workers(what, found)

@@ -128,8 +128,8 @@ def find_vocabularies(path: Path | None, locale: str | None, seed: int) -> dict[
 
 def load_vocabularies(path: Path | None = None) -> dict[str, list[Json]]:
     """The words that recipes draw from: ours, or those of a file that replaces them."""
-    ours = resource(f"fixtures/{VOCABULARIES}.yaml")
-    found, value = path or ours, _read(ours, path)
+    found = path or resource(f"fixtures/{VOCABULARIES}.yaml")
+    value = _read(found, kept=path is None)
     try:
         return _vocabularies(Located(value), load_vocabularies() if path else {})
     except FixtureError as error:
@@ -146,7 +146,8 @@ def load(
 ) -> Fixture:
     """One provider's fixture, or one sentence on what is wrong with it. `path` is a recipe that replaces its own;
     `trial` holds trial documents against the spec even if the recipe is one of ours."""
-    found, value = path or provider.recipe, _read(provider.recipe, path)
+    found = path or provider.recipe
+    value = _read(found, kept=path is None)
     try:
         fixture, parts = _fixture(Located(value), vocabularies, provider)
         if trial or found != resource(f"fixtures/{provider.slug}.yaml"):
@@ -160,20 +161,20 @@ def load_credential(provider: Provider, path: Path | None = None) -> str:
     """The first credential of a provider's own recipe, or of one that replaces it; nothing else is read."""
     found = path or provider.recipe
     try:
-        callers = Located(_read(provider.recipe, path)).members()["callers"].members()
+        callers = Located(_read(found, kept=path is None)).members()["callers"].members()
         return next(iter(callers))
     except (FixtureError, LookupError, StopIteration) as error:
         raise FixtureError(f"{found}: no caller can be read: {error}") from error
 
 
-def _read(packaged: Traversable, replaced: Path | None) -> Json:
-    """What is in a file, or in one of somebody's folder that replaces it, where nothing is kept."""
+def _read(path: Traversable, *, kept: bool) -> Json:
+    """What is in a file: of a package, which is kept, or of somebody's folder, where nothing is."""
     try:
-        if replaced is None:
-            return read_kept(packaged)[1]
+        if kept:
+            return read_kept(path)[1]
         from fakeserver.spec.yaml_text import load_yaml
 
-        return load_yaml(replaced)
+        return load_yaml(path)
     except SpecError as error:
         raise FixtureError(str(error)) from error
 

@@ -104,17 +104,18 @@ class Keeper:
         self._acts, is_new = [], "" in worlds.new
         self._collect(set())
         acts, self._acts = self._acts, []
-        others = list[bool]()
+        is_begun = False
 
         def begin(change: Change) -> None:
             # Another server may have begun it since it was looked for here.
-            others.append(is_new and change.journal_total("") is not None)
-            if not others[0]:
+            nonlocal is_begun
+            is_begun = is_new and change.journal_total("") is not None
+            if not is_begun:
                 perform(acts, change)
 
         if acts:
             self.enter(begin)
-        if any(others):
+        if is_begun:
             worlds.read_root()
         worlds.is_turn = False
 

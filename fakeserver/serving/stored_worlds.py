@@ -174,10 +174,6 @@ class StoredWorlds(Worlds):
                 # It may have been reset, which has come to nothing as well.
                 world.journal = journal
 
-    def at_hand(self, name: str) -> World | None:
-        """A world, if this process has it."""
-        return self.root if name == "" else self._named.get(name)
-
     def use_late(self) -> None:
         """Those count as used."""
         late, self.left_late = self.left_late, set()

@@ -40,9 +40,13 @@ class Worlds:
         """The world of a namespace if it is there, otherwise that at the root: a name in a token makes none."""
         return self.named(name) if name in self._named else self.root
 
+    def at_hand(self, name: str) -> World | None:
+        """A world, if this process has it."""
+        return self.root if name == "" else self._named.get(name)
+
     def has(self, world: World) -> bool:
         """Whether it is one of them still, and no other has come in its place."""
-        return world is (self._named.get(world.name) if world.name else self.root)
+        return self.at_hand(world.name) is world
 
     def __iter__(self) -> Iterator[World]:
         """All worlds alive, the one at the root first."""

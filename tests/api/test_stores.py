@@ -868,9 +868,7 @@ def test_all_journals_together_tell_so_much_at_a_time(place: str, monkeypatch: p
     busy.keeper.close()
 
 
-def test_a_store_looks_at_all_that_it_keeps_of_a_journal_once_for_many(
-    place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_looks_at_all_that_it_keeps_of_a_journal_once_for_many(place: str) -> None:
     """What is to make room stays for a while, and nobody sees it."""
     room = Room(requests=40)
     busy = stored_app(place, room=room)
