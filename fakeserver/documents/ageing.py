@@ -10,10 +10,11 @@ from pyroaring import BitMap
 
 from fakeserver.documents.dues import Dues, Lifetimes
 from fakeserver.documents.keys import itself
-from fakeserver.documents.overlay import Overlay, Stored
+from fakeserver.documents.overlay import Overlay
 from fakeserver.documents.packing import LONG, SHORT, Packed, Packing
 from fakeserver.documents.seeded import EMPTY, FIRST
 from fakeserver.documents.states import MAX_STEPS, SINCE, Life
+from fakeserver.documents.stored import Stored
 from fakeserver.instants import LAST_INSTANT
 from fakeserver.problems import Document
 
@@ -129,7 +130,9 @@ class Ageing:
             return self.lifetimes.live(Life(document, kept), epoch + stored.stored_at, epoch + now)
         stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
         seen = max(then, stored_at)
-        life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
+        life: Life | None = Life(document, {})
+        if self.lifetimes.may_change(document):
+            life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
         if life is None:
             return None
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
@@ -240,16 +243,17 @@ class Ageing:
 
     def _remember(self, stored: Stored) -> bool:
         """Whether a document was due when it was stored."""
-        if self.lifetimes is None or (self.dues is None and stored.kept is None):
+        lifetimes, kept = self.lifetimes, stored.kept
+        if lifetimes is None or (self.dues is None and kept is None):
             return False
-        epoch, identity = self.lifetimes.epoch, stored.place[1]
+        epoch, identity = lifetimes.epoch, stored.place[1]
         then = epoch + stored.stored_at
-        if stored.kept is None and not self.lifetimes.may_change(stored.document):
+        if kept is None and not lifetimes.may_change(stored.document):
             return False
-        dues, passes = self.lifetimes.dues_of(Life(stored.document, stored.kept or {}), then)
+        dues, passes = lifetimes.dues_of(Life(stored.document, kept or {}), then)
         for due in dues:
             # What is stored by hand stays for that instant as it was stored.
-            offset = max(due, then + 1) - epoch if stored.kept is None else due - epoch
+            offset = max(due, then + 1) - epoch if kept is None else due - epoch
             if offset > self.now:
                 heapq.heappush(self._stored_dues, (offset, identity))
         if passes:

@@ -11,9 +11,10 @@ from fakeserver.documents.changes import Change, Put, Remove
 from fakeserver.documents.dues import Lifetimes
 from fakeserver.documents.effects import Effects, carried, effects_of
 from fakeserver.documents.order import Order
-from fakeserver.documents.overlay import Check, Overlay, Stored
+from fakeserver.documents.overlay import Check, Overlay
 from fakeserver.documents.packing import Packed, Packing
 from fakeserver.documents.showing import Showing
+from fakeserver.documents.stored import Stored
 from fakeserver.instants import SECOND
 from fakeserver.parts import Part
 from fakeserver.problems import Document
@@ -126,7 +127,7 @@ class Collection(Showing):
             self._fill(effects.stored)
             if self._gathered is not None:
                 self._gathered = Gathered()
-        else:
+        elif not self._enter(effects):
             self._write(effects)
 
     def add(self, document: Document, owner: str) -> None:
@@ -187,6 +188,30 @@ class Collection(Showing):
             self._show_anew()
         else:
             self._follow(before)
+
+    def _enter(self, effects: Effects) -> bool:
+        """Do it where it is one more document and no other has to make room, as with most; else False, and nothing is
+        done."""
+        if len(effects.documents) != 1 or self._gathered is not None:
+            return False
+        [(known, stored)] = effects.documents.values()
+        if known is not None or stored is None:
+            return False
+        overlay, ageing = self._overlay, self._ageing
+        rank, moved, opened = overlay.placement(stored.place)
+        if moved or opened is not None:
+            return False
+        overlay.put(rank, stored)
+        ageing.schedule(rank, stored, overlay)
+        ageing.tidy(overlay)
+        shown = self.shown(rank)
+        self._index.refile([(rank, None, shown)])
+        if shown is not None:
+            # The next reader of a list finds all of its bodies in one go.
+            self.body(rank)
+        self.answers.note([rank])
+        self._everything, self._as_seeded = None, False
+        return True
 
     def gather(self) -> None:
         """Until `finish` nobody looks at this: what is written meanwhile is followed once and for all then."""

@@ -44,7 +44,7 @@ class Lifetimes:
     def dues_of(self, life: Life, then: int) -> tuple[list[int], bool]:
         """The instants after `then` at which such a document is due, and whether it changes in between."""
         try:
-            return [*self.machine.dues(life, then)], bool(self.machine.meters)
+            return self.machine.dues(life, then), bool(self.machine.meters)
         except UNREADABLE:
             return [], False
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from fakeserver.documents.changes import Change, ChangeError, Clear, Put, Remove, TakenError
 from fakeserver.documents.order import OrderKey
-from fakeserver.documents.overlay import Overlay, Stored
+from fakeserver.documents.overlay import Overlay
 from fakeserver.documents.seeded import FIRST, encode
+from fakeserver.documents.stored import Stored
 from fakeserver.problems import Document
 
 MAX_SHOWN = 64
@@ -36,24 +37,33 @@ class Effects:
 def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
     """The effects of changes that are made `at` microseconds after the epoch, or a `ChangeError` that
     names the number of the first that cannot be made."""
-    effects = Effects()
+    effects, puts = Effects(), 0
+    documents = effects.documents
     for number, change in enumerate(changes):
         if isinstance(change, Clear):
             effects = Effects(cleared=True)
+            documents = effects.documents
             continue
         stored = None
         if isinstance(change, Remove):
             identity = change.identity
         else:
+            puts += 1
             place, body = _encode(change.document, overlay, number)
             identity, stored = place[1], Stored(change.document, change.owner, at, place, body, change.kept)
-        rank, exists = _find(identity, change.ordinal, effects, overlay)
+        if identity in documents:
+            # It is not there any more after a change that took it away.
+            rank, there = documents[identity]
+            exists = there is not None
+        else:
+            rank = None if effects.cleared else overlay.find(identity, change.ordinal)
+            exists = rank is not None
         if exists and isinstance(change, Put) and change.fresh:
             raise TakenError(f"there is a document {identity[:MAX_SHOWN]!r}", str(number))
         if not exists and (stored is None or change.ordinal is not None):
             raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
-        effects.documents[identity] = rank, stored
-    if not effects.cleared and not overlay.has_room(len(effects.stored)):
+        documents[identity] = rank, stored
+    if not effects.cleared and not overlay.has_room(puts):
         raise ChangeError("no ranks are left between the seeded documents")
     return effects
 
@@ -76,15 +86,6 @@ def carried(overlay: Overlay, before: Overlay, refuse: Callable[[Document], str 
         same, _ = effects.documents.get(place[1], (None, None))
         effects.documents[place[1]] = same, stored.at(place)
     return effects, refused
-
-
-def _find(identity: str, ordinal: int | None, effects: Effects, overlay: Overlay) -> tuple[int | None, bool]:
-    """The rank that a document has before all changes, and whether it is there after those so far."""
-    if identity in effects.documents:
-        rank, stored = effects.documents[identity]
-        return rank, stored is not None
-    rank = None if effects.cleared else overlay.find(identity, ordinal)
-    return rank, rank is not None
 
 
 def _encode(document: Document, overlay: Overlay, number: int) -> tuple[OrderKey, bytes]:

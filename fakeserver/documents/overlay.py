@@ -9,10 +9,24 @@ from itertools import pairwise, repeat
 import orjson
 from pyroaring import BitMap
 
+from fakeserver.documents.heads import Heads
 from fakeserver.documents.order import Order, OrderKey
 from fakeserver.documents.packing import LONG, SHORT, Packed, Packing
-from fakeserver.documents.ranks import GAP, LAST, NOWHERE, ROOM, STEP, WIDENED, Layout, Placement, layout_of, placement
-from fakeserver.documents.seeded import EMPTY, FIRST, Seeded, encode
+from fakeserver.documents.ranks import (
+    GAP,
+    LAST,
+    NOWHERE,
+    ROOM,
+    STEP,
+    WIDENED,
+    Layout,
+    Placement,
+    in_front_of,
+    layout_of,
+    placement,
+)
+from fakeserver.documents.seeded import EMPTY, FIRST, Seeded
+from fakeserver.documents.stored import Stored
 from fakeserver.instants import LAST_INSTANT
 from fakeserver.parts import Part
 from fakeserver.problems import Document
@@ -24,59 +38,6 @@ KeptCheck = Callable[[Document], str | None]
 
 
 NO_PLACE: OrderKey = 0, ""
-
-
-class Stored:
-    """A document that somebody stored, and what the server keeps of it beside (see `changes.Put`); `stored_at` is how
-    long after the epoch, in microseconds. Where it comes from a store, both are bytes until somebody reads them."""
-
-    __slots__ = ("_body", "_document", "_kept", "lives", "owner", "place", "stored_at")
-
-    def __init__(
-        self,
-        document: Document | None,
-        owner: str,
-        stored_at: int,
-        place: OrderKey,
-        body: bytes | None = None,
-        kept: Document | bytes | None = None,
-    ) -> None:
-        self._document = document
-        self.owner = owner
-        self.stored_at = stored_at
-        self.place = place
-        self._body = body
-        self._kept = kept
-        self.lives = kept is not None
-        """Whether something is kept of it, so that it lives by the running clock."""
-
-    @property
-    def document(self) -> Document:
-        if self._document is None:
-            assert self._body is not None
-            self._document = orjson.loads(self._body)
-        return self._document
-
-    @property
-    def body(self) -> bytes:
-        """The document as JSON."""
-        return encode(self.document) if self._body is None else self._body
-
-    @property
-    def kept(self) -> Document | None:
-        if isinstance(self._kept, bytes):
-            self._kept = orjson.loads(self._kept)
-        return self._kept  # type: ignore[return-value]
-
-    @property
-    def kept_body(self) -> bytes:
-        """What is kept of it as JSON; nothing if nothing is."""
-        kept = self._kept
-        return b"" if kept is None else kept if isinstance(kept, bytes) else orjson.dumps(kept)
-
-    def at(self, place: OrderKey) -> Stored:
-        """The same at another place."""
-        return Stored(self._document, self.owner, self.stored_at, place, self._body, self._kept)
 
 
 class Overlay:
@@ -97,13 +58,14 @@ class Overlay:
         """The ranks of stored documents by other fields that name them, as far as somebody looked for one."""
         self._last = LAST
         """The rank of the document that was stored most recently: the next one is likely to stand beside it."""
+        self._heads = Heads()
 
     def fork(self) -> Overlay:
         """The same, for somebody who will change it."""
         new = Overlay(self.source, self.order)
         self._own = False
         new.layout, new.hidden, new.ranks, new._last = self.layout, self.hidden, self.ranks, self._last
-        new.stored, new._identities = dict(self.stored), dict(self._identities)
+        new.stored, new._identities, new._heads = dict(self.stored), dict(self._identities), self._heads.fork()
         return new
 
     # Reading
@@ -186,7 +148,13 @@ class Overlay:
 
     def placement(self, place: OrderKey) -> Placement:
         """A rank for one more document, behind those of the same place; nothing is changed yet."""
-        return placement(self.ranks, self.stored, self._index(place), self._last)
+        index = self._heads.index(place)
+        if index is None:
+            index = self._index(place)
+        elif index == 0 and (first := self.ranks[0]) > 0:
+            # As for all that is created while a clock runs.
+            return Placement(in_front_of(first, self._heads.step(place, first)), {})
+        return placement(self.ranks, self.stored, index, self._last)
 
     def open(self, start: int, width: int) -> None:
         """Raise every rank from `start`, which is a seeded document's, on."""
@@ -215,6 +183,7 @@ class Overlay:
         if rank not in self.ranks:
             self._own_ranks().add(rank)
             self._last = rank
+            self._enter(rank, stored.place)
         elif rank not in self.stored:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
         self.stored[rank] = stored
@@ -226,8 +195,10 @@ class Overlay:
         stored = self.stored.pop(rank, None)
         if stored is None:
             self.hidden = self.hidden | BitMap((FIRST + self.layout.ordinal(rank),))
-        elif self._identities.get(stored.place[1]) == rank:
-            del self._identities[stored.place[1]]
+        else:
+            self._heads.leave(stored.place)
+            if self._identities.get(stored.place[1]) == rank:
+                del self._identities[stored.place[1]]
         self._own_ranks().discard(rank)
 
     def fill(self, documents: Iterable[Stored]) -> None:
@@ -235,7 +206,7 @@ class Overlay:
         ordered = sorted(documents, key=lambda stored: stored.place)
         step = min(STEP, (LAST - FIRST) // (len(ordered) + 1))
         self.source, self.layout, self.hidden, self._last = None, Layout(), EMPTY, LAST
-        self._references = {}
+        self._references, self._heads = {}, Heads()
         self.stored = {FIRST + step * index: stored for index, stored in enumerate(ordered)}
         self._identities = {stored.place[1]: rank for rank, stored in self.stored.items()}
         self.ranks, self._own = BitMap(self.stored.keys()), True
@@ -330,10 +301,18 @@ class Overlay:
         places = [self.place(near) for near in self.ranks[max(0, index - 1) : index + 2]]
         return all(newer <= older for newer, older in pairwise(places))
 
+    def _enter(self, rank: int, place: OrderKey) -> None:
+        """Follow a document that is new at a rank in what is known of the newest instant."""
+        if self._heads:
+            self._heads.enter(place, rank)
+            return
+        front = self.ranks[:2]
+        if front[0] == rank and (len(front) == 1 or self.place(front[1])[0] != place[0]):
+            self._heads.begin(place, rank)
+
     def _index(self, place: OrderKey) -> int:
         ranks = self.ranks
         if ranks and place < self.place(ranks[0]):
-            # As for all that is created while a clock runs.
             return 0
         # Most documents are stored in front of all seeded ones: of those no more than the first is then looked at.
         newer = ranks.rank(self.layout.rank(0) - 1) if self.source else len(ranks)

@@ -123,11 +123,16 @@ def placement(ranks: BitMap, stored: Container[int], index: int, last: int) -> P
     return move_apart(ranks, stored, index, last)
 
 
+def in_front_of(first: int, step: int = STEP) -> int:
+    """A rank in front of the first one, which is not the first of all: so far in front of it, if there is as much."""
+    return first - min(step, (first - NOWHERE) // 2)
+
+
 def between(before: int, behind: int, last: int) -> int:
     """A free rank between two, with room on both sides."""
     half = (behind - before) // 2
     if before == NOWHERE:
-        return FIRST if behind == LAST else behind - min(STEP, half)
+        return FIRST if behind == LAST else in_front_of(behind)
     if behind == LAST:
         return before + min(STEP, half)
     if before == last:

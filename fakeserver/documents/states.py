@@ -7,7 +7,7 @@ instant since which it is in its state, a state that its fields do not tell, and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -70,6 +70,15 @@ def freed(kept: Document) -> Document:
     if HELD not in kept and TIMED not in kept:
         return kept
     return {name: member for name, member in kept.items() if name not in (HELD, TIMED)}
+
+
+def put_fields(target: Document, fields: Fields) -> None:
+    """Set the fields that change; what is `ABSENT` is taken away."""
+    for name, value in fields.items():
+        if value is ABSENT:
+            target.pop(name, None)
+        else:
+            target[name] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +226,7 @@ class Machine:
             if step == 0:
                 # The one copy of all steps.
                 settled = Life({**life.document}, {**life.kept})
-            self._change(settled, row, now, {})
-            row = self._passing(settled)
+            row = self._change(settled, row, now, {})
         return settled
 
     def under(self, mode: str, life: Life, now: int) -> Life | None:
@@ -263,39 +271,38 @@ class Machine:
         self._change(moved, row, now, given)
         return moved
 
-    def _change(self, life: Life, row: Transition, now: int, given: Fields) -> None:
-        """Bring a document, which is nobody else's, into the state that a row leads to."""
+    def _change(self, life: Life, row: Transition, now: int, given: Fields) -> Transition | None:
+        """Bring a document, which is nobody else's, into the state that a row leads to; how that ends, if it passes."""
         document, kept = life
         moment = Moment(document, kept, now, given)
         shown = {} if row.effect is None else row.effect(moment)
         beside = {} if row.keeps is None else row.keeps(moment)
         document[self.field] = self.shown.get(row.target, row.target)
-        for target, fields in ((document, shown), (kept, beside)):
-            for name, value in fields.items():
-                if value is ABSENT:
-                    target.pop(name, None)
-                else:
-                    target[name] = value
+        put_fields(document, shown)
+        put_fields(kept, beside)
         kept[SINCE] = now
         if row.target in self.shown:
             kept[STATE] = row.target
         else:
             kept.pop(STATE, None)
-        if OUTCOME in kept and not self.is_passing(life):
+        after = self._passing(life)
+        if after is None and OUTCOME in kept:
             # It came about, or nothing is left that could turn out so.
             del kept[OUTCOME]
+        return after
 
     # Time
 
     def next_step(self, life: Life, then: int) -> Step | None:
         """What happens next by itself to a document that was so then; None if nothing ever will."""
-        state, since = self.state_of(life), life.kept.get(SINCE, then)
+        document, kept = life
+        state, since = self.state_of(life), kept.get(SINCE, then)
         first: Step | None = None
         for due, row in self.due.get(state, ()):
-            instant = due(life.document, life.kept, since)
+            instant = due(document, kept, since)
             if instant is not None and (first is None or instant < first.instant):
                 first = Step(instant, row)
-        passing = None if life.kept.get(HELD) else self._passing(life)
+        passing = None if kept.get(HELD) else self._passing(life)
         if passing is not None and passing.seconds is not None:
             instant = since + passing.seconds * SECOND
             if first is None or instant < first.instant:
@@ -328,23 +335,24 @@ class Machine:
         meter = self.meters.get(self.state_of(life))
         return life if meter is None or now <= then else Life(meter(life.document, then, now), life.kept)
 
-    def dues(self, life: Life, then: int) -> Iterator[int]:
+    def dues(self, life: Life, then: int) -> list[int]:
         """The instants from `then` on at which a transition changes the document, in order; what should have happened
         before happens then."""
-        now = then
+        found, now = list[int](), then
         for _ in range(MAX_STEPS):
             step = self.next_step(life, now)
             if step is None:
-                return
+                break
             target, before, now = step.transition.target, now, max(now, step.instant)
-            yield now
+            found.append(now)
             if target not in self.due and target not in self.passing:
                 # The document as it is then is the dear part, and nothing happens to it any more.
-                return
+                break
             moved = self._step(self._metered(life, before, step.instant), step)
             if moved is None:
-                return
+                break
             life = moved
+        return found
 
     def age(self, document: Document, then: int, now: int) -> Document | None:
         """The same of a document of which nothing is kept: `live`, for those that were seeded or put in by hand."""

@@ -116,7 +116,7 @@ class Progress:
     operation: Operation | None = None
     caller: Caller | None = None
     values: Values | None = None
-    reported: dict[str, str] = field(default_factory=dict)
+    reported: Mapping[str, str] = field(default_factory=dict)
     effect: Effect | None = None
     preference: str | None = None
     give_back: Callable[[], None] = nothing
@@ -132,6 +132,16 @@ class Progress:
     """What the journal has of it, where that is known: the same as of the request that this one repeats."""
     goes: int = 0
     """How often it was broken off, since it took others too long."""
+
+    def tells_the_same(self, other: Progress) -> bool:
+        """Whether the journal has the same of both, where they are of the same operation."""
+        return (
+            self.values is other.values
+            and self.caller is other.caller
+            and self.effect is other.effect
+            and self.remark == other.remark
+            and self.scenario == other.scenario
+        )
 
     def injected(self, phase: str) -> Injected | None:
         """The other answer than the real one that somebody wants in this phase, to be raised."""

@@ -6,6 +6,7 @@ import functools
 import re
 
 from fakeserver.pipeline.exchange import GUARD_HEADER, Answer, Progress, Request
+from fakeserver.pipeline.repeats import Opening
 from fakeserver.pipeline.routes import UNSERVED_HEADER
 from fakeserver.spec.parameters import MAX_QUERY_BYTES
 from fakeserver.worlds.entries import MAX_TEXT, Particulars
@@ -37,6 +38,34 @@ def particulars_of(slug: str, request: Request, progress: Progress, answer: Answ
         (progress.remark,) if progress.remark else (),
         progress.scenario or None,
     )
+
+
+class Noting:
+    """What the journal has of one provider's requests. Who sends the very same body again shares what it has of the
+    last one, as those do who ask for the same page again."""
+
+    def __init__(self, slug: str) -> None:
+        self._slug = slug
+        self._last: tuple[Opening, Progress, Particulars] | None = None
+
+    def of(self, request: Request, progress: Progress, answer: Answer) -> Particulars:
+        """All but the instant."""
+        opening, last = request.opening, self._last
+        if opening is None or not request.body:
+            return particulars_of(self._slug, request, progress, answer)
+        if last is not None:
+            before, known, about = last
+            if (
+                opening is before
+                and hash(request.body) == about.body
+                and progress.tells_the_same(known)
+                and answer.status == about.status
+                and answer.headers.get("Retry-After") == about.retry_after
+            ):
+                return about
+        about = particulars_of(self._slug, request, progress, answer)
+        self._last = opening, progress, about
+        return about
 
 
 @functools.lru_cache

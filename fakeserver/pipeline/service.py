@@ -33,7 +33,7 @@ from fakeserver.pipeline.exchange import (
     own_refusal,
 )
 from fakeserver.pipeline.hosts import Territory
-from fakeserver.pipeline.noting import particulars_of
+from fakeserver.pipeline.noting import Noting
 from fakeserver.pipeline.places import HOST_CHARACTERS, PATH_CHARACTERS, base_url_of, location_of
 from fakeserver.pipeline.refusals import challenge, refusal_of_change
 from fakeserver.pipeline.repeats import Opening, Repeat, standing_of
@@ -87,6 +87,7 @@ class Service:
         self._told = WeakSet[World]()
         """Worlds of which it was said that any credential counts there."""
         self.pages = KeptPages()
+        self.noting = Noting(provider.slug)
         self.scenes = Scenes(provider, spec, fixture)
         self.territory = Territory.of(provider, spec.document)
         self.meters = functools.lru_cache(MAX_METERS)(functools.partial(meters_of, provider.slug, provider.limits))
@@ -370,5 +371,5 @@ class Service:
         """Put the exchange into the world's journal."""
         about = progress.about
         if about is None or about.status != answer.status:
-            about = progress.about = particulars_of(self.provider.slug, request, progress, answer)
+            about = progress.about = self.noting.of(request, progress, answer)
         world.journal.add(Exchange(progress.instant, about))

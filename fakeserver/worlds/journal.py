@@ -80,7 +80,7 @@ class Journal:
         about, last = exchange.about, self._last
         self._last = exchange
         self._repeated = repeated = self._repeated + 1 if last is not None and asks_the_same(last, exchange) else 1
-        if (repeated > 1 and (repeated == LOOP or about.creation)) or self._retry_at:
+        if (repeated > 1 and (repeated == LOOP or (about.creation and has_failed(last)))) or self._retry_at:
             found = (*self._find_remarks(exchange, last),)
             if found:
                 exchange = Exchange(exchange.instant, replace(about, remarks=(*about.remarks, *found)))
@@ -107,8 +107,7 @@ class Journal:
                 yield f"the same was {told}, {LOOP} times in a row; the SDK waits {about.poll_seconds:g} s"
         elif self._repeated == LOOP and about.values is not None and about.is_list:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
-        failed = isinstance(last, Exchange) and last.about.failed and last.about.body == about.body
-        if about.creation and failed:
+        if about.creation and has_failed(last) and isinstance(last, Exchange) and last.about.body == about.body:
             yield "a creation that failed was sent again and had no key for that: both may have taken effect"
 
     def entries(self) -> Iterator[Entry]:
@@ -185,6 +184,11 @@ class Journal:
     def unmatched(self) -> list[Document]:
         """Requests that no operation was found for."""
         return [entry.row() for entry in self.entries() if entry.operation is None]
+
+
+def has_failed(last: Exchange | Entry | None) -> bool:
+    """Whether a client cannot know if what it asked before took effect."""
+    return isinstance(last, Exchange) and last.about.failed
 
 
 def asks_the_same(before: Exchange | Entry, now: Exchange) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Mapping
@@ -17,6 +18,8 @@ SLACK = 1e-9
 """Tokens by which a bucket that is paid back in fractions may be off."""
 ENFORCED = {"default": None, "enforced": True, "off": False}
 """By the setting of rate limits: whether they are enforced, whatever their own defaults are."""
+MAX_REPORTS = 4_096
+"""What answers say of limits, kept at hand."""
 MAX_COUNTERS = 10_000
 """Counters that are kept; the oldest make room, as a server's memory would."""
 
@@ -53,10 +56,10 @@ class Limits:
     def __init__(self) -> None:
         self.counters: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()
 
-    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None, keep: bool = True) -> dict[str, str]:
+    def take(self, meters: Iterable[Meter], now: int, *, enforced: bool | None, keep: bool = True) -> Mapping[str, str]:
         """Count one request; the headers that report it, those of the last limit that has some, or a 429. `enforced`
         overrules each limit's own default; what is not kept is as if it had not been counted."""
-        reported: dict[str, str] = {}
+        reported: Mapping[str, str] = {}
         for meter in meters:
             limit = meter.limit
             left, wait, reset = (self._bucket if limit.bucket else self._window)(meter, now, keep)
@@ -130,7 +133,8 @@ class Limits:
             self.counters[key] = used, row.integer("instant", FIRST_INSTANT, LAST_INSTANT)
 
 
-def report(capacity: int, left: int, reset: int) -> dict[str, str]:
+@functools.lru_cache(MAX_REPORTS)
+def report(capacity: int, left: int, reset: int) -> Mapping[str, str]:
     """The RateLimit fields for a limit that has so many requests left and is fresh in so many seconds."""
     return {
         "RateLimit-Limit": str(capacity),

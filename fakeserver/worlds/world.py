@@ -173,12 +173,19 @@ class World:
         """What every tenant owns of a kind, as of now."""
         clock, documents = self.clock, self.documents
         dated = documents.dated
-        lead = clock.lead + documents.seeding.epoch - dated
+        lead = clock.lead + documents.ahead
         return documents.advance(provider, kind, clock.stepped, lead, now - dated)
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:
         """What every tenant owns of another kind, by the kind's name, as of now."""
-        return lambda kind: self.collections(provider, kind, now)
+        known: dict[str, Mapping[str, Collection]] = {}
+
+        def of(kind: str) -> Mapping[str, Collection]:
+            if kind not in known:
+                known[kind] = self.collections(provider, kind, now)
+            return known[kind]
+
+        return of
 
     def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""
@@ -217,11 +224,15 @@ class World:
             self.log.write(provider.slug, at, changes)
         for follow in after:
             follow()
-        if any(effects.cleared for _, _, effects in pending):
-            self.bury(provider, now)
-        else:
-            changed = (identity for _, _, effects in pending for identity in effects.documents)
-            self._bury(provider, [each for each in changed if self.guests.holds(provider.slug, each)], now)
+        held = []
+        for _, _, effects in pending:
+            if effects.cleared:
+                return self.bury(provider, now)
+            for identity in effects.documents:
+                if self.guests.holds(provider.slug, identity):
+                    held.append(identity)
+        if held:
+            self._bury(provider, held, now)
 
     def check_documents(self, documents: Documents, more: int = 0) -> None:
         """Refuse documents, with so many that are to be written beside them, if they are too many for this world."""

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from fakeserver.documents.draws import Draw
-from fakeserver.documents.overlay import Overlay, Stored
+from fakeserver.documents.overlay import Overlay
 from fakeserver.documents.ranks import GAP, LAST, STEP, Layout, layout_of
 from fakeserver.documents.seeded import FIRST, Seeded
+from fakeserver.documents.stored import Stored
 from fakeserver.problems import Document
 
 SIZE = 200

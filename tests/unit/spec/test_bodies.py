@@ -324,6 +324,29 @@ def test_an_empty_body() -> None:
     assert body_of(SCHEMA).decode(b"", "") is None
 
 
+@pytest.mark.parametrize(
+    "raw", [b'{"name": "abc"}', b'{"labels":["a"],"name":"ab","memory":1.5}', b'{"name": "\\u0061b"}']
+)
+def test_the_same_body_again(raw: bytes) -> None:
+    """It says the same, whatever was done to what it said before; and whoever sends it as something else is refused."""
+    body = body_of(SCHEMA)
+    first = body.decode(raw, JSON)
+    wanted = deepcopy(first)
+    for _ in range(3):
+        again = body.decode(raw, JSON)
+        assert again == wanted
+        assert [*again] == [*wanted]
+        again["name"] = "changed"
+        again.setdefault("labels", []).append("changed")
+    first.clear()
+    assert body.decode(raw, JSON) == wanted
+    assert body.decode(b'{"name": "other"}', JSON)["name"] == "other"
+    assert issues(body, b'{"name": 1}') == [("name", "string_type")]
+    assert body.decode(b'{"name": "other"}', JSON)["name"] == "other"
+    with pytest.raises(Problem):
+        body.decode(b'{"name": "other"}', "text/plain")
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ";"])
 def test_another_content_type(content_type: str) -> None:
     problem = refusal(BODY, b'{"name": "abc"}', content_type)
