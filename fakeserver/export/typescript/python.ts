@@ -278,6 +278,9 @@ function reckon(one: any, other: any, plain: (a: number, b: number) => number, e
   return Number.isSafeInteger(quick) ? quick : intOf(exact(BigInt(a), BigInt(b)));
 }
 
+/** For bits: a number's operators know 32 of them. */
+const never = (): number => NaN;
+
 export function add(one: any, other: any): any {
   if (typeof one === "string" && typeof other === "string") return one + other;
   if (Array.isArray(one)) return [...one, ...iter(other)];
@@ -316,15 +319,15 @@ export function round(value: any, digits = 0): any {
 export function union(one: any, other: any): any {
   if (one instanceof Map) return new Map([...one, ...other]);
   if (one instanceof Set) return new Set([...one, ...iter(other)]);
-  return typeof one?.or === "function" ? one.or(other) : reckon(one, other, (a, b) => a | b, (a, b) => a | b);
+  return typeof one?.or === "function" ? one.or(other) : reckon(one, other, never, (a, b) => a | b);
 }
 
 export function intersect(one: any, other: any): any {
   if (one instanceof Set) return new Set([...one].filter((each) => has(other, each)));
-  return typeof one?.and === "function" ? one.and(other) : reckon(one, other, (a, b) => a & b, (a, b) => a & b);
+  return typeof one?.and === "function" ? one.and(other) : reckon(one, other, never, (a, b) => a & b);
 }
 
-export const xor = (one: any, other: any): any => reckon(one, other, (a, b) => a ^ b, (a, b) => a ^ b);
+export const xor = (one: any, other: any): any => reckon(one, other, never, (a, b) => a ^ b);
 export const issubset = (one: any, other: any): boolean => [...one].every((each) => has(other, each));
 export const bool = truth;
 

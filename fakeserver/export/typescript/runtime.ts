@@ -1,6 +1,6 @@
 // What a provider's own functions are shown and answer (`functions.ts`): problems, results, writes and new ids.
 
-import { hmacSha256 } from "./hashes.js";
+import { sha256 } from "./hashes.js";
 import type { Ranks } from "./collections.js";
 import { intOf } from "./json.js";
 import type { Order, Place } from "./listing.js";
@@ -101,7 +101,7 @@ export const findRecord = (view: any, tenant: string, identity: any, kind: any =
 class Mint {
   constructor(private readonly seed: Uint8Array) {}
   private bytes(field: string, size: number): Uint8Array {
-    return hmacSha256(this.seed, py.encode(field)).slice(0, size);
+    return sha256(py.add(this.seed, py.encode(field))).slice(0, size);
   }
   uuid(field: string): string {
     return py.uuid({ bytes: this.bytes(field, 16), version: 4 });
@@ -120,5 +120,5 @@ class Mint {
 export function mint(view: any, tenant: string, ...parts: string[]): Mint {
   const { issuer, now, attempt } = view;
   const name = [tenant, issuer.writes, now, attempt, ...parts].map(String).join("\x1f");
-  return new Mint(hmacSha256(issuer.secret, py.encode(name)));
+  return new Mint(sha256(py.add(issuer.secret, py.encode(name))));
 }

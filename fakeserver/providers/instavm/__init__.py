@@ -28,7 +28,7 @@ from fakeserver.provider import (
 from fakeserver.providers.instavm import commands, files, sessions, snapshots, vms
 from fakeserver.providers.instavm.commands import EXECUTION_KIND, EXECUTIONS
 from fakeserver.providers.instavm.elsewhere import UNSERVED
-from fakeserver.providers.instavm.records import SESSION_KIND, SESSIONS, seeded_vm
+from fakeserver.providers.instavm.records import SESSION_KIND, SESSIONS, first_vm
 from fakeserver.providers.instavm.snapshots import BUILDS, SNAPSHOT, SNAPSHOT_KIND, name_of
 from fakeserver.providers.instavm.states import MACHINE
 from fakeserver.resources import resource
@@ -99,7 +99,7 @@ PROVIDER = Provider(
     },
     make=make,
     machine=MACHINE,
-    also_called=seeded_vm,
+    also_called=first_vm,
     kinds={SESSIONS: SESSION_KIND, SNAPSHOT: SNAPSHOT_KIND, EXECUTIONS: EXECUTION_KIND},
     reading=Reading(numbers="pydantic"),
     routing=STARLETTE,

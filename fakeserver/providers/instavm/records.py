@@ -1,8 +1,8 @@
 """VMs and sessions as operations find, make and show them.
 
-A VM is one document, the row of the listing, with what is kept beside it; its record is derived from both. A session
-outlives the VM: it is a document of its own that says which VM it has now. A seeded VM has a session too, of which
-nothing is stored: its id is that of the VM in other letters.
+A VM is one document, the row of the listing, with what is kept beside it; its record is derived from both. The session
+that comes with a VM has the VM's id in other letters, and nothing of it is stored. Once it has another VM, since a
+session outlives them, it is a document of its own that says which one.
 """
 
 from __future__ import annotations
@@ -76,19 +76,22 @@ def _digest(text: bytes, size: int) -> bytes:
     return hashlib.sha256(b"instavm session " + text).digest()[:size]
 
 
-def seeded_session(vm_id: str) -> str | None:
-    """The session of a VM that was seeded; None for an id that no seeded VM has."""
+def first_session(vm_id: str) -> str | None:
+    """The session that came with a VM; None for an id of another form, as one that was put in by hand may have."""
     match = VM_ID.fullmatch(vm_id)
     if match is None:
         return None
     plain = (int(match[1], 36) * HOSTS + int(match[2]) - 1).to_bytes(HEAD, "big")
-    tail = UUID(bytes=bytes(HEAD) + _digest(plain, 16 - HEAD), version=4).bytes[HEAD:]
-    head = bytes(one ^ other for one, other in zip(plain, _digest(tail, HEAD), strict=True))
-    return str(UUID(bytes=head + tail))
+    found = _digest(plain, 16 - HEAD)
+    # The bits that say that it is a UUID of version 4.
+    tail = bytes((found[0] & 0x0F | 0x40, found[1], found[2] & 0x3F | 0x80)) + found[3:]
+    head = int.from_bytes(plain, "big") ^ int.from_bytes(_digest(tail, HEAD), "big")
+    text = (head.to_bytes(HEAD, "big") + tail).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def seeded_vm(session_id: str) -> str | None:
-    """The other way around: the id that a VM would have whose session this is."""
+def first_vm(session_id: str) -> str | None:
+    """The other way around: the id that a VM would have with which this session came."""
     try:
         raw = UUID(session_id).bytes
     except ValueError:
@@ -100,7 +103,7 @@ def seeded_vm(session_id: str) -> str | None:
         word, digit = divmod(word, len(DIGITS))
         text = DIGITS[digit] + text
     vm_id = f"vmid-{text}-{host + 1}"
-    return vm_id if seeded_session(vm_id) == session_id else None
+    return vm_id if first_session(vm_id) == session_id else None
 
 
 # Finding
@@ -121,7 +124,7 @@ def find_session(view: View, session_id: str) -> Session | None:
     if record is not None:
         vm = find_record(view, tenant, record.document["vm_id"])
         return Session(session_id, record.document["created_at"], vm, record)
-    vm_id = seeded_vm(session_id)
+    vm_id = first_vm(session_id)
     vm = None if vm_id is None else find_record(view, tenant, vm_id)
     if vm is None or session_of(vm) != session_id:
         return None
@@ -138,7 +141,7 @@ def known_session(view: View, session_id: str) -> Session:
 def session_of(record: Record) -> str | None:
     """The id of a VM's session; None for one that was put in with an id of another form."""
     kept: str | None = record.kept.get("session")
-    return kept or seeded_session(record.identity)
+    return kept or first_session(record.identity)
 
 
 # Making
@@ -149,8 +152,8 @@ def given_in(body: Document | None) -> Document:
     return {name: value for name, value in (body or {}).items() if value is not None}
 
 
-def begin_vm(view: View, wish: Document, session_id: str, *, template: str | None = None) -> Record:
-    """A VM that has just come into being, for a session."""
+def begin_vm(view: View, wish: Document, session_id: str | None, *, template: str | None = None) -> Record:
+    """A VM that has just come into being, for this session or with one of its own."""
     caller = view.caller
     seconds = wish.get("vm_lifetime_seconds", DEFAULT_LIFETIME_SECONDS)
     vm_id = vm_id_of(mint(view, caller.home, "vm"))
@@ -164,7 +167,9 @@ def begin_vm(view: View, wish: Document, session_id: str, *, template: str | Non
         "status": "creating",
     }
     kept = {name: wish[name] for name in FACTS if name in wish}
-    kept |= {SINCE: view.now, "session": session_id, "lifetime": seconds}
+    kept |= {SINCE: view.now, "lifetime": seconds}
+    if session_id is not None:
+        kept["session"] = session_id
     if view.outcome:
         kept[OUTCOME] = view.outcome
     life = Life(document, kept)

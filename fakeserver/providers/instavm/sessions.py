@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fakeserver.provider import SECOND, Asked, Call, Document, Result, View, mint
+from fakeserver.provider import SECOND, Asked, Call, Document, Result, View
 from fakeserver.providers.instavm.records import (
     Session,
     advance,
     begin_vm,
-    bind,
     equip,
     find_session,
     given_in,
     known_session,
+    session_of,
     show_vm,
 )
 from fakeserver.providers.instavm.states import KILLED, MACHINE, PROVISIONING_FAILED, RUNNING, refuse, run_time
@@ -24,12 +24,11 @@ HOUR_DIGITS = 6
 
 def create_session(asked: Asked, view: View) -> Result:
     """A session, and the VM for it."""
-    session_id = mint(view, view.caller.home, "session").uuid("session")
     wish = given_in(asked.body)
-    record = begin_vm(view, wish, session_id)
+    record = begin_vm(view, wish, None)
     fired = advance(record, record.life, MACHINE, view, wait=False)
-    writes = (fired.write, bind(view, session_id, record.identity))
-    return Result(200, {"session_id": session_id}, writes=writes, after=equip(view, record.identity, wish))
+    body = {"session_id": session_of(record)}
+    return Result(200, body, writes=(fired.write,), after=equip(view, record.identity, wish))
 
 
 def phase_of(session: Session) -> str:

@@ -119,10 +119,11 @@ def start(
 ) -> Result:
     """Begin a VM and give it to its session, together with other writes. It has the files of another (`files_of`), or
     those of its template."""
-    session_id = session_id or mint(view, view.caller.home, "session").uuid("session")
     record = begin_vm(view, wish, session_id, template=template)
     fired = advance(record, record.life, MACHINE, view, wait=wait)
-    writes = (fired.write, bind(view, session_id, record.identity, session=session), *also)
+    writes = [fired.write, *also]
+    if session_id is not None:
+        writes.append(bind(view, session_id, record.identity, session=session))
     source = files_of or template
     copied = () if source is None else (partial(view.guest(source).copy, record.identity),)
     return Result(200, shown(fired), writes=writes, after=(*copied, *equip(view, record.identity, wish)))

@@ -89,12 +89,17 @@ def issues_in_sandbox(body: Document) -> Iterator[Issue]:
     name = body.get("name")
     if name is not None and size_of(name) > MAX_NAME:
         yield said("name", f"name is required and must be 1-{MAX_NAME} characters")
-    network = body.get("network") or {}
-    for sentence in mistakes_in_rules(network.get("allow_out") or [], network.get("deny_out") or []):
-        yield said("network", sentence)
-    yield from issues_in_metadata(body.get("metadata") or {})
-    yield from issues_in_environment(body.get("env_vars") or {})
-    yield from issues_in_secrets(body.get("secrets") or {}, body.get("env_vars") or {})
+    network = body.get("network")
+    if network:
+        for sentence in mistakes_in_rules(network.get("allow_out") or [], network.get("deny_out") or []):
+            yield said("network", sentence)
+    metadata, variables, secrets = body.get("metadata"), body.get("env_vars"), body.get("secrets")
+    if metadata:
+        yield from issues_in_metadata(metadata)
+    if variables:
+        yield from issues_in_environment(variables)
+    if secrets:
+        yield from issues_in_secrets(secrets, variables or {})
     template = body.get("from_template")
     if template is not None and not template.strip():
         yield said("from_template", "from_template is empty")

@@ -54,6 +54,10 @@ def arithmetic(one: int, other: int) -> list[Any]:
     return [*found, divmod(one, other), one < other <= LARGE, sum([one, other]), min([one, other], key=abs), abs(one)]
 
 
+def bits(one: int, other: int) -> list[Any]:
+    return [one & other, one | other, one ^ other, (one ^ other).to_bytes(8, "big").hex()]
+
+
 def texts(text: str) -> list[Any]:
     head, sign, tail = text.partition("-")
     found = WORD.fullmatch(text)
@@ -191,6 +195,7 @@ CASES: dict[Any, list[list[Any]]] = {
     members: [[{"b": 1, "2": 2.5, "a": 3.0, "none": 1}], [{"list": [1, "x", None]}], [{}]],
     truths: [[[0, 1, "", "x", None, [], [0], {}, {"a": 1}, True, False, 0.0, 1.0, 2.5]]],
     arithmetic: [[7, 3], [-7, 3], [7, -3], [0, 5], [2**53, 3], [10**17 + 1, 7], [-5, -2]],
+    bits: [[12, 10], [2**31, 1], [2**32 + 5, 2**33 + 6], [2**47 + 3, 2**47 + 2**32], [2**62 + 1, 2**55]],
     texts: [["web-10"], ["-"], [" a-b-c "], ["\u00e9t\u00e9-1"], ["\U0001f600-x"], ['it\'s-"x"'], ["a\nb"]],
     loops: [[[3, 1, 2, -1, 8]], [[]], [[5, 2000, 7]], [[1, 1, 4, 9, 2]]],
     collected: [[{"kind": "a"}], [{"kind": 3, "a": 1}], [{"kind": "zz", "b": 2}], [{}]],
