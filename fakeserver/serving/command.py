@@ -28,8 +28,8 @@ from fakeserver.providers import PROVIDERS
 from fakeserver.recipes.located import FixtureError
 from fakeserver.serving import logs, spans, tokens, variables
 from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.configuration import KEEP_ALIVE, server_config
 from fakeserver.serving.listener import listen, listen_at, load_tls
-from fakeserver.serving.protocol import KEEP_ALIVE, server_config
 from fakeserver.serving.screen import start_screen, urls_of
 from fakeserver.serving.watching import WatchingServer
 from fakeserver.serving.working import stop_all

@@ -5,30 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
-import uvicorn
-from starlette.types import ASGIApp, Scope
-from uvicorn.config import LOGGING_CONFIG
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving.app import App, Hold
 from fakeserver.serving.heads import find_unescaped, is_held, target_of
-from fakeserver.serving.loops import new_loop
+from fakeserver.serving.outbox import outbox_of
 from fakeserver.serving.remembering import AGAIN, ALIKE, HEAD_END, LINE, MAX_PACKET, Around, Frame, Key
 from fakeserver.serving.sending import ANSWER, TRANSPORT, in_lines
 
-LOOP = f"{new_loop.__module__}:{new_loop.__name__}"
 AtOnce = Callable[[Scope, bytes], Answer | None]
 """An application's answer to a request and its body where it has one without waiting for anything, else None."""
 GRACE_SECONDS = 0.6
 """For answers that are being made or sent when the server is told to end: with what uvicorn does before and after, it
 ends within a second, and a container is killed only after ten."""
-KEEP_ALIVE = 75
-"""Seconds until an idle connection is closed: longer than clients keep one. httpx gives it up after five, and where a
-server does too, now and then it ends the one that is just used."""
+MAX_JOINED = 8_192
+"""Bytes of a body that are copied, so that one piece leaves, which is less work than two."""
 MAX_HEAD = 65_536
 """Bytes of a request's head that are kept until it is whole."""
 READS = b"GET ", b"HEAD "
@@ -37,43 +33,11 @@ BODILESS = frozenset({b"GET", b"HEAD"})
 """Methods whose requests seldom have bodies, and never any that somebody looks at."""
 
 
-def server_config(
-    app: ASGIApp,
-    *,
-    log_level: str = "warning",
-    log_config: dict[str, Any] | None = LOGGING_CONFIG,
-    shutdown_seconds: int = 2,
-    keep_alive: int = KEEP_ALIVE,
-    tls: tuple[str, str] | None = None,
-) -> uvicorn.Config:
-    """How uvicorn serves the application; `shutdown_seconds` are for answers that are still being sent, at the most,
-    `keep_alive` seconds for connections that nobody uses, and `tls` is the file of a certificate with that of its key;
-    without a `log_config` its loggers are as somebody else has set them up."""
-    certificate, key = tls or (None, None)
-    return uvicorn.Config(
-        app,
-        http=Protocol,
-        loop=LOOP,
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_level=log_level,
-        log_config=log_config,
-        server_header=False,
-        # A header must not be able to say where a request comes from.
-        proxy_headers=False,
-        timeout_graceful_shutdown=shutdown_seconds,
-        timeout_keep_alive=keep_alive,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-    )
-
-
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with two additions. An answer that the application has `at_once` and whole leaves in one
-    system call and without a task of its own, which would cost as much as making it; and the connection is handed to
-    the application, which may have to break it. All of it stands on private parts of uvicorn, so pyproject.toml holds
-    uvicorn to one minor, and each override says what it is needed for."""
+    system call and without a task of its own, which would cost as much as making it, and together with others
+    (`outbox`); and the connection is handed to the application, which may have to break it. All of it stands on private
+    parts of uvicorn, so pyproject.toml holds uvicorn to one minor, and each override says what it is needed for."""
 
     # The application's shortcut is looked up once per connection and not once per request.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -91,6 +55,8 @@ class Protocol(HttpToolsProtocol):
         self.rested, self.used = True, 0.0
         self.forget_packet()
         self.timer: asyncio.TimerHandle | None = None
+        self.outbox = outbox_of(self.loop)
+        self.unsent = False
         self.waiting: deque[RequestResponseCycle] = deque()
         self.head: bytes | None = None
         self.held: bytearray | None = None
@@ -114,6 +80,11 @@ class Protocol(HttpToolsProtocol):
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def read_packet(self, packet: bytes, hold: Hold | None = None) -> None:
         self.used, begins = self.loop.time(), self.rested
+        if self.unsent:
+            # Whatever answers this packet comes behind the answer to the one before.
+            self.outbox.send()
+        else:
+            self.outbox.send_late()
         self.forget_packet()
         knows = self.again if begins and len(packet) <= MAX_PACKET else None
         if knows is not None and self.answer_known(knows, packet, hold):
@@ -245,6 +216,8 @@ class Protocol(HttpToolsProtocol):
     # The parser refuses a request whose target has bytes that belong escaped, and uvicorn says no more than that it is
     # invalid. The application can say what is wrong, in the words of the provider, and note it.
     def send_400_response(self, msg: str) -> None:
+        if self.unsent:
+            self.outbox.send()
         if self.head is not None and self.cycle is not None and not self.cycle.response_complete:
             # What is still to be answered would be taken to be answered by this; that answer is the last one here.
             self.cycle.keep_alive = False
@@ -262,6 +235,9 @@ class Protocol(HttpToolsProtocol):
 
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
+        if self.unsent:
+            # Parsing all that follows in a packet may take long.
+            self.outbox.send()
         super().on_message_begin()
         self.head, self.rested = b"", False
         self.begun += 1
@@ -270,6 +246,7 @@ class Protocol(HttpToolsProtocol):
     # uvicorn cancels what is not answered when its time is over, and logs a failure of the application for each. Here
     # such a connection ends earlier, which to the application is a client that has gone.
     def shutdown(self) -> None:
+        self.outbox.send()
         if self.late is None:
             super().shutdown()
         else:
@@ -352,10 +329,24 @@ class Protocol(HttpToolsProtocol):
             self.default = self.server_state.default_headers
             self.default_lines = b"".join([b"%s: %s\r\n" % each for each in self.default])
         ends = b"\r\n" if stays else b"connection: close\r\n\r\n"
-        # Together they leave in one system call, and a page need not be copied for that.
-        self.transport.writelines((STATUS_LINE[answer.status] + self.default_lines + lines + ends, body))
+        head = STATUS_LINE[answer.status] + self.default_lines + lines + ends
+        if stays and len(self.connections) > 1:
+            self.unsent = True
+            self.outbox.put(self, head, body)
+            return
+        self.write_held(head, body)
         if not stays:
             self.transport.close()
+
+    def write_held(self, head: bytes, body: bytes) -> None:
+        """Write an answer, as soon as it may leave, in one system call."""
+        self.unsent = False
+        if self.transport.is_closing():
+            return
+        if len(body) <= MAX_JOINED:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
 
     # uvicorn takes for granted that a request has a cycle; one that was answered at once may have none, so its body is
     # let pass here, and its end in the next. A body that is held is all there when its end is.

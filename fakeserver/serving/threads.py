@@ -13,7 +13,7 @@ import uvicorn
 from fakeserver import calls
 from fakeserver.loopback import ADDRESS
 from fakeserver.serving.app import App
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.configuration import server_config
 
 START_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.configuration import server_config
 from tests.console.views import OPEN, Console
 from tests.support.asgi import app_of
 from tests.support.chromium import CHROMIUM, MISSING, NARROW, WIDE, Browser, Page, browsing

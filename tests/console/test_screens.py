@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.configuration import server_config
 from tests.console.conftest import Stage
 from tests.console.views import ANSWERED, CLIENT, READY, Console, call_admin
 from tests.support.asgi import PATHS, SLUGS, app_of, call, credential, get, identity, rows

@@ -14,7 +14,8 @@ import httpx
 import uvicorn
 
 from fakeserver.serving.app import App
-from fakeserver.serving.protocol import KEEP_ALIVE, Protocol, server_config
+from fakeserver.serving.configuration import KEEP_ALIVE, server_config
+from fakeserver.serving.protocol import Protocol
 from fakeserver.serving.threads import PromptServer
 from tests.support.asgi import PATHS, Row, header_of
 

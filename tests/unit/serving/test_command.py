@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from fakeserver.serving.command import kept_signals
-from fakeserver.serving.protocol import server_config
+from fakeserver.serving.configuration import server_config
 from tests.support.asgi import app_of
 
 

@@ -18,8 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fakeserver.instants import instant
 from fakeserver.pipeline.exchange import Answer
 from fakeserver.serving.app import App, Settings, create_app
+from fakeserver.serving.configuration import server_config
 from fakeserver.serving.heads import MAX_HELD
-from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.protocol import Protocol
 from fakeserver.serving.sending import ANSWER, send_answer
 from fakeserver.testing.server import running
 from tests.support.asgi import PATHS

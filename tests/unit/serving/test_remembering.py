@@ -20,7 +20,8 @@ from fakeserver.pipeline.exchange import Answer
 from fakeserver.pipeline.repeats import Opening, Repeat
 from fakeserver.serving import remembering
 from fakeserver.serving.app import App, Settings, create_app
-from fakeserver.serving.protocol import Protocol, server_config
+from fakeserver.serving.configuration import server_config
+from fakeserver.serving.protocol import Protocol
 from fakeserver.testing.admin import Admin
 from fakeserver.testing.handles import World
 from fakeserver.worlds.entries import Exchange
@@ -483,6 +484,28 @@ def test_any_body_is_answered_as_ever(known_heads: list[int]) -> None:
     assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
     assert journals[0] == journals[1]
     assert known_heads == [120] * 2 * len(BODIES)
+
+
+def test_creations_with_the_same_body_share_what_the_journal_has(live: Live, wire: Wire) -> None:
+    """As far as it is the same: not with another body, another answer, or a failure that somebody wants."""
+    world = World(live.root, live.app)
+    for _ in range(2):
+        wire.send(posted(BODIES[0]))
+    live.app.world.journal.clear()
+    told = []
+    for body in (BODIES[0], BODIES[0], BODIES[1], BODIES[2], BODIES[2], BODIES[0], BODIES[0]):
+        wire.send(posted(body))
+        told.append(live.app.world.journal._ring[-1])
+    world.prime.fault(operation="createSandbox", code=503, times=1)
+    for _ in range(2):
+        wire.send(posted(BODIES[0]))
+        told.append(live.app.world.journal._ring[-1])
+    abouts = [each.about for each in told if isinstance(each, Exchange)]
+    shared = [one is other for one, other in itertools.pairwise(abouts)]
+    assert shared == [True, False, False, True, False, True, False, False]
+    rows = Admin(live.root).call("GET", "/requests")["requests"][::-1]
+    assert [row["status"] for row in rows] == [201, 201, 201, 422, 422, 201, 201, 503, 201]
+    assert [bool(row["warnings"]) for row in rows] == [False] * 8 + [True]
 
 
 def test_an_answer_to_a_known_head_that_has_to_wait_takes_effect_once(
