@@ -121,7 +121,8 @@ class Ageing:
     def life(self, overlay: Overlay, rank: int, now: int) -> Life | None:
         """The document at a rank with what is kept of it, as it lives by the running clock from `now` on; None if it is
         gone by then."""
-        stored, document = overlay.stored.get(rank), overlay.document(rank)
+        stored = overlay.stored.get(rank)
+        document = overlay.document(rank) if stored is None else stored.document
         if self.lifetimes is None:
             return Life(document, {} if stored is None else stored.kept or {})
         epoch = self.lifetimes.epoch
@@ -132,7 +133,7 @@ class Ageing:
         seen = max(then, stored_at)
         life: Life | None = Life(document, {})
         if self.lifetimes.may_change(document):
-            life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
+            life = self.lifetimes.live(life, epoch + stored_at, epoch + seen)
         if life is None:
             return None
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
@@ -235,11 +236,13 @@ class Ageing:
         stored = overlay.document(rank)
         return self._look(overlay, rank, stored, self.at, self.lead, self.now) or stored
 
-    def schedule(self, rank: int, stored: Stored, overlay: Overlay) -> None:
+    def schedule(self, rank: int, stored: Stored, overlay: Overlay) -> bool:
         """Remember when a document is due that was stored just now; one that lives by the running clock may be at once,
-        where any other stays for that instant as it was stored."""
+        where any other stays for that instant as it was stored. Whether it is shown so until it is due."""
         if self._remember(stored) and stored.kept is not None:
             self.look_at(overlay, (rank,), self.at, self.lead, max(self.now, stored.stored_at))
+            return False
+        return stored.place[1] not in self._passing
 
     def _remember(self, stored: Stored) -> bool:
         """Whether a document was due when it was stored."""

@@ -120,7 +120,8 @@ class Collection(Showing):
         """Do it, before anything else has changed here."""
         if not effects.cleared and not effects.documents:
             return
-        self._unshare()
+        if self._shared:
+            self._unshare()
         self.version += 1
         self.writes += 1
         if effects.cleared:
@@ -202,12 +203,14 @@ class Collection(Showing):
         if moved or opened is not None:
             return False
         overlay.put(rank, stored)
-        ageing.schedule(rank, stored, overlay)
+        as_stored = ageing.schedule(rank, stored, overlay)
         ageing.tidy(overlay)
-        shown = self.shown(rank)
+        shown = (stored.document, stored.owner) if as_stored else self.shown(rank)
         self._index.refile([(rank, None, shown)])
-        if shown is not None:
-            # The next reader of a list finds all of its bodies in one go.
+        # The next reader of a list finds all of its bodies in one go.
+        if as_stored:
+            self._keep(rank, stored.body)
+        elif shown is not None:
             self.body(rank)
         self.answers.note([rank])
         self._everything, self._as_seeded = None, False

@@ -122,11 +122,13 @@ class Showing:
     def body(self, rank: int) -> bytes:
         """The document as JSON bytes, encoded again only when it changes."""
         body = self._bodies.get(rank)
-        if body is None:
-            if len(self._bodies) >= MAX_CACHED_BODIES:
-                self._bodies.clear()
-            body = self._encode(rank)
-            self._bodies[rank] = body
+        return self._keep(rank, self._encode(rank)) if body is None else body
+
+    def _keep(self, rank: int, body: bytes) -> bytes:
+        """The body, which is at hand from now on."""
+        if len(self._bodies) >= MAX_CACHED_BODIES:
+            self._bodies.clear()
+        self._bodies[rank] = body
         return body
 
     def _encode(self, rank: int) -> bytes:

@@ -196,7 +196,8 @@ class Service:
         route, segments = self.find_route(request, progress, world)
         operation, meaning = route.operation, route.meaning
         progress.operation, progress.client = operation, route.client
-        check_query(request.query)
+        if request.query:
+            check_query(request.query)
         keys, requested = route.read_wishes(request)
         caller = progress.caller = self.find_caller(keys, world)
         settings, slug = world.settings, self.provider.slug

@@ -221,7 +221,11 @@ class Documents:
     @property
     def writes(self) -> int:
         """How many writes they have seen since they were seeded."""
-        return sum([collection.writes for tenants in self._tenants.values() for collection in tenants.values()])
+        count = 0
+        for tenants in self._tenants.values():
+            for collection in tenants.values():
+                count += collection.writes
+        return count
 
     @property
     def written(self) -> int:

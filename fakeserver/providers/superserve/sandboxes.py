@@ -32,7 +32,7 @@ from fakeserver.providers.superserve.access import rested, token_of
 from fakeserver.providers.superserve.limits import check, issues_in_sandbox, rules_of
 from fakeserver.providers.superserve.refusals import SUPPORT, broken, failure, quote, said, too_many
 from fakeserver.providers.superserve.states import MACHINE, PASSING, SURROUNDINGS, written
-from fakeserver.providers.superserve.templates import find_template, shown_template
+from fakeserver.providers.superserve.templates import OWN, find_template, own_id, shown_template
 
 STALE = 15 * 60 * SECOND
 """Observed: how long a sandbox is in a passing state before it may be deleted all the same."""
@@ -57,6 +57,13 @@ class Source(NamedTuple):
     network: Document
     timeout: int | None
     files: str | None = None
+
+
+OWN_SOURCES = {
+    name: Source(vcpus, memory, {"template": own_id(name), "disk_mib": disk, "image": name}, {}, None)
+    for name, vcpus, memory, disk in OWN
+}
+"""The provider's own templates, which nobody changes: most sandboxes are made of one of them."""
 
 
 # What is found and shown
@@ -144,14 +151,16 @@ def create(asked: Asked, view: View) -> Result:
     answer = shown(record, view)
     if view.switches["created"] == "active":
         answer["status"] = "active"
+    variables = body.get("env_vars")
 
     def begin_machine() -> None:
         if source.files is not None:
             view.guest(source.files).copy(document["id"])
-        # They may be secrets: no document has them.
-        view.guest(document["id"]).set_variables(body.get("env_vars") or {})
+        if variables:
+            # They may be secrets: no document has them.
+            view.guest(document["id"]).set_variables(variables)
 
-    return Result(201, answer, writes=(made.write,), after=(begin_machine,))
+    return Result(201, answer, writes=(made.write,), after=(begin_machine,) if source.files or variables else ())
 
 
 def source_of(body: Document, view: View) -> Source:
@@ -159,6 +168,9 @@ def source_of(body: Document, view: View) -> Source:
     if body.get("from_snapshot") is not None:
         return source_in_snapshot(body["from_snapshot"].lower(), view)
     reference = DEFAULT_TEMPLATE if body.get("from_template") is None else body["from_template"].strip()
+    own = OWN_SOURCES.get(reference)
+    if own is not None:
+        return own
     template = find_template(view, reference)
     if template is None:
         raise not_found("Template not found")

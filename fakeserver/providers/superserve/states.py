@@ -40,7 +40,7 @@ BUILD_FAILED = "build_failed: step 1/1 failed after 3s: exited with code 1"
 
 def written(instant: int) -> str:
     """An instant as Go writes it: RFC 3339 without zeros at the end of the fraction, or without a fraction."""
-    return at(instant).rstrip("Z").rstrip("0").rstrip(".") + "Z"
+    return at(instant)[:-1].rstrip("0").rstrip(".") + "Z"
 
 
 def in_seconds(instant: int) -> str:

@@ -62,6 +62,11 @@ def team_id(name: str) -> str:
     return named_uuid(f"superserve {name}")
 
 
+def own_id(name: str) -> str:
+    """The id of a template of the provider's own."""
+    return named_uuid(f"superserve {name}")
+
+
 def seed_templates(ground: Ground) -> Iterator[tuple[Document, str]]:
     """The provider's templates, which every team sees."""
     created = ground.epoch - AGE_DAYS * DAY
@@ -69,7 +74,7 @@ def seed_templates(ground: Ground) -> Iterator[tuple[Document, str]]:
         instant = in_seconds(created - index * DAY)
         yield (
             {
-                "id": named_uuid(f"superserve {name}"),
+                "id": own_id(name),
                 "team_id": team_id(SYSTEM),
                 "name": name,
                 "status": "ready",
@@ -145,7 +150,9 @@ def named_build(asked: Asked, view: View) -> Record:
 
 def shown_template(template: Record, view: View) -> Document:
     """The template as its builds made it: the last one that came to an end tells its state, and cancelled ones only
-    where there is no other."""
+    where there is no other. The provider's own were never built."""
+    if template.owner == SYSTEM:
+        return template.document
     document, builds = {**template.document}, builds_of(view, template.identity)
     ended = next((each.document for each in builds if each.document["status"] in ("ready", "failed")), None)
     if ended is not None and ended["status"] == "ready":
