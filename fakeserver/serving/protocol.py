@@ -233,6 +233,11 @@ class Protocol(HttpToolsProtocol):
             return super().send_400_response("The target of the request has bytes that have to be percent-encoded.")
         self.write_whole(answer, answer.text(), self.scope["method"], stays=False)
 
+    # Behind the last byte of a client the transport closes, and what waits would be lost.
+    def eof_received(self) -> None:
+        if self.unsent:
+            self.outbox.send()
+
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
         if self.unsent:

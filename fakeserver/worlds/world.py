@@ -178,14 +178,7 @@ class World:
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:
         """What every tenant owns of another kind, by the kind's name, as of now."""
-        known: dict[str, Mapping[str, Collection]] = {}
-
-        def of(kind: str) -> Mapping[str, Collection]:
-            if kind not in known:
-                known[kind] = self.collections(provider, kind, now)
-            return known[kind]
-
-        return of
+        return lambda kind: self.collections(provider, kind, now)
 
     def apply(self, provider: Provider, tenant: str, changes: Iterable[Change]) -> None:
         """Change a tenant's documents, as one and as of now, or raise a `ChangeError` and change nothing."""

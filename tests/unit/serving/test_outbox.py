@@ -151,6 +151,16 @@ def test_a_server_that_ends_sends_what_waits() -> None:
     talk(about)
 
 
+def test_a_client_that_sends_no_more_gets_its_answer() -> None:
+    async def about(connect: Connect) -> None:
+        (one, to_one), _ = connect(), connect()
+        one.data_received(page(1))
+        one.eof_received()
+        assert to_one.statuses == [b"200"]
+
+    talk(about)
+
+
 def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
     async def about(connect: Connect) -> None:
         (one, to_one), (other, to_other) = connect(), connect()
