@@ -131,11 +131,12 @@ class Ageing:
             return self.lifetimes.live(Life(document, kept), epoch + stored.stored_at, epoch + now)
         stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
         seen = max(then, stored_at)
-        life: Life | None = Life(document, {})
+        life = Life(document, {})
         if self.lifetimes.may_change(document):
-            life = self.lifetimes.live(life, epoch + stored_at, epoch + seen)
-        if life is None:
-            return None
+            lived = self.lifetimes.live(life, epoch + stored_at, epoch + seen)
+            if lived is None:
+                return None
+            life = lived
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
 
     def read_aged(self, rank: int) -> Document | None:

@@ -48,9 +48,9 @@ class Request:
     method: str
     path: str
     query: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     address: str = loopback.ADDRESS
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     prefix: str = ""
     scheme: str = "http"
     aside: bool = False

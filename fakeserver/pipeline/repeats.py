@@ -8,7 +8,7 @@ somebody wants is found in front of any answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fakeserver.documents.collection import Collection
 from fakeserver.listing.meaning import Result
@@ -34,7 +34,7 @@ class Opening:
     request: Request
     route: Route
     segments: Mapping[str, str]
-    keys: list[str]
+    keys: list[str] = field(repr=False)
     length: int
     """Bytes of the body, which its head names; what they were is nobody's business any more."""
 

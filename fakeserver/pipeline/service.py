@@ -107,6 +107,8 @@ class Service:
         progress = Progress(world.clock.now)
         answer = self.conclude(self.respond, request, world, progress)
         answer.repeat, answer.opening = progress.repeat, progress.opening
+        # What can be repeated knows its progress: together they would stay until somebody looks for garbage.
+        progress.repeat = progress.opening = None
         return answer
 
     def repeat(self, kept: Repeat) -> Answer | None:

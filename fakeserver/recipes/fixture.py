@@ -8,6 +8,7 @@ else's at start.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -60,7 +61,7 @@ class Tenant:
 class Fixture:
     """One provider's recipe."""
 
-    callers: Mapping[str, Caller]
+    callers: Mapping[str, Caller] = dataclasses.field(repr=False)
     tenants: Mapping[str, Tenant]
     vocabularies: Mapping[str, list[Json]]
     switches: Mapping[str, Json]

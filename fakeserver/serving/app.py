@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -72,7 +72,7 @@ class Settings:
     locale: str | None = None
     """Faker's name of the locale by which, with the seed, the vocabularies are drawn; None is those of the package."""
     rate_limits: bool = True
-    admin_token: str | None = None
+    admin_token: str | None = field(default=None, repr=False)
     began: int | None = None
     """When the store began that worlds are kept in; None without one."""
     namespace_ttl: int | None = None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakeserver.faults.scripts import Dribble, Effect, Faults, Fixed, Uniform
-from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Progress, apply
+from fakeserver.pipeline.exchange import FAULT_HEADER, Answer, Progress, Request, apply
+from fakeserver.pipeline.repeats import Opening
+from fakeserver.serving.app import Settings
 from tests.support.asgi import services
 
 
@@ -23,6 +27,18 @@ def test_an_effect_stops_a_request_in_its_phase_only(phase: str) -> None:
     injected = progress(Effect("x", 503, b"{}", phase=phase)).injected(phase)
     assert injected is not None
     assert (injected.status, injected.body) == (503, b"{}")
+
+
+def test_what_is_known_of_a_request_shows_no_secret() -> None:
+    """Not its credentials nor its body, whoever prints it: a traceback with its variables, for one."""
+    service = services()["prime"]
+    headers = {"authorization": "Bearer a-secret", "cookie": "a-secret"}
+    request = Request("POST", "/api/v1/sandbox", b"", headers, body=b'{"environment_vars": {"KEY": "a-secret"}}')
+    opening = Opening("prime", "", request, service.routes[0], {}, ["a-secret"], len(request.body))
+    callers = {"a-secret": next(iter(service.fixture.callers.values()))}
+    shown = repr((opening, Settings(admin_token="a-secret"), replace(service.fixture, callers=callers)))
+    assert "/api/v1/sandbox" in shown
+    assert "a-secret" not in shown
 
 
 def test_an_effect_on_the_wire() -> None:

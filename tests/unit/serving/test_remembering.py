@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import random
 import re
@@ -566,6 +567,21 @@ def test_a_known_packet_keeps_its_connection() -> None:
         protocol.connection_lost(None)
 
     asyncio.run(talk())
+
+
+def test_what_made_room_is_gone_at_once(live: Live, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a page, and nobody looks for garbage for a long while."""
+    monkeypatch.setattr(remembering, "MAX_BYTES", 20_000)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(30):
+            for _ in range(3):
+                wire.ask(f"{PRIME}&page={number + 1}", key("prime"))
+        there = [each for each in gc.get_objects() if isinstance(each, Repeat)]
+    finally:
+        gc.enable()
+    assert 0 < len(live.app.remembered._kept) <= len(there) <= len(live.app.remembered._kept) + 1
 
 
 def test_memory_is_bounded(live: Live, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
