@@ -63,7 +63,7 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
         if not exists and (stored is None or change.ordinal is not None):
             raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
         documents[identity] = rank, stored
-    if not effects.cleared and not overlay.has_room(puts):
+    if not effects.cleared and not overlay.has_room(puts if puts < 2 else len(effects.stored)):
         raise ChangeError("no ranks are left between the seeded documents")
     return effects
 

@@ -169,6 +169,8 @@ class Service:
             progress.instant = world.clock.now
             return self.conclude(self.respond, request, world, progress)
 
+        # Nobody keeps an answer that comes so late.
+        request.again = request.alike = False
         progress.goes += 1
         return Answer(200, b"", job=Job(lambda emit: None, not_yet), conclude=go_on)
 

@@ -91,6 +91,8 @@ class Protocol(HttpToolsProtocol):
             return
         if self.key is None and hold is not None and self.keep_back(packet, hold):
             return
+        # Nothing is known of it, nor how long it takes.
+        self.outbox.send()
         self.first = True
         self.packet = packet if self.head is None else (self.head + packet)[-MAX_HEAD:]
         self.begun, self.has_bodies = 0, False
@@ -241,7 +243,7 @@ class Protocol(HttpToolsProtocol):
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
         if self.unsent:
-            # Parsing all that follows in a packet may take long.
+            # What follows in a packet may take long.
             self.outbox.send()
         super().on_message_begin()
         self.head, self.rested = b"", False
@@ -309,6 +311,7 @@ class Protocol(HttpToolsProtocol):
 
     def give_to_task(self) -> None:
         """Let uvicorn make the task that answers."""
+        self.outbox.hurry(self.loop)
         super().on_headers_complete()
         self.headers = []
 
@@ -337,7 +340,7 @@ class Protocol(HttpToolsProtocol):
         head = STATUS_LINE[answer.status] + self.default_lines + lines + ends
         if stays and len(self.connections) > 1:
             self.unsent = True
-            self.outbox.put(self, head, body)
+            self.outbox.put(self.loop, self, head, body)
             return
         self.write_held(head, body)
         if not stays:

@@ -1,8 +1,9 @@
 """VMs and sessions as operations find, make and show them.
 
 A VM is one document, the row of the listing, with what is kept beside it; its record is derived from both. The session
-that comes with a VM has the VM's id in other letters, and nothing of it is stored. Once it has another VM, since a
-session outlives them, it is a document of its own that says which one.
+that comes with a VM has the VM's id in other letters, and nothing of it is stored: whoever takes the VM's document away
+by hand takes the session away. Once it has another VM, since a session outlives them, it is a document of its own that
+says which one.
 """
 
 from __future__ import annotations

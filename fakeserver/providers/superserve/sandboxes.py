@@ -32,7 +32,7 @@ from fakeserver.providers.superserve.access import rested, token_of
 from fakeserver.providers.superserve.limits import check, issues_in_sandbox, rules_of
 from fakeserver.providers.superserve.refusals import SUPPORT, broken, failure, quote, said, too_many
 from fakeserver.providers.superserve.states import MACHINE, PASSING, SURROUNDINGS, written
-from fakeserver.providers.superserve.templates import OWN, find_template, own_id, shown_template
+from fakeserver.providers.superserve.templates import OWN, TEMPLATES_KIND, find_template, own_id, shown_template
 
 STALE = 15 * 60 * SECOND
 """Observed: how long a sandbox is in a passing state before it may be deleted all the same."""
@@ -63,7 +63,7 @@ OWN_SOURCES = {
     name: Source(vcpus, memory, {"template": own_id(name), "disk_mib": disk, "image": name}, {}, None)
     for name, vcpus, memory, disk in OWN
 }
-"""The provider's own templates, which nobody changes: most sandboxes are made of one of them."""
+"""The provider's own templates, as long as nobody has stored others: most sandboxes are made of one of them."""
 
 
 # What is found and shown
@@ -169,7 +169,7 @@ def source_of(body: Document, view: View) -> Source:
         return source_in_snapshot(body["from_snapshot"].lower(), view)
     reference = DEFAULT_TEMPLATE if body.get("from_template") is None else body["from_template"].strip()
     own = OWN_SOURCES.get(reference)
-    if own is not None:
+    if own is not None and view.kinds(TEMPLATES_KIND)[view.caller.home].untouched:
         return own
     template = find_template(view, reference)
     if template is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -68,12 +70,23 @@ def talk(about: Callable[[Connect], Awaitable[None]]) -> None:
     asyncio.run(begin())
 
 
-def test_answers_leave_together() -> None:
-    """Whether their packets are parsed, or known."""
+KNOWN = 2
+"""How often a packet comes before it is known."""
 
+
+async def ask(*connections: Protocol) -> None:
+    """Make the packets of the first pages known, one on each connection."""
+    for _ in range(KNOWN):
+        for number, each in enumerate(connections, 1):
+            each.data_received(page(number))
+            await asyncio.sleep(0)
+
+
+def test_answers_leave_together() -> None:
     async def about(connect: Connect) -> None:
         (one, to_one), (other, to_other) = connect(), connect()
-        for number in range(1, 6):
+        await ask(one, other)
+        for number in range(KNOWN + 1, KNOWN + 4):
             one.data_received(page(1))
             other.data_received(page(2))
             assert (len(to_one.written), len(to_other.written)) == (number - 1, number - 1)
@@ -83,6 +96,70 @@ def test_answers_leave_together() -> None:
         assert len({each.partition(b"\r\n\r\n")[2] for each in to_one.written}) == 1
 
     talk(about)
+
+
+def test_what_has_to_be_parsed_holds_up_no_answer() -> None:
+    """It may take long, as a hostile body does."""
+
+    async def about(connect: Connect) -> None:
+        (one, to_one), (other, to_other) = connect(), connect()
+        one.data_received(page(1))
+        other.data_received(page(2))
+        assert (to_one.statuses, to_other.statuses) == ([b"200"], [])
+        await asyncio.sleep(0)
+        assert to_other.statuses == [b"200"]
+
+    talk(about)
+
+
+def test_a_task_holds_up_no_answer() -> None:
+    """Neither those in front of it nor those behind it, which would leave once all tasks of the turn have run."""
+
+    async def about(connect: Connect) -> None:
+        (one, to_one), (other, to_other), (browser, to_browser) = connect(), connect(), connect()
+        await ask(one, other)
+        one.data_received(page(1))
+        browser.data_received(b"GET /__admin/clock HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        other.data_received(page(2))
+        assert (len(to_one.written), len(to_other.written)) == (KNOWN + 1, KNOWN + 1)
+        while not to_browser.written:
+            await asyncio.sleep(0)
+        one.data_received(page(1))
+        assert len(to_one.written) == KNOWN + 1
+
+    talk(about)
+
+
+def test_a_connection_that_cannot_write_keeps_no_other_from_its_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async def about(connect: Connect) -> None:
+        (one, to_one), (other, to_other) = connect(), connect()
+        await ask(one, other)
+        monkeypatch = pytest.MonkeyPatch()
+        monkeypatch.setattr(to_one, "write", broken)
+        one.data_received(page(1))
+        other.data_received(page(2))
+        await asyncio.sleep(0)
+        assert (len(to_one.written), len(to_other.written)) == (KNOWN, KNOWN + 1)
+
+    def broken(data: bytes) -> None:
+        raise RuntimeError("the handle is closed")
+
+    talk(about)
+    assert "an answer could not be sent" in caplog.text
+
+
+def test_a_loop_is_forgotten() -> None:
+    """Suites start a server, with a loop of its own, for hundreds of tests."""
+    loops = []
+
+    async def about(connect: Connect) -> None:
+        (one, _), (other, _) = connect(), connect()
+        await ask(one, other)
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+
+    talk(about)
+    gc.collect()
+    assert [loop() for loop in loops] == [None]
 
 
 def test_who_is_alone_does_not_wait() -> None:
@@ -131,11 +208,12 @@ def test_none_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def about(connect: Connect) -> None:
         (one, to_one), (other, to_other) = connect(), connect()
+        await ask(one, other)
         one.data_received(page(1))
         other.data_received(page(2))
-        assert (to_one.statuses, to_other.statuses) == ([b"200"], [])
+        assert (len(to_one.written), len(to_other.written)) == (KNOWN + 1, KNOWN)
         await asyncio.sleep(0)
-        assert to_other.statuses == [b"200"]
+        assert len(to_other.written) == KNOWN + 1
 
     monkeypatch.setattr(outbox, "HELD_NS", 0)
     talk(about)
@@ -164,10 +242,11 @@ def test_a_client_that_sends_no_more_gets_its_answer() -> None:
 def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
     async def about(connect: Connect) -> None:
         (one, to_one), (other, to_other) = connect(), connect()
+        await ask(one, other)
         one.data_received(page(1))
         other.data_received(page(2))
         to_one.closed = True
         await asyncio.sleep(0)
-        assert (to_one.statuses, to_other.statuses) == ([], [b"200"])
+        assert (len(to_one.written), len(to_other.written)) == (KNOWN, KNOWN + 1)
 
     talk(about)
