@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -167,7 +168,7 @@ def test_a_request_is_counted_once(
     counted: list[bool] = []
     take = Limits.take
 
-    def counting(self: Limits, *args: Any, keep: bool = True, **more: Any) -> dict[str, str]:
+    def counting(self: Limits, *args: Any, keep: bool = True, **more: Any) -> Mapping[str, str]:
         counted.append(keep)
         return take(self, *args, keep=keep, **more)
 
