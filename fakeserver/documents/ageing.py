@@ -121,8 +121,7 @@ class Ageing:
     def life(self, overlay: Overlay, rank: int, now: int) -> Life | None:
         """The document at a rank with what is kept of it, as it lives by the running clock from `now` on; None if it is
         gone by then."""
-        stored = overlay.stored.get(rank)
-        document = overlay.document(rank) if stored is None else stored.document
+        stored, document = overlay.stored.get(rank), overlay.document(rank)
         if self.lifetimes is None:
             return Life(document, {} if stored is None else stored.kept or {})
         epoch = self.lifetimes.epoch
@@ -131,12 +130,9 @@ class Ageing:
             return self.lifetimes.live(Life(document, kept), epoch + stored.stored_at, epoch + now)
         stored_at, then = (0, self.at) if stored is None else (stored.stored_at, self.at + self.lead)
         seen = max(then, stored_at)
-        life = Life(document, {})
-        if self.lifetimes.may_change(document):
-            lived = self.lifetimes.live(life, epoch + stored_at, epoch + seen)
-            if lived is None:
-                return None
-            life = lived
+        life = self.lifetimes.live(Life(document, {}), epoch + stored_at, epoch + seen)
+        if life is None:
+            return None
         return self.lifetimes.machine.put_on_clock(life, epoch + stored_at, max(0, now - seen))
 
     def read_aged(self, rank: int) -> Document | None:

@@ -120,8 +120,7 @@ class Collection(Showing):
         """Do it, before anything else has changed here."""
         if not effects.cleared and not effects.documents:
             return
-        if self._shared:
-            self._unshare()
+        self._unshare()
         self.version += 1
         self.writes += 1
         if effects.cleared:
@@ -213,7 +212,7 @@ class Collection(Showing):
         elif shown is not None:
             self.body(rank)
         self.answers.note([rank])
-        self._everything, self._as_seeded = None, False
+        self._show()
         return True
 
     def gather(self) -> None:

@@ -37,7 +37,7 @@ class Effects:
 def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
     """The effects of changes that are made `at` microseconds after the epoch, or a `ChangeError` that
     names the number of the first that cannot be made."""
-    effects, puts = Effects(), 0
+    effects = Effects()
     documents = effects.documents
     for number, change in enumerate(changes):
         if isinstance(change, Clear):
@@ -48,7 +48,6 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
         if isinstance(change, Remove):
             identity = change.identity
         else:
-            puts += 1
             place, body = _encode(change.document, overlay, number)
             identity, stored = place[1], Stored(change.document, change.owner, at, place, body, change.kept)
         if identity in documents:
@@ -63,7 +62,7 @@ def effects_of(changes: Iterable[Change], overlay: Overlay, at: int) -> Effects:
         if not exists and (stored is None or change.ordinal is not None):
             raise ChangeError(f"there is no document {identity[:MAX_SHOWN]!r}", str(number))
         documents[identity] = rank, stored
-    if not effects.cleared and not overlay.has_room(puts if puts < 2 else len(effects.stored)):
+    if not effects.cleared and not overlay.has_room(len(effects.stored)):
         raise ChangeError("no ranks are left between the seeded documents")
     return effects
 

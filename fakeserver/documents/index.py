@@ -144,8 +144,6 @@ class Index:
 
     def refile(self, changes: Iterable[tuple[int, Shown | None, Shown | None]]) -> None:
         """Follow changes: ranks, each with what was shown there and what is shown now."""
-        if not self._filings and not self._unread:
-            return
         if self._unread:
             for rank, before, after in changes:
                 self._missed[rank] = self._missed[rank][0] if rank in self._missed else before, after

@@ -134,7 +134,5 @@ class Mint:
 
 def mint(view: View, tenant: str, *parts: str) -> Mint:
     """The mint for the next document that is written for a tenant; `parts` tell apart what one request makes."""
-    name = f"{tenant}\x1f{view.issuer.writes}\x1f{view.now}\x1f{view.attempt}"
-    if parts:
-        name = "\x1f".join((name, *parts))
+    name = "\x1f".join((tenant, str(view.issuer.writes), str(view.now), str(view.attempt), *parts))
     return Mint(hashlib.sha256(view.issuer.secret + name.encode()).digest())

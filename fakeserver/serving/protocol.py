@@ -56,7 +56,6 @@ class Protocol(HttpToolsProtocol):
         self.forget_packet()
         self.timer: asyncio.TimerHandle | None = None
         self.outbox = outbox_of(self.loop)
-        self.unsent = False
         self.waiting: deque[RequestResponseCycle] = deque()
         self.head: bytes | None = None
         self.held: bytearray | None = None
@@ -80,11 +79,7 @@ class Protocol(HttpToolsProtocol):
     # Nothing else tells where a packet begins, and only the first request of a packet is answered at once.
     def read_packet(self, packet: bytes, hold: Hold | None = None) -> None:
         self.used, begins = self.loop.time(), self.rested
-        if self.unsent:
-            # Whatever answers this packet comes behind the answer to the one before.
-            self.outbox.send()
-        else:
-            self.outbox.send_late()
+        self.outbox.send_late()
         self.forget_packet()
         knows = self.again if begins and len(packet) <= MAX_PACKET else None
         if knows is not None and self.answer_known(knows, packet, hold):
@@ -218,8 +213,7 @@ class Protocol(HttpToolsProtocol):
     # The parser refuses a request whose target has bytes that belong escaped, and uvicorn says no more than that it is
     # invalid. The application can say what is wrong, in the words of the provider, and note it.
     def send_400_response(self, msg: str) -> None:
-        if self.unsent:
-            self.outbox.send()
+        self.outbox.send()
         if self.head is not None and self.cycle is not None and not self.cycle.response_complete:
             # What is still to be answered would be taken to be answered by this; that answer is the last one here.
             self.cycle.keep_alive = False
@@ -237,14 +231,12 @@ class Protocol(HttpToolsProtocol):
 
     # Behind the last byte of a client the transport closes, and what waits would be lost.
     def eof_received(self) -> None:
-        if self.unsent:
-            self.outbox.send()
+        self.outbox.send()
 
     # uvicorn's scope does not lead back to the connection, which some failures have to break.
     def on_message_begin(self) -> None:
-        if self.unsent:
-            # What follows in a packet may take long.
-            self.outbox.send()
+        # What follows in a packet may take long.
+        self.outbox.send()
         super().on_message_begin()
         self.head, self.rested = b"", False
         self.begun += 1
@@ -339,7 +331,6 @@ class Protocol(HttpToolsProtocol):
         ends = b"\r\n" if stays else b"connection: close\r\n\r\n"
         head = STATUS_LINE[answer.status] + self.default_lines + lines + ends
         if stays and len(self.connections) > 1:
-            self.unsent = True
             self.outbox.put(self.loop, self, head, body)
             return
         self.write_held(head, body)
@@ -348,7 +339,6 @@ class Protocol(HttpToolsProtocol):
 
     def write_held(self, head: bytes, body: bytes) -> None:
         """Write an answer, as soon as it may leave, in one system call."""
-        self.unsent = False
         if self.transport.is_closing():
             return
         if len(body) <= MAX_JOINED:

@@ -154,8 +154,6 @@ class Documents:
         self.seeded = seeded
         self.seeding = seeding
         self.dated = seeding.dated
-        self.ahead = seeding.epoch - seeding.dated
-        """How far the epoch is ahead of the instant that dates are counted from."""
         self._live = live
         self._tenants: dict[tuple[str, str], dict[str, Collection]] = {}
         """By slug, and by the kind of the documents; that of its sandboxes has no name."""

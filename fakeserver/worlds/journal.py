@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import TypeGuard
 
 from fakeserver.faults.headers import MAX_RETRY_DIGITS
 from fakeserver.instants import FIRST_INSTANT, LAST_INSTANT, SECOND
@@ -107,7 +108,7 @@ class Journal:
                 yield f"the same was {told}, {LOOP} times in a row; the SDK waits {about.poll_seconds:g} s"
         elif self._repeated == LOOP and about.values is not None and about.is_list:
             yield f"the same page was asked for {LOOP} times in a row: a loop that never turns the page?"
-        if about.creation and has_failed(last) and isinstance(last, Exchange) and last.about.body == about.body:
+        if about.creation and has_failed(last) and last.about.body == about.body:
             yield "a creation that failed was sent again and had no key for that: both may have taken effect"
 
     def entries(self) -> Iterator[Entry]:
@@ -186,7 +187,7 @@ class Journal:
         return [entry.row() for entry in self.entries() if entry.operation is None]
 
 
-def has_failed(last: Exchange | Entry | None) -> bool:
+def has_failed(last: Exchange | Entry | None) -> TypeGuard[Exchange]:
     """Whether a client cannot know if what it asked before took effect."""
     return isinstance(last, Exchange) and last.about.failed
 

@@ -173,7 +173,7 @@ class World:
         """What every tenant owns of a kind, as of now."""
         clock, documents = self.clock, self.documents
         dated = documents.dated
-        lead = clock.lead + documents.ahead
+        lead = clock.lead + documents.seeding.epoch - dated
         return documents.advance(provider, kind, clock.stepped, lead, now - dated)
 
     def kinds(self, provider: Provider, now: int) -> Callable[[str], Mapping[str, Collection]]:

@@ -91,7 +91,6 @@ EXCEPTED: dict[Key, str] = {
     ("Documents", "seeded"): "the seeding stands in the snapshot; all worlds share what is made from it",
     ("Documents", "seeding"): "stands in the snapshot as the recipe",
     ("Documents", "dated"): "follows from the seeding",
-    ("Documents", "ahead"): "follows from the seeding",
     ("Collection", "_index"): WORKED_OUT,
     ("Collection", "_bodies"): WORKED_OUT,
     ("Collection", "_passing"): WORKED_OUT,

@@ -53,8 +53,6 @@ POLL_SECONDS = 2
 """Observed: superserve 0.11.4, how long it waits before it looks again at a build or a snapshot."""
 EVENT_STREAM = "text/event-stream"
 BUILDS_KIND, TEMPLATES_KIND = "builds", "templates"
-DIGITS_OF_ID = 32
-"""Characters of a UUID at the least."""
 
 
 def team_id(name: str) -> str:
@@ -100,24 +98,17 @@ KINDS = {
 
 def records_of(view: View, kind: str, field: str, value: str) -> list[Record]:
     """The team's documents of a kind that have this value in a field."""
-    tenant, now = view.caller.home, view.now - view.issuer.epoch
-    collection, records = view.kinds(kind)[tenant], []
-    for rank in collection.filed(field, itself, value):
-        life = collection.life(rank, now)
-        if life is not None:
-            identity = collection.order(rank)[1]
-            records.append(Record(life, collection.owner(rank), tenant, identity, None, kind, found=True))
-    return records
+    collection = view.kinds(kind)[view.caller.home]
+    found = [collection.document(rank)["id"] for rank in collection.filed(field, itself, value)]
+    records = [find_record(view, view.caller.home, identity, kind) for identity in found]
+    return [record for record in records if record is not None]
 
 
 def find_template(view: View, reference: str) -> Record | None:
     """The template with this id or name that the caller sees."""
     try:
-        # Most names are shorter, and the parser of ids takes its time to refuse them.
-        identity = str(UUID(reference)) if len(reference) >= DIGITS_OF_ID else None
+        identity = str(UUID(reference))
     except ValueError:
-        identity = None
-    if identity is None:
         return next(iter(records_of(view, TEMPLATES_KIND, "name", reference)), None)
     return find_record(view, view.caller.home, identity, TEMPLATES_KIND)
 
@@ -150,9 +141,7 @@ def named_build(asked: Asked, view: View) -> Record:
 
 def shown_template(template: Record, view: View) -> Document:
     """The template as its builds made it: the last one that came to an end tells its state, and cancelled ones only
-    where there is no other. The provider's own were never built."""
-    if template.owner == SYSTEM:
-        return template.document
+    where there is no other."""
     document, builds = {**template.document}, builds_of(view, template.identity)
     ended = next((each.document for each in builds if each.document["status"] in ("ready", "failed")), None)
     if ended is not None and ended["status"] == "ready":
